@@ -1,0 +1,224 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""An engine owned by Python: commands in, events out, both as numpy arrays of 64-byte records.
+
+The engine is one thread's at a time. Batches run without the GIL. Rules: docs/rules.md.
+"""
+
+import errno
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.string cimport memset
+
+from touchline.messages cimport TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE
+
+from touchline.messages import COMMAND, EVENT, LEVEL, ORDER
+
+cnp.import_array()
+
+
+class EngineLimits(NamedTuple):
+    """How much an engine can hold; a full pool refuses cleanly. Bounds in engine.h."""
+
+    instruments_max: int = 16
+    accounts_max: int = 64
+    orders_max: int = 65536
+    positions_max: int = 1024
+    leaves_max: int = 4096
+
+
+cdef int check(int code, what) except -1:
+    if code == -errno.ENOMEM:
+        raise MemoryError(what)
+    if code < 0:
+        raise ValueError(what)
+    return 0
+
+
+cdef class Engine:
+    """Order books, matching and risk of one shard.
+
+    Parameters are the limits of EngineLimits. Raises ValueError for limits out of bounds,
+    MemoryError when the region can not be allocated.
+    """
+
+    def __cinit__(self, *, uint32_t instruments_max=16, uint32_t accounts_max=64,
+                  uint32_t orders_max=65536, uint32_t positions_max=1024,
+                  uint32_t leaves_max=4096):
+        cdef tl_engine_limits limits
+        limits.instruments_max = instruments_max
+        limits.accounts_max = accounts_max
+        limits.orders_max = orders_max
+        limits.positions_max = positions_max
+        limits.leaves_max = leaves_max
+        check(tl_engine_open(&self.engine, &limits),
+              "engine limits out of bounds, or too large for this machine's memory")
+        # Room for the longest answer of one command, twice: a batch stops when the next might not fit.
+        cdef uint64_t slots = 4096
+        while slots < 2 * (<uint64_t>orders_max + 3):
+            slots *= 2
+        self.room = slots
+        self.buffer = np.zeros(slots, dtype=EVENT)
+        self.sink.slots = <tl_event *>cnp.PyArray_DATA(self.buffer)
+        self.sink.mask = slots - 1
+        self.sink.next = 0
+
+    def __dealloc__(self):
+        tl_engine_close(self.engine)
+
+    cdef object events_view(self):
+        return self.buffer[:self.sink.next]
+
+    def events(self):
+        """The events of the last call, shape (n,), dtype EVENT. Valid until the next call."""
+        return self.events_view()
+
+    def submit(self, cnp.ndarray commands not None):
+        """Do the commands in order; returns their events, shape (n,), dtype EVENT.
+
+        `commands`: shape (n,), dtype COMMAND, contiguous. The result is a view that the next call
+        overwrites; copy to keep. Raises ValueError for another shape or dtype.
+        """
+        if commands.dtype != COMMAND or commands.ndim != 1:
+            raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
+        if not cnp.PyArray_IS_C_CONTIGUOUS(commands):
+            raise ValueError("commands must be contiguous")
+        cdef const tl_command *cmds = <const tl_command *>cnp.PyArray_DATA(commands)
+        cdef size_t count = <size_t>commands.shape[0]
+        cdef size_t done = 0
+        self.sink.next = 0
+        with nogil:
+            done = tl_engine_step_batch(self.engine, cmds, count, &self.sink, self.room)
+        if done == count:
+            return self.events_view()
+        return self._submit_rest(commands, done)
+
+    def _submit_rest(self, cnp.ndarray commands, size_t done):
+        """The events outgrew the buffer: go on piece by piece and join the pieces."""
+        cdef const tl_command *cmds = <const tl_command *>cnp.PyArray_DATA(commands)
+        cdef size_t count = <size_t>commands.shape[0]
+        parts = [self.events_view().copy()]
+        while done < count:
+            self.sink.next = 0
+            with nogil:
+                done += tl_engine_step_batch(self.engine, cmds + done, count - done, &self.sink,
+                                             self.room)
+            parts.append(self.events_view().copy())
+        return np.concatenate(parts)
+
+    cdef int step(self, const tl_command *cmd) except -1:
+        self.sink.next = 0
+        tl_engine_step(self.engine, cmd, &self.sink)
+        return <int>self.sink.next
+
+    def new_order(self, uint16_t instrument, uint32_t account, uint8_t side, uint8_t ord_type,
+                  uint8_t time_in_force, int64_t price, int64_t qty, uint64_t cl_ord_id=0,
+                  int64_t ts_ns=0):
+        """Enter an order: price in ticks (0 for a market order), qty in lots.
+
+        Returns the number of events; events() holds them, the first being NEW or REJECTED.
+        """
+        cdef tl_command cmd
+        memset(&cmd, 0, sizeof(cmd))
+        cmd.type = TL_MSG_TYPE_NEW_ORDER
+        cmd.instrument = instrument
+        cmd.account = account
+        cmd.side = side
+        cmd.ord_type = ord_type
+        cmd.time_in_force = time_in_force
+        cmd.price = price
+        cmd.qty = qty
+        cmd.cl_ord_id = cl_ord_id
+        cmd.ts_ns = ts_ns
+        return self.step(&cmd)
+
+    def cancel(self, uint64_t order_id, uint32_t account, uint64_t cl_ord_id=0, int64_t ts_ns=0):
+        """Cancel an open order of `account`. Returns the number of events (1)."""
+        cdef tl_command cmd
+        memset(&cmd, 0, sizeof(cmd))
+        cmd.type = TL_MSG_TYPE_CANCEL
+        cmd.order_id = order_id
+        cmd.account = account
+        cmd.cl_ord_id = cl_ord_id
+        cmd.ts_ns = ts_ns
+        return self.step(&cmd)
+
+    def replace(self, uint64_t order_id, uint32_t account, int64_t price, int64_t qty,
+                uint64_t cl_ord_id=0, int64_t ts_ns=0):
+        """Change price (ticks) and total quantity (lots) of an open order. Returns the number of events."""
+        cdef tl_command cmd
+        memset(&cmd, 0, sizeof(cmd))
+        cmd.type = TL_MSG_TYPE_REPLACE
+        cmd.order_id = order_id
+        cmd.account = account
+        cmd.price = price
+        cmd.qty = qty
+        cmd.cl_ord_id = cl_ord_id
+        cmd.ts_ns = ts_ns
+        return self.step(&cmd)
+
+    def best_bid(self, uint16_t instrument):
+        """Price of the best bid in ticks, 0 when there is none."""
+        return tl_engine_best(self.engine, instrument, c"1")
+
+    def best_ask(self, uint16_t instrument):
+        """Price of the best offer in ticks, 0 when there is none."""
+        return tl_engine_best(self.engine, instrument, c"2")
+
+    def depth(self, uint16_t instrument, uint8_t side, uint32_t levels_max=10):
+        """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL. A copy."""
+        cdef uint32_t room = min(levels_max, self.limits.leaves_max * 64)
+        views = np.zeros(room, dtype=LEVEL)
+        n = tl_engine_depth(self.engine, instrument, side,
+                            <tl_level_view *>cnp.PyArray_DATA(views), room)
+        return views[:n]
+
+    def orders(self, uint16_t instrument, uint8_t side):
+        """Resting orders, best price first, oldest first within a price; dtype ORDER. A copy."""
+        cdef uint32_t room = tl_engine_orders_open(self.engine)
+        views = np.zeros(room, dtype=ORDER)
+        n = tl_engine_orders(self.engine, instrument, side,
+                             <tl_order_view *>cnp.PyArray_DATA(views), room)
+        return views[:n]
+
+    def position(self, uint32_t account, uint16_t instrument):
+        """(net, open buy, open sell) in lots; zeros where the account never traded it."""
+        cdef int64_t position[3]
+        tl_engine_position(self.engine, account, instrument, position)
+        return (position[0], position[1], position[2])
+
+    def state_hash(self):
+        """64-bit hash of the whole state, unsigned. Section 7 of docs/rules.md."""
+        return tl_engine_hash(self.engine)
+
+    @property
+    def event_seq(self):
+        """The number of events so far."""
+        return tl_engine_event_seq(self.engine)
+
+    @property
+    def orders_open(self):
+        """The number of orders resting in all books."""
+        return tl_engine_orders_open(self.engine)
+
+    @property
+    def limits(self):
+        """The EngineLimits this engine was opened with."""
+        cdef const tl_engine_limits *limits = tl_engine_get_limits(self.engine)
+        return EngineLimits(limits.instruments_max, limits.accounts_max, limits.orders_max,
+                            limits.positions_max, limits.leaves_max)
+
+    def snapshot(self):
+        """The whole state as bytes."""
+        data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>tl_engine_snapshot_bytes(self.engine))
+        tl_engine_snapshot(self.engine, PyBytes_AS_STRING(data))
+        return data
+
+    def restore(self, bytes data not None):
+        """Take over a snapshot of an engine with the same limits, else ValueError."""
+        check(tl_engine_restore(self.engine, PyBytes_AS_STRING(data), len(data)),
+              "not a snapshot of an engine with these limits")

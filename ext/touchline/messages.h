@@ -1,0 +1,275 @@
+/* The vocabulary: every constant and the two records that cross every boundary.
+ *
+ * A Command goes in, Events come out; both are 64 bytes, little-endian, and are the same bytes in
+ * the rings, the journal, numpy, C and Cython. Constants carry FIX's wire values; where FIX has no
+ * word the value is a lower-case letter that FIX does not use. Each list stands here once, as an
+ * X-macro, and the enum, the name table and Python's IntEnum expand from it.
+ * docs/messages.md explains every field. This header needs libc's headers alone.
+ */
+#ifndef TOUCHLINE_MESSAGES_H
+#define TOUCHLINE_MESSAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a command asks for: MsgType(35) where FIX has one character for it. */
+#define TL_MSG_TYPES(X)                                                                            \
+    X(MSG_TYPE, NEW_ORDER, 'D')          /* NewOrderSingle */                                      \
+    X(MSG_TYPE, CANCEL, 'F')             /* OrderCancelRequest */                                  \
+    X(MSG_TYPE, REPLACE, 'G')            /* OrderCancelReplaceRequest */                           \
+    X(MSG_TYPE, MASS_CANCEL, 'q')        /* OrderMassCancelRequest */                              \
+    X(MSG_TYPE, SECURITY_DEFINITION, 'd') /* list an instrument */                                 \
+    X(MSG_TYPE, SECURITY_STATUS, 'f')    /* halt or resume an instrument */                        \
+    X(MSG_TYPE, ACCOUNT, 'a')            /* open an account */                                     \
+    X(MSG_TYPE, ACCOUNT_STATUS, 'b')     /* block or unblock an account */                         \
+    X(MSG_TYPE, LIMIT, 'l')              /* set one limit or reference */                          \
+    X(MSG_TYPE, VENUE_STATUS, 'k')       /* the venue kill switch */                               \
+    X(MSG_TYPE, CHECKPOINT, 'h')         /* publish the state hash */                              \
+    X(MSG_TYPE, TEXT, 'x')               /* a name for the record; changes no state */
+
+#define TL_SIDES(X)                                                                                \
+    X(SIDE, BUY, '1')                                                                              \
+    X(SIDE, SELL, '2')
+
+#define TL_ORD_TYPES(X)                                                                            \
+    X(ORD_TYPE, MARKET, '1')                                                                       \
+    X(ORD_TYPE, LIMIT, '2')
+
+#define TL_TIMES_IN_FORCE(X)                                                                       \
+    X(TIME_IN_FORCE, DAY, '0')                                                                     \
+    X(TIME_IN_FORCE, GTC, '1')                                                                     \
+    X(TIME_IN_FORCE, IOC, '3')                                                                     \
+    X(TIME_IN_FORCE, FOK, '4')
+
+/* What an event reports: ExecType(150); an administrative command is answered by its own letter. */
+#define TL_EXEC_TYPES(X)                                                                           \
+    X(EXEC_TYPE, NEW, '0')                                                                         \
+    X(EXEC_TYPE, CANCELED, '4')                                                                    \
+    X(EXEC_TYPE, REPLACED, '5')                                                                    \
+    X(EXEC_TYPE, REJECTED, '8')                                                                    \
+    X(EXEC_TYPE, EXPIRED, 'C')                                                                     \
+    X(EXEC_TYPE, TRADE, 'F')                                                                       \
+    X(EXEC_TYPE, CANCEL_REJECTED, 'r')   /* OrderCancelReject, MsgType 9 */                        \
+    X(EXEC_TYPE, MASS_CANCELED, 'q')                                                               \
+    X(EXEC_TYPE, SECURITY_DEFINITION, 'd')                                                         \
+    X(EXEC_TYPE, SECURITY_STATUS, 'f')                                                             \
+    X(EXEC_TYPE, ACCOUNT, 'a')                                                                     \
+    X(EXEC_TYPE, ACCOUNT_STATUS, 'b')                                                              \
+    X(EXEC_TYPE, LIMIT, 'l')                                                                       \
+    X(EXEC_TYPE, VENUE_STATUS, 'k')                                                                \
+    X(EXEC_TYPE, CHECKPOINT, 'h')
+
+/* SecurityTradingStatus(326). */
+#define TL_TRADING_STATUSES(X)                                                                     \
+    X(TRADING_STATUS, HALTED, 2)                                                                   \
+    X(TRADING_STATUS, READY_TO_TRADE, 17)
+
+/* Of an account, and of the venue as a whole: may it enter orders? */
+#define TL_ENTRY_STATUSES(X)                                                                       \
+    X(ENTRY_STATUS, OPEN, 1)                                                                       \
+    X(ENTRY_STATUS, BLOCKED, 2)
+
+/* What Command.field names in a LIMIT command. The first five belong to an instrument, the last
+ * three to an account's trading in one instrument. Units: ticks, lots, ticks x lots. */
+#define TL_LIMITS(X)                                                                               \
+    X(LIMIT, PRICE_MIN, 1)                                                                         \
+    X(LIMIT, PRICE_MAX, 2)                                                                         \
+    X(LIMIT, QTY_MAX, 3)                                                                           \
+    X(LIMIT, PRICE_COLLAR, 4)                                                                      \
+    X(LIMIT, REFERENCE_PRICE, 5)                                                                   \
+    X(LIMIT, ORDER_QTY_MAX, 6)                                                                     \
+    X(LIMIT, ORDER_VALUE_MAX, 7)                                                                   \
+    X(LIMIT, POSITION_MAX, 8)
+
+/* What Command.field names in a TEXT command, and what `key` then holds. */
+#define TL_TEXTS(X)                                                                                \
+    X(TEXT, CL_ORD_ID, 1)    /* key: low 32 bits of cl_ord_id; side: its lane */                   \
+    X(TEXT, SYMBOL, 2)       /* key: instrument */                                                 \
+    X(TEXT, TICK_SIZE, 3)    /* key: instrument; a decimal number */                               \
+    X(TEXT, LOT_SIZE, 4)     /* key: instrument; a decimal number */                               \
+    X(TEXT, CURRENCY, 5)     /* key: instrument */                                                 \
+    X(TEXT, ACCOUNT, 6)      /* key: account */                                                    \
+    X(TEXT, SESSION, 7)      /* key: session; its CompID */
+
+/* Bits of Event.flags. */
+#define TL_FLAGS(X)                                                                                \
+    X(FLAG, MAKER_DONE, 1)      /* TRADE: the maker's order is completely filled */                \
+    X(FLAG, PRIORITY_KEPT, 2)   /* REPLACED: the order kept its place in the queue */              \
+    X(FLAG, REPLACE, 4)         /* CANCEL_REJECTED: the request was a replace */                   \
+    X(FLAG, EXPIRE, 8)          /* MASS_CANCEL: report the orders as EXPIRED */
+
+/* Why the answer is no: name, value, OrdRejReason(103), CxlRejReason(102), text. The text says what
+ * Event.value and Event.limit hold. 103 values above 15 exist from FIX 5.0 on. */
+#define TL_REASONS(X)                                                                              \
+    X(REASON, NONE, 0, 0, 0, "")                                                                   \
+    X(REASON, INVALID_MSG_TYPE, 1, 99, 99, "unknown command type {value}")                         \
+    X(REASON, UNKNOWN_SYMBOL, 2, 1, 99, "unknown instrument {value}")                              \
+    X(REASON, UNKNOWN_ACCOUNT, 3, 15, 99, "unknown account {value}")                               \
+    X(REASON, INVALID_SIDE, 4, 11, 99, "Side is neither Buy nor Sell")                             \
+    X(REASON, INVALID_ORD_TYPE, 5, 11, 99, "OrdType is neither Market nor Limit")                  \
+    X(REASON, INVALID_TIME_IN_FORCE, 6, 11, 99, "TimeInForce is none of Day, GTC, IOC, FOK")       \
+    X(REASON, VENUE_KILLED, 7, 2, 99, "the venue's kill switch is on")                             \
+    X(REASON, HALTED, 8, 2, 99, "the instrument is halted")                                        \
+    X(REASON, ACCOUNT_BLOCKED, 9, 0, 99, "the account is blocked")                                 \
+    X(REASON, INVALID_QTY, 10, 13, 99, "quantity {value} is outside 1 to {limit} lots")            \
+    X(REASON, PRICE_BELOW_MIN, 11, 99, 99, "price {value} is below the lowest, {limit} ticks")     \
+    X(REASON, PRICE_ABOVE_MAX, 12, 99, 99, "price {value} is above the highest, {limit} ticks")    \
+    X(REASON, MARKET_WITH_PRICE, 13, 11, 99, "a market order carries price {value}")               \
+    X(REASON, ORDER_QTY_MAX, 14, 3, 99, "order quantity {value} is over the limit of {limit} lots") \
+    X(REASON, ORDER_VALUE_MAX, 15, 3, 99, "order value {value} is over the limit of {limit}")      \
+    X(REASON, PRICE_COLLAR, 16, 16, 99, "price {value} is past the collar's bound, {limit} ticks") \
+    X(REASON, NO_REFERENCE_PRICE, 17, 99, 99, "a price collar of {limit} ticks has no reference")  \
+    X(REASON, POSITION_MAX, 18, 3, 99, "position with open orders {value} is over {limit} lots")   \
+    X(REASON, ORDERS_FULL, 19, 99, 99, "all {limit} places for orders are taken")                  \
+    X(REASON, POSITIONS_FULL, 20, 99, 99, "all {limit} places for positions are taken")            \
+    X(REASON, LEVELS_FULL, 21, 99, 99, "all {limit} blocks of price levels are taken")             \
+    X(REASON, UNKNOWN_ORDER, 22, 5, 1, "no such open order of this account")                       \
+    X(REASON, ALREADY_DEFINED, 23, 99, 99, "number {value} is defined already")                    \
+    X(REASON, INVALID_LIMIT, 24, 99, 99, "{value} is not allowed here; the bound is {limit}")      \
+    X(REASON, INVALID_FIELD, 25, 99, 99, "field value {value} is not one this command knows")      \
+    X(REASON, IOC_REMAINDER, 26, 0, 0, "an immediate order's remainder does not rest")             \
+    X(REASON, FOK_UNFILLED, 27, 0, 0, "not all of the quantity is available at once")              \
+    X(REASON, MARKET_REMAINDER, 28, 0, 0, "a market order's remainder does not rest")              \
+    X(REASON, MASS_CANCEL, 29, 0, 0, "canceled by a mass cancel")
+
+#define TL_ENUM(set, name, value) TL_##set##_##name = (value),
+#define TL_ENUM_REASON(set, name, value, ord, cxl, text) TL_##set##_##name = (value),
+enum tl_msg_type { TL_MSG_TYPES(TL_ENUM) };
+enum tl_side { TL_SIDES(TL_ENUM) };
+enum tl_ord_type { TL_ORD_TYPES(TL_ENUM) };
+enum tl_time_in_force { TL_TIMES_IN_FORCE(TL_ENUM) };
+enum tl_exec_type { TL_EXEC_TYPES(TL_ENUM) };
+enum tl_trading_status { TL_TRADING_STATUSES(TL_ENUM) };
+enum tl_entry_status { TL_ENTRY_STATUSES(TL_ENUM) };
+enum tl_limit { TL_LIMITS(TL_ENUM) };
+enum tl_text { TL_TEXTS(TL_ENUM) };
+enum tl_flag { TL_FLAGS(TL_ENUM) };
+enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
+#undef TL_ENUM
+#undef TL_ENUM_REASON
+
+/* In a MASS_CANCEL: every instrument, every account. A side or time_in_force of 0 means any. */
+#define TL_INSTRUMENT_ALL UINT16_MAX
+#define TL_ACCOUNT_ALL UINT32_MAX
+
+/* Prices are ticks in 1 .. TL_PRICE_MAX, quantities lots in 1 .. TL_QTY_MAX. */
+#define TL_PRICE_MAX ((INT64_C(1) << 30) - 1)
+#define TL_QTY_MAX ((INT64_C(1) << 31) - 1)
+#define TL_LIMIT_UNSET INT64_MAX
+#define TL_TEXT_BYTES 36
+
+/* Who writes to which lane of command rings: the upper half of cl_ord_id. */
+#define TL_LANE_ADMIN 0
+#define TL_LANE_FIX 1
+#define TL_LANE_API 2
+
+/* What somebody asks the engine to do. `seq`, `ts_ns` and `checksum` are stamped by the runner.
+ * A TEXT command holds its UTF-8 text, padded with zero bytes, in the 36 bytes from order_id to
+ * account: tl_command_text() gives them. */
+typedef struct tl_command {
+    uint64_t seq;       /* number in the journal, from 1 without gaps */
+    int64_t ts_ns;      /* UTC nanoseconds, never decreasing; TransactTime(60) */
+    uint64_t order_id;  /* OrderID(37) of the order a cancel or replace means */
+    uint64_t cl_ord_id; /* the sender's number for this request: lane << 32 | counter */
+    int64_t price;      /* Price(44) in ticks; the value in a LIMIT command */
+    int64_t qty;        /* OrderQty(38) in lots */
+    uint32_t account;   /* Account(1) */
+    uint32_t checksum;  /* CRC32C of the command with a checksum of 0 */
+    union {
+        struct {
+            uint16_t instrument;   /* SecurityID(48) */
+            uint8_t ord_type;      /* OrdType(40) */
+            uint8_t time_in_force; /* TimeInForce(59) */
+        };
+        uint32_t key; /* TEXT: what the text names */
+    };
+    uint8_t type;  /* MsgType(35), enum tl_msg_type */
+    uint8_t side;  /* Side(54) */
+    uint8_t field; /* LIMIT: enum tl_limit; TEXT: enum tl_text; a status command: the status */
+    uint8_t flags; /* enum tl_flag */
+} tl_command;
+_Static_assert(sizeof(tl_command) == 64, "a command is one cache line");
+_Static_assert(offsetof(tl_command, checksum) - offsetof(tl_command, order_id) == TL_TEXT_BYTES,
+               "a text fills order_id to account");
+
+static inline char *tl_command_text(tl_command *cmd)
+{
+    return (char *)cmd + offsetof(tl_command, order_id);
+}
+
+/* What happened. A TRADE tells both sides at once: the taker's order and the maker's. */
+typedef struct tl_event {
+    uint64_t seq;      /* from 1 without gaps; the same again in every replay */
+    int64_t ts_ns;     /* of the command that caused it; TransactTime(60) */
+    uint64_t order_id; /* OrderID(37); TRADE: the taker's; 0 when there is no order */
+    union {
+        uint64_t cl_ord_id;       /* of the request answered */
+        uint64_t contra_order_id; /* TRADE: the maker's OrderID */
+    };
+    union {
+        int64_t price; /* ticks: Price(44); TRADE: LastPx(31), the maker's price */
+        int64_t value; /* REJECTED, CANCEL_REJECTED: the value refused; LIMIT: the value set */
+    };
+    union {
+        struct {
+            uint32_t qty;        /* NEW, REPLACED: OrderQty(38); TRADE: LastQty(32); CANCELED: lots
+                                    taken off; MASS_CANCELED: orders; status: the status */
+            uint32_t leaves_qty; /* LeavesQty(151) of order_id after the event */
+        };
+        int64_t limit; /* REJECTED, CANCEL_REJECTED: the bound that `value` broke */
+    };
+    uint32_t account;        /* of order_id, or of the request */
+    uint32_t contra_account; /* TRADE: the maker's */
+    uint16_t instrument;
+    uint8_t ord_type;
+    uint8_t time_in_force;
+    uint8_t exec_type; /* ExecType(150), enum tl_exec_type */
+    uint8_t side;      /* of order_id */
+    uint8_t reason;    /* enum tl_reason; LIMIT: enum tl_limit */
+    uint8_t flags;     /* enum tl_flag */
+} tl_event;
+_Static_assert(sizeof(tl_event) == 64, "an event is one cache line");
+
+/* One price level as a query returns it. */
+typedef struct tl_level_view {
+    int64_t price;   /* ticks */
+    uint64_t qty;    /* lots */
+    uint32_t orders; /* how many */
+    uint32_t _pad;
+} tl_level_view;
+
+/* One resting order as a query returns it. */
+typedef struct tl_order_view {
+    uint64_t order_id;
+    int64_t price;          /* ticks */
+    uint32_t leaves_qty;    /* lots */
+    uint32_t order_qty;     /* lots */
+    uint32_t account;
+    uint16_t instrument;
+    uint8_t side;
+    uint8_t time_in_force;
+} tl_order_view;
+
+/* The lists above as data, for whoever builds names at run time. */
+typedef struct tl_constant {
+    const char *set;  /* "SIDE" */
+    const char *name; /* "BUY" */
+    int value;
+} tl_constant;
+
+typedef struct tl_reason_text {
+    int reason;
+    int ord_rej_reason;
+    int cxl_rej_reason;
+    const char *text; /* with {value} and {limit} where they belong */
+} tl_reason_text;
+
+extern const tl_constant tl_constants[];
+extern const int tl_constants_count;
+extern const tl_reason_text tl_reason_texts[];
+extern const int tl_reason_texts_count;
+
+/* CRC32C of a command taken with a checksum of 0. */
+uint32_t tl_command_checksum(const tl_command *cmd);
+
+#endif

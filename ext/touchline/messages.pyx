@@ -1,0 +1,156 @@
+# cython: language_level=3
+"""The vocabulary for Python: numpy dtypes and enums, all taken from messages.h at import.
+
+Nothing is written twice: the dtypes' offsets come from the C structs, the members of each enum from
+the C tables. docs/messages.md explains every field.
+"""
+
+import enum
+
+import numpy as np
+
+cdef tl_command _command
+cdef tl_event _event
+cdef tl_level_view _level
+cdef tl_order_view _order
+
+
+cdef size_t _at(void *base, void *member):
+    return <char *>member - <char *>base
+
+
+def _dtype(size_t itemsize, fields):
+    names, formats, offsets = zip(*fields)
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize})
+
+
+COMMAND = _dtype(sizeof(tl_command), [
+    ("seq", "<u8", _at(&_command, &_command.seq)),
+    ("ts_ns", "<i8", _at(&_command, &_command.ts_ns)),
+    ("order_id", "<u8", _at(&_command, &_command.order_id)),
+    ("cl_ord_id", "<u8", _at(&_command, &_command.cl_ord_id)),
+    ("price", "<i8", _at(&_command, &_command.price)),
+    ("qty", "<i8", _at(&_command, &_command.qty)),
+    ("account", "<u4", _at(&_command, &_command.account)),
+    ("checksum", "<u4", _at(&_command, &_command.checksum)),
+    ("instrument", "<u2", _at(&_command, &_command.instrument)),
+    ("ord_type", "u1", _at(&_command, &_command.ord_type)),
+    ("time_in_force", "u1", _at(&_command, &_command.time_in_force)),
+    ("type", "u1", _at(&_command, &_command.type)),
+    ("side", "u1", _at(&_command, &_command.side)),
+    ("field", "u1", _at(&_command, &_command.field)),
+    ("flags", "u1", _at(&_command, &_command.flags)),
+    ("text", f"S{TL_TEXT_BYTES}", _at(&_command, &_command.order_id)),
+    ("key", "<u4", _at(&_command, &_command.key)),
+])
+
+EVENT = _dtype(sizeof(tl_event), [
+    ("seq", "<u8", _at(&_event, &_event.seq)),
+    ("ts_ns", "<i8", _at(&_event, &_event.ts_ns)),
+    ("order_id", "<u8", _at(&_event, &_event.order_id)),
+    ("cl_ord_id", "<u8", _at(&_event, &_event.cl_ord_id)),
+    ("contra_order_id", "<u8", _at(&_event, &_event.contra_order_id)),
+    ("price", "<i8", _at(&_event, &_event.price)),
+    ("value", "<i8", _at(&_event, &_event.value)),
+    ("qty", "<u4", _at(&_event, &_event.qty)),
+    ("leaves_qty", "<u4", _at(&_event, &_event.leaves_qty)),
+    ("limit", "<i8", _at(&_event, &_event.limit)),
+    ("account", "<u4", _at(&_event, &_event.account)),
+    ("contra_account", "<u4", _at(&_event, &_event.contra_account)),
+    ("instrument", "<u2", _at(&_event, &_event.instrument)),
+    ("ord_type", "u1", _at(&_event, &_event.ord_type)),
+    ("time_in_force", "u1", _at(&_event, &_event.time_in_force)),
+    ("exec_type", "u1", _at(&_event, &_event.exec_type)),
+    ("side", "u1", _at(&_event, &_event.side)),
+    ("reason", "u1", _at(&_event, &_event.reason)),
+    ("flags", "u1", _at(&_event, &_event.flags)),
+])
+
+LEVEL = _dtype(sizeof(tl_level_view), [
+    ("price", "<i8", _at(&_level, &_level.price)),
+    ("qty", "<u8", _at(&_level, &_level.qty)),
+    ("orders", "<u4", _at(&_level, &_level.orders)),
+])
+
+ORDER = _dtype(sizeof(tl_order_view), [
+    ("order_id", "<u8", _at(&_order, &_order.order_id)),
+    ("price", "<i8", _at(&_order, &_order.price)),
+    ("leaves_qty", "<u4", _at(&_order, &_order.leaves_qty)),
+    ("order_qty", "<u4", _at(&_order, &_order.order_qty)),
+    ("account", "<u4", _at(&_order, &_order.account)),
+    ("instrument", "<u2", _at(&_order, &_order.instrument)),
+    ("side", "u1", _at(&_order, &_order.side)),
+    ("time_in_force", "u1", _at(&_order, &_order.time_in_force)),
+])
+
+
+class _Constant(enum.IntEnum):
+    """A constant with its FIX wire character."""
+
+    @property
+    def fix(self):
+        """The value as FIX writes it: the character, or the decimal number of an unprintable one."""
+        return chr(self.value) if 32 < self.value < 127 else str(self.value)
+
+
+def _members(wanted):
+    return {
+        tl_constants[i].name.decode(): tl_constants[i].value
+        for i in range(tl_constants_count)
+        if tl_constants[i].set.decode() == wanted
+    }
+
+
+def _enum(name, wanted, doc, base=_Constant):
+    made = base(name, _members(wanted), module=__name__)
+    made.__doc__ = doc
+    return made
+
+
+MsgType = _enum("MsgType", "MSG_TYPE", "What a command asks for: MsgType(35).")
+Side = _enum("Side", "SIDE", "Side(54).")
+OrdType = _enum("OrdType", "ORD_TYPE", "OrdType(40).")
+TimeInForce = _enum("TimeInForce", "TIME_IN_FORCE", "TimeInForce(59).")
+ExecType = _enum("ExecType", "EXEC_TYPE", "What an event reports: ExecType(150).")
+TradingStatus = _enum("TradingStatus", "TRADING_STATUS", "SecurityTradingStatus(326).",
+                      enum.IntEnum)
+EntryStatus = _enum("EntryStatus", "ENTRY_STATUS", "May an account, or anybody, enter orders?",
+                    enum.IntEnum)
+Limit = _enum("Limit", "LIMIT", "What a LIMIT command sets.", enum.IntEnum)
+Text = _enum("Text", "TEXT", "What a TEXT command names.", enum.IntEnum)
+Flag = _enum("Flag", "FLAG", "Bits of Event.flags.", enum.IntFlag)
+Reason = _enum("Reason", "REASON", "Why the answer is no.", enum.IntEnum)
+
+PRICE_MAX = TL_PRICE_MAX
+QTY_MAX = TL_QTY_MAX
+LIMIT_UNSET = TL_LIMIT_UNSET
+INSTRUMENT_ALL = TL_INSTRUMENT_ALL
+ACCOUNT_ALL = TL_ACCOUNT_ALL
+TEXT_BYTES = TL_TEXT_BYTES
+LANE_ADMIN = TL_LANE_ADMIN
+LANE_FIX = TL_LANE_FIX
+LANE_API = TL_LANE_API
+
+_reasons = {
+    tl_reason_texts[i].reason: (
+        tl_reason_texts[i].ord_rej_reason,
+        tl_reason_texts[i].cxl_rej_reason,
+        tl_reason_texts[i].text.decode(),
+    )
+    for i in range(tl_reason_texts_count)
+}
+
+
+def ord_rej_reason(reason):
+    """OrdRejReason(103) of a Reason."""
+    return _reasons[reason][0]
+
+
+def cxl_rej_reason(reason):
+    """CxlRejReason(102) of a Reason."""
+    return _reasons[reason][1]
+
+
+def reason_text(reason, value=0, limit=0):
+    """A Reason in words, with the value refused and the bound it broke, both in ticks and lots."""
+    return _reasons[reason][2].format(value=value, limit=limit)

@@ -1,0 +1,67 @@
+"""touchline: an exchange core. The names here are the public ones.
+
+    from touchline import Engine, Side, OrdType, TimeInForce
+
+Order books, matching and pre-trade risk run in C; see docs/architecture.md for the flow.
+"""
+
+from touchline.engine import Engine, EngineLimits
+from touchline.errors import (
+    ConfigError,
+    JournalCorrupt,
+    Lapped,
+    PriceError,
+    QtyError,
+    SessionError,
+    TouchlineError,
+)
+from touchline.instruments import Instrument
+from touchline.messages import (
+    COMMAND,
+    EVENT,
+    LEVEL,
+    ORDER,
+    EntryStatus,
+    ExecType,
+    Flag,
+    Limit,
+    MsgType,
+    OrdType,
+    Reason,
+    Side,
+    Text,
+    TimeInForce,
+    TradingStatus,
+    reason_text,
+)
+
+__all__ = [
+    "COMMAND",
+    "EVENT",
+    "LEVEL",
+    "ORDER",
+    "ConfigError",
+    "Engine",
+    "EngineLimits",
+    "EntryStatus",
+    "ExecType",
+    "Flag",
+    "Instrument",
+    "JournalCorrupt",
+    "Lapped",
+    "Limit",
+    "MsgType",
+    "OrdType",
+    "PriceError",
+    "QtyError",
+    "Reason",
+    "SessionError",
+    "Side",
+    "Text",
+    "TimeInForce",
+    "TouchlineError",
+    "TradingStatus",
+    "reason_text",
+]
+
+__version__ = "0.1.0"
