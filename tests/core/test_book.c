@@ -1,0 +1,178 @@
+/* The book's levels and queues, against a plain array of quantities by price. */
+#include "book.h"
+#include "check.h"
+
+#define ORDERS 4096u
+#define LEAVES 48u
+
+static tl_pools pools;
+static tl_order orders[ORDERS];
+static uint32_t order_qty[ORDERS];
+static tl_level levels[LEAVES * TL_LEAF_LEVELS];
+static tl_leaf leaves[LEAVES];
+static tl_node nodes[LEAVES * TL_TREE_HEIGHT];
+static tl_book books[2];
+static const tl_shelf shelf = {&pools, orders, order_qty, levels, leaves, nodes, books};
+
+static void reset(void)
+{
+    memset(levels, 0, sizeof levels);
+    tl_pools_init(&pools, ORDERS, LEAVES, LEAVES * (TL_TREE_HEIGHT - 1) + 2);
+    tl_book_init(&books[0], 0);
+    tl_book_init(&books[1], 1);
+}
+
+static uint32_t rest(uint16_t instrument, uint8_t side, uint32_t price, uint32_t qty)
+{
+    uint32_t slot = tl_order_take(&shelf);
+    orders[slot].side = side;
+    orders[slot].price = price;
+    orders[slot].leaves_qty = qty;
+    orders[slot].position = 0;
+    orders[slot].instrument = instrument;
+    tl_book_append(&shelf, &books[instrument], slot);
+    return slot;
+}
+
+static void leave(uint32_t slot)
+{
+    tl_book_remove(&shelf, &books[orders[slot].instrument], slot);
+    tl_order_give_back(&shelf, slot);
+}
+
+static void older_orders_stand_first(void)
+{
+    reset();
+    uint32_t a = rest(0, TL_SIDE_BUY, 100, 5);
+    uint32_t b = rest(0, TL_SIDE_BUY, 100, 6);
+    uint32_t c = rest(0, TL_SIDE_BUY, 100, 7);
+    const tl_level *level = &levels[books[0].best[0].level];
+    CHECK(level->head == a && level->tail == c && level->qty == 18 && level->orders == 3);
+    leave(b);
+    CHECK(orders[a].next == c && orders[c].prev == a && level->qty == 12);
+    leave(a);
+    CHECK(level->head == c && level->tail == c);
+    tl_book_reduce(&shelf, c, 3);
+    CHECK(level->qty == 4 && orders[c].leaves_qty == 4);
+}
+
+static void best_price_is_right_after_the_last_order_of_a_level_leaves(void)
+{
+    reset();
+    CHECK(books[0].best[0].price == TL_PRICE_NO_BID && books[0].best[1].price == TL_PRICE_NO_ASK);
+    uint32_t far_bid = rest(0, TL_SIDE_BUY, 1, 1);
+    uint32_t bid = rest(0, TL_SIDE_BUY, 999999, 1);
+    uint32_t ask = rest(0, TL_SIDE_SELL, 1000000, 1);
+    uint32_t far_ask = rest(0, TL_SIDE_SELL, TL_PRICE_MAX, 1);
+    CHECK(books[0].best[0].price == 999999 && books[0].best[1].price == 1000000);
+    leave(bid);
+    CHECK(books[0].best[0].price == 1);
+    leave(ask);
+    CHECK(books[0].best[1].price == TL_PRICE_MAX);
+    leave(far_bid);
+    leave(far_ask);
+    CHECK(books[0].best[0].level == TL_NONE && books[0].best[1].level == TL_NONE);
+    CHECK(pools.leaves_live == 0 && pools.orders_open == 0);
+}
+
+static void stale_and_invented_ids_find_nothing(void)
+{
+    reset();
+    uint32_t slot = rest(0, TL_SIDE_BUY, 10, 1);
+    uint64_t id = tl_order_id(&shelf, slot);
+    CHECK(tl_order_find(&shelf, id) == slot);
+    leave(slot);
+    CHECK(tl_order_find(&shelf, id) == TL_NONE);
+    CHECK(tl_order_find(&shelf, tl_order_id(&shelf, slot)) == TL_NONE);
+    CHECK(tl_order_find(&shelf, UINT64_MAX) == TL_NONE && tl_order_find(&shelf, 0) == TL_NONE);
+    CHECK(rest(0, TL_SIDE_BUY, 10, 1) == slot);
+    CHECK(tl_order_find(&shelf, id) == TL_NONE);
+    orders[slot].generation = UINT32_MAX;
+    leave(slot);
+    CHECK(orders[slot].generation == 1);
+}
+
+static void leaves_are_taken_back_from_prices_long_deserted(void)
+{
+    reset();
+    for (uint32_t i = 0; i < 20 * LEAVES; i++) {
+        uint32_t price = 1 + i * 1000003u % (uint32_t)TL_PRICE_MAX;
+        CHECK(tl_book_has_room(&shelf, &books[i % 2], price));
+        leave(rest((uint16_t)(i % 2), TL_SIDE_SELL, price, 1));
+    }
+    CHECK(pools.leaves_live == 0 && pools.leaves_used == LEAVES);
+    for (uint32_t i = 0; i < LEAVES; i++)
+        rest(0, TL_SIDE_SELL, 1 + i * 5000, 1);
+    CHECK(!tl_book_has_room(&shelf, &books[0], 700000) && !tl_book_has_room(&shelf, &books[1], 1));
+    CHECK(tl_book_has_room(&shelf, &books[0], 2));
+}
+
+/* A book of one side, drawn as quantity and number of orders by price. */
+#define PRICES 6000u
+static uint64_t naive_qty[2][PRICES];
+static uint32_t naive_orders[2][PRICES];
+
+static void check_against_naive(uint16_t instrument, uint8_t side)
+{
+    static tl_level_view views[PRICES];
+    uint32_t count = tl_book_depth(&shelf, &books[instrument], side, views, PRICES);
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < PRICES; i++) {
+        uint32_t price = side == TL_SIDE_BUY ? PRICES - 1 - i : i;
+        if (naive_orders[instrument][price] == 0)
+            continue;
+        CHECK(seen < count && views[seen].price == (int64_t)price);
+        CHECK(views[seen].qty == naive_qty[instrument][price]);
+        CHECK(views[seen].orders == naive_orders[instrument][price]);
+        seen++;
+    }
+    CHECK(seen == count);
+}
+
+/* Book 0 holds bids, book 1 asks, so that any price may rest on either. */
+static void any_sequence_leaves_the_levels_a_plain_array_has(uint64_t seed)
+{
+    static uint32_t open[ORDERS];
+    uint32_t count = 0;
+    reset();
+    memset(naive_qty, 0, sizeof naive_qty);
+    memset(naive_orders, 0, sizeof naive_orders);
+    for (int i = 0; i < 20000; i++) {
+        uint64_t r = random_next(&seed);
+        uint16_t instrument = r & 1;
+        uint32_t price = 1 + (uint32_t)(r >> 8) % (PRICES - 1);
+        if (r >> 4 & 3 ? count < 1000 : count == 0) {
+            if (!tl_book_has_room(&shelf, &books[instrument], price))
+                continue;
+            uint32_t qty = 1 + (uint32_t)(r >> 40) % 100;
+            open[count++] = rest(instrument, instrument ? TL_SIDE_SELL : TL_SIDE_BUY, price, qty);
+            naive_qty[instrument][price] += qty;
+            naive_orders[instrument][price]++;
+        } else {
+            uint32_t at = (uint32_t)(r >> 32) % count;
+            const tl_order *order = &orders[open[at]];
+            naive_qty[order->instrument][order->price] -= order->leaves_qty;
+            naive_orders[order->instrument][order->price]--;
+            leave(open[at]);
+            open[at] = open[--count];
+        }
+        if (i % 500 == 0) {
+            check_against_naive(0, TL_SIDE_BUY);
+            check_against_naive(1, TL_SIDE_SELL);
+        }
+    }
+    while (count > 0)
+        leave(open[--count]);
+    CHECK(pools.leaves_live == 0 && pools.orders_open == 0);
+}
+
+int main(void)
+{
+    older_orders_stand_first();
+    best_price_is_right_after_the_last_order_of_a_level_leaves();
+    stale_and_invented_ids_find_nothing();
+    leaves_are_taken_back_from_prices_long_deserted();
+    for (uint64_t seed = 1; seed <= 10; seed++)
+        any_sequence_leaves_the_levels_a_plain_array_has(seed);
+    return 0;
+}

@@ -1,0 +1,168 @@
+/* The step as a C program uses it: events in place, full pools, batches, snapshots. */
+#include <errno.h>
+
+#include "check.h"
+#include "engine.h"
+
+#define SLOTS 1024u
+
+static tl_event slots[SLOTS];
+
+static tl_engine *open_engine(uint32_t orders_max, uint32_t leaves_max)
+{
+    tl_engine *engine;
+    tl_engine_limits limits = {2, 3, orders_max, 4, leaves_max};
+    CHECK(tl_engine_open(&engine, &limits) == 0);
+    return engine;
+}
+
+static tl_event step(tl_engine *engine, tl_event_sink *sink, tl_command cmd)
+{
+    uint64_t first = sink->next;
+    tl_engine_step(engine, &cmd, sink);
+    CHECK(sink->next > first);
+    return slots[first & sink->mask];
+}
+
+static tl_command order(uint32_t account, uint8_t side, int64_t price, int64_t qty)
+{
+    return (tl_command){.type = TL_MSG_TYPE_NEW_ORDER,
+                        .account = account,
+                        .side = side,
+                        .ord_type = TL_ORD_TYPE_LIMIT,
+                        .time_in_force = TL_TIME_IN_FORCE_DAY,
+                        .price = price,
+                        .qty = qty};
+}
+
+static void list(tl_engine *engine, tl_event_sink *sink)
+{
+    step(engine, sink, (tl_command){.type = TL_MSG_TYPE_SECURITY_DEFINITION});
+    step(engine, sink, (tl_command){.type = TL_MSG_TYPE_ACCOUNT, .account = 0});
+    step(engine, sink, (tl_command){.type = TL_MSG_TYPE_ACCOUNT, .account = 1});
+}
+
+static void limits_out_of_bounds_are_refused(void)
+{
+    tl_engine *engine;
+    const tl_engine_limits wrong[] = {{0, 1, 1, 1, 1},       {UINT16_MAX, 1, 1, 1, 1},
+                                      {1, 0, 1, 1, 1},       {1, 1, 0, 1, 1},
+                                      {1, 1, UINT32_MAX, 1, 1}, {1, 1, 1, 0, 1},
+                                      {1, 1, 1, 1, 0},       {1, 1, 1, 1, UINT32_MAX}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        CHECK(tl_engine_open(&engine, &wrong[i]) == -EINVAL && engine == NULL);
+}
+
+static void events_are_numbered_and_wrap_round_the_sink(void)
+{
+    tl_engine *engine = open_engine(64, 8);
+    tl_event_sink sink = {slots, 7, 1};
+    list(engine, &sink);
+    for (uint64_t i = 0; i < 100; i++) {
+        tl_event new = step(engine, &sink, order(0, TL_SIDE_BUY, 10, 1));
+        CHECK(new.exec_type == TL_EXEC_TYPE_NEW && new.seq == 4 + 2 * i);
+        tl_command cancel = {.type = TL_MSG_TYPE_CANCEL, .order_id = new.order_id};
+        tl_event gone = step(engine, &sink, cancel);
+        CHECK(gone.exec_type == TL_EXEC_TYPE_CANCELED && gone.seq == 5 + 2 * i);
+        CHECK(slots[gone.seq & 7].seq == gone.seq);
+    }
+    CHECK(tl_engine_event_seq(engine) == 203 && sink.next == 204);
+    tl_engine_close(engine);
+}
+
+static void a_full_pool_refuses_and_harms_nothing(void)
+{
+    tl_engine *engine = open_engine(2, 8);
+    tl_event_sink sink = {slots, SLOTS - 1, 0};
+    list(engine, &sink);
+    step(engine, &sink, order(0, TL_SIDE_SELL, 10, 5));
+    step(engine, &sink, order(0, TL_SIDE_SELL, 11, 5));
+    uint64_t before = tl_engine_hash(engine);
+    tl_event no = step(engine, &sink, order(1, TL_SIDE_BUY, 10, 5));
+    CHECK(no.exec_type == TL_EXEC_TYPE_REJECTED && no.reason == TL_REASON_ORDERS_FULL);
+    CHECK(no.limit == 2 && tl_engine_orders_open(engine) == 2);
+    CHECK(tl_engine_best(engine, 0, TL_SIDE_SELL) == 10);
+    CHECK(before != tl_engine_hash(engine)); /* the number of events is part of the state */
+    tl_engine_close(engine);
+}
+
+static void a_sweep_stays_within_its_bound(void)
+{
+    tl_engine *engine = open_engine(256, 8);
+    tl_event_sink sink = {slots, SLOTS - 1, 0};
+    list(engine, &sink);
+    for (int i = 0; i < 255; i++)
+        step(engine, &sink, order(0, TL_SIDE_SELL, 10 + i / 4, 1));
+    uint64_t bound = tl_engine_events_bound(engine);
+    uint64_t first = sink.next;
+    tl_command sweep = order(1, TL_SIDE_BUY, 1000, 1000);
+    sweep.time_in_force = TL_TIME_IN_FORCE_IOC;
+    step(engine, &sink, sweep);
+    CHECK(sink.next - first == 257 && sink.next - first <= bound);
+    CHECK(tl_engine_orders_open(engine) == 0);
+    tl_engine_close(engine);
+}
+
+static void a_batch_stops_where_its_events_might_not_fit(void)
+{
+    tl_engine *engine = open_engine(64, 8);
+    tl_event_sink sink = {slots, SLOTS - 1, 0};
+    tl_command cmds[40];
+    list(engine, &sink);
+    for (int i = 0; i < 40; i++)
+        cmds[i] = order(0, TL_SIDE_BUY, 100 + i, 1);
+    size_t done = tl_engine_step_batch(engine, cmds, 40, &sink, 30);
+    CHECK(done > 0 && done < 40);
+    done += tl_engine_step_batch(engine, cmds + done, 40 - done, &sink, SLOTS);
+    CHECK(done == 40 && tl_engine_orders_open(engine) == 40);
+    tl_engine_close(engine);
+}
+
+static void a_restored_engine_goes_on_as_the_first_one(void)
+{
+    static tl_level_view a[64], b[64];
+    uint64_t seed = 3;
+    tl_engine *one = open_engine(512, 32);
+    tl_engine *two = open_engine(512, 32);
+    tl_engine *other = open_engine(256, 32);
+    tl_event_sink sink = {slots, SLOTS - 1, 0};
+    list(one, &sink);
+    for (int i = 0; i < 2000; i++) {
+        if (i == 1000) {
+            size_t bytes = tl_engine_snapshot_bytes(one);
+            void *copy = malloc(bytes);
+            CHECK(copy != NULL);
+            tl_engine_snapshot(one, copy);
+            CHECK(tl_engine_restore(two, copy, bytes) == 0);
+            CHECK(tl_engine_restore(two, copy, bytes - 1) == -EINVAL);
+            CHECK(tl_engine_restore(other, copy, bytes) == -EINVAL);
+            free(copy);
+        }
+        uint64_t r = random_next(&seed);
+        tl_command cmd = order(r & 1, r & 2 ? TL_SIDE_BUY : TL_SIDE_SELL,
+                               500 + (int64_t)(r >> 8 & 127), 1 + (int64_t)(r >> 16 & 63));
+        tl_event first = step(one, &sink, cmd);
+        if (i >= 1000) {
+            tl_event second = step(two, &sink, cmd);
+            CHECK(memcmp(&first, &second, sizeof first) == 0);
+        }
+    }
+    CHECK(tl_engine_hash(one) == tl_engine_hash(two));
+    uint32_t levels = tl_engine_depth(one, 0, TL_SIDE_BUY, a, 64);
+    CHECK(levels == tl_engine_depth(two, 0, TL_SIDE_BUY, b, 64));
+    CHECK(levels > 0 && memcmp(a, b, levels * sizeof a[0]) == 0);
+    tl_engine_close(one);
+    tl_engine_close(two);
+    tl_engine_close(other);
+}
+
+int main(void)
+{
+    limits_out_of_bounds_are_refused();
+    events_are_numbered_and_wrap_round_the_sink();
+    a_full_pool_refuses_and_harms_nothing();
+    a_sweep_stays_within_its_bound();
+    a_batch_stops_where_its_events_might_not_fit();
+    a_restored_engine_goes_on_as_the_first_one();
+    return 0;
+}
