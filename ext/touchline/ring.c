@@ -314,6 +314,13 @@ static int event_there(const tl_event_reader *reader)
     return stamp_acquire(&event_slot(reader->bus, reader->next)->seq) >= reader->next;
 }
 
+int tl_event_reader_look(const tl_event_reader *reader)
+{
+    if (event_there(reader))
+        return 1;
+    return detached(reader->bus->header) ? -ESTALE : 0;
+}
+
 int tl_event_reader_wait(const tl_event_reader *reader, int64_t timeout_ns)
 {
     tl_bus_header *header = reader->bus->header;

@@ -149,7 +149,11 @@ typedef struct tl_bus_status {
  * attached processes go on. Returns 0 or -errno; -EBUSY while another engine lives. */
 int tl_bus_create(tl_bus **out, const char *path, const tl_bus_geometry *geometry);
 int tl_bus_attach(tl_bus **out, const char *path);
+/* Give up ownership and the descriptor but keep the memory, for those who still look at it. */
+void tl_bus_release(tl_bus *bus);
 void tl_bus_close(tl_bus *bus);
+/* 1 when a living engine owns the bus, however stale the status says it is. */
+int tl_bus_engine_alive(const tl_bus *bus);
 /* Tell everybody attached that this file is over. The caller removes the name. */
 void tl_bus_detach(tl_bus *bus);
 void tl_bus_status_read(const tl_bus *bus, tl_bus_status *out);
@@ -180,6 +184,8 @@ static inline const tl_command *tl_bus_lane_slot(const tl_bus *bus, uint32_t lan
 int64_t tl_event_reader_read(tl_event_reader *reader, tl_event *out, size_t max);
 /* 1 when the next event is there (or the reader was lapped), 0 at the timeout, -ESTALE. */
 int tl_event_reader_wait(const tl_event_reader *reader, int64_t timeout_ns);
+/* The same without waiting. */
+int tl_event_reader_look(const tl_event_reader *reader);
 /* The oldest event the ring still holds whole. */
 uint64_t tl_bus_oldest_event(const tl_bus *bus);
 

@@ -212,13 +212,30 @@ int tl_bus_attach(tl_bus **out, const char *path)
     return 0;
 }
 
+void tl_bus_release(tl_bus *bus)
+{
+    if (bus->fd >= 0)
+        close(bus->fd);
+    bus->fd = -1;
+    bus->owner = 0;
+}
+
 void tl_bus_close(tl_bus *bus)
 {
     if (bus == NULL)
         return;
+    tl_bus_release(bus);
     munmap(bus->header, bus->bytes);
-    close(bus->fd);
     free(bus);
+}
+
+int tl_bus_engine_alive(const tl_bus *bus)
+{
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = TL_BUS_OWNER_BYTE, .l_len = 1};
+    if (bus->owner)
+        return 1;
+    return bus->fd >= 0 && fcntl(bus->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 void tl_bus_detach(tl_bus *bus)
