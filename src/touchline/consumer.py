@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
+from decimal import Decimal
 from os import PathLike
 from types import TracebackType
 from typing import Protocol, Self
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.errors import Lapped, TouchlineError
+from touchline.instruments import Instrument
 from touchline.journal import JournalReader
 from touchline.messages import EVENT, MsgType, Text
 from touchline.replay import Replay
@@ -216,3 +218,16 @@ class Directory:
             names = named.get(int(command["field"]))
             if names is not None:
                 names[int(command["key"])] = command["text"].decode("utf-8", errors="replace")
+
+    def instruments(self) -> dict[int, Instrument]:
+        """The instruments by number; sizes that the journal does not name count as 1."""
+        return {
+            number: Instrument(
+                number,
+                symbol,
+                Decimal(self.ticks.get(number, "1")),
+                Decimal(self.lots.get(number, "1")),
+                self.currencies.get(number, ""),
+            )
+            for number, symbol in self.symbols.items()
+        }
