@@ -1,0 +1,109 @@
+# Two commands do all the set-up: `make demo` and `make test`. `make help` lists the others.
+# Everything lives in .venv/ and build/; both can be deleted at any time.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+CMAKE  := $(BIN)/cmake
+JOBS   := $(shell nproc)
+# What the package and the C tests are compiled with; ninja and cmake come from the .venv.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+CONSTRAINTS      := deploy/constraints.txt
+QUICKFIX_VERSION := $(shell sed -n 's/^quickfix==//p' $(CONSTRAINTS))
+PIP_INSTALL      := $(BIN)/python -m pip install -q -c $(CONSTRAINTS)
+
+# A change in any of these recompiles; a change in the list of Python files reinstalls the links to
+# them; a change inside a Python file needs nothing.
+COMPILED := CMakeLists.txt ext/CMakeLists.txt pyproject.toml $(wildcard ext/touchline/*)
+PY_FILES := $(sort $(shell find src control fix -type f ! -name '*.pyc' ! -name '*.so'))
+C_FILES  := $(COMPILED) $(wildcard tests/core/* benchmarks/core/*)
+
+.PHONY: help
+help:
+	@echo "make demo        run a venue, four FIX clients and the proof on this machine"
+	@echo "make test        ctest, ctest under sanitizers, ruff, mypy, pytest"
+	@echo "make build       .venv with touchline and all its parts, installed to be edited in place"
+	@echo "make wheel       wheel and sdist into dist/"
+	@echo "make lint        ruff and mypy --strict"
+	@echo "make sanitize    ctest and the model test of the engine under ASan and UBSan"
+	@echo "make bench       C, API and FIX benchmarks; about five minutes"
+	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
+	@echo "make fuzz        the random tests, a hundred times as far; about an hour"
+	@echo "make clean       remove build/, dist/ and caches; 'make distclean' also .venv"
+
+# ── set-up ──────────────────────────────────────────────────────────────────────────────────────
+
+$(VENV)/made:
+	@python=$$(sh deploy/machine.sh) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/tools: $(VENV)/made $(CONSTRAINTS)
+	@echo "Installing build tools into $(VENV)"
+	@$(PIP_INSTALL) setuptools wheel scikit-build-core cython numpy cmake ninja
+	@wheel=$$($(BIN)/python deploy/quickfix_wheel.py $(QUICKFIX_VERSION)) && $(PIP_INSTALL) "$$wheel"
+	@touch $@
+
+build/files.list: FORCE
+	@mkdir -p build
+	@echo '$(PY_FILES)' | cmp -s - $@ || echo '$(PY_FILES)' > $@
+
+.PHONY: FORCE
+FORCE:
+
+$(VENV)/installed: $(VENV)/tools build/files.list $(COMPILED)
+	@echo "Compiling touchline and installing it into $(VENV)"
+	@$(PIP_INSTALL) --no-build-isolation -e '.[venue,test]'
+	@touch $@
+
+.PHONY: build
+build: $(VENV)/installed
+
+.PHONY: wheel
+wheel: build
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+# ── the main job ────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: demo
+demo: build
+	@$(BIN)/touchline demo
+
+# ── tests ───────────────────────────────────────────────────────────────────────────────────────
+
+# Every step runs, whatever failed before it, and the runners' own closing lines are the last word.
+.PHONY: test
+test:
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -k lint test-c test-sanitized test-python
+
+.PHONY: test-python
+test-python: build
+	$(BIN)/python -m pytest
+
+build/c/build.ninja build/sanitized/build.ninja: $(VENV)/tools CMakeLists.txt ext/CMakeLists.txt
+	@$(CMAKE) -G Ninja -S . -B $(@D) -DTOUCHLINE_TESTS=ON -DTOUCHLINE_BENCHMARKS=ON \
+	  -DTOUCHLINE_SANITIZE=$(if $(findstring sanitized,$@),ON,OFF) > $(@D).log || (cat $(@D).log; exit 1)
+
+.PHONY: test-c test-sanitized
+test-c: build/c/build.ninja
+	@$(CMAKE) --build build/c -- --quiet
+	$(BIN)/ctest --test-dir build/c --output-on-failure -j $(JOBS)
+
+test-sanitized: build/sanitized/build.ninja
+	@$(CMAKE) --build build/sanitized -- --quiet
+	$(BIN)/ctest --test-dir build/sanitized --output-on-failure -j $(JOBS)
+
+.PHONY: lint
+lint: build
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: clean distclean
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	rm -f $(VENV)/installed
+
+distclean: clean
+	rm -rf $(VENV)
