@@ -1,9 +1,9 @@
 """Seeded synthetic order flow, the same bytes on every machine, for benchmarks and tests alike.
 
 A flow is an array of commands plus, for each cancel and replace, the index of the command that
-entered the order it means: order ids are the engine's to give, so `resolve` fills them in by running
-the flow once. Only raw generator bits, integers and single IEEE operations are used, because the
-library's own logarithms and distributions may differ between machines and releases.
+entered the order it means: order ids are the engine's to give, so `resolve` fills them in by
+running the flow once. Only raw generator bits, integers and single IEEE operations are used,
+because a library's logarithms and distributions may differ between machines and releases.
 """
 
 from __future__ import annotations
@@ -43,6 +43,13 @@ LIFE_MEDIAN_NS = 431_000
 DISTANCE_EXPONENT = 2.23
 DISTANCE_HUMP_TICKS = 9
 DISTANCE_TICKS_MAX = 512
+INSTRUMENT_LIMITS = (
+    (Limit.PRICE_MAX, 4 * START_TICKS),
+    (Limit.QTY_MAX, 1_000),
+    (Limit.REFERENCE_PRICE, START_TICKS),
+    (Limit.PRICE_COLLAR, 4 * START_TICKS),
+)
+WIDE_LIMIT = 1 << 50
 FILE_MAGIC = 0x31574F4C464C54  # "TLFLOW1" in the file's first bytes
 
 
@@ -54,7 +61,7 @@ class Stepper(Protocol):
 
 @dataclass(frozen=True)
 class Flow:
-    """`setup` lists instruments and accounts; `refs[i]` is the command whose order command i means."""
+    """`setup` lists instruments and accounts; `refs[i]` is the command whose order `i` means."""
 
     name: str
     setup: Records
@@ -97,8 +104,10 @@ def generate(
     bits = _Bits(seed)
     entries = _entries(SWINGS[name], orders, bits, instruments, accounts)
     followers = _followers(entries, bits)
-    commands = np.concatenate([entries[0], *(part[0] for part in followers)])
-    owners = np.concatenate([entries[1], *(part[1] for part in followers)])
+    parts = [entries, *followers]
+    owners = np.concatenate([numbers for _, numbers in parts])
+    # Concatenating the records themselves would repack COMMAND, whose fields overlap.
+    commands = np.frombuffer(b"".join(rows.tobytes() for rows, _ in parts), COMMAND)
     order = np.argsort(commands["ts_ns"], kind="stable")
     commands = commands[order]
     owners = owners[order]
@@ -113,23 +122,15 @@ def generate(
 
 def setup_commands(instruments: int, accounts: int, limits: bool) -> Records:
     """The commands that list instruments 0.. and open accounts 0.., with wide limits if asked."""
-    rows: list[tuple[int, int, int, int, int]] = []
-    for instrument in range(instruments):
-        rows.append((MsgType.SECURITY_DEFINITION, instrument, 0, 0, 0))
-    for account in range(accounts):
-        rows.append((MsgType.ACCOUNT, 0, account, 0, 0))
-    if limits:
-        for instrument in range(instruments):
-            for field, value in (
-                (Limit.PRICE_MAX, 4 * START_TICKS),
-                (Limit.QTY_MAX, 1_000),
-                (Limit.REFERENCE_PRICE, START_TICKS),
-                (Limit.PRICE_COLLAR, 4 * START_TICKS),
-            ):
-                rows.append((MsgType.LIMIT, instrument, 0, field, value))
-            for account in range(accounts):
-                for field in (Limit.ORDER_QTY_MAX, Limit.ORDER_VALUE_MAX, Limit.POSITION_MAX):
-                    rows.append((MsgType.LIMIT, instrument, account, field, 1 << 50))
+    rows = [(MsgType.SECURITY_DEFINITION, instrument, 0, 0, 0) for instrument in range(instruments)]
+    rows += [(MsgType.ACCOUNT, 0, account, 0, 0) for account in range(accounts)]
+    for instrument in range(instruments if limits else 0):
+        rows += [(MsgType.LIMIT, instrument, 0, *limit) for limit in INSTRUMENT_LIMITS]
+        rows += [
+            (MsgType.LIMIT, instrument, account, field, WIDE_LIMIT)
+            for account in range(accounts)
+            for field in (Limit.ORDER_QTY_MAX, Limit.ORDER_VALUE_MAX, Limit.POSITION_MAX)
+        ]
     setup = np.zeros(len(rows), COMMAND)
     for column, field_name in enumerate(("type", "instrument", "account", "field", "price")):
         setup[field_name] = [row[column] for row in rows]
@@ -189,8 +190,9 @@ def write_file(
 ) -> None:
     """The flow as a C program reads it: ten u64, then setup and commands as raw records.
 
-    The ten: magic, setup count, command count, the five engine limits in the order of EngineLimits,
-    and a zero word; after the records a trailer of three u64: events, event hash, state hash.
+    The ten: magic, setup count, command count, the five engine limits in the order of
+    EngineLimits, two zero words. After the records a trailer of three u64: events, event hash,
+    state hash.
     """
     head = np.array([FILE_MAGIC, len(flow.setup), len(commands), *limits, 0, 0], dtype="<u8")
     tail = np.array([expected.events, expected.event_hash, state_hash], dtype="<u8")
@@ -257,7 +259,7 @@ def _mid_prices(swing: float, steps: int, bits: _Bits) -> Floats:
 
 
 def _distances(count: int, bits: _Bits) -> Integers:
-    """Ticks from the mid: one in ten by a power law, the rest in a hump of about one tick's width."""
+    """Ticks from the mid: one in ten by a power law, the rest in a hump of standard deviation 1."""
     ticks = np.arange(1, DISTANCE_TICKS_MAX + 1, dtype=np.float64)
     tail = _exp2(-DISTANCE_EXPONENT * _log2(ticks))
     away = ticks - DISTANCE_HUMP_TICKS
