@@ -1,8 +1,8 @@
 """Recorded order flow as a script: run it through the engine and check the fills it names.
 
-A script is CSV, plain or gzip, with the columns `row,kind,op,id,side,price,qty,fills`. Each line is
-one operation on one instrument: A rests a limit order, X takes quantity off a resting order, M is an
-immediate-or-cancel order and L a limit order whose rest stays, both with the fills they must get.
+A script is CSV, plain or gzip, with the columns `row,kind,op,id,side,price,qty,fills`. Each line
+is one operation on one instrument: A rests a limit order, X takes quantity off a resting order, M
+is an immediate-or-cancel order and L a limit order whose rest stays, both with their exact fills.
 Side is 1 for buy and -1 for sell; prices are ticks. The engine is opened for the script alone.
 """
 
@@ -93,8 +93,8 @@ def run_script(path: str | Path) -> ScriptResult:
     """Run the script at `path` from an empty book.
 
     Raises ScriptError on a file that is not a script, a malformed line, an A or L whose id still
-    rests, or an X of an id no line entered or that says another side or price than the order's. What
-    the engine does otherwise than the script says is a Mismatch, not an exception.
+    rests, or an X of an id that no line entered or with another side or price than the order's.
+    What the engine does otherwise than the script says is a Mismatch, not an exception.
     """
     path = Path(path)
     operations = list(read_script(path))
@@ -176,7 +176,7 @@ def _number(column: str, text: str, least: int, most: int) -> int:
 
 @dataclass
 class _Resting:
-    """An order of the script in the book; `order_qty` counts executed lots, `leaves_qty` does not."""
+    """An order of the script in the book; `order_qty` counts executed lots too."""
 
     order_id: int
     side: Side
