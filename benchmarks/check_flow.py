@@ -166,7 +166,7 @@ def check(path: Path) -> tuple[int, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line for each flow of the directory; 0 when all are equal, 1 when not, 2 on misuse."""
+    """Print a line for each flow of the directory; 0 when all are equal, 1 if not, 2 on misuse."""
     if len(arguments) != 1:
         print("usage: check_flow.py DIR", file=sys.stderr)
         return 2
