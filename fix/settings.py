@@ -1,0 +1,140 @@
+"""What the gateway must know, and the same as QuickFIX wants it told.
+
+Taken once from the venue's configuration; frozen values from then on. QuickFIX reads its data
+dictionaries from files: those its package installs are used as they are, except that a FIX 4.2
+Logon may also carry Username(553) and Password(554), so that dictionary is written out amended.
+"""
+
+from __future__ import annotations
+
+import sys
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from touchline.errors import SessionError
+
+if TYPE_CHECKING:
+    from touchline.config import Config
+
+DICTIONARY_FILES = {"FIX.4.2": "FIX42.xml", "FIX.4.4": "FIX44.xml"}
+LOGON_CREDENTIALS = (("553", "Username"), ("554", "Password"))
+SESSIONS_MAX = 256  # a session's number is one byte of the command that names a ClOrdID
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """One counterparty; the first account serves requests without Account(1)."""
+
+    comp_id: str
+    begin_string: str
+    accounts: tuple[str, ...]
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Everything the gateway needs; `fix_dir` holds its stores and logs."""
+
+    host: str
+    port: int
+    comp_id: str
+    heartbeat_s: int
+    sessions: tuple[SessionSettings, ...]
+    fix_dir: Path
+    journal_dir: Path
+    bus_path: Path
+
+    @classmethod
+    def from_config(cls, config: Config) -> GatewaySettings:
+        """The gateway's share of the venue's configuration; SessionError when it makes no sense."""
+        sessions = tuple(
+            SessionSettings(s.comp_id, s.begin_string, tuple(s.accounts), s.password)
+            for s in config.sessions
+        )
+        if not sessions:
+            raise SessionError("sessions: none is configured; add [[sessions]] or set fix.enabled")
+        if len(sessions) > SESSIONS_MAX:
+            raise SessionError(f"sessions: {len(sessions)} are configured; at most {SESSIONS_MAX}")
+        return cls(
+            host=config.fix.host,
+            port=config.fix.port,
+            comp_id=config.fix.comp_id,
+            heartbeat_s=config.fix.heartbeat_s,
+            sessions=sessions,
+            fix_dir=Path(config.fix_dir),
+            journal_dir=Path(config.journal_dir),
+            bus_path=Path(config.bus_path),
+        )
+
+    @property
+    def store_dir(self) -> Path:
+        return self.fix_dir / "store"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.fix_dir / "log"
+
+
+def dictionary(begin_string: str, dictionary_dir: Path) -> Path:
+    """The data dictionary of a FIX version; SessionError when QuickFIX did not install it."""
+    installed = Path(sys.prefix) / "share" / "quickfix" / DICTIONARY_FILES[begin_string]
+    if not installed.is_file():
+        raise SessionError(
+            f"{installed} is missing: install the package quickfix into {sys.prefix}, "
+            f"which brings the data dictionary of {begin_string}"
+        )
+    if begin_string != "FIX.4.2":
+        return installed
+    dictionary_dir.mkdir(parents=True, exist_ok=True)
+    amended = dictionary_dir / installed.name
+    _with_credentials(installed).write(amended)
+    return amended
+
+
+def _with_credentials(path: Path) -> ElementTree.ElementTree[ElementTree.Element[str]]:
+    """A dictionary whose Logon may carry a user name and a password, as FIX 4.3's may."""
+    tree = ElementTree.parse(path)
+    fields = tree.find("fields")
+    logon = tree.find("messages/message[@msgtype='A']")
+    if fields is None or logon is None:
+        raise SessionError(f"{path} is not a QuickFIX data dictionary")
+    for number, name in LOGON_CREDENTIALS:
+        ElementTree.SubElement(fields, "field", number=number, name=name, type="STRING")
+        ElementTree.SubElement(logon, "field", name=name, required="N")
+    return tree
+
+
+def quickfix_settings(settings: GatewaySettings, inner_port: int) -> str:
+    """QuickFIX's settings as text. `inner_port` is where it listens until the door takes over.
+
+    A session never ends by itself (NonStopSession) and never resets its sequence numbers, so that
+    the store holds every report until its broker has fetched it.
+    """
+    lines = [
+        "[DEFAULT]",
+        "ConnectionType=acceptor",
+        "NonStopSession=Y",
+        f"SocketAcceptPort={inner_port}",
+        "SocketNodelay=Y",
+        "SocketReuseAddress=Y",
+        f"FileStorePath={settings.store_dir}",
+        f"FileLogPath={settings.log_dir}",
+        "UseDataDictionary=Y",
+        "ValidateUserDefinedFields=N",
+        "ResetOnLogon=N",
+        "ResetOnLogout=N",
+        "ResetOnDisconnect=N",
+        "PersistMessages=Y",
+        f"SenderCompID={settings.comp_id}",
+    ]
+    for session in settings.sessions:
+        path = dictionary(session.begin_string, settings.fix_dir / "dictionaries")
+        lines += [
+            "[SESSION]",
+            f"BeginString={session.begin_string}",
+            f"TargetCompID={session.comp_id}",
+            f"DataDictionary={path}",
+        ]
+    return "\n".join(lines) + "\n"
