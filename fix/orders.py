@@ -1,0 +1,335 @@
+"""Who asked for what: ClOrdIDs, OrderIDs and what became of every order the sessions sent.
+
+Requests are entered by the inbound side just before they go to the engine, or from the journal when
+the gateway starts; events are applied by the outbound side, one by one in the order of their seq,
+and say what must be reported. So the same journal always leads to the same reports. Everything is
+kept for as long as the journal is, because a ClOrdID is never used twice.
+
+One lock guards it all. Prices are ticks, quantities lots.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from touchline.messages import (
+    COMMAND,
+    EVENT,
+    LANE_FIX,
+    ExecType,
+    MsgType,
+    Side,
+    Text,
+)
+
+PENDING, ACCEPTED, REFUSED = range(3)
+LANE_BITS = 32
+TEXT_BYTES = 36
+
+
+class Event(NamedTuple):
+    """An event as Python values; where fields share their place, each reading has its name."""
+
+    seq: int
+    ts_ns: int
+    order_id: int
+    cl_ord_id: int
+    price: int
+    qty: int
+    leaves_qty: int
+    limit: int
+    contra_order_id: int
+    account: int
+    instrument: int
+    exec_type: int
+    side: int
+    reason: int
+    flags: int
+
+
+def _picked(dtype: np.dtype[np.void], names: tuple[str, ...]) -> np.dtype[np.void]:
+    """The same record with only the named fields, at their places."""
+    fields: Mapping[str, Any] = dtype.fields or {}
+    return np.dtype(
+        {
+            "names": list(names),
+            "formats": [fields[name][0] for name in names],
+            "offsets": [fields[name][1] for name in names],
+            "itemsize": dtype.itemsize,
+        }
+    )
+
+
+EVENT_PICKED = _picked(EVENT, Event._fields)
+COMMAND_FIELDS = (
+    "order_id",
+    "cl_ord_id",
+    "price",
+    "qty",
+    "account",
+    "instrument",
+    "ord_type",
+    "time_in_force",
+    "type",
+    "side",
+    "field",
+    "flags",
+)
+COMMAND_PICKED = _picked(COMMAND, COMMAND_FIELDS)
+TEXT_PICKED = _picked(COMMAND, ("text", "key", "type", "side", "field", "flags"))
+
+
+def events_of(records: NDArray[np.void]) -> list[Event]:
+    """Events as named tuples of Python integers."""
+    return [Event._make(row) for row in records.view(EVENT_PICKED).tolist()]
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """One order of a session, from its request to whatever ended it. order_id 0: not accepted."""
+
+    session: int
+    cl_ord_id: str  # the latest accepted request's
+    account: int
+    instrument: int
+    side: int
+    ord_type: int
+    time_in_force: int
+    price: int
+    order_qty: int
+    order_id: int = 0
+    leaves_qty: int = 0
+    cum_qty: int = 0
+    notional: int = 0  # sum of price times quantity traded
+    ord_status: str = "A"  # OrdStatus(39) of FIX 4.4
+    replaced: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One D, F or G of a session. `orig_cl_ord_id` is what it named, "" when only replayed."""
+
+    session: int
+    cl_ord_id: str
+    number: int
+    msg_type: int
+    order: Order | None
+    orig_cl_ord_id: str = ""
+    state: int = PENDING
+
+
+class Report(NamedTuple):
+    """What a session must be told because of an event."""
+
+    session: int
+    msg_type: str  # "8", or "9" for a refused cancel or replace
+    event: Event
+    order: Order | None
+    cl_ord_id: str
+    orig_cl_ord_id: str = ""
+    exec_type: str = ""  # ExecType(150) of FIX 4.4
+    side: int = 0  # of a trade's two reports, which one
+
+    @property
+    def key(self) -> int:
+        """Orders all reports: by event, and the buyer's before the seller's."""
+        return self.event.seq * 4 + (self.side - ord("0") if self.side else 0)
+
+
+def report_key(seq: int) -> int:
+    """Not less than the key of any report on the event or on one before it."""
+    return seq * 4 + 3
+
+
+class Orders:
+    """The map. `answer_timeout_s` bounds the wait for the answer to an earlier request."""
+
+    def __init__(self, answer_timeout_s: float = 1.0) -> None:
+        self.requests: dict[tuple[int, str], Request] = {}
+        self.order_by_id: dict[int, Order] = {}
+        self.names_changed = True  # instruments or accounts were added since this was cleared
+        self._pending: dict[int, Request] = {}
+        self._names: dict[int, tuple[int, str]] = {}
+        self._answered = threading.Condition()
+        self._waiting = 0
+        self._answer_timeout_s = answer_timeout_s
+
+    def known(self, session: int, cl_ord_id: str) -> Request | None:
+        """The request of that ClOrdID, if the session has sent one before."""
+        return self.requests.get((session, cl_ord_id))
+
+    def answered(self, session: int, cl_ord_id: str) -> Request | None:
+        """The same, after the engine's answer has come; TimeoutError when none comes."""
+        request = self.requests.get((session, cl_ord_id))
+        if request is None or request.state != PENDING:
+            return request
+        with self._answered:
+            self._waiting += 1
+            try:
+                if not self._answered.wait_for(
+                    lambda: request.state != PENDING, self._answer_timeout_s
+                ):
+                    raise TimeoutError(f"the engine has not answered {cl_ord_id!r}")
+            finally:
+                self._waiting -= 1
+        return request
+
+    def enter(self, request: Request) -> None:
+        """Remember a request that is about to go to the engine."""
+        self.requests[request.session, request.cl_ord_id] = request
+        self._pending[request.number] = request
+
+    def withdraw(self, request: Request) -> None:
+        """Forget a request that did not go to the engine after all."""
+        del self.requests[request.session, request.cl_ord_id]
+        del self._pending[request.number]
+
+    def replay(self, commands: NDArray[np.void]) -> None:
+        """Enter the requests among journalled commands; their events are applied afterwards."""
+        mine = (commands["type"] == MsgType.TEXT) & (commands["field"] == Text.CL_ORD_ID)
+        mine &= commands["side"] == LANE_FIX
+        for text, key, _, _, _, session in commands[mine].view(TEXT_PICKED).tolist():
+            self._names[LANE_FIX << LANE_BITS | key] = (session, text.decode("utf-8"))
+        asked = np.isin(commands["type"], (MsgType.NEW_ORDER, MsgType.CANCEL, MsgType.REPLACE))
+        for row in commands[asked].view(COMMAND_PICKED).tolist():
+            command = dict(zip(COMMAND_FIELDS, row, strict=True))
+            named = self._names.pop(command["cl_ord_id"], None)
+            if named is not None:
+                self.enter(_replayed(command, *named))
+
+    def apply(self, event: Event) -> list[Report]:
+        """Take an event in, and say what must be reported because of it."""
+        handler = _APPLY.get(event.exec_type)
+        if handler is None:
+            return []
+        with self._answered:
+            reports = handler(self, event)
+            if self._waiting:
+                self._answered.notify_all()
+        return reports
+
+    def snapshot(self, order: Order) -> Order:
+        """The order as it stands between two events."""
+        with self._answered:
+            return Order(*(getattr(order, name) for name in Order.__slots__))
+
+    def _answer(self, event: Event, state: int) -> Request | None:
+        request = self._pending.pop(event.cl_ord_id, None)
+        if request is not None:
+            request.state = state
+        return request
+
+    def _new(self, event: Event) -> list[Report]:
+        request = self._answer(event, ACCEPTED)
+        if request is None or request.order is None:
+            return []
+        order = request.order
+        order.order_id = event.order_id
+        order.leaves_qty = event.leaves_qty
+        order.ord_status = "0"
+        self.order_by_id[event.order_id] = order
+        return [Report(order.session, "8", event, order, order.cl_ord_id, exec_type="0")]
+
+    def _rejected(self, event: Event) -> list[Report]:
+        request = self._answer(event, REFUSED)
+        if request is None or request.order is None:
+            return []
+        order = request.order
+        order.ord_status = "8"
+        return [Report(order.session, "8", event, order, order.cl_ord_id, exec_type="8")]
+
+    def _trade(self, event: Event) -> list[Report]:
+        sides = [
+            (event.side, self.order_by_id.get(event.order_id)),
+            (_OTHER[event.side], self.order_by_id.get(event.contra_order_id)),
+        ]
+        reports = []
+        for side, order in sorted(sides, key=lambda pair: pair[0]):
+            if order is None:
+                continue
+            order.cum_qty += event.qty
+            order.leaves_qty -= event.qty
+            order.notional += event.price * event.qty
+            order.ord_status = "1" if order.leaves_qty else "2"
+            reports.append(Report(order.session, "8", event, order, order.cl_ord_id, "", "F", side))
+        return reports
+
+    def _ended(self, event: Event) -> list[Report]:
+        order = self.order_by_id.get(event.order_id)
+        if order is None:
+            return []
+        orig = self._accept(event, order)
+        order.leaves_qty = 0
+        order.ord_status = exec_type = chr(event.exec_type)
+        return [Report(order.session, "8", event, order, order.cl_ord_id, orig, exec_type)]
+
+    def _replaced(self, event: Event) -> list[Report]:
+        order = self.order_by_id.get(event.order_id)
+        if order is None:
+            return []
+        orig = self._accept(event, order)
+        order.price = event.price
+        order.order_qty = event.qty
+        order.leaves_qty = event.leaves_qty
+        order.replaced = True
+        order.ord_status = "2" if not order.leaves_qty else "1" if order.cum_qty else "0"
+        return [Report(order.session, "8", event, order, order.cl_ord_id, orig, "5")]
+
+    def _cancel_rejected(self, event: Event) -> list[Report]:
+        request = self._answer(event, REFUSED)
+        if request is None:
+            return []
+        order = request.order = self.order_by_id.get(event.order_id)
+        orig = request.orig_cl_ord_id or (order.cl_ord_id if order else "NONE")
+        return [Report(request.session, "9", event, order, request.cl_ord_id, orig)]
+
+    def _listed(self, event: Event) -> list[Report]:
+        self.names_changed = True
+        return []
+
+    def _accept(self, event: Event, order: Order) -> str:
+        """Move the order to the ClOrdID of the request answered, if a session's; the one before."""
+        request = self._answer(event, ACCEPTED)
+        if request is None or request.msg_type == MsgType.NEW_ORDER:
+            return ""
+        request.order = order
+        orig, order.cl_ord_id = order.cl_ord_id, request.cl_ord_id
+        return orig
+
+
+_OTHER = {int(Side.BUY): int(Side.SELL), int(Side.SELL): int(Side.BUY)}
+_APPLY: dict[int, Callable[[Orders, Event], list[Report]]] = {
+    int(ExecType.NEW): Orders._new,
+    int(ExecType.REJECTED): Orders._rejected,
+    int(ExecType.TRADE): Orders._trade,
+    int(ExecType.CANCELED): Orders._ended,
+    int(ExecType.EXPIRED): Orders._ended,
+    int(ExecType.REPLACED): Orders._replaced,
+    int(ExecType.CANCEL_REJECTED): Orders._cancel_rejected,
+    int(ExecType.SECURITY_DEFINITION): Orders._listed,
+    int(ExecType.ACCOUNT): Orders._listed,
+}
+
+
+def _replayed(command: dict[str, int], session: int, cl_ord_id: str) -> Request:
+    """The request behind a journalled command."""
+    order = None
+    if command["type"] == MsgType.NEW_ORDER:
+        order = Order(
+            session,
+            cl_ord_id,
+            command["account"],
+            command["instrument"],
+            command["side"],
+            command["ord_type"],
+            command["time_in_force"],
+            command["price"],
+            command["qty"],
+        )
+    return Request(session, cl_ord_id, command["cl_ord_id"], command["type"], order)
