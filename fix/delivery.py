@@ -1,0 +1,110 @@
+"""Each report once: how far every session has been told, so that a restart goes on from there.
+
+A report counts as made when QuickFIX's store holds it under a sequence number that was used up. The
+store itself tells so as long as it is not reset; this file tells it too, a moment later, and
+survives a reset. The greater of the two is the truth, whatever moment the process was killed at.
+The file is mapped, so a note costs no system call; it is written by one thread per field.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import struct
+from pathlib import Path
+
+from touchline.errors import SessionError
+from touchline.fix.orders import report_key
+from touchline.fix.settings import SESSIONS_MAX
+
+MAGIC = b"TLFIX001"
+_HEAD = struct.Struct("<8sQQ")  # magic, the journal it belongs to, refusals numbered so far
+_WORD = struct.Struct("<Q")
+_JOURNAL_AT, _REFUSALS_AT, _MARKS_AT = 8, 16, 24
+FILE_BYTES = _MARKS_AT + SESSIONS_MAX * _WORD.size
+TAIL_BYTES = 64 * 1024  # of the store's index: thousands of messages, far more than one is unsure
+
+_EXEC_ID = re.compile(rb"\x0117=(\d+)(?:-([12]))?\x01")
+_ENTRY = re.compile(rb"(?:^| )(\d+),(\d+),(\d+) ")
+
+
+class Delivered:
+    """The file of marks: for each session the key of the last report made."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if os.fstat(descriptor).st_size == 0:
+                os.write(descriptor, _HEAD.pack(MAGIC, 0, 0).ljust(FILE_BYTES, b"\0"))
+            if os.fstat(descriptor).st_size != FILE_BYTES:
+                raise SessionError(f"{path} is not a file of delivery marks; move it away")
+            self._map = mmap.mmap(descriptor, FILE_BYTES)
+        finally:
+            os.close(descriptor)
+        if self._map[:8] != MAGIC:
+            raise SessionError(f"{path} is not a file of delivery marks; move it away")
+
+    def belongs_to(self, journal_id: int, newest_event: int) -> bool:
+        """Whether the marks count the events of this journal; if not, all are set to its newest."""
+        (known,) = _WORD.unpack_from(self._map, _JOURNAL_AT)
+        if known == journal_id:
+            return True
+        for session in range(SESSIONS_MAX):
+            self.set_mark(session, report_key(newest_event))
+        _WORD.pack_into(self._map, _JOURNAL_AT, journal_id)
+        return False
+
+    def mark(self, session: int) -> int:
+        """The key of the last report made for the session."""
+        (key,) = _WORD.unpack_from(self._map, _MARKS_AT + session * _WORD.size)
+        return int(key)
+
+    def set_mark(self, session: int, key: int) -> None:
+        _WORD.pack_into(self._map, _MARKS_AT + session * _WORD.size, key)
+
+    def next_refusal(self) -> int:
+        """A number for an answer without an event, never given out before."""
+        (count,) = _WORD.unpack_from(self._map, _REFUSALS_AT)
+        _WORD.pack_into(self._map, _REFUSALS_AT, count + 1)
+        return int(count) + 1
+
+    def close(self) -> None:
+        self._map.close()
+
+
+def last_stored(store_dir: Path, session_name: str) -> int:
+    """The key of the newest report in a session's QuickFIX store, 0 when none is found.
+
+    `session_name` is as QuickFIX names its files. A message whose sequence number was not yet used
+    up when the process died does not count: its number will be given to another.
+    """
+    base = store_dir / session_name
+    try:
+        next_sender = int((base.parent / f"{base.name}.seqnums").read_bytes().split(b":")[0])
+        with open(base.parent / f"{base.name}.header", "rb") as index:
+            start = max(0, index.seek(0, os.SEEK_END) - TAIL_BYTES)
+            index.seek(start)
+            tail = index.read()
+            entries = _entries(tail[tail.find(b" ") :] if start else tail)
+        with open(base.parent / f"{base.name}.body", "rb") as body:
+            for seq in sorted((s for s in entries if s < next_sender), reverse=True):
+                offset, size = entries[seq]
+                body.seek(offset)
+                found = _EXEC_ID.search(body.read(size))
+                if found and found[1] != b"0":
+                    return int(found[1]) * 4 + int(found[2] or 0)
+    except (FileNotFoundError, ValueError):
+        return 0
+    return 0
+
+
+def _entries(index: bytes) -> dict[int, tuple[int, int]]:
+    """Where each sequence number's message lies; a number written twice means the later one."""
+    found: dict[int, tuple[int, int]] = {}
+    position = 0
+    while match := _ENTRY.search(index, position):
+        found[int(match[1])] = (int(match[2]), int(match[3]))
+        position = match.end() - 1
+    return found
