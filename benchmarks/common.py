@@ -1,0 +1,148 @@
+"""What the benchmarks share: building the C programs, writing flow files, naming the machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import touchline.engine
+from touchline import flow
+from touchline.engine import Engine
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "bench"
+SEED = 101
+
+
+class BenchError(Exception):
+    """A benchmark that can not run here; the text says what is missing."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One generated flow, and the engine it is made for."""
+
+    name: str
+    flow: str
+    orders: int
+    instruments: int = 1
+    limits: bool = False
+
+    def engine(self) -> Engine:
+        """A fresh engine with room for the flow and little more."""
+        accounts = 8
+        return Engine(
+            instruments_max=max(16, self.instruments),
+            accounts_max=64,
+            orders_max=max(1 << 16, self.orders // 4),
+            positions_max=max(1024, 2 * accounts * self.instruments),
+            leaves_max=max(4096, 256 * self.instruments),
+        )
+
+
+def cases(orders: int) -> list[Case]:
+    """The five flows, and `normal` again with limits set and with a hundred symbols."""
+    return [
+        *(Case(name, name, orders) for name in flow.SWINGS),
+        Case("normal-limits", "normal", orders, limits=True),
+        Case("normal-100-symbols", "normal", orders, instruments=100),
+    ]
+
+
+def run(command: list[str], **environment: str) -> str:
+    """The standard output of a command; BenchError with what it said when it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except FileNotFoundError as e:
+        raise BenchError(f"{command[0]} is not installed") from e
+    except subprocess.CalledProcessError as e:
+        raise BenchError(f"{' '.join(command)}\n{e.stdout}{e.stderr}") from e
+    return done.stdout
+
+
+def build_bench_core() -> Path:
+    """Compile benchmarks/core against the core as it ships; the program's path."""
+    generator = ["-G", "Ninja"] if not (BUILD / "CMakeCache.txt").exists() else []
+    run(["cmake", "-S", ".", "-B", str(BUILD), *generator, "-DTOUCHLINE_BENCHMARKS=ON"])
+    run(["cmake", "--build", str(BUILD), "--target", "bench_core"])
+    return BUILD / "bench_core"
+
+
+def flow_file(case: Case, directory: Path, seed: int = SEED) -> Path:
+    """The case's flow with resolved ids and expected results, written once per engine build."""
+    made_of = hashlib.sha256(repr((case, seed)).encode())
+    for source in (flow.__file__, touchline.engine.__file__, __file__):
+        made_of.update(Path(source).read_bytes())
+    path = directory / f"{case.name}-{made_of.hexdigest()[:16]}.flow"
+    if path.exists():
+        return path
+    directory.mkdir(parents=True, exist_ok=True)
+    for old in directory.glob(f"{case.name}-{'?' * 16}.flow"):
+        old.unlink()
+    generated = flow.generate(
+        case.flow, case.orders, seed, instruments=case.instruments, limits=case.limits
+    )
+    commands = flow.resolve(generated, case.engine())
+    engine = case.engine()
+    expected = flow.expect(generated.setup, commands, engine)
+    part = path.with_suffix(".part")
+    flow.write_file(part, generated, commands, expected, engine.limits, engine.state_hash())
+    part.rename(path)
+    return path
+
+
+def machine() -> dict[str, str | int]:
+    """Processor, kernel, compiler and interpreter, as far as the system tells."""
+    processor = platform.processor() or "unknown"
+    virtual = "unknown"
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            processor = value.strip()
+        elif key.strip() == "flags":
+            virtual = "yes" if "hypervisor" in value.split() else "no"
+    return {
+        "processor": processor,
+        "cpus": os.cpu_count() or 0,
+        "virtual": virtual,
+        "kernel": platform.release(),
+        "compiler": compiler(),
+        "python": platform.python_version(),
+    }
+
+
+def compiler() -> str:
+    """The first line `cc --version` prints."""
+    return run(["cc", "--version"]).splitlines()[0]
+
+
+def commit() -> str:
+    """The commit's short hash, with `+` when the tree has changes; `unknown` outside a checkout."""
+    try:
+        short = run(["git", "rev-parse", "--short", "HEAD"]).strip()
+        changed = run(["git", "status", "--porcelain", "ext", "benchmarks", "src"]).strip()
+    except BenchError:
+        return "unknown"
+    return f"{short}+" if changed else short
+
+
+def fail(error: BenchError) -> int:
+    """Say on standard error why nothing was measured; the exit code."""
+    print(error, file=sys.stderr)
+    return 2
