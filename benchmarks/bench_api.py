@@ -1,0 +1,96 @@
+"""What a call from Python costs: one order, one cancel, one trade, and numpy batches of 256.
+
+`pytest -o addopts= benchmarks/bench_api.py` (pytest-benchmark). The engine and its events live in
+this process; no ring and no journal takes part. Each benchmark checks what the engine holds or has
+answered afterwards.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import Any
+
+import pytest
+
+from benchmarks.common import Case
+from touchline import flow
+from touchline.engine import Engine
+from touchline.messages import ExecType, OrdType, Side, TimeInForce
+
+ROUNDS, ITERATIONS = 200, 1_000
+CALLS = ROUNDS * ITERATIONS + 1  # the last one, outside the clock, gives the fixture's result
+BATCH = 256
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """One instrument, one account, room for an order per call."""
+    engine = Engine(orders_max=CALLS)
+    engine.submit(flow.setup_commands(1, 1, limits=False))
+    return engine
+
+
+def enter_all(engine: Engine, side: Side, price: int, qty: int, count: int) -> list[int]:
+    """Rest orders; their ids."""
+    ids = []
+    for _ in range(count):
+        engine.new_order(0, 0, side, OrdType.LIMIT, TimeInForce.DAY, price, qty)
+        ids.append(int(engine.events()["order_id"][0]))
+    return ids
+
+
+def test_one_new_order_that_rests(benchmark: Any, engine: Engine) -> None:
+    order = (0, 0, int(Side.BUY), int(OrdType.LIMIT), int(TimeInForce.DAY), 1_000, 5)
+    answered = benchmark.pedantic(
+        engine.new_order, args=order, rounds=ROUNDS, iterations=ITERATIONS
+    )
+    assert answered == 1
+    level = engine.depth(0, Side.BUY)[0]
+    assert (level["price"], level["qty"], level["orders"]) == (1_000, 5 * CALLS, CALLS)
+
+
+def test_one_cancel(benchmark: Any, engine: Engine) -> None:
+    ids = enter_all(engine, Side.BUY, 1_000, 5, CALLS)
+    calls = map(engine.cancel, ids, repeat(0))
+    answered = benchmark.pedantic(calls.__next__, rounds=ROUNDS, iterations=ITERATIONS)
+    assert answered == 1
+    assert len(engine.depth(0, Side.BUY)) == 0
+
+
+def test_one_order_that_trades(benchmark: Any, engine: Engine) -> None:
+    enter_all(engine, Side.SELL, 1_000, 2 * CALLS, 1)
+    order = (0, 0, int(Side.BUY), int(OrdType.LIMIT), int(TimeInForce.IOC), 1_000, 1)
+    answered = benchmark.pedantic(
+        engine.new_order, args=order, rounds=ROUNDS, iterations=ITERATIONS
+    )
+    assert answered == 2
+    assert engine.events()["exec_type"].tolist() == [ExecType.NEW, ExecType.TRADE]
+    assert engine.depth(0, Side.SELL)[0]["qty"] == CALLS
+
+
+@pytest.mark.parametrize("name", flow.SWINGS)
+def test_a_flow_in_numpy_batches(benchmark: Any, name: str) -> None:
+    case = Case(name, name, orders=50_000)
+    generated = flow.generate(case.flow, case.orders, seed=101)
+    commands = flow.resolve(generated, case.engine())
+    whole = case.engine()
+    expected = flow.expect(generated.setup, commands, whole, batch=len(commands))
+    batches = [commands[i : i + BATCH] for i in range(0, len(commands), BATCH)]
+    last: list[Engine] = []
+
+    def fresh() -> tuple[tuple[Engine], dict[str, Any]]:
+        engine = case.engine()
+        engine.submit(generated.setup)
+        last[:] = [engine]
+        return (engine,), {}
+
+    def run(engine: Engine) -> None:
+        for batch in batches:
+            engine.submit(batch)
+
+    benchmark.pedantic(run, setup=fresh, rounds=10, iterations=1)
+    benchmark.extra_info["commands"] = len(commands)
+    benchmark.extra_info["best_ns_per_command"] = benchmark.stats.stats.min * 1e9 / len(commands)
+    assert last[0].event_seq == expected.events
+    assert last[0].state_hash() == whole.state_hash()
+    assert flow.expect(generated.setup, commands, case.engine(), BATCH) == expected
