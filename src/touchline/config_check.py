@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         SessionSection,
     )
 
+NUMBER_BYTES_MAX = 36  # of a number that the journal keeps as text
+SESSIONS_MAX = 256  # a session's number is one byte of the command that names a ClOrdID
+
 Loc = tuple[int | str, ...]
 Problem = tuple[Loc, str]
 
@@ -51,6 +54,8 @@ def cross_check(parts: Parts) -> Iterator[Problem]:
         yield from _session(("sessions", index), session, parts)
     yield from _ports(parts)
     yield from _sizes(parts)
+    if len(parts.sessions) > SESSIONS_MAX:
+        yield ("sessions",), f"{len(parts.sessions)} are too many; the most are {SESSIONS_MAX}"
 
 
 def _twice(section: str, key: str, values: Iterable[tuple[int, Hashable]]) -> Iterator[Problem]:
@@ -64,6 +69,9 @@ def _twice(section: str, key: str, values: Iterable[tuple[int, Hashable]]) -> It
 def _instrument(loc: Loc, section: InstrumentSection) -> Iterator[Problem]:
     """Prices on tick and in range, quantities in whole lots and in range, bounds in order."""
     instrument = section.instrument(0)
+    for key in ("tick_size", "lot_size"):
+        if len(format(getattr(section, key), "f")) > NUMBER_BYTES_MAX:
+            yield (*loc, key), f"is written with more than {NUMBER_BYTES_MAX} digits"
     ticks: dict[str, int] = {}
     for key in ("price_min", "price_max", "reference_price", "price_collar"):
         price = getattr(section, key)
