@@ -41,8 +41,12 @@ Tell = Callable[[dict[str, Any]], None]
 
 def enabled_parts(config: Config) -> list[str]:
     """The parts this configuration asks for, in the order they start."""
-    services = {GATEWAY: config.fix, PUBLISHER: config.publish, CAPTURE: config.capture}
-    return [ENGINE, *(name for name, section in services.items() if section.enabled)]
+    services = {
+        GATEWAY: config.fix.enabled,
+        PUBLISHER: config.publish.enabled,
+        CAPTURE: config.capture.enabled,
+    }
+    return [ENGINE, *(name for name, enabled in services.items() if enabled)]
 
 
 def listening(config: Config, name: str) -> list[tuple[str, str, int]]:
