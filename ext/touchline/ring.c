@@ -16,7 +16,7 @@
 
 #define SECOND_NS INT64_C(1000000000)
 #define LOOKS_MAX 256          /* looks before a waiting side goes to sleep: a few microseconds */
-#define NAP_NS INT64_C(20000000) /* a sleeper looks again this often, whatever happens to its waker */
+#define NAP_NS INT64_C(20000000) /* a sleeping producer looks again this often, come what may */
 
 static inline void relax(void)
 {
@@ -151,8 +151,11 @@ int tl_lane_open(tl_lane *lane, const tl_bus *bus, uint32_t number, int shared)
 
 void tl_lane_close(tl_lane *lane)
 {
-    if (lane->fd >= 0)
+    /* Said, not left to close: a forked child may share the open file, and the lock with it. */
+    if (lane->fd >= 0) {
+        tl_bus_lock_byte(lane->fd, 1 + lane->number, F_UNLCK);
         close(lane->fd);
+    }
     lane->fd = -1;
 }
 
@@ -255,6 +258,21 @@ uint32_t tl_bus_lane_ready(const tl_bus *bus, uint32_t lane, uint64_t head, uint
                               head + ready + 1)
         ready++;
     return ready;
+}
+
+void tl_bus_note(tl_bus *bus, uint64_t first_seq, const uint64_t head[TL_BUS_LANES_MAX],
+                 const uint32_t count[TL_BUS_LANES_MAX])
+{
+    tl_bus_intent *intent = &bus->header->intent;
+    /* A kill keeps the program's order of stores to shared memory, so release order is enough: the
+     * old note is gone before a new word is written, the new one is whole before it counts, and
+     * it counts before any of its commands is journalled. */
+    atomic_store_explicit(&intent->first_seq, 0, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    memcpy(intent->head, head, sizeof intent->head);
+    memcpy(intent->count, count, sizeof intent->count);
+    atomic_store_explicit(&intent->first_seq, first_seq, memory_order_release);
+    atomic_thread_fence(memory_order_release);
 }
 
 /* Events */

@@ -126,7 +126,7 @@ typedef struct tl_lane {
     tl_command *slots;
     uint64_t mask;
     uint64_t tail;
-    uint64_t head_seen; /* the engine's cursor as last read; re-read only when the lane looks full */
+    uint64_t head_seen; /* the engine's cursor as last read; again only when it looks full */
     uint32_t number;
     int fd;     /* its own open file: the lock belongs to it */
     int shared; /* take and release the lock for each send */
@@ -168,16 +168,29 @@ void tl_lane_close(tl_lane *lane);
  * all or none. `sent` says how many went in, also on error. 0, -ETIMEDOUT, -ESTALE, -errno. */
 int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t timeout_ns,
                  size_t *sent);
-/* Give out `count` cl_ord_ids of this lane that nobody has had; returns the first, 0 if exhausted. */
+/* Give out `count` cl_ord_ids of this lane that nobody has had; the first, 0 if none is left. */
 uint64_t tl_lane_ids(tl_lane *lane, uint32_t count);
 
 /* The engine's end: how many commands wait from position `head` on, at most `max`. */
 uint32_t tl_bus_lane_ready(const tl_bus *bus, uint32_t lane, uint64_t head, uint32_t max);
-static inline const tl_command *tl_bus_lane_slot(const tl_bus *bus, uint32_t lane, uint64_t position)
+static inline const tl_command *tl_bus_lane_slot(const tl_bus *bus, uint32_t lane,
+                                                 uint64_t position)
 {
     const uint64_t slots = bus->header->geometry.lane_slots;
     return &bus->commands[lane * slots + (position & (slots - 1))];
 }
+
+/* Note that the commands about to be journalled from `first_seq` on are `count[n]` of each lane n
+ * from position `head[n]` on, lane by lane. */
+void tl_bus_note(tl_bus *bus, uint64_t first_seq, const uint64_t head[TL_BUS_LANES_MAX],
+                 const uint32_t count[TL_BUS_LANES_MAX]);
+/* After a restart, with `seq_last` the last command in the journal: set `head` and the lanes'
+ * cursors so that each command is taken once, also when the last engine died in mid-batch, and
+ * raise each lane's counter of cl_ord_ids to at least `counters`. */
+void tl_bus_settle(tl_bus *bus, uint64_t seq_last, const uint32_t counters[TL_BUS_LANES_MAX],
+                   uint64_t head[TL_BUS_LANES_MAX]);
+/* The file served another journal: forget its events and what waits in its lanes. */
+void tl_bus_wipe(tl_bus *bus);
 
 /* Copy up to `max` events from the cursor on and move it. The number copied (0: none yet),
  * -EOVERFLOW when the ring has gone past the cursor, -ESTALE when the bus is over. */

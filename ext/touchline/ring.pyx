@@ -284,8 +284,9 @@ cdef class EventReader:
         if there < 0:
             raise os_error(there, self.bus.path)
         cdef uint64_t published = self.bus.newest_event
-        cdef uint64_t ahead = published - self.reader.next + 1 if published >= self.reader.next else 0
-        cdef size_t room = <size_t>ahead if ahead > 64 else 64
+        cdef size_t room = 64
+        if published >= self.reader.next + room:
+            room = <size_t>(published - self.reader.next + 1)
         if room > max:
             room = max
         cdef cnp.ndarray out = np.empty(room, dtype=EVENT)
@@ -298,7 +299,7 @@ cdef class EventReader:
         return out if <size_t>count == room else out[:count]
 
     def wait(self, double timeout_s=1.0):
-        """Sleep until the next event is there (or the reader is lapped): True; at the timeout False.
+        """Sleep until the next event is there or the reader is lapped: True; at the timeout: False.
 
         Raises OSError ESTALE when the bus is over.
         """

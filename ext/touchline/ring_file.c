@@ -91,7 +91,8 @@ static int header_check(int fd, tl_bus_geometry *g)
         return -EBADMSG;
     if (header.version != TL_BUS_VERSION)
         return -EPROTONOSUPPORT;
-    if (!geometry_valid(&header.geometry) || header.file_bytes != geometry_bytes(&header.geometry) ||
+    if (!geometry_valid(&header.geometry) ||
+        header.file_bytes != geometry_bytes(&header.geometry) ||
         (uint64_t)st.st_size != header.file_bytes)
         return -EBADMSG;
     *g = header.geometry;
@@ -214,6 +215,9 @@ int tl_bus_attach(tl_bus **out, const char *path)
 
 void tl_bus_release(tl_bus *bus)
 {
+    /* The mapping keeps the open file alive, and the lock with it, beyond the descriptor. */
+    if (bus->owner)
+        tl_bus_lock_byte(bus->fd, TL_BUS_OWNER_BYTE, F_UNLCK);
     if (bus->fd >= 0)
         close(bus->fd);
     bus->fd = -1;
@@ -269,4 +273,44 @@ void tl_bus_status_read(const tl_bus *bus, tl_bus_status *out)
     };
     memcpy(out->error_text, h->error_text, sizeof out->error_text - 1);
     memcpy(out->torn_text, h->torn_text, sizeof out->torn_text - 1);
+}
+
+void tl_bus_wipe(tl_bus *bus)
+{
+    tl_bus_header *h = bus->header;
+    /* Before any engine runs: the order of these matters to nobody. */
+    for (uint32_t i = 0; i < h->geometry.event_slots; i++)
+        atomic_store_explicit((_Atomic uint64_t *)&bus->events[i].seq, 0, memory_order_relaxed);
+    atomic_store(&h->events, 0);
+    atomic_store(&h->intent.first_seq, 0);
+    for (uint32_t i = 0; i < h->geometry.lanes; i++) {
+        atomic_store(&h->lane[i].head, atomic_load(&h->lane[i].tail));
+        atomic_store(&h->lane[i].counter, 0);
+    }
+}
+
+void tl_bus_settle(tl_bus *bus, uint64_t seq_last, const uint32_t counters[TL_BUS_LANES_MAX],
+                   uint64_t head[TL_BUS_LANES_MAX])
+{
+    tl_bus_intent *intent = &bus->header->intent;
+    const uint64_t first_seq = atomic_load(&intent->first_seq);
+    uint64_t journalled = 0;
+    if (first_seq != 0 && seq_last >= first_seq)
+        journalled = seq_last - first_seq + 1;
+    for (uint32_t i = 0; i < bus->header->geometry.lanes; i++) {
+        tl_bus_lane *lane = &bus->header->lane[i];
+        head[i] = atomic_load(&lane->head);
+        if (first_seq != 0) {
+            const uint64_t taken = journalled < intent->count[i] ? journalled : intent->count[i];
+            journalled -= taken;
+            head[i] = intent->head[i] + taken;
+        }
+        atomic_store(&lane->head, head[i]);
+        uint32_t last = atomic_load(&lane->counter);
+        while (last < counters[i] &&
+               !atomic_compare_exchange_weak(&lane->counter, &last, counters[i]))
+            continue;
+        tl_doorbell_wake(&lane->space);
+    }
+    atomic_store(&intent->first_seq, 0);
 }
