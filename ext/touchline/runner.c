@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LANE_BATCH 64u       /* commands taken from one lane in a pass: a busy lane starves no other */
+#define LANE_BATCH 64u       /* commands taken from one lane in a pass: none starves another */
 #define LANE_BATCH_SYNC 256u /* more share one sync, which costs the same for all */
 #define RECOVER_BATCH 4096u
 #define LOOKS_MAX 512            /* looks before parking or yielding: a few microseconds */
@@ -58,53 +58,6 @@ static void counters_note(uint32_t counters[TL_BUS_LANES_MAX], const tl_command 
         counters[lane] = (uint32_t)counter;
 }
 
-/* The file on the bus path belonged to another journal: nothing in it is of this one. */
-static void bus_wipe(tl_runner *r)
-{
-    const tl_bus_geometry *g = &r->header->geometry;
-    for (uint32_t i = 0; i < g->event_slots; i++)
-        atomic_store_explicit((_Atomic uint64_t *)&r->bus->events[i].seq, 0, memory_order_relaxed);
-    atomic_store(&r->header->events, 0);
-    atomic_store(&r->header->intent.first_seq, 0);
-    for (uint32_t i = 0; i < g->lanes; i++) {
-        atomic_store(&r->header->lane[i].head, atomic_load(&r->header->lane[i].tail));
-        atomic_store(&r->header->lane[i].counter, 0);
-    }
-}
-
-/* Where each lane goes on. The last engine may have died after journalling some or all of a batch
- * and before saying so to the producers; its note tells whose those commands were. */
-static void lanes_settle(tl_runner *r, uint64_t seq_last)
-{
-    tl_bus_intent *intent = &r->header->intent;
-    const uint64_t first_seq = atomic_load(&intent->first_seq);
-    uint64_t journalled = 0;
-    if (first_seq != 0 && seq_last >= first_seq)
-        journalled = seq_last - first_seq + 1;
-    for (uint32_t i = 0; i < r->lanes; i++) {
-        tl_bus_lane *lane = &r->header->lane[i];
-        r->head[i] = atomic_load(&lane->head);
-        if (first_seq != 0) {
-            const uint64_t taken = journalled < intent->count[i] ? journalled : intent->count[i];
-            journalled -= taken;
-            r->head[i] = intent->head[i] + taken;
-        }
-        atomic_store(&lane->head, r->head[i]);
-        tl_doorbell_wake(&lane->space);
-    }
-    atomic_store(&intent->first_seq, 0);
-}
-
-static void counters_settle(tl_runner *r, const uint32_t counters[TL_BUS_LANES_MAX])
-{
-    for (uint32_t i = 0; i < r->lanes; i++) {
-        _Atomic uint32_t *given = &r->header->lane[i].counter;
-        uint32_t last = atomic_load(given);
-        while (last < counters[i] && !atomic_compare_exchange_weak(given, &last, counters[i]))
-            continue;
-    }
-}
-
 /* Replay the journal straight into the ring, so that it ends up holding the newest events and
  * readers that were attached before go on as if nothing had been. */
 static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, tl_journal_fault *fault)
@@ -126,8 +79,7 @@ static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, tl_journal
     recovery->state_hash = tl_engine_hash(r->engine);
     memcpy(recovery->torn, tl_journal_torn(r->journal), sizeof recovery->torn);
     assert(r->sink.next == recovery->events + 1);
-    lanes_settle(r, recovery->commands);
-    counters_settle(r, counters);
+    tl_bus_settle(r->bus, recovery->commands, counters, r->head);
     return 0;
 }
 
@@ -198,7 +150,7 @@ int tl_runner_open(tl_runner **out, const tl_runner_config *config, tl_runner_re
     if (rc == 0) {
         const uint64_t had = atomic_load(&r->header->journal_id);
         if (had != 0 && had != tl_journal_id(r->journal))
-            bus_wipe(r);
+            tl_bus_wipe(r->bus);
         rc = journal_replay(r, recovery, fault);
     }
     if (rc != 0) {
@@ -249,20 +201,6 @@ static void batch_trim(tl_runner *r, uint32_t total, uint32_t room)
         r->count[i] -= less;
         total -= less;
     }
-}
-
-/* Note whose commands come next. A kill keeps the program's order of stores to shared memory, so
- * release order is enough: no command below reaches the journal before its note is whole. */
-static void batch_note(tl_runner *r)
-{
-    tl_bus_intent *intent = &r->header->intent;
-    atomic_store_explicit(&intent->first_seq, 0, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    memcpy(intent->head, r->head, sizeof intent->head);
-    memcpy(intent->count, r->count, sizeof intent->count);
-    atomic_store_explicit(&intent->first_seq, tl_journal_seq_next(r->journal),
-                          memory_order_release);
-    atomic_thread_fence(memory_order_release);
 }
 
 static uint32_t batch_journal(tl_runner *r)
@@ -318,7 +256,7 @@ static int batch_run(tl_runner *r, tl_journal_fault *fault)
         return (int)room;
     if (room < total)
         batch_trim(r, total, (uint32_t)room);
-    batch_note(r);
+    tl_bus_note(r->bus, tl_journal_seq_next(r->journal), r->head, r->count);
     total = batch_journal(r);
     const int rc = tl_journal_commit(r->journal, fault);
     if (rc != 0)
