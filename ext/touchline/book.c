@@ -224,36 +224,21 @@ static uint32_t best_level_below(const tl_shelf *shelf, uint32_t child, int heig
     return child * TL_LEAF_LEVELS + best_bit(shelf->leaves[child].live, side);
 }
 
-/* The nodes on the way to where a leaf is or would be, root first; returns how many exist. */
-static int path_to(const tl_shelf *shelf, const tl_book *book, uint32_t number,
-                   uint32_t path[TL_TREE_HEIGHT])
+uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level)
 {
-    int count = 0;
-    uint32_t index = book->root;
-    for (int height = TL_TREE_HEIGHT; height >= 1 && index != TL_NONE; height--) {
-        path[count++] = index;
-        index = shelf->nodes[index].child[child_slot(number, height)];
-    }
-    return count;
-}
-
-uint32_t tl_book_worse_level(const tl_shelf *shelf, const tl_book *book, uint8_t side,
-                             uint32_t price)
-{
-    uint32_t number = price / TL_LEAF_LEVELS;
-    uint32_t leaf = tl_book_leaf_find(shelf, book, number);
-    if (leaf != TL_NONE) {
-        int bit = nearest_worse_bit(shelf->leaves[leaf].live, price % TL_LEAF_LEVELS, side);
-        if (bit >= 0)
-            return leaf * TL_LEAF_LEVELS + (unsigned)bit;
-    }
-    uint32_t path[TL_TREE_HEIGHT];
-    for (int depth = path_to(shelf, book, number, path) - 1; depth >= 0; depth--) {
-        int height = TL_TREE_HEIGHT - depth;
-        const tl_node *node = &shelf->nodes[path[depth]];
-        int bit = nearest_worse_bit(node->live, child_slot(number, height), side);
+    const tl_leaf *leaf = &shelf->leaves[level / TL_LEAF_LEVELS];
+    int bit = nearest_worse_bit(leaf->live, level % TL_LEAF_LEVELS, side);
+    if (bit >= 0)
+        return level - level % TL_LEAF_LEVELS + (unsigned)bit;
+    unsigned slot = leaf->slot;
+    uint32_t up = leaf->parent;
+    for (int height = 1; up != TL_NONE; height++) {
+        const tl_node *node = &shelf->nodes[up];
+        bit = nearest_worse_bit(node->live, slot, side);
         if (bit >= 0)
             return best_level_below(shelf, node->child[bit], height, side);
+        slot = node->slot;
+        up = node->parent;
     }
     return TL_NONE;
 }
@@ -267,7 +252,7 @@ uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
         const tl_level *level = &shelf->levels[index];
         uint32_t price = tl_level_price(shelf, index);
         views[count++] = (tl_level_view){price, level->qty, level->orders, 0};
-        index = tl_book_worse_level(shelf, book, side, price);
+        index = tl_book_worse_level(shelf, side, index);
     }
     return count;
 }

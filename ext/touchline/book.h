@@ -139,9 +139,9 @@ void tl_book_init(tl_book *book, uint16_t instrument);
 /* May an order at `price` rest? False when its block of levels would be one too many. */
 bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price);
 
-/* The next level with orders, worse than `price` on `side` (bids: lower); TL_NONE after the last. */
-uint32_t tl_book_worse_level(const tl_shelf *shelf, const tl_book *book, uint8_t side,
-                             uint32_t price);
+/* The next level with orders on the worse side of a level (bids: below it) that has or just had
+ * some; TL_NONE after the last. */
+uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level);
 
 /* Levels from the best outwards; returns how many were written. */
 uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
@@ -259,7 +259,7 @@ static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t
     tl_best *best = &book->best[tl_side_index(last->side)];
     if (best->level != level)
         return;
-    uint32_t next = tl_book_worse_level(shelf, book, last->side, last->price);
+    uint32_t next = tl_book_worse_level(shelf, last->side, level);
     if (next != TL_NONE)
         *best = (tl_best){tl_level_price(shelf, next), next};
     else

@@ -15,7 +15,7 @@ bool tl_match_fillable(const tl_shelf *shelf, const tl_book *book, const tl_take
         found += shelf->levels[level].qty;
         if (found >= taker->leaves_qty)
             return true;
-        level = tl_book_worse_level(shelf, book, side, price);
+        level = tl_book_worse_level(shelf, side, level);
     }
     return false;
 }

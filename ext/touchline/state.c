@@ -156,7 +156,7 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
             hash = mix(hash, engine->risk.positions[order->position].account);
             hash = mix(hash, order->time_in_force);
         }
-        level = tl_book_worse_level(shelf, book, side, tl_level_price(shelf, level));
+        level = tl_book_worse_level(shelf, side, level);
     }
     return mix(hash, 0);
 }
@@ -274,7 +274,7 @@ uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t 
                                 .side = order->side,
                                 .time_in_force = order->time_in_force};
         }
-        level = tl_book_worse_level(shelf, book, side, tl_level_price(shelf, level));
+        level = tl_book_worse_level(shelf, side, level);
     }
     return count;
 }
