@@ -47,7 +47,7 @@ STOP_S = 30.0
 PAUSE_FIRST_S = 0.2
 PAUSE_MAX_S = 10.0
 HEALTHY_S = 30.0
-STOP_ORDER = (GATEWAY, ENGINE, PUBLISHER, CAPTURE)
+STOP_STAGES = ((GATEWAY,), (ENGINE,), (PUBLISHER, CAPTURE))
 
 log = logging.getLogger(__name__)
 
@@ -190,22 +190,26 @@ class Host:
         log.error(f"part died; {how}", extra={"facts": facts})
 
     def _close(self) -> None:
-        """Stop what runs, in order; each part gets its time, then it is ended."""
-        for name in STOP_ORDER:
-            part = self._parts.get(name)
-            if part is None or part.running is None:
-                continue
-            part.running.ask_to_stop()
-            if not part.running.wait(STOP_S):
-                log.error("part did not stop and is ended", extra={"facts": {"name": name}})
-                part.running.kill()
-            self._listen(part)
-            code = part.running.exit_code()
-            log.info("part stopped", extra={"facts": {"name": name, "ended": _ending(code or 0)}})
+        """Stop what runs, stage by stage; each part gets its time, then it is ended."""
+        for stage in STOP_STAGES:
+            parts = [self._parts[name] for name in stage if name in self._parts]
+            running = [(part, part.running) for part in parts if part.running is not None]
+            for _, process in running:
+                process.ask_to_stop()
+            for part, process in running:
+                self._await_end(part, process)
         with contextlib.suppress(OSError):
             Bus.attach(str(self._config.bus_path)).unlink()
         _state_path(self._config).unlink(missing_ok=True)
         log.info("venue stopped", extra={"facts": {"state_hash": self.state_hash}})
+
+    def _await_end(self, part: Part, process: Running) -> None:
+        if not process.wait(STOP_S):
+            log.error("part did not stop and is ended", extra={"facts": {"name": part.name}})
+            process.kill()
+        self._listen(part)
+        facts = {"name": part.name, "ended": _ending(process.exit_code() or 0)}
+        log.info("part stopped", extra={"facts": facts})
 
     def _addresses(self) -> dict[str, Any]:
         pairs = [item for name in self._parts for item in listening(self._config, name)]
