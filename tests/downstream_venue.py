@@ -6,7 +6,7 @@ Nothing here stands in for a part: commands go through a lane, events come from 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,9 @@ def commands(rows: list[dict[str, Any]]) -> NDArray[np.void]:
     return found
 
 
-def joined(parts: list[NDArray[np.void]], dtype: np.dtype[np.void] = COMMAND) -> NDArray[np.void]:
+def joined(
+    parts: Iterable[NDArray[np.void]], dtype: np.dtype[np.void] = COMMAND
+) -> NDArray[np.void]:
     """As bytes, because numpy would lay out records anew whose fields overlap."""
     return np.frombuffer(b"".join(part.tobytes() for part in parts), dtype)
 
@@ -178,7 +180,7 @@ class Venue:
 
     def events(self) -> NDArray[np.void]:
         """Every event so far, from the journal."""
-        return joined([events for _, events in replay(self.config.journal_dir)], EVENT)
+        return joined((events for _, events in replay(self.config.journal_dir)), EVENT)
 
     def engine(self) -> Engine:
         """An engine in the state of the venue's, by replaying its journal."""

@@ -405,8 +405,8 @@ def test_run_publishes_on_the_ports_of_the_configuration(tmp_path: Path, seed: i
         thread = threading.Thread(target=lambda: results.append(publish.run(venue.config, stop)))
         thread.start()
         try:
-            addresses = [f"tcp://127.0.0.1:{port}" for port in ports]
-            with Subscriber(*addresses, timeout_s=DEADLINE_S) as subscriber:
+            publish_at, snapshot_at = (f"tcp://127.0.0.1:{port}" for port in ports)
+            with Subscriber(publish_at, snapshot_at, timeout_s=DEADLINE_S) as subscriber:
                 assert_books_equal(subscriber, venue.engine())
         finally:
             stop.set()
