@@ -48,7 +48,7 @@ static bool replace_passes(const tl_step *s, uint32_t slot, int64_t executed, tl
     bool no_larger = cmd->qty <= s->shelf->order_qty[slot];
     if (!(same_price && no_larger) && !tl_risk_within_limits(&wanted, verdict))
         return false;
-    const tl_book *book = &s->shelf->books[order->instrument];
+    tl_book *book = &s->shelf->books[order->instrument];
     if (!same_price && !tl_book_has_room(s->shelf, book, (uint32_t)cmd->price)) {
         *verdict = (tl_verdict){TL_REASON_LEVELS_FULL, 0, s->engine->state->limits.leaves_max};
         return false;

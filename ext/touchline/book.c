@@ -28,13 +28,14 @@ void tl_book_init(tl_book *book, uint16_t instrument)
     book->root = TL_NONE;
     book->best[0] = (tl_best){TL_PRICE_NO_BID, TL_NONE};
     book->best[1] = (tl_best){TL_PRICE_NO_ASK, TL_NONE};
-    for (unsigned i = 0; i < TL_RECENT_LEAVES; i++)
-        book->recent[i].leaf = TL_NONE;
+    for (unsigned i = 0; i < TL_RECENT_NODES; i++)
+        book->recent[i].node = TL_NONE;
 }
 
 /* ── nodes ─────────────────────────────────────────────────────────────────────────────────── */
 
-static uint32_t node_take(const tl_shelf *shelf, uint32_t parent, unsigned slot)
+static uint32_t node_take(const tl_shelf *shelf, uint16_t instrument, uint32_t parent,
+                          unsigned slot)
 {
     tl_pools *pools = shelf->pools;
     uint32_t index = pools->node_free;
@@ -49,8 +50,18 @@ static uint32_t node_take(const tl_shelf *shelf, uint32_t parent, unsigned slot)
     memset(node, 0, sizeof *node);
     memset(node->child, 0xff, sizeof node->child);
     node->parent = parent;
+    node->number = TL_NONE;
+    node->instrument = instrument;
     node->slot = (uint8_t)slot;
     return index;
+}
+
+static void node_forget(const tl_shelf *shelf, uint32_t index)
+{
+    const tl_node *node = &shelf->nodes[index];
+    tl_recent *recent = &shelf->books[node->instrument].recent[node->number % TL_RECENT_NODES];
+    if (recent->node == index)
+        recent->node = TL_NONE;
 }
 
 /* Detach a child that is gone; nodes left without children go too, except the root. */
@@ -64,6 +75,7 @@ static void node_drop_child(const tl_shelf *shelf, uint32_t index, unsigned slot
             return;
         uint32_t parent = node->parent;
         slot = node->slot;
+        node_forget(shelf, index);
         node->parent = shelf->pools->node_free;
         shelf->pools->node_free = index;
         index = parent;
@@ -74,18 +86,27 @@ static void node_drop_child(const tl_shelf *shelf, uint32_t index, unsigned slot
 static uint32_t node_above_leaf(const tl_shelf *shelf, tl_book *book, uint32_t number)
 {
     if (book->root == TL_NONE)
-        book->root = node_take(shelf, TL_NONE, 0);
+        book->root = node_take(shelf, book->instrument, TL_NONE, 0);
     uint32_t index = book->root;
     for (int height = TL_TREE_HEIGHT; height > 1; height--) {
         unsigned slot = child_slot(number, height);
         uint32_t child = shelf->nodes[index].child[slot];
         if (child == TL_NONE) {
-            child = node_take(shelf, index, slot);
+            child = node_take(shelf, book->instrument, index, slot);
             shelf->nodes[index].child[slot] = child;
             shelf->nodes[index].children++;
         }
         index = child;
     }
+    shelf->nodes[index].number = number / TL_LEAF_LEVELS;
+    return index;
+}
+
+uint32_t tl_book_node_walk(const tl_shelf *shelf, const tl_book *book, uint32_t number)
+{
+    uint32_t index = book->root;
+    for (int height = TL_TREE_HEIGHT; height > 1 && index != TL_NONE; height--)
+        index = shelf->nodes[index].child[child_slot(number, height)];
     return index;
 }
 
@@ -128,17 +149,6 @@ static uint32_t leaf_take(const tl_shelf *shelf)
     tl_leaf *leaf = &shelf->leaves[index];
     empty_list_remove(shelf, index);
     node_drop_child(shelf, leaf->parent, leaf->slot);
-    tl_recent *recent = &shelf->books[leaf->instrument].recent[leaf->number % TL_RECENT_LEAVES];
-    if (recent->leaf == index)
-        recent->leaf = TL_NONE;
-    return index;
-}
-
-uint32_t tl_book_leaf_walk(const tl_shelf *shelf, const tl_book *book, uint32_t number)
-{
-    uint32_t index = book->root;
-    for (int height = TL_TREE_HEIGHT; height >= 1 && index != TL_NONE; height--)
-        index = shelf->nodes[index].child[child_slot(number, height)];
     return index;
 }
 
@@ -152,7 +162,6 @@ uint32_t tl_book_leaf_add(const tl_shelf *shelf, tl_book *book, uint32_t number)
     shelf->nodes[parent].children++;
     shelf->leaves[index] = (tl_leaf){.number = number,
                                      .parent = parent,
-                                     .instrument = book->instrument,
                                      .slot = (uint8_t)slot};
     empty_list_append(shelf, index);
     return index;
@@ -189,7 +198,7 @@ void tl_book_leaf_emptied(const tl_shelf *shelf, uint32_t index)
     }
 }
 
-bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price)
+bool tl_book_has_room(const tl_shelf *shelf, tl_book *book, uint32_t price)
 {
     if (shelf->pools->leaves_live < shelf->pools->leaves_max)
         return true;

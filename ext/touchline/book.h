@@ -7,7 +7,8 @@
  *     a node's bit is set while something rests below it, a leaf's bit while its level has orders,
  *     so the next better or worse level is a bit scan away: at most four nodes up and four down,
  *     whatever the price range, whatever the depth
- *   book.recent: the leaves used last, found by one compare instead of the walk
+ *   book.recent: the lowest nodes used last, each 4,096 ticks wide, found by one compare instead of
+ *     the walk from the root
  *
  *   level: head ⇄ order ⇄ order ⇄ tail      oldest first; 32-bit indices into one pool of orders
  *
@@ -31,7 +32,7 @@
 #define TL_NONE UINT32_MAX          /* no index */
 #define TL_LEAF_LEVELS 64u          /* price levels in a leaf, children of a node */
 #define TL_TREE_HEIGHT 4            /* nodes between root and leaf, both ends included */
-#define TL_RECENT_LEAVES 16u
+#define TL_RECENT_NODES 16u
 #define TL_PRICE_NO_BID 0u          /* best[] where nothing rests: a price that never crosses */
 #define TL_PRICE_NO_ASK UINT32_MAX
 
@@ -71,9 +72,8 @@ typedef struct tl_leaf {
     uint32_t parent;     /* node */
     uint32_t empty_next; /* list of empty leaves, the one empty for longest first */
     uint32_t empty_prev;
-    uint16_t instrument;
     uint8_t slot; /* which child of the parent */
-    uint8_t _pad[5];
+    uint8_t _pad[7];
 } tl_leaf;
 _Static_assert(sizeof(tl_leaf) == 32, "two leaf headers to a cache line");
 
@@ -81,15 +81,17 @@ typedef struct tl_node {
     uint64_t live; /* bit i: something rests below child i */
     uint32_t child[TL_LEAF_LEVELS];
     uint32_t parent; /* TL_NONE: root; of a free node, the next free one */
+    uint32_t number; /* price / 4096 of a lowest node; TL_NONE of the others */
+    uint16_t instrument;
     uint16_t children;
     uint8_t slot;
-    uint8_t _pad;
+    uint8_t _pad[3];
 } tl_node;
-_Static_assert(sizeof(tl_node) == 272, "a node has no holes");
+_Static_assert(sizeof(tl_node) == 280, "a node has no holes");
 
 typedef struct tl_recent {
-    uint32_t number;
-    uint32_t leaf; /* TL_NONE: nothing remembered */
+    uint32_t number; /* price / 4096 */
+    uint32_t node;   /* TL_NONE: nothing remembered */
 } tl_recent;
 
 typedef struct tl_best {
@@ -102,7 +104,7 @@ typedef struct tl_book {
     uint32_t root;
     uint16_t instrument;
     uint16_t _pad;
-    tl_recent recent[TL_RECENT_LEAVES];
+    tl_recent recent[TL_RECENT_NODES];
 } tl_book;
 _Static_assert(sizeof(tl_book) == 152, "a book has no holes");
 
@@ -137,7 +139,7 @@ void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, ui
 void tl_book_init(tl_book *book, uint16_t instrument);
 
 /* May an order at `price` rest? False when its block of levels would be one too many. */
-bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price);
+bool tl_book_has_room(const tl_shelf *shelf, tl_book *book, uint32_t price);
 
 /* The next level with orders on the worse side of a level (bids: below it) that has or just had
  * some; TL_NONE after the last. */
@@ -148,7 +150,7 @@ uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
                        tl_level_view *views, uint32_t views_max);
 
 /* The slow halves of the functions below. */
-uint32_t tl_book_leaf_walk(const tl_shelf *shelf, const tl_book *book, uint32_t number);
+uint32_t tl_book_node_walk(const tl_shelf *shelf, const tl_book *book, uint32_t number);
 uint32_t tl_book_leaf_add(const tl_shelf *shelf, tl_book *book, uint32_t number);
 void tl_book_leaf_filled(const tl_shelf *shelf, uint32_t leaf);
 void tl_book_leaf_emptied(const tl_shelf *shelf, uint32_t leaf);
@@ -215,26 +217,30 @@ static inline uint32_t tl_order_find(const tl_shelf *shelf, uint64_t order_id)
 
 /* ── levels ────────────────────────────────────────────────────────────────────────────────── */
 
-static inline uint32_t tl_book_leaf_find(const tl_shelf *shelf, const tl_book *book,
-                                         uint32_t number)
+/* The lowest node above leaf `number`, or TL_NONE. */
+static inline uint32_t tl_book_node_find(const tl_shelf *shelf, tl_book *book, uint32_t number)
 {
-    const tl_recent *recent = &book->recent[number % TL_RECENT_LEAVES];
-    if (recent->leaf != TL_NONE && recent->number == number)
-        return recent->leaf;
-    return tl_book_leaf_walk(shelf, book, number);
+    uint32_t node_number = number / TL_LEAF_LEVELS;
+    tl_recent *recent = &book->recent[node_number % TL_RECENT_NODES];
+    if (recent->number != node_number || recent->node == TL_NONE)
+        *recent = (tl_recent){node_number, tl_book_node_walk(shelf, book, number)};
+    return recent->node;
+}
+
+/* The leaf that holds prices number * 64 and up, or TL_NONE. */
+static inline uint32_t tl_book_leaf_find(const tl_shelf *shelf, tl_book *book, uint32_t number)
+{
+    uint32_t node = tl_book_node_find(shelf, book, number);
+    return node == TL_NONE ? TL_NONE : shelf->nodes[node].child[number % TL_LEAF_LEVELS];
 }
 
 /* The level at `price`, made if need be; tl_book_has_room said that it can be. */
 static inline uint32_t tl_book_level_at(const tl_shelf *shelf, tl_book *book, uint32_t price)
 {
-    uint32_t number = price / TL_LEAF_LEVELS;
-    tl_recent *recent = &book->recent[number % TL_RECENT_LEAVES];
-    if (recent->leaf == TL_NONE || recent->number != number) {
-        uint32_t leaf = tl_book_leaf_walk(shelf, book, number);
-        recent->leaf = leaf != TL_NONE ? leaf : tl_book_leaf_add(shelf, book, number);
-        recent->number = number;
-    }
-    return recent->leaf * TL_LEAF_LEVELS + price % TL_LEAF_LEVELS;
+    uint32_t leaf = tl_book_leaf_find(shelf, book, price / TL_LEAF_LEVELS);
+    if (leaf == TL_NONE)
+        leaf = tl_book_leaf_add(shelf, book, price / TL_LEAF_LEVELS);
+    return leaf * TL_LEAF_LEVELS + price % TL_LEAF_LEVELS;
 }
 
 static inline void tl_level_open(const tl_shelf *shelf, tl_book *book, uint32_t level,

@@ -87,7 +87,7 @@ static tl_position *find_room(const tl_step *s, tl_position *position, tl_verdic
     const tl_engine_limits *limits = &s->engine->state->limits;
     const tl_command *cmd = s->cmd;
     const tl_risk_counts *counts = s->engine->risk.counts;
-    const tl_book *book = &s->shelf->books[cmd->instrument];
+    tl_book *book = &s->shelf->books[cmd->instrument];
     if (tl_orders_full(s->shelf->pools))
         *verdict = (tl_verdict){TL_REASON_ORDERS_FULL, 0, limits->orders_max};
     else if (position == NULL && counts->positions_used == counts->positions_max)
