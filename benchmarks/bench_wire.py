@@ -109,7 +109,7 @@ class Venue:
             parts = self.status().get("parts", {})
             if parts and all(part["ready"] for part in parts.values()):
                 return
-            time.sleep(0.1)
+            time.sleep(0.3)
         self._log.seek(0)
         raise BenchError(f"the venue did not start:\n{self._log.read()}")
 
@@ -171,15 +171,20 @@ def percentiles(times_ns: list[int]) -> dict[str, float]:
     return {name: round(value, 1) for name, value in figures.items()}
 
 
+def disagreement(orders: int, counted: int) -> list[str]:
+    """What is wrong with the venue's count of events, if anything."""
+    expected = orders // 2 * EVENTS_PER_PAIR
+    if counted == expected:
+        return []
+    return [f"the venue counted {counted} events, expected {expected}"]
+
+
 def measure(venue: Venue, job: Job, warm_up: int) -> Figures:
     """One run of the client, checked against what the venue counted."""
     before = venue.status()["events"]
     result = run_client(job)
-    problems: list[str] = result["problems"]
     counted = venue.status()["events"] - before
-    expected = job.orders // 2 * EVENTS_PER_PAIR
-    if counted != expected:
-        problems.append(f"the venue counted {counted} events, expected {expected}")
+    problems = [*result["problems"], *disagreement(job.orders, counted)]
     return {
         "rate": job.rate,
         "window": 0 if job.rate else job.window,

@@ -1,0 +1,142 @@
+"""The C benchmark and its gate: they accept what is right and refuse what is not."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks.common import ROOT, Case, flow_file
+from benchmarks.gate import BUDGET, Counts, compare, inclusive_costs
+
+CASES = [
+    Case("normal", "normal", 2_000),
+    Case("limits", "swing-40", 2_000, limits=True),
+    Case("symbols", "flash-crash", 2_000, instruments=40),
+]
+FUNCTIONS = """\
+fn=(1) run_measured
+10 3
+cfn=(2) measured_new
+calls=2 20
+12 1000
+cfn=(3) measured_cancel
+calls=1 30
+13 300
+fn=(4) other
+11 1
+cfn=(2)
+calls=1 20
+12 34
+"""
+
+
+@pytest.fixture(scope="module")
+def bench_core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program, compiled as quickly as possible."""
+    program = tmp_path_factory.mktemp("bench") / "bench_core"
+    sources = [ROOT / "benchmarks/core/bench_core.c", *sorted(ROOT.glob("ext/touchline/*.c"))]
+    options = ["-std=gnu11", "-O0", "-D_GNU_SOURCE", f"-I{ROOT / 'ext/touchline'}", "-pthread"]
+    subprocess.run(["cc", *options, *map(str, sources), "-o", str(program), "-lm"], check=True)
+    return program
+
+
+def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(program), *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_c_and_python_see_the_same_events(case: Case, bench_core: Path, tmp_path: Path) -> None:
+    path = flow_file(case, tmp_path)
+    done = run(bench_core, "--passes", "2", str(path))
+    assert done.returncode == 0, done.stderr
+    (figures,) = json.loads(done.stdout)
+    assert figures["verified"] is True
+    assert figures["commands"] == figures["single"]["all"]["count"]
+    kinds = ("new_order", "cancel", "replace")
+    assert sum(figures["single"][kind]["count"] for kind in kinds) == figures["commands"]
+    assert figures["single"]["new_order"]["count"] == case.orders
+    for way in ("one_by_one", "batches_of_256"):
+        assert 0 < figures[way]["best_ns"] <= figures[way]["median_ns"]
+
+
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        (-3, "the number of events is not the one expected"),
+        (-2, "the events are not the ones expected"),
+        (-1, "the state at the end is not the one expected"),
+    ],
+)
+def test_an_engine_that_differs_is_refused(
+    word: int, problem: str, bench_core: Path, tmp_path: Path
+) -> None:
+    path = flow_file(CASES[0], tmp_path)
+    data = bytearray(path.read_bytes())
+    data[len(data) + word * 8] ^= 1
+    path.write_bytes(data)
+    done = run(bench_core, "--passes", "1", str(path))
+    assert done.returncode == 1
+    assert done.stderr == f"{path}: {problem}\n"
+
+
+def test_what_is_no_flow_file_is_refused(bench_core: Path, tmp_path: Path) -> None:
+    path = flow_file(CASES[0], tmp_path)
+    cut = tmp_path / "cut.flow"
+    cut.write_bytes(path.read_bytes()[:-8])
+    other = tmp_path / "other.flow"
+    other.write_bytes(b"not a flow file" * 10)
+    for bad, problem in ((cut, "not a whole flow file"), (other, "not a flow file")):
+        done = run(bench_core, str(bad))
+        assert (done.returncode, done.stderr) == (1, f"{bad}: {problem}\n")
+    assert run(bench_core).returncode == 2
+    assert run(bench_core, "--passes", "0", str(path)).returncode == 2
+
+
+def test_instructions_are_counted_by_kind(bench_core: Path, tmp_path: Path) -> None:
+    done = run(bench_core, "--instructions", str(flow_file(CASES[0], tmp_path)))
+    (figures,) = json.loads(done.stdout)
+    assert figures["new_order"] == 2_000
+    assert figures["new_order"] + figures["cancel"] + figures["replace"] == figures["commands"]
+
+
+def test_a_flow_file_is_written_once(tmp_path: Path) -> None:
+    path = flow_file(CASES[0], tmp_path)
+    written = path.stat().st_mtime_ns
+    assert flow_file(CASES[0], tmp_path) == path
+    assert path.stat().st_mtime_ns == written
+    assert flow_file(CASES[0], tmp_path, seed=7) != path
+    assert not path.exists()
+
+
+def test_inclusive_costs_are_summed_over_callers() -> None:
+    assert inclusive_costs(FUNCTIONS) == {"measured_new": 1034, "measured_cancel": 300}
+
+
+def test_the_gate_names_what_is_over_budget() -> None:
+    budget: dict[str, Counts] = {"normal": {"all": 100.0, "cancel": 50.0}}
+    assert compare({"normal": {"all": 102.0, "cancel": 51.0}}, budget) == []
+    assert compare({"normal": {"all": 90.0, "cancel": 40.0}}, budget) == []
+    assert compare({"normal": {"all": 103.0, "cancel": 51.0}}, budget) == [
+        "normal all: 103.0 instructions, 3.0 % over budget"
+    ]
+    assert compare({"static": {"all": 9.0}}, budget) == [
+        "static all: 9.0 instructions, and no budget"
+    ]
+
+
+def test_every_case_has_a_budget() -> None:
+    budget = json.loads(BUDGET.read_text())["instructions"]
+    assert set(budget) == {
+        "static",
+        "normal",
+        "swing-25",
+        "swing-40",
+        "flash-crash",
+        "normal-limits",
+        "normal-100-symbols",
+    }
+    for counts in budget.values():
+        assert set(counts) == {"all", "new_order", "cancel", "replace"}
