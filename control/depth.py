@@ -126,6 +126,8 @@ class SideDepth:
         if level[1] == 0:
             assert level[0] == 0, f"{level[0]} lots at price {price} belong to no order"
             del self.levels[price]
+            if len(self._heap) > 2 * len(self.levels) + _HEAP_SPARE:
+                self._drop_gone()
             if touched:
                 self._find_best()
         self.rows += (seq, ts_ns, price, level[0], level[1] | self.side_bits)
@@ -133,13 +135,15 @@ class SideDepth:
 
     def _find_best(self) -> None:
         heap, levels, sign = self._heap, self.levels, self.sign
-        if len(heap) > 2 * len(levels) + _HEAP_SPARE:
-            heap[:] = [price * sign for price in levels]
-            heapify(heap)
         while heap and heap[0] * sign not in levels:
             heappop(heap)
         self.best = heap[0] if heap else _EMPTY
         self.top = levels[heap[0] * sign] if heap else [0, 0]
+
+    def _drop_gone(self) -> None:
+        """Levels that never become the best would stay in the heap for ever."""
+        self._heap = [price * self.sign for price in self.levels]
+        heapify(self._heap)
 
     def best_outwards(self) -> list[tuple[int, int, int]]:
         """All levels as (price, qty, orders), the best first."""
