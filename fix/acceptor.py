@@ -9,11 +9,9 @@ failed. On opening, everything known is built from the journal and what was not 
 from __future__ import annotations
 
 import contextlib
-import hmac
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +21,14 @@ import quickfix as fix
 from touchline.consumer import EventFeed
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.delivery import Delivered, last_stored
+from touchline.fix.desk import OTHER_REASON, Desk, Malformed, Session, fields_of
 from touchline.fix.door import Door, bound, free_port
-from touchline.fix.inbound import Desk, Malformed, Session
+from touchline.fix.inbound import receive
 from touchline.fix.names import JournalNames
 from touchline.fix.orders import Orders, report_key
 from touchline.fix.outbound import Reporter
-from touchline.fix.settings import SESSIONS_MAX, GatewaySettings, quickfix_settings
+from touchline.fix.roster import Roster
+from touchline.fix.settings import GatewaySettings, quickfix_settings
 from touchline.messages import COMMAND, LANE_FIX, ExecType, MsgType
 from touchline.replay import replay
 from touchline.ring import Bus, Lane
@@ -40,7 +40,6 @@ LOG = logging.getLogger("touchline.fix")
 WATCH_S = 0.1
 STUCK_WATCHES = 100  # times WATCH_S: a callback that takes this long will never return
 ENGINE_WAIT_S = 30.0
-PASSWORD, RAW_DATA, HEART_BT_INT = 554, 96, 108
 
 
 def run(config: Config, stop: threading.Event) -> int:
@@ -50,18 +49,13 @@ def run(config: Config, stop: threading.Event) -> int:
     is gone) and TouchlineError when a file or a setting is wrong; a caller may start it again.
     """
     settings = GatewaySettings.from_config(config)
-    with Gateway(settings, stop) as gateway:
-        gateway.serve()
+    try:
+        with Gateway(settings, stop) as gateway:
+            gateway.serve()
+    except OSError:
+        if not stop.is_set():
+            raise
     return 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Counterparty:
-    """A configured session with what QuickFIX calls it."""
-
-    session: Session
-    session_id: Any
-    password: str | None
 
 
 class _Application(fix.Application):  # type: ignore[misc]
@@ -75,11 +69,11 @@ class _Application(fix.Application):  # type: ignore[misc]
         pass
 
     def onLogon(self, session_id: Any) -> None:
-        self._gateway.live.add(session_id.getTargetCompID().getValue())
+        self._gateway.roster.live.add(session_id.getTargetCompID().getValue())
         LOG.info("logon: %s", session_id.toString())
 
     def onLogout(self, session_id: Any) -> None:
-        self._gateway.live.discard(session_id.getTargetCompID().getValue())
+        self._gateway.roster.live.discard(session_id.getTargetCompID().getValue())
         LOG.info("logout: %s", session_id.toString())
 
     def toAdmin(self, message: Any, session_id: Any) -> None:
@@ -93,10 +87,10 @@ class _Application(fix.Application):  # type: ignore[misc]
         try:
             if message.getHeader().getField(35) == "A":
                 comp_id = session_id.getTargetCompID().getValue()
-                reason = self._gateway.why_no_logon(message, comp_id)
+                reason = self._gateway.roster.objection(message, comp_id)
         except Exception:
             LOG.exception("a session message could not be handled")
-            self._gateway.faults += 1
+            reason = "the Logon could not be handled"
         if reason:
             raise fix.RejectLogon(reason)
 
@@ -104,12 +98,16 @@ class _Application(fix.Application):  # type: ignore[misc]
         malformed = 0
         self._gateway.callbacks += 1
         try:
-            self._gateway.receive(message.toString())
-        except Malformed as error:
-            malformed = error.tag
+            raw = message.toString()
+            try:
+                self._gateway.receive(raw)
+            except Malformed as error:
+                malformed = error.tag
+            except Exception:
+                LOG.exception("a request could not be handled")
+                self._gateway.apologise(raw)
         except Exception:
-            LOG.exception("a request could not be handled")
-            self._gateway.faults += 1
+            LOG.exception("a request could not be answered")
         finally:
             self._gateway.callbacks += 1
         if malformed:
@@ -121,16 +119,12 @@ class Gateway:
 
     def __init__(self, settings: GatewaySettings, stop: threading.Event) -> None:
         self.callbacks = 0  # odd while one is being handled
-        self.faults = 0
-        self.live: set[str] = set()  # CompIDs logged on
         self.address: tuple[str, int] = (settings.host, settings.port)
         self._settings = settings
         self._stop = stop
         self._halt = threading.Event()
         self._failure: BaseException | None = None
         self._cleanup = contextlib.ExitStack()
-        self._counterparties: dict[str, _Counterparty] = {}
-        self._by_number: dict[int, _Counterparty] = {}
         self._marks: dict[int, int] = {}
 
     def __enter__(self) -> Gateway:
@@ -150,7 +144,8 @@ class Gateway:
                 raise self._failure
             if self._bus.detached:
                 raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
-            self._desk.available = self._bus.status()["state"] == "running"
+            status = self._bus.status()
+            self._desk.available = status["state"] == "running" and status["alive"]
             callbacks = self.callbacks
             same = same + 1 if callbacks % 2 and callbacks == seen else 0
             seen = callbacks
@@ -159,47 +154,12 @@ class Gateway:
 
     def receive(self, raw: str) -> None:
         """One application message, in QuickFIX's thread."""
-        sender = raw[raw.index("\x0149=") + 4 :]
-        self._desk.receive(self._counterparties[sender[: sender.index("\x01")]].session, raw)
+        receive(self._desk, self.roster.sender(raw), raw)
 
-    def why_no_logon(self, message: Any, comp_id: str) -> str:
-        """Why a Logon that reached QuickFIX is refused; "" if it is not."""
-        fields = {
-            str(tag): message.getField(tag)
-            for tag in (PASSWORD, RAW_DATA, HEART_BT_INT)
-            if message.isSetField(tag)
-        }
-        return self._why_no_logon(self._counterparties[comp_id], fields)
-
-    def _why_no_logon(self, counterparty: _Counterparty, fields: dict[str, str]) -> str:
-        expected = counterparty.password
-        given = fields.get(str(PASSWORD), fields.get(str(RAW_DATA), ""))
-        if expected is not None and not hmac.compare_digest(given.encode(), expected.encode()):
-            return "Password(554) is missing or wrong"
-        heartbeat = fields.get(str(HEART_BT_INT), "")
-        longest = self._settings.heartbeat_s
-        if not heartbeat.isdecimal() or not 1 <= int(heartbeat) <= longest:
-            return f"HeartBtInt(108) must be 1 to {longest} seconds"
-        return ""
-
-    def _judge(self, fields: dict[str, str]) -> str:
-        """Why a newcomer's Logon does not even reach QuickFIX; "" if it does.
-
-        A wrong password is left to QuickFIX, which answers it, unless the Logon would reset the
-        sequence numbers, which QuickFIX does before it asks.
-        """
-        counterparty = self._counterparties.get(fields.get("49", ""))
-        if (
-            counterparty is None
-            or fields.get("8") != counterparty.session.begin_string
-            or fields.get("56") != self._settings.comp_id
-        ):
-            return f"there is no session {fields.get('49')!r} of {fields.get('8')} here"
-        if counterparty.session.comp_id in self.live:
-            return f"session {counterparty.session.comp_id} is logged on already"
-        if fields.get("141") == "Y":
-            return self._why_no_logon(counterparty, fields)
-        return ""
+    def apologise(self, raw: str) -> None:
+        """Answer a request whose handling failed for a reason nobody foresaw."""
+        text = "the request could not be handled"
+        self._desk.business_reject(self.roster.sender(raw), fields_of(raw), OTHER_REASON, text)
 
     def _open(self) -> None:
         settings, cleanup = self._settings, self._cleanup
@@ -225,7 +185,7 @@ class Gateway:
             now=lambda: str(fix.TransactTime().getString()),
             reply=self._reply,
         )
-        begin_strings = {n: c.session.begin_string for n, c in self._by_number.items()}
+        begin_strings = {n: c.session.begin_string for n, c in self.roster.by_number.items()}
         reporter = Reporter(self._orders, self._names, begin_strings, self._send)
         inner_port = free_port()
         acceptor = cleanup.enter_context(_quickfix(settings, inner_port, _Application(self)))
@@ -238,7 +198,7 @@ class Gateway:
             acceptor.start()
         except fix.RuntimeError as error:
             raise OSError(f"QuickFIX could not start: {error}") from error
-        door = Door(listener, self._judge)
+        door = Door(listener, self.roster.judge)
         door.take_over(inner_port)
         door.open()
         self.address = door.address
@@ -247,37 +207,27 @@ class Gateway:
         LOG.info("listening for FIX on %s:%d", *self.address)
 
     def _take_up_sessions(self) -> None:
-        """Give every configured session the number the journal knows it by."""
-        numbers = self._names.session_numbers()
-        for configured in self._settings.sessions:
-            number = numbers.get(configured.comp_id)
-            if number is None or number >= SESSIONS_MAX:
-                raise SessionError(
-                    f"the journal gives session {configured.comp_id!r} no number below "
-                    f"{SESSIONS_MAX}; the venue's start writes it there"
-                )
-            session = Session(
-                number, configured.comp_id, configured.begin_string, configured.accounts
-            )
-            session_id = fix.SessionID(
-                configured.begin_string, self._settings.comp_id, configured.comp_id
-            )
-            counterparty = _Counterparty(session, session_id, configured.password)
-            self._counterparties[configured.comp_id] = self._by_number[number] = counterparty
+        """Wait until the journal has a number for every configured session."""
+        wanted = {configured.comp_id for configured in self._settings.sessions}
+        for _ in range(int(ENGINE_WAIT_S / WATCH_S)):
+            numbers = self._names.session_numbers()
+            if wanted <= numbers.keys() or self._stop.wait(WATCH_S):
+                break
+        self.roster = Roster(self._settings, numbers)
 
     def _take_up_marks(self) -> None:
         """How far each session has been told. With another journal, or no marks yet, reporting
         starts with what happens from now on."""
         newest = self._bus.newest_event
         known = self._delivered.belongs_to(self._bus.status()["journal_id"], newest)
-        for number, counterparty in self._by_number.items():
+        for number, counterparty in self.roster.by_number.items():
             mark = self._delivered.mark(number)
             if known:
-                name = counterparty.session_id.toString().replace(":", "-").replace("->", "-")
-                stored = last_stored(self._settings.store_dir, name)
+                stored = last_stored(self._settings.store_dir, counterparty.store_name)
                 mark = max(mark, stored if stored <= report_key(newest) else 0)
             if mark > report_key(newest):
-                LOG.warning("the journal ends before what %s was told", name)
+                comp_id = counterparty.session.comp_id
+                LOG.warning("the journal ends before what %s was told", comp_id)
                 mark = report_key(newest)
             self._marks[number] = mark
 
@@ -295,17 +245,18 @@ class Gateway:
         """A report for a session, unless it has had it."""
         if key <= self._marks[session]:
             return
-        self._post(self._by_number[session].session_id, text)
+        self._post(self.roster.by_number[session].session_id, text)
         self._marks[session] = key
         self._delivered.set_mark(session, key)
 
     def _reply(self, session: Session, text: str) -> None:
-        self._post(self._by_number[session.number].session_id, text)
+        self._post(self.roster.by_number[session.number].session_id, text)
 
     def _post(self, session_id: Any, text: str) -> None:
         """Store a message under the next sequence number, and send it if its receiver is there."""
         if not fix.Session.sendToTarget(fix.Message(text, False), session_id):
-            raise OSError(f"the FIX store in {self._settings.store_dir} can not be written")
+            self._failure = OSError(f"{self._settings.store_dir} can not be written")
+            raise self._failure
 
     def _spawn(self, name: str, work: Callable[[], None]) -> None:
         """Run a part in a thread; its failure ends serve()."""

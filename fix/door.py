@@ -103,7 +103,8 @@ class Door:
         self._inner.bind("")  # the kernel gives it a name that is in no directory
         self._inner.listen(WAITING_MAX)
         self._inner.setblocking(False)
-        self.address = listener.getsockname()
+        self._handle = -1  # the descriptor that QuickFIX accepts from
+        self.address: tuple[str, int] = listener.getsockname()
 
     def take_over(self, inner_port: int) -> None:
         """Put the local socket where QuickFIX, just started, listens on `inner_port`."""
@@ -114,6 +115,7 @@ class Door:
                 and found.getsockname()[1] == inner_port
             ):
                 os.dup2(self._inner.fileno(), number)
+                self._handle = number
                 break
         else:
             raise OSError(f"QuickFIX does not listen on its port {inner_port}")
@@ -131,7 +133,8 @@ class Door:
         try:
             self._listener.listen()
         except OSError as error:
-            raise _no_listening(*self.address, error) from error
+            host, port = self.address
+            raise _no_listening(host, port, error) from error
 
     def run(self) -> None:
         """Accept until closed; each newcomer is looked at by a thread of its own."""
@@ -157,6 +160,12 @@ class Door:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        if self._handle >= 0:
+            # QuickFIX's stop() shuts this descriptor down under its own thread, which wakes and
+            # frees what stop() still walks through. On an eventfd the shutdown wakes nobody.
+            silent = os.eventfd(0, os.EFD_CLOEXEC)
+            os.dup2(silent, self._handle)
+            os.close(silent)
         self._inner.close()
 
     def _admit(self, connection: socket.socket, address: tuple[str, int]) -> None:

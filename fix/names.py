@@ -57,7 +57,9 @@ class JournalNames:
         return self._account_numbers.get(name)
 
     def session_numbers(self) -> dict[str, int]:
-        """The sessions' numbers by CompID."""
+        """The sessions' numbers by CompID, as the journal has them now."""
+        self._orders.names_changed = True
+        self._read_on()
         return {name: number for number, name in self._directory.sessions.items()}
 
     def _read_on(self) -> None:

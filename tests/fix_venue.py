@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def venue_config(data_dir: Path, **changes: Any) -> Config:
-    """Four brokers, two of each version, and symbols S00 to S39 with a tick of 0.05, a lot of 10."""
+    """Five brokers of both versions, and symbols S00 to S39 with a tick of 0.05 and a lot of 10."""
     sessions = [
         {"comp_id": "BROKER1", "accounts": ["ACC1", "ACC1B"]},
         {"comp_id": "BROKER2", "accounts": ["ACC2"]},
