@@ -1,0 +1,159 @@
+"""The supervisor: parts come back, the venue stops in order, and what is wrong is said."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host_venue import Venue, outcome, running, until, write_config
+from touchline.control.admin import Admin
+from touchline.control.verify import replay_whole
+
+PARTS = ("engine", "gateway", "publisher", "capture")
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    """One venue for the tests that leave it running."""
+    with running(write_config(tmp_path_factory.mktemp("host"))) as venue:
+        venue.enter(990, 991, 992)
+        yield venue
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_killed_comes_back_and_the_venue_goes_on(venue: Venue, name: str) -> None:
+    before = venue.part(name)
+    os.kill(before["pid"], signal.SIGKILL)
+    until(lambda: venue.part(name).get("restarts") == before["restarts"] + 1, "a restart")
+    venue.await_open()
+    assert venue.part(name)["pid"] != before["pid"]
+    others = [part for part in PARTS if part != name]
+    assert all(venue.part(part)["pid"] for part in others)
+    venue.enter(993)
+    with Admin(venue.config) as admin:
+        seq, state_hash = admin.checkpoint()
+    assert replay_whole(venue.config.journal_dir).checkpoints[seq] == state_hash
+    how = "it recovers from the journal" if name == "engine" else "it resumes where it was"
+    said = venue.facts(f"part died; {how}")
+    assert any(f'name={name} ended="killed by SIGKILL"' in line for line in said)
+
+
+def test_a_second_venue_of_the_same_data_is_refused(venue: Venue) -> None:
+    code, errors = outcome(venue.path)
+    assert code == 5
+    assert f"is already running, pid {venue.popen.pid}" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_second_venue_of_the_same_name_is_refused(venue: Venue, tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    path.write_text(path.read_text().replace(load_name(path), venue.config.venue.name))
+    code, errors = outcome(path)
+    assert code == 5
+    assert f"a venue called {venue.config.venue.name} is already running" in errors
+
+
+def load_name(path: Path) -> str:
+    found = re.search(r'name = "(test[^"]*)"', path.read_text())
+    assert found is not None
+    return found[1]
+
+
+def test_a_port_in_use_is_named_with_its_key(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    port = int(re.findall(r"pub_port = (\d+)", path.read_text())[0])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        code, errors = outcome(path)
+    assert code == 5
+    assert f"publish.pub_port: cannot listen on 127.0.0.1:{port}: Address already in use" in errors
+    assert "Traceback" not in errors
+
+
+def test_stop_and_start_keep_orders_and_state_and_send_nothing_twice(tmp_path: Path) -> None:
+    path = write_config(tmp_path, engine_alone=True)
+    with running(path) as venue:
+        venue.enter(990, 991, 992)
+        assert venue.config.bus_path.exists()
+        said = venue.stop()
+        assert not venue.config.bus_path.exists()
+        assert not (venue.config.venue.data_dir / "run.json").exists()
+    replayed = replay_whole(venue.config.journal_dir)
+    assert f"{replayed.state_hash:016x}" == said["state_hash"]
+    with running(path) as again:
+        assert f"state_hash={said['state_hash']}" in again.facts("engine ready")[0]
+        assert "commands=0" in again.facts("venue set up")[0]
+        with Admin(again.config) as admin:
+            assert admin.mass_cancel("AAA") == 3
+        assert again.stop(signal.SIGINT)["state_hash"] != said["state_hash"]
+
+
+def test_no_part_survives_a_killed_supervisor_and_the_next_takes_over(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    with running(path) as venue:
+        venue.enter(990, 991)
+        pids = [venue.part(name)["pid"] for name in PARTS]
+        venue.popen.kill()
+        venue.popen.wait()
+        until(lambda: not any(_lives(pid) for pid in pids), "all parts are gone")
+        assert venue.config.bus_path.exists()
+        path.write_text(path.read_text().replace("enabled = true", "enabled = false"))
+        with running(path) as again:
+            assert again.facts("taking over the bus of a dead venue")
+            with Admin(again.config) as admin:
+                assert admin.mass_cancel() == 2
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_all_parts_can_run_as_threads_of_one_process(tmp_path: Path) -> None:
+    with running(write_config(tmp_path), "--in-process") as venue:
+        assert {venue.part(name)["pid"] for name in PARTS} == {venue.popen.pid}
+        venue.enter(990)
+        with Admin(venue.config) as admin:
+            assert admin.mass_cancel() == 1
+        said = venue.stop()
+    replayed = replay_whole(venue.config.journal_dir)
+    assert f"{replayed.state_hash:016x}" == said["state_hash"]
+
+
+def test_a_damaged_journal_stops_the_start_and_says_where(tmp_path: Path) -> None:
+    path = write_config(tmp_path, engine_alone=True)
+    with running(path) as venue:
+        venue.enter(*range(900, 1000))
+        venue.stop()
+    segment = next(venue.config.journal_dir.glob("*.tlj"))
+    content = bytearray(segment.read_bytes())
+    content[4096 + 64 * 10 + 20] ^= 1
+    segment.write_bytes(content)
+    code, errors = outcome(path)
+    assert code == 5
+    assert f"{segment}: command 11 at byte {4096 + 640}" in errors
+    assert "Traceback" not in errors
+
+
+def test_another_tick_size_for_a_known_symbol_is_refused(tmp_path: Path) -> None:
+    path = write_config(tmp_path, engine_alone=True)
+    with running(path) as venue:
+        venue.stop()
+    path.write_text(path.read_text().replace('tick_size = "0.01"', 'tick_size = "0.05"'))
+    code, errors = outcome(path)
+    assert code == 2
+    assert "AAA: tick_size is 0.01 in the journal and 0.05 in the configuration" in errors
+    path.write_text(path.read_text().replace("orders_max = 1024", "orders_max = 2048"))
+    code, errors = outcome(path)
+    assert code == 5
+    assert "the journal was written with orders_max 1024, not 2048" in errors
