@@ -39,7 +39,7 @@ from touchline.errors import TouchlineError
 from touchline.marketdata import Subscriber
 
 HALTED_SYMBOL = "CCC"
-HALT_FROM, HALT_TO = 0.45, 0.60  # of the time that orders flow
+HALT_FROM, HALT_TO = 0.45, 0.52  # of the time that orders flow
 START_S = 60.0
 SETTLE_S = 30.0
 CAPTURE_S = 30.0
@@ -86,7 +86,7 @@ def run_demo(*, seconds: float, seed: int, rate: int, keep: Path | None, as_json
     directory.mkdir(parents=True, exist_ok=True)
     progress = Progress(quiet=as_json)
     try:
-        facts = _Demo(directory, seconds, seed, rate, progress).run()
+        facts = _Demo(directory, seconds, seed, rate, progress, kept=keep is not None).run()
     finally:
         progress.clear()
         if keep is None:
@@ -99,8 +99,16 @@ class _Demo:
     """One run: the steps in order, and what they found."""
 
     def __init__(
-        self, directory: Path, seconds: float, seed: int, rate: int, progress: Progress
+        self,
+        directory: Path,
+        seconds: float,
+        seed: int,
+        rate: int,
+        progress: Progress,
+        *,
+        kept: bool,
     ) -> None:
+        self._kept = kept
         self._directory = directory
         self._seconds = seconds
         self._seed = seed
@@ -256,6 +264,7 @@ class _Demo:
             *checks,
         ]
         columns, rows = database.query(self._config, VWAP.format(first_seq=self._first_seq))
+        captured_events = database.query(self._config, "SELECT count(*) FROM events")[1][0][0]
         refusals: dict[str, int] = {}
         for client in self._clients:
             for reason, count in client.refusals.items():
@@ -277,6 +286,8 @@ class _Demo:
             "events": replayed.events,
             "replay_seconds": round(replayed.seconds, 4),
             "state_hash": f"{replayed.state_hash:016x}",
+            "captured": captured_events,
+            "kept": self._kept,
             "vwap": [dict(zip(columns, row, strict=True)) for row in rows],
             "sums": sums,
             "checks": [vars(check) for check in checks],
@@ -285,7 +296,10 @@ class _Demo:
 
 
 VWAP = """
-SELECT symbol, count(*) AS trades, sum(qty) AS volume,
-    round(sum(price * qty) / sum(qty), 6) AS vwap, min(price) AS low, max(price) AS high
-FROM trades WHERE seq > {first_seq} GROUP BY symbol ORDER BY symbol
+SELECT symbol, count(*) AS trades, sum(qty)::DECIMAL(18, 0) AS volume,
+    (sum(price * qty) / sum(qty))::DECIMAL(18, 6)::VARCHAR AS vwap,
+    printf('%.*f', any_value(price_decimals), min(price)) AS low,
+    printf('%.*f', any_value(price_decimals), max(price)) AS high
+FROM trades JOIN instruments USING (symbol)
+WHERE seq > {first_seq} GROUP BY symbol ORDER BY symbol
 """

@@ -6,13 +6,16 @@ then. Nothing here decides anything.
 
 from __future__ import annotations
 
+import shutil
 import sys
+from decimal import Decimal
 from typing import Any
 
 from touchline.control.terminal import table
 
 BAR_CELLS = 32
 LINES_APART_S = 2.0
+DRAWINGS_APART_S = 0.2
 REASONS_MAX = 16
 
 
@@ -24,6 +27,7 @@ class Progress:
         self._terminal = not quiet and sys.stdout.isatty()
         self._drawn = 0
         self._line_at = 0.0
+        self._drawn_at = 0.0
 
     def say(self, what: str) -> None:
         """One step of the demonstration begins."""
@@ -46,6 +50,9 @@ class Progress:
                 touches = "  ".join(_touch(book) for book in books)
                 print(f"{elapsed:5.1f} s  {_counters(totals)}  {touches}", flush=True)
             return
+        if self._drawn > 1 and elapsed - self._drawn_at < DRAWINGS_APART_S:
+            return
+        self._drawn_at = elapsed
         done = min(BAR_CELLS, round(elapsed / seconds * BAR_CELLS))
         bar = "━" * done + "╌" * (BAR_CELLS - done)
         lines = [f"  {bar}  {elapsed:4.1f} / {seconds:g} s   {_counters(totals)}", ""]
@@ -60,7 +67,8 @@ class Progress:
 
     def _draw(self, lines: list[str]) -> None:
         up = f"\x1b[{self._drawn}A" if self._drawn else ""
-        text = "".join(f"\x1b[2K{line}\n" for line in lines)
+        columns = shutil.get_terminal_size().columns
+        text = "".join(f"\x1b[2K{line[: columns - 1]}\n" for line in lines)
         sys.stdout.write(f"{up}\x1b[J{text}")
         sys.stdout.flush()
         self._drawn = len(lines)
@@ -117,6 +125,11 @@ def report_text(facts: dict[str, Any]) -> str:
         ),
         "the proof holds" if facts["proof_holds"] else "THE PROOF DOES NOT HOLD",
     ]
+    if facts["kept"]:
+        config = f"{facts['directory']}/touchline.toml"
+        blocks.append(
+            f'kept in {facts["directory"]}: touchline --config {config} query "FROM bars_1m"'
+        )
     return "\n\n".join(blocks)
 
 
@@ -130,7 +143,7 @@ def _flow_text(facts: dict[str, Any]) -> str:
             f"fills       {facts['fills']:,} told to the clients",
             f"refused     {facts['refused']:,}",
             f"round trip  {times} ms, {trip['count']:,} answers",
-            f"captured    {facts['events']:,} events",
+            f"captured    {facts['captured']:,} events",
             f"replayed    {facts['commands']:,} commands in {facts['replay_seconds']:.3f} s"
             f" ({rate:,.0f} a second), state hash {facts['state_hash']}",
         ]
@@ -150,4 +163,5 @@ def _sums(sums: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _plain(value: object) -> object:
-    return f"{value:f}" if hasattr(value, "as_tuple") else value
+    """A number in full, without the zeros that multiplying has left behind."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value

@@ -167,11 +167,13 @@ class Venue:
             first = lane.cl_ord_ids(len(prices))
             orders["cl_ord_id"] = np.arange(first, first + len(prices), dtype="u8")
             lane.send(orders, DEADLINE_S)
-            seen: set[int] = set()
-            until(
-                lambda: seen.update(reader.read()["cl_ord_id"].tolist()) or first in seen,
-                "the orders are answered",
-            )
+            waiting = set(orders["cl_ord_id"].tolist())
+
+            def answered() -> bool:
+                waiting.difference_update(reader.read()["cl_ord_id"].tolist())
+                return not waiting
+
+            until(answered, "the orders are answered")
 
 
 @contextlib.contextmanager
