@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -114,6 +114,21 @@ def test_a_capture_started_late_begins_with_the_first_event(tmp_path: Path, seed
         with capturing(venue):
             pass
         assert_all_captured(venue)
+
+
+def test_a_capture_follows_an_engine_that_is_started_again(tmp_path: Path, seed: int) -> None:
+    rows = flow(seed, 2000)
+    venue = Venue(tmp_path, **QUICK)
+    with ExitStack() as stack:
+        with venue.running():
+            venue.open()
+            stack.enter_context(capturing(venue))
+            venue.send(rows[:1000])
+            until(lambda: last_seq(venue) > 0, "the capture has begun")
+        with venue.running():
+            venue.send(rows[1000:])
+            until(lambda: last_seq(venue) == venue.event_seq, "everything captured")
+            assert_all_captured(venue)
 
 
 def test_a_killed_capture_goes_on_where_it_was(tmp_path: Path, seed: int) -> None:

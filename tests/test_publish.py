@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +279,23 @@ def test_a_lapped_publisher_reads_on_from_the_journal(tmp_path: Path, seed: int)
         with publishing(venue) as publisher, subscribe(publisher) as subscriber:
             follow(subscriber, venue.event_seq)
             assert venue.event_seq > 2 * 1024
+            assert_books_equal(subscriber, venue.engine())
+
+
+def test_a_publisher_follows_an_engine_that_is_started_again(tmp_path: Path, seed: int) -> None:
+    rows = flow(seed, 2000)
+    venue = Venue(tmp_path)
+    with ExitStack() as stack:
+        with venue.running():
+            venue.open()
+            publisher = stack.enter_context(publishing(venue))
+            subscriber = stack.enter_context(subscribe(publisher))
+            venue.send(rows[:1000])
+            follow(subscriber, venue.event_seq)
+        with venue.running():
+            venue.send(rows[1000:])
+            follow(subscriber, venue.event_seq)
+            assert subscriber.resyncs == 0
             assert_books_equal(subscriber, venue.engine())
 
 
