@@ -22,11 +22,11 @@ from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 from touchline.messages import (
     COMMAND,
+    PRICE_MAX,
     EntryStatus,
     ExecType,
     Limit,
     MsgType,
-    PRICE_MAX,
     Text,
     TradingStatus,
 )
@@ -63,9 +63,14 @@ def read_journal(journal_dir: Path) -> Known:
     if not any(journal_dir.glob("*.tlj")):
         return known
     for commands, events in replay(journal_dir):
-        _learn_commands(known, commands)
-        _learn_events(known, events)
+        learn(known, commands, events)
     return known
+
+
+def learn(known: Known, commands: Records, events: Records) -> None:
+    """Take in commands and the events they gave, in the order of the journal."""
+    _learn_commands(known, commands)
+    _learn_events(known, events)
 
 
 def _learn_commands(known: Known, commands: Records) -> None:
