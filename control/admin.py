@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from touchline.consumer import Directory
-from touchline.ring import Bus
 
 from touchline.config import Config
+from touchline.consumer import Directory
 from touchline.control.setup import as_commands
 from touchline.errors import Lapped, TouchlineError
 from touchline.instruments import Instrument
@@ -36,6 +35,7 @@ from touchline.messages import (
     TradingStatus,
     reason_text,
 )
+from touchline.ring import Bus
 
 Records = NDArray[np.void]
 BATCH = 1024
@@ -164,10 +164,9 @@ class Admin:
 
         A command that is refused does not stop those behind it. TEXT has no answer.
         """
-        answers = [np.zeros(0, EVENT)]
-        for start in range(0, len(commands), BATCH):
-            answers.append(self._exchange(commands[start : start + BATCH].copy()))
-        found = np.concatenate(answers)
+        starts = range(0, len(commands), BATCH)
+        answers = [self._exchange(commands[start : start + BATCH].copy()) for start in starts]
+        found = np.concatenate([np.zeros(0, EVENT), *answers])
         no = np.isin(found["exec_type"], (ExecType.REJECTED, ExecType.CANCEL_REJECTED))
         if no.any():
             raise Refused(_refusal(found[no][0]))

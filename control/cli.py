@@ -10,7 +10,6 @@ port, journal, another venue).
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
