@@ -22,7 +22,7 @@ from touchline.ring import Bus
 
 DEADLINE_S = 30.0
 PART = Path(__file__).with_name("fix_part.py")
-SYMBOLS = 40
+SYMBOLS = 120
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def venue_config(data_dir: Path, **changes: Any) -> Config:
-    """Five brokers of both versions, and symbols S00 to S39 with a tick of 0.05 and a lot of 10."""
+    """Five brokers of both versions, and symbols S00 to S119 with a tick of 0.05 and a lot of 10."""
     sessions = [
         {"comp_id": "BROKER1", "accounts": ["ACC1", "ACC1B"]},
         {"comp_id": "BROKER2", "accounts": ["ACC2"]},
@@ -51,7 +51,7 @@ def venue_config(data_dir: Path, **changes: Any) -> Config:
     ]
     values: dict[str, Any] = {
         "venue": {"name": f"test{os.getpid()}-{data_dir.name}", "data_dir": str(data_dir)},
-        "engine": {"instruments_max": 64, "orders_max": 4096},
+        "engine": {"instruments_max": 128, "orders_max": 4096},
         "fix": {"port": free_port()},
         "instruments": [
             {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"} for n in range(SYMBOLS)
