@@ -38,7 +38,7 @@ from touchline.control.part import (
     listening,
 )
 from touchline.control.setup import left_over, read_journal, setup_commands
-from touchline.errors import TouchlineError
+from touchline.errors import TouchlineError, describe
 from touchline.ring import Bus
 
 POLL_S = 0.1
@@ -47,6 +47,7 @@ STOP_S = 30.0
 PAUSE_FIRST_S = 0.2
 PAUSE_MAX_S = 10.0
 HEALTHY_S = 30.0
+ENGINE_FAILED = "all it has acknowledged is in the journal; mend that, then `touchline run` again"
 STOP_STAGES = ((GATEWAY,), (ENGINE,), (PUBLISHER, CAPTURE))
 
 log = logging.getLogger(__name__)
@@ -155,7 +156,8 @@ class Host:
         for facts in part.running.told():
             part.told_start = part.told_start or "started" in facts or "ready" in facts
             part.failure = str(facts.get("failed") or facts.get("crashed") or part.failure)
-            self.state_hash = facts.get("state_hash", self.state_hash)
+            if "stopped" in facts:
+                self.state_hash = facts["state_hash"]
 
     def _watch(self) -> None:
         """One look at every part: note who became ready, who died, whose pause is over."""
@@ -179,7 +181,7 @@ class Host:
         self._listen(part)
         part.running, part.ready = None, False
         if part.name == ENGINE and code == WORLD_FAILED:
-            raise HostError(f"engine: {part.failure}")
+            raise HostError(f"the engine had to stop: {part.failure}; {ENGINE_FAILED}")
         healthy = time.monotonic() - part.since >= HEALTHY_S
         part.pause_s = PAUSE_FIRST_S if healthy else min(part.pause_s * 2, PAUSE_MAX_S)
         part.start_at = time.monotonic() + part.pause_s
@@ -201,7 +203,7 @@ class Host:
         with contextlib.suppress(OSError):
             Bus.attach(str(self._config.bus_path)).unlink()
         _state_path(self._config).unlink(missing_ok=True)
-        log.info("venue stopped", extra={"facts": {"state_hash": self.state_hash}})
+        log.info("venue stopped", extra={"facts": {"state_hash": self.state_hash or "unknown"}})
 
     def _await_end(self, part: Part, process: Running) -> None:
         if not process.wait(STOP_S):
@@ -234,7 +236,11 @@ class Host:
                 for part in self._parts.values()
             },
         }
-        write_atomically(_state_path(self._config), json.dumps(state))
+        try:
+            write_atomically(_state_path(self._config), json.dumps(state))
+        except OSError as error:
+            # A venue does not stop trading because its status cannot be written.
+            log.warning("state not written", extra={"facts": {"error": describe(error)}})
 
 
 def run_until_signal(config: Config, *, in_process: bool = False) -> str:

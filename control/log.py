@@ -52,6 +52,7 @@ def open_log(part: str, log_dir: Path | None, *, level: int = logging.INFO) -> N
     if log_dir is not None:
         log_dir.mkdir(parents=True, exist_ok=True)
         handlers.append(WatchedFileHandler(log_dir / "touchline.log", encoding="utf-8"))
+    logging.raiseExceptions = False  # a full disk under the log is no reason for tracebacks
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)

@@ -22,7 +22,7 @@ from typing import Any
 from touchline.config import Config
 from touchline.control.log import open_log
 from touchline.engine import EngineLimits
-from touchline.errors import TouchlineError
+from touchline.errors import TouchlineError, describe
 from touchline.ring import Bus
 from touchline.runner import Runner
 
@@ -71,7 +71,7 @@ def run_part(name: str, config: Config, stop: threading.Event, tell: Tell) -> in
         tell({"started": True})
         return int(service.run(config, stop) or 0)
     except (OSError, TouchlineError) as error:
-        message = str(error) or type(error).__name__
+        message = describe(error)
         tell({"failed": message})
         log.error("part failed", extra={"facts": {"error": message}})
         return WORLD_FAILED

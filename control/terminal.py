@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from touchline.errors import ConfigError, JournalCorrupt, TouchlineError
+from touchline.errors import ConfigError, JournalCorrupt, TouchlineError, describe
 
 OK = 0
 NO = 1  # the answer is no: refused, a check failed, nothing there
@@ -103,14 +103,9 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:
             raise click.exceptions.Exit(OK) from None
         except OSError as error:
-            fail(_os_text(error), WORLD)
+            fail(describe(error), WORLD)
         except TouchlineError as error:
             fail(str(error), getattr(error, "exit_code", NO))
         return None
 
     return wrapper
-
-
-def _os_text(error: OSError) -> str:
-    text = error.strerror or str(error)
-    return f"{error.filename}: {text}" if error.filename else text

@@ -60,3 +60,11 @@ class Lapped(TouchlineError):
         )
         self.next_seq = next_seq
         self.oldest_seq = oldest_seq
+
+
+def describe(error: BaseException) -> str:
+    """An exception in words: a failing file or socket by its name, without error numbers."""
+    if isinstance(error, OSError) and error.strerror:
+        name = error.filename
+        return f"{fspath(name)}: {error.strerror}" if name else error.strerror
+    return str(error) or type(error).__name__
