@@ -55,13 +55,19 @@ class Instrument:
         """A value in ticks times lots, as the core counts it, as an amount of currency."""
         return int(units) * self.tick_size * self.lot_size
 
-    def floor_lots(self, qty: Decimal) -> int:
+    def floor_lots(self, qty: str | Decimal | int) -> int:
         """The most whole lots that are not above `qty`: how a limit in units is applied."""
-        return _floor(qty, self.lot_size)
+        value = _decimal(qty)
+        if value is None:
+            raise QtyError(_complaint("quantity", qty, "lot size", self.lot_size))
+        return _floor(value, self.lot_size)
 
-    def floor_value(self, amount: Decimal) -> int:
+    def floor_value(self, amount: str | Decimal | int) -> int:
         """The most ticks times lots that are not above `amount` of currency."""
-        return _floor(amount, self.tick_size * self.lot_size)
+        value = _decimal(amount)
+        if value is None:
+            raise PriceError(_complaint("amount", amount, "tick size", self.tick_size))
+        return _floor(value, self.tick_size * self.lot_size)
 
 
 def _decimal(number: str | Decimal | int) -> Decimal | None:
