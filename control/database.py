@@ -40,9 +40,11 @@ def build(database: Path, events_dir: Path) -> None:
             connection = duckdb.connect(str(temporary))
             try:
                 _create(connection, scales(pq.read_schema(newest)), _glob(events_dir))
+                # Closing would write the file too, but say nothing when the disk is full.
+                connection.execute("CHECKPOINT")
             finally:
                 connection.close()
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             raise OSError(f"{database}: cannot write: {error}") from error
         temporary.rename(database)
 

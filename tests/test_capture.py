@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import os
 import random
 import resource
 import shutil
@@ -144,10 +143,70 @@ def test_a_killed_capture_goes_on_where_it_was(tmp_path: Path, seed: int) -> Non
             process.start()
             venue.send(rows)
             aim = rng.randint(last_seq(venue) + 1, venue.event_seq)
-            until(partial(has_captured, venue, aim), f"captured up to {aim}")
-            assert process.pid is not None
-            os.kill(process.pid, signal.SIGKILL)
-            process.join(DEADLINE_S)
+            try:
+                until(partial(has_captured, venue, aim), f"captured up to {aim}")
+            finally:
+                process.kill()
+                process.join(DEADLINE_S)
+        with capturing(venue):
+            pass
+        assert_all_captured(venue)
+        assert not list(venue.config.capture_dir.rglob("*.tmp"))
+        assert not list(venue.config.venue.data_dir.glob(".*"))
+
+
+SCRIPT = """
+import sys, threading
+from touchline import config
+from touchline.control import capture
+settings = dict(pair.split("=", 1) for pair in sys.argv[1:])
+try:
+    capture.run(config.load(None, settings), threading.Event())
+except OSError as error:
+    sys.exit(f"{error.filename}|{error}")
+"""
+
+
+def start_capture(venue: Venue, script: str = SCRIPT, *arguments: str) -> subprocess.Popen[str]:
+    venue_settings = venue.config.venue
+    settings = (
+        f"venue.data_dir={venue_settings.data_dir}",
+        f"venue.run_dir={venue_settings.run_dir}",
+        "capture.flush_s=0.01",
+        f"capture.rows_max={venue.config.capture.rows_max}",
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *settings, *arguments], stderr=subprocess.PIPE, text=True
+    )
+
+
+KILLED = """
+import os, signal, sys
+left = int(sys.argv.pop())
+def count(event, arguments):
+    global left
+    if event in ("open", "os.mkdir", "os.rename") and "/data/" in str(arguments[0]):
+        if "/journal" not in str(arguments[0]):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(count)
+"""
+
+
+def test_a_kill_between_any_two_steps_of_a_write_loses_nothing(tmp_path: Path, seed: int) -> None:
+    """The process kills itself before the n-th file it opens, renames or makes, for every n."""
+    pieces = np.array_split(flow(seed, 1600), 8)
+    with Venue(tmp_path, capture__rows_max=40).running() as venue:
+        venue.open()
+        for step, rows in enumerate(pieces, 1):
+            venue.send(rows)
+            process = start_capture(venue, KILLED + SCRIPT, str(step))
+            try:
+                assert process.wait(DEADLINE_S) == -signal.SIGKILL
+            finally:
+                process.kill()
+                process.communicate()
         with capturing(venue):
             pass
         assert_all_captured(venue)
@@ -296,31 +355,6 @@ def test_a_capture_of_another_journal_is_refused(tmp_path: Path, seed: int) -> N
         new.send(flow(seed, 3000))
         with pytest.raises(TouchlineError, match="is another one in the journal"):
             capture.run(new.config, stop)
-
-
-SCRIPT = """
-import sys, threading
-from touchline import config
-from touchline.control import capture
-settings = dict(pair.split("=", 1) for pair in sys.argv[1:])
-try:
-    capture.run(config.load(None, settings), threading.Event())
-except OSError as error:
-    sys.exit(f"{error.filename}|{error}")
-"""
-
-
-def start_capture(venue: Venue, **limits: Any) -> subprocess.Popen[str]:
-    venue_settings = venue.config.venue
-    settings = (
-        f"venue.data_dir={venue_settings.data_dir}",
-        f"venue.run_dir={venue_settings.run_dir}",
-        "capture.flush_s=0.01",
-        "capture.rows_max=100000",
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, *settings], stderr=subprocess.PIPE, text=True, **limits
-    )
 
 
 def test_a_file_that_may_not_grow_stops_the_capture_cleanly(tmp_path: Path, seed: int) -> None:

@@ -1,5 +1,7 @@
 """The views over captured events, compared with what the events themselves say."""
 
+import subprocess
+import sys
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -294,6 +296,41 @@ def test_a_directory_may_be_moved(tmp_path: Path, seed: int) -> None:
     new = Venue(tmp_path / "it's [new] *")
     assert query(new.config, "FROM trades ORDER BY seq") == before
     assert not list(new.config.venue.data_dir.glob(".touchline-*"))
+
+
+BUILD = """
+import resource, sys
+from pathlib import Path
+from touchline.control import database
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), -1))
+try:
+    database.build(Path(sys.argv[1]), Path(sys.argv[2]))
+except OSError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_database_that_finds_no_room_leaves_the_old_one(tmp_path: Path, seed: int) -> None:
+    """Wherever in the build the room ends, as a limit on the size of files has it end."""
+    venue = Venue(tmp_path)
+    with venue.running():
+        venue.open()
+        venue.send(flow(seed, 200))
+        with capturing(venue):
+            pass
+    database = venue.config.database_path
+    before = database.read_bytes()
+    for room in (100, 20_000, len(before) // 2):
+        build = subprocess.run(
+            [sys.executable, "-c", BUILD, database, venue.config.capture_dir / "events", str(room)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert build.returncode == 1, f"built with room for {room} bytes"
+        assert build.stderr.startswith(f"{database}: cannot write: ")
+        assert database.read_bytes() == before
+        assert not list(database.parent.glob(".touchline-*"))
 
 
 def test_a_damaged_database_is_built_again(tmp_path: Path, seed: int) -> None:
