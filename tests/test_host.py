@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 from host_venue import Venue, outcome, running, until, write_config
 from touchline.control.admin import Admin
 from touchline.control.verify import replay_whole
+from touchline.errors import TouchlineError
 
 PARTS = ("engine", "gateway", "publisher", "capture")
 
@@ -157,3 +160,31 @@ def test_another_tick_size_for_a_known_symbol_is_refused(tmp_path: Path) -> None
     code, errors = outcome(path)
     assert code == 5
     assert "the journal was written with orders_max 1024, not 2048" in errors
+
+
+def test_a_full_disk_under_the_journal_stops_the_venue_and_loses_nothing(tmp_path: Path) -> None:
+    path = write_config(tmp_path, engine_alone=True)
+    with running(path) as venue:
+        # No file of the engine's may grow beyond this: the next journal segment is one too many.
+        resource.prlimit(venue.part("engine")["pid"], resource.RLIMIT_FSIZE, (65536, 65536))
+        seen = _trade_until_it_fails(venue)
+        assert venue.popen.wait(30) == 5
+        errors = venue.log.read_text()
+    assert re.search(r"the engine had to stop: \S+\.tlj: .*`touchline run` again", errors)
+    assert "Traceback" not in errors
+    kept = replay_whole(venue.config.journal_dir)
+    assert kept.events >= seen > 16_000
+    with running(path) as again:
+        assert f"events={kept.events} " in again.facts("engine ready")[0]
+
+
+def _trade_until_it_fails(venue: Venue) -> int:
+    """Enter and cancel orders while the venue answers; the newest event that anybody saw."""
+    seen = 0
+    with contextlib.suppress(OSError, AssertionError, TouchlineError):
+        for _ in range(200):
+            venue.enter(*[900] * 200, qty=1)
+            with Admin(venue.config) as admin:
+                admin.mass_cancel()
+                seen = admin.checkpoint()[0]
+    return seen
