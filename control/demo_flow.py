@@ -110,7 +110,7 @@ class Flow:
     def fence(self) -> Request:
         """A harmless last order: when it is answered, all earlier events have been reported."""
         listing = self._listings[0]
-        return self._new(listing, BUY, max(1, listing.mid // 2), 1, time_in_force=IOC)
+        return self._new(listing, BUY, listing.mid * 9 // 10, 1, time_in_force=IOC)
 
     def take(self, report: Mapping[int, str]) -> None:
         """Learn from an ExecutionReport or OrderCancelReject, given as fields by tag."""
