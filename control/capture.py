@@ -31,7 +31,7 @@ from touchline.consumer import EventFeed
 from touchline.control import database
 from touchline.control.capture_table import table
 from touchline.control.names import Names, read_names
-from touchline.control.ticker import Ticker
+from touchline.control.ticker import Ticker, wait_for_events
 from touchline.errors import TouchlineError
 from touchline.messages import EVENT, ExecType
 from touchline.ring import Bus
@@ -215,7 +215,8 @@ class Capture:
 def _joins(store: Store, feed: EventFeed, config: Config, stop: threading.Event) -> bool:
     """Wait for the event captured last to come again, and see that it is the same.
 
-    False when told to stop and it has not come. Raises TouchlineError when the journal is another one.
+    False when told to stop and it has not come. Raises TouchlineError when the journal is
+    another one.
     """
     _refuse_shorter_journal(store, config)
     row = store.last_row()
@@ -223,7 +224,7 @@ def _joins(store: Store, feed: EventFeed, config: Config, stop: threading.Event)
     while not len(events := feed.read(1)):
         if stop.is_set():
             return False
-        feed.wait(WAIT_S)
+        wait_for_events(feed, stop, WAIT_S)
     event = events[0]
     if (event["seq"], event["ts_ns"]) != (row["seq"], row["ts_ns"]):
         raise TouchlineError(
@@ -262,7 +263,7 @@ def run(config: Config, stop: threading.Event) -> int:
             return 0
         while not stop.is_set():
             if not capture.step(feed):
-                feed.wait(WAIT_S)
+                wait_for_events(feed, stop, WAIT_S)
             if ticker.due():
                 capture.flush()
         while capture.step(feed):

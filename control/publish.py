@@ -27,7 +27,7 @@ from touchline.config import Config
 from touchline.consumer import EventFeed
 from touchline.control.depth import InstrumentDepth, Mirror, SideDepth
 from touchline.control.names import read_names
-from touchline.control.ticker import Ticker
+from touchline.control.ticker import Ticker, wait_for_events
 from touchline.instruments import Instrument
 from touchline.marketdata_layout import (
     HEARTBEAT,
@@ -101,13 +101,13 @@ class Publisher:
         """Catch up with event `head` in silence, then publish until told to stop, to the end."""
         while self.mirror.event_seq < head and not stop.is_set():
             if not self.step(silent=True):
-                self._feed.wait(WAIT_S)
+                wait_for_events(self._feed, stop, WAIT_S)
         if self.mirror.event_seq < head:
             return
         with Ticker(self._heartbeat_s) as ticker:
             while not stop.is_set():
                 if not self.step():
-                    self._feed.wait(WAIT_S)
+                    wait_for_events(self._feed, stop, WAIT_S)
                 # Whoever has just joined is told at once that it has everything.
                 if self._answer_requests() or ticker.due():
                     self._send_heartbeat()

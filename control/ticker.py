@@ -1,12 +1,24 @@
-"""Tells a loop when an interval has gone by, from a thread that does nothing else.
+"""How a service that follows the events passes its time: waiting for them, and at intervals.
 
-The loop asks `due` whenever it passes; it is told once per interval, late rather than twice.
+A Ticker tells a loop when an interval has gone by, from a thread that does nothing else. The loop
+asks `due` whenever it passes; it is told once per interval, late rather than twice.
 """
 
 from __future__ import annotations
 
 import threading
 from types import TracebackType
+
+from touchline.consumer import EventFeed
+
+PAUSE_S = 0.001
+
+
+def wait_for_events(feed: EventFeed, stop: threading.Event, timeout_s: float) -> None:
+    """Sleep until there are events, or until the timeout. Short, so that `stop` is seen."""
+    if not feed.wait(timeout_s):
+        # Between two engines a feed has nothing to sleep on and returns at once.
+        stop.wait(PAUSE_S)
 
 
 class Ticker:

@@ -32,7 +32,7 @@ from touchline.replay import replay
 from touchline.ring import Bus
 from touchline.runner import Runner
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 SYMBOLS = ("AA", "AAA", "BBB")
 ACCOUNTS = ("ACC1", "ACC2")
 LIMITS = EngineLimits(instruments_max=8, accounts_max=8, orders_max=4096, leaves_max=256)

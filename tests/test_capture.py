@@ -138,7 +138,7 @@ def test_a_killed_capture_goes_on_where_it_was(tmp_path: Path, seed: int) -> Non
     never = processes.Event()
     with Venue(tmp_path, capture__flush_s=0.002, capture__rows_max=40).running() as venue:
         venue.open()
-        for rows in np.array_split(flow(seed, 5000), 25):
+        for rows in np.array_split(flow(seed, 4000), 15):
             process = processes.Process(target=capture.run, args=(venue.config, never))
             process.start()
             venue.send(rows)

@@ -98,7 +98,8 @@ SELECT
     round(min(price) * any_value(tick_size), any_value(price_decimals)) AS low,
     round(arg_max(price, seq) * any_value(tick_size), any_value(price_decimals)) AS close,
     round(sum(qty) * any_value(lot_size), any_value(qty_decimals)) AS volume,
-    round(sum(price * qty) / sum(qty) * any_value(tick_size), any_value(price_decimals) + 6) AS vwap,
+    round(sum(price * qty) / sum(qty) * any_value(tick_size), any_value(price_decimals) + 6)
+        AS vwap,
     count(*) AS trades
 FROM events JOIN instruments USING (instrument, symbol)
 WHERE exec_type = 'TRADE'
