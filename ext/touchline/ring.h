@@ -139,6 +139,7 @@ typedef struct tl_event_reader {
 
 typedef struct tl_bus_status {
     uint64_t events, commands, journal_bytes, batches, journal_id, oldest_event;
+    uint64_t waiting; /* commands sent and not done yet */
     int64_t heartbeat_ns, started_ns;
     uint32_t state, pid, error, detached;
     char error_text[TL_BUS_TEXT_BYTES];

@@ -30,6 +30,7 @@ cdef extern from "ring.h" nogil:
         uint64_t batches
         uint64_t journal_id
         uint64_t oldest_event
+        uint64_t waiting
         int64_t heartbeat_ns
         int64_t started_ns
         uint32_t state

@@ -138,6 +138,7 @@ cdef class Bus:
             "heartbeat_ns": status.heartbeat_ns,
             "started_ns": status.started_ns,
             "commands": status.commands,
+            "waiting": status.waiting,
             "events": status.events,
             "oldest_event": status.oldest_event,
             "batches": status.batches,

@@ -41,6 +41,12 @@ static int geometry_valid(const tl_bus_geometry *g)
            slots_valid(g->event_slots);
 }
 
+static int geometry_same(const tl_bus_geometry *a, const tl_bus_geometry *b)
+{
+    return a->lanes == b->lanes && a->lane_slots == b->lane_slots &&
+           a->event_slots == b->event_slots;
+}
+
 static size_t geometry_bytes(const tl_bus_geometry *g)
 {
     return sizeof(tl_bus_header) + (size_t)g->lanes * g->lane_slots * sizeof(tl_command) +
@@ -131,7 +137,7 @@ static int bus_take(tl_bus *bus, const char *path, const tl_bus_geometry *g)
     const int rc = header_check(bus->fd, &found);
     if (rc == -EMEDIUMTYPE)
         return rc; /* somebody's own file: not ours to remove */
-    if (rc == 0 && memcmp(&found, g, sizeof found) == 0) {
+    if (rc == 0 && geometry_same(&found, g)) {
         const int mapped = bus_map(bus, g);
         if (mapped == 0)
             atomic_store(&bus->header->detached, 0);
@@ -271,6 +277,10 @@ void tl_bus_status_read(const tl_bus *bus, tl_bus_status *out)
         .started_ns = atomic_load(&h->started_ns),
         .oldest_event = tl_bus_oldest_event(bus),
     };
+    for (uint32_t i = 0; i < h->geometry.lanes; i++) {
+        const uint64_t head = atomic_load(&h->lane[i].head), tail = atomic_load(&h->lane[i].tail);
+        out->waiting += tail > head ? tail - head : 0;
+    }
     memcpy(out->error_text, h->error_text, sizeof out->error_text - 1);
     memcpy(out->torn_text, h->torn_text, sizeof out->torn_text - 1);
 }
