@@ -29,10 +29,10 @@ cdef object journal_error(const tl_journal_fault *fault):
     if fault.error == errno.EBADMSG:
         return JournalCorrupt(path, fault.offset, fault.seq, text)
     if fault.error == errno.EINVAL:
-        return ConfigError(f"{path}: {text}")
+        return ConfigError(f"{path}: {text}" if path else text)
     if fault.error == errno.ENOMEM:
         return MemoryError(text)
-    return OSError(fault.error, text, path)
+    return OSError(fault.error, text, path or None)
 
 
 cdef class JournalReader:

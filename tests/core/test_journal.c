@@ -1,4 +1,4 @@
-/* The journal: what is written is read, a torn tail is cut, damage is refused, a full disk is said. */
+/* The journal: what is written is read, a torn tail is cut, damage is refused, a full disk told. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
