@@ -201,7 +201,7 @@ static void *send_all(void *argument)
     return NULL;
 }
 
-/* The sender never hears of it: it sends on while the engine dies and comes back, again and again. */
+/* The sender never hears of it: it sends on while the engine dies and comes back, many times. */
 static void a_killed_engine_takes_each_command_once(void)
 {
     clean();
