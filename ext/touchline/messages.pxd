@@ -87,5 +87,15 @@ cdef extern from "messages.h" nogil:
     enum: TL_MSG_TYPE_NEW_ORDER
     enum: TL_MSG_TYPE_CANCEL
     enum: TL_MSG_TYPE_REPLACE
+    enum: TL_SIDE_BUY
+    enum: TL_SIDE_SELL
+    enum: TL_ORD_TYPE_MARKET
+    enum: TL_ORD_TYPE_LIMIT
+    enum: TL_TIME_IN_FORCE_DAY
+    enum: TL_TIME_IN_FORCE_GTC
+    enum: TL_TIME_IN_FORCE_IOC
+    enum: TL_TIME_IN_FORCE_FOK
+    enum: TL_EXEC_TYPE_NEW
+    enum: TL_EXEC_TYPE_TRADE
 
     uint32_t tl_command_checksum(const tl_command *cmd)

@@ -1,0 +1,110 @@
+"""The book for Cython: resting orders, price levels and slots, as book.h has them.
+
+Most functions here are inline; the others are in libtouchline_core.a. Whoever calls them owns
+the arrays of the shelf and keeps the promises that book.h names; Book below does both.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from touchline.messages cimport tl_level_view
+
+
+cdef extern from "book.h" nogil:
+    enum: TL_LEAF_LEVELS
+    enum: TL_TREE_HEIGHT
+    uint32_t TL_NONE
+    uint32_t TL_PRICE_NO_BID
+    uint32_t TL_PRICE_NO_ASK
+
+    ctypedef struct tl_order:
+        uint32_t next
+        uint32_t prev
+        uint32_t level
+        uint32_t leaves_qty
+        uint32_t price
+        uint32_t position
+        uint32_t generation
+        uint16_t instrument
+        uint8_t side
+        uint8_t time_in_force
+
+    ctypedef struct tl_level:
+        uint32_t head
+        uint32_t tail
+        uint64_t qty
+        uint32_t orders
+
+    ctypedef struct tl_leaf:
+        uint64_t live
+        uint32_t number
+        uint32_t parent
+        uint32_t empty_next
+        uint32_t empty_prev
+        uint8_t slot
+
+    ctypedef struct tl_node:
+        uint64_t live
+        uint32_t child[64]
+        uint32_t parent
+        uint32_t number
+        uint16_t instrument
+        uint16_t children
+        uint8_t slot
+
+    ctypedef struct tl_best:
+        uint32_t price
+        uint32_t level
+
+    ctypedef struct tl_book:
+        tl_best best[2]
+        uint32_t root
+        uint16_t instrument
+
+    ctypedef struct tl_pools:
+        uint32_t orders_max
+        uint32_t leaves_max
+        uint32_t nodes_max
+        uint32_t order_free
+        uint32_t orders_used
+        uint32_t orders_open
+        uint32_t leaves_used
+        uint32_t leaves_live
+
+    ctypedef struct tl_shelf:
+        tl_pools *pools
+        tl_order *orders
+        uint32_t *order_qty
+        tl_level *levels
+        tl_leaf *leaves
+        tl_node *nodes
+        tl_book *books
+
+    void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max,
+                       uint32_t nodes_max)
+    void tl_book_init(tl_book *book, uint16_t instrument)
+    bint tl_book_has_room(const tl_shelf *shelf, tl_book *book, uint32_t price)
+    uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level)
+    uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
+                           tl_level_view *views, uint32_t views_max)
+
+    unsigned tl_side_index(uint8_t side)
+    bint tl_price_better(uint8_t side, uint32_t price, uint32_t than)
+    uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
+    uint64_t tl_order_id(const tl_shelf *shelf, uint32_t slot)
+    bint tl_orders_full(const tl_pools *pools)
+    uint32_t tl_order_take(const tl_shelf *shelf)
+    void tl_order_give_back(const tl_shelf *shelf, uint32_t slot)
+    uint32_t tl_order_find(const tl_shelf *shelf, uint64_t order_id)
+    uint32_t tl_book_level_at(const tl_shelf *shelf, tl_book *book, uint32_t price)
+    void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t slot)
+    void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t slot)
+    void tl_book_reduce(const tl_shelf *shelf, uint32_t slot, uint32_t qty)
+
+
+cdef class Book:
+    cdef tl_shelf shelf
+    cdef tl_pools pools
+    cdef tl_book book
+    cdef object memory
+
+    cdef uint32_t own(self, uint64_t order_id) except? 0xFFFFFFFF
