@@ -5,6 +5,7 @@
 Order books, matching and pre-trade risk run in C; see docs/architecture.md for the flow.
 """
 
+from touchline.book import Book
 from touchline.engine import Engine, EngineLimits
 from touchline.errors import (
     ConfigError,
@@ -15,6 +16,7 @@ from touchline.errors import (
     SessionError,
     TouchlineError,
 )
+from touchline.include import get_include, get_library_dir
 from touchline.instruments import Instrument
 from touchline.messages import (
     COMMAND,
@@ -40,6 +42,7 @@ __all__ = [
     "EVENT",
     "LEVEL",
     "ORDER",
+    "Book",
     "ConfigError",
     "Engine",
     "EngineLimits",
@@ -61,6 +64,8 @@ __all__ = [
     "TimeInForce",
     "TouchlineError",
     "TradingStatus",
+    "get_include",
+    "get_library_dir",
     "reason_text",
 ]
 

@@ -18,7 +18,7 @@ LANE_ADMIN: int
 LANE_FIX: int
 LANE_API: int
 
-class _Constant(enum.IntEnum):
+class _Constant(enum.IntEnum):  # type: ignore[misc]
     @property
     def fix(self) -> str: ...
 

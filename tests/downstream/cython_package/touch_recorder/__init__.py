@@ -1,0 +1,1 @@
+"""A package of somebody else, which reaches the core from Cython."""
