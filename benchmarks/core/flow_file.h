@@ -1,6 +1,6 @@
 /* A flow file as src/touchline/flow.py writes it: resolved commands and what they must produce.
  *
- *   magic, setup count, command count, five engine limits, two spare | commands | events, hash, state
+ *   magic, setup count, command count, five limits, two spare | commands | events, hash, state
  *
  * The file is read whole into one aligned block, which the flow owns. Benchmarks only; any failure
  * ends the program with a message, because there is nothing to measure then.

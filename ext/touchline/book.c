@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* Which child of a node at `height` (1 just above the leaves, TL_TREE_HEIGHT the root) leads to a leaf. */
+/* Which child of a node leads to a leaf; `height` is 1 just above the leaves, TL_TREE_HEIGHT at the
+ * root. */
 static unsigned child_slot(uint32_t leaf_number, int height)
 {
     return (leaf_number >> (6 * (height - 1))) & (TL_LEAF_LEVELS - 1);

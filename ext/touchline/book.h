@@ -13,8 +13,8 @@
  *   level: head ⇄ order ⇄ order ⇄ tail      oldest first; 32-bit indices into one pool of orders
  *
  * Buy and sell orders share one tree: a book is never crossed, so bids lie below asks.
- * A leaf that empties stays where it is, on a list; the one empty for longest gives its place when a
- * new leaf is needed. Pools are filled last-in-first-out, so that the memory touched last is reused.
+ * A leaf that empties stays where it is, on a list; the one empty for longest gives its place when
+ * a new leaf is needed. Pools are filled last-in-first-out: the memory touched last is reused.
  *
  * Memory: arrays inside the engine's state region, shared by all books of the engine, never grown.
  * One thread, the engine's, calls these functions. Nothing here knows accounts, risk or events.

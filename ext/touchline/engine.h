@@ -1,4 +1,4 @@
-/* The pure step: (state, Command) → Events. The whole of touchline's business is behind this header.
+/* The pure step: (state, Command) → Events. All of touchline's business is behind this header.
  *
  *   Command ─► known? ─► risk ──no──► REJECTED, CANCEL_REJECTED
  *                          │yes
@@ -6,7 +6,7 @@
  *
  * State is one region of memory without pointers: instruments, accounts, positions, orders, levels,
  * tree. It is allocated and prefaulted by tl_engine_open and never grows; a snapshot is its copy.
- * The step reads no clock, does no I/O, allocates nothing, and may be called by one thread at a time.
+ * The step reads no clock, does no I/O, allocates nothing. One thread at a time may call it.
  */
 #ifndef TOUCHLINE_ENGINE_H
 #define TOUCHLINE_ENGINE_H

@@ -57,7 +57,8 @@ cdef class Engine:
         limits.leaves_max = leaves_max
         check(tl_engine_open(&self.engine, &limits),
               "engine limits out of bounds, or too large for this machine's memory")
-        # Room for the longest answer of one command, twice: a batch stops when the next might not fit.
+        # Room for the longest answer of one command, twice: a batch stops when the next might not
+        # fit.
         cdef uint64_t slots = 4096
         while slots < 2 * (<uint64_t>orders_max + 3):
             slots *= 2
@@ -149,7 +150,10 @@ cdef class Engine:
 
     def replace(self, uint64_t order_id, uint32_t account, int64_t price, int64_t qty,
                 uint64_t cl_ord_id=0, int64_t ts_ns=0):
-        """Change price (ticks) and total quantity (lots) of an open order. Returns the number of events."""
+        """Change price (ticks) and total quantity (lots) of an open order.
+
+        Returns the number of events.
+        """
         cdef tl_command cmd
         memset(&cmd, 0, sizeof(cmd))
         cmd.type = TL_MSG_TYPE_REPLACE

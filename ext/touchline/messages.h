@@ -115,7 +115,8 @@
     X(REASON, PRICE_BELOW_MIN, 11, 99, 99, "price {value} is below the lowest, {limit} ticks")     \
     X(REASON, PRICE_ABOVE_MAX, 12, 99, 99, "price {value} is above the highest, {limit} ticks")    \
     X(REASON, MARKET_WITH_PRICE, 13, 11, 99, "a market order carries price {value}")               \
-    X(REASON, ORDER_QTY_MAX, 14, 3, 99, "order quantity {value} is over the limit of {limit} lots") \
+    X(REASON, ORDER_QTY_MAX, 14, 3, 99,                                                            \
+      "order quantity {value} is over the limit of {limit} lots")                                  \
     X(REASON, ORDER_VALUE_MAX, 15, 3, 99, "order value {value} is over the limit of {limit}")      \
     X(REASON, PRICE_COLLAR, 16, 16, 99, "price {value} is past the collar's bound, {limit} ticks") \
     X(REASON, NO_REFERENCE_PRICE, 17, 99, 99, "a price collar of {limit} ticks has no reference")  \

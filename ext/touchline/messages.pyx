@@ -89,7 +89,7 @@ class _Constant(enum.IntEnum):
 
     @property
     def fix(self):
-        """The value as FIX writes it: the character, or the decimal number of an unprintable one."""
+        """The value as FIX writes it: the character, or a decimal number where there is none."""
         return chr(self.value) if 32 < self.value < 127 else str(self.value)
 
 

@@ -87,7 +87,7 @@ int tl_engine_open(tl_engine **out, const tl_engine_limits *limits)
         free(engine);
         return -ENOMEM;
     }
-    /* Huge pages where the kernel gives them; then touch every page, so that no step meets a fault. */
+    /* Huge pages where the kernel gives them; then every page is touched: no step meets a fault. */
     if (bytes >= HUGE_PAGE_BYTES)
         (void)madvise(base, bytes, MADV_HUGEPAGE);
     (void)madvise(base, bytes, MADV_POPULATE_WRITE);

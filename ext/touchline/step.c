@@ -4,8 +4,8 @@
 
 /* ── meeting the book: section 3 ───────────────────────────────────────────────────────────── */
 
-static inline void trade(const tl_step *s, uint32_t slot, const tl_taker *taker, const tl_fill *fill,
-                         uint8_t ord_type)
+static inline void trade(const tl_step *s, uint32_t slot, const tl_taker *taker,
+                         const tl_fill *fill, uint8_t ord_type)
 {
     tl_position *positions = s->engine->risk.positions;
     const tl_order *maker = &s->shelf->orders[fill->maker];
