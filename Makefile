@@ -35,13 +35,15 @@ help:
 # ── set-up ──────────────────────────────────────────────────────────────────────────────────────
 
 $(VENV)/made:
-	@python=$$(sh deploy/machine.sh) && echo "Making $(VENV) with $$python" && "$$python" -m venv $(VENV)
+	@python=$$(sh deploy/machine.sh) && echo "Making $(VENV) with $$python" && \
+	  "$$python" -m venv $(VENV)
 	@touch $@
 
 $(VENV)/tools: $(VENV)/made $(CONSTRAINTS)
 	@echo "Installing build tools into $(VENV)"
 	@$(PIP_INSTALL) setuptools wheel scikit-build-core cython numpy cmake ninja
-	@wheel=$$($(BIN)/python deploy/quickfix_wheel.py $(QUICKFIX_VERSION)) && $(PIP_INSTALL) "$$wheel"
+	@wheel=$$($(BIN)/python deploy/quickfix_wheel.py $(QUICKFIX_VERSION)) && \
+	  $(PIP_INSTALL) "$$wheel"
 	@touch $@
 
 build/files.list: FORCE
@@ -83,7 +85,8 @@ test-python: build
 
 build/c/build.ninja build/sanitized/build.ninja: $(VENV)/tools CMakeLists.txt ext/CMakeLists.txt
 	@$(CMAKE) -G Ninja -S . -B $(@D) -DTOUCHLINE_TESTS=ON -DTOUCHLINE_BENCHMARKS=ON \
-	  -DTOUCHLINE_SANITIZE=$(if $(findstring sanitized,$@),ON,OFF) > $(@D).log || (cat $(@D).log; exit 1)
+	  -DTOUCHLINE_SANITIZE=$(if $(findstring sanitized,$@),ON,OFF) > $(@D).log || \
+	  (cat $(@D).log; exit 1)
 
 .PHONY: test-c test-sanitized
 test-c: build/c/build.ninja
@@ -97,7 +100,9 @@ test-sanitized: build/sanitized/build.ninja
 .PHONY: lint
 lint: build
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests benchmarks deploy
 
 .PHONY: clean distclean
 clean:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What this machine must have before anything is built: Python 3.11 or later with venv and headers,
-# a C and a C++ compiler, and whatever the caller names besides. Prints the Python to use, or says on
-# stderr what is missing and the one command that installs it.
+# a C and a C++ compiler, and whatever the caller names besides. Prints the Python to use, or says
+# on stderr what is missing and the one command that installs it.
 #
 #   sh deploy/machine.sh [valgrind ...]      PYTHON=/path/to/python3 to choose the interpreter
 set -u

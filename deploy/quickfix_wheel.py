@@ -12,6 +12,9 @@ It must run under the Python that will import quickfix, with setuptools and whee
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import fcntl
+import importlib
 import os
 import pathlib
 import runpy
@@ -23,6 +26,8 @@ import tarfile
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 
 def cache_dir() -> pathlib.Path:
@@ -36,28 +41,51 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+@contextlib.contextmanager
+def alone(folder: pathlib.Path) -> Iterator[None]:
+    """Hold the cache for one build: a second one waits and then finds the wheel."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Waiting for another make on this machine that is compiling quickfix.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def compile_on_all_cores() -> None:
     """Run setup.py of the current folder with a compiler that takes its files side by side."""
-    import setuptools  # noqa: F401  (installs the distutils that setup.py will use)
+    importlib.import_module("setuptools")  # installs the distutils that setup.py will use
     from distutils.ccompiler import CCompiler
 
-    def compile_all(self, sources, output_dir=None, macros=None, include_dirs=None, debug=0,
-                    extra_preargs=None, extra_postargs=None, depends=None):  # fmt: skip
+    def compile_all(
+        self: Any,
+        sources: Any,
+        output_dir: Any = None,
+        macros: Any = None,
+        include_dirs: Any = None,
+        debug: Any = 0,
+        extra_preargs: Any = None,
+        extra_postargs: Any = None,
+        depends: Any = None,
+    ) -> Any:
         macros, objects, extra_postargs, pp_opts, build = self._setup_compile(
             output_dir, macros, include_dirs, sources, depends, extra_postargs
         )
         cc_args = self._get_cc_args(pp_opts, debug, extra_preargs)
+        compile_one: Callable[..., None] = self._compile
         largest_first = sorted(build, key=lambda obj: -os.path.getsize(build[obj][0]))
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             jobs = [
-                pool.submit(self._compile, obj, *build[obj], cc_args, extra_postargs, pp_opts)
+                pool.submit(compile_one, obj, *build[obj], cc_args, extra_postargs, pp_opts)
                 for obj in largest_first
             ]
             for job in concurrent.futures.as_completed(jobs):
                 job.result()
         return objects
 
-    CCompiler.compile = compile_all
+    CCompiler.compile = compile_all  # type: ignore[method-assign]
     sys.argv = ["setup.py", "-q", "bdist_wheel"]
     runpy.run_path("setup.py", run_name="__main__")
 
@@ -95,7 +123,6 @@ def build(version: str, target: pathlib.Path) -> pathlib.Path:
                 stdout=subprocess.DEVNULL,
             )  # fmt: skip
             (wheel,) = (source / "dist").glob("*.whl")
-            target.mkdir(parents=True, exist_ok=True)
             shutil.copy(wheel, target / (wheel.name + ".part"))
             os.replace(target / (wheel.name + ".part"), target / wheel.name)
     finally:
@@ -109,8 +136,10 @@ def main() -> int:
         compile_on_all_cores()
         return 0
     version = sys.argv[1]
-    found = sorted(cache_dir().glob(f"quickfix-{version}-*.whl"))
-    print(found[0] if found else build(version, cache_dir()))
+    with alone(cache_dir()):
+        found = sorted(cache_dir().glob(f"quickfix-{version}-*.whl"))
+        wheel = found[0] if found else build(version, cache_dir())
+    print(wheel)
     return 0
 
 
