@@ -258,6 +258,8 @@ def run(config: Config, stop: threading.Event) -> int:
         Ticker(settings.flush_s) as ticker,
     ):
         database.remove_leftovers(config.database_path)
+        if store.last_seq and not database.is_current(config.database_path, store.directory):
+            database.build(config.database_path, store.directory)
         capture = Capture(store, config)
         if store.last_seq and not _joins(store, feed, config, stop):
             return 0

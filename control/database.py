@@ -125,7 +125,7 @@ def _refuse_writing(sql: str) -> None:
 @contextmanager
 def _open(database: Path, events_dir: Path) -> Iterator[Any]:
     """The database, read-only; built first when it is missing or speaks of another place."""
-    if not _speaks_of(database, events_dir):
+    if not is_current(database, events_dir):
         build(database, events_dir)
     connection = duckdb.connect(str(database), read_only=True)
     try:
@@ -134,8 +134,8 @@ def _open(database: Path, events_dir: Path) -> Iterator[Any]:
         connection.close()
 
 
-def _speaks_of(database: Path, events_dir: Path) -> bool:
-    """False also for a file that is no such database."""
+def is_current(database: Path, events_dir: Path) -> bool:
+    """Is there a database, and of these files? A file that is no database is none."""
     if not database.exists():
         return False
     try:

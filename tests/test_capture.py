@@ -210,6 +210,7 @@ def test_a_kill_between_any_two_steps_of_a_write_loses_nothing(tmp_path: Path, s
         with capturing(venue):
             pass
         assert_all_captured(venue)
+        assert venue.config.database_path.exists()
         assert not list(venue.config.capture_dir.rglob("*.tmp"))
         assert not list(venue.config.venue.data_dir.glob(".*"))
 

@@ -333,6 +333,20 @@ def test_a_database_that_finds_no_room_leaves_the_old_one(tmp_path: Path, seed: 
         assert not list(database.parent.glob(".touchline-*"))
 
 
+def test_a_capture_that_starts_builds_a_database_that_is_missing(tmp_path: Path, seed: int) -> None:
+    venue = Venue(tmp_path)
+    with venue.running():
+        venue.open()
+        venue.send(flow(seed, 200))
+        with capturing(venue):
+            pass
+        venue.config.database_path.unlink()
+        with capturing(venue):
+            pass
+    with duckdb.connect(str(venue.config.database_path), read_only=True) as reader:
+        assert counted(reader) == venue.events()["seq"][-1]
+
+
 def test_a_damaged_database_is_built_again(tmp_path: Path, seed: int) -> None:
     venue = Venue(tmp_path)
     with venue.running():
