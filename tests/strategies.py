@@ -1,18 +1,16 @@
 """Flows of commands for hypothesis: plausible trading with few prices, and anything at all.
 
-An Intent is a command that may aim at an order; which one is settled when the flow is played, so
-that a flow still means something after hypothesis has taken half of it away.
+They are lists of intents (tests/intents.py), which are settled when a flow is played.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from intents import LOOSEST, Aim, Intent, Pin
 from records import COMMAND_BYTES, Command
-from reference import Limits, Reference
-from reference_state import Order
+from reference import Limits
 from touchline.messages import (
     ACCOUNT_ALL,
     INSTRUMENT_ALL,
@@ -20,7 +18,6 @@ from touchline.messages import (
     PRICE_MAX,
     QTY_MAX,
     EntryStatus,
-    ExecType,
     Flag,
     Limit,
     MsgType,
@@ -39,60 +36,6 @@ EDGE_PRICES = (1, 2, 63, 64, 127, 128, 4095, 4096, 262143, 262144, 1 << 24, (1 <
                1 << 29, PRICE_MAX - 1, PRICE_MAX)  # fmt: skip
 T = TypeVar("T")
 ROUND_LIMITS = (0, 1, 5, 20, 100, 6400, 64000, PRICE_MAX, QTY_MAX, LIMIT_UNSET - 1, LIMIT_UNSET)
-
-
-@dataclass(frozen=True)
-class Aim:
-    """An order of the flow: an open one, or any there ever was; asked for by its account or not."""
-
-    pick: int
-    of_all: bool
-    by_stranger: bool
-    # What a replace asks for, as a difference from what the order has; else as the command says.
-    change: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Intent:
-    cmd: Command
-    aim: Aim | None = None
-    times: int = 1  # again and again, each time `step` ticks further
-    step: int = 0
-    overwrite: tuple[str, int] | None = None
-
-
-def play(intents: list[Intent], reference: Reference) -> Iterator[tuple[Command, list[bytes]]]:
-    """Each command with the reference's events; it may be looked at between one and the next."""
-    owners: dict[int, int] = {}
-    count = 0
-    for intent in intents:
-        for time in range(intent.times):
-            count += 1
-            cmd = replace(intent.cmd, cl_ord_id=count, ts_ns=count, seq=count)
-            if time:
-                cmd = replace(cmd, price=cmd.price + time * intent.step)
-            if intent.aim:
-                cmd = aimed(cmd, intent.aim, owners, reference.state.open_orders)
-            if intent.overwrite:
-                name, value = intent.overwrite
-                cmd = replace(cmd, **{name: value})
-            events = reference.step(cmd)
-            for event in events:
-                if event.exec_type == ExecType.NEW:
-                    owners[event.order_id] = event.account
-            yield cmd, [bytes(event) for event in events]
-
-
-def aimed(cmd: Command, aim: Aim, owners: dict[int, int], orders: dict[int, Order]) -> Command:
-    ids = list(owners) if aim.of_all or not orders else list(orders)
-    if not ids:
-        return cmd
-    order_id = ids[aim.pick % len(ids)]
-    account = cmd.account if aim.by_stranger else owners[order_id]
-    if aim.change and order_id in orders:
-        price, qty = orders[order_id].price, orders[order_id].order_qty
-        cmd = replace(cmd, price=price + aim.change[0], qty=qty + aim.change[1])
-    return replace(cmd, order_id=order_id, account=account)
 
 
 def of_width(width: str) -> st.SearchStrategy[int]:
@@ -121,7 +64,7 @@ aims = st.builds(
     of_all=st.sampled_from([False] * 6 + [True]),
     by_stranger=st.sampled_from([False] * 6 + [True]),
     change=st.none()
-    | st.tuples(st.sampled_from((0, 0, 0, 1, -1)), st.sampled_from((0, -1, -2, -5, 1, 3))),
+    | st.tuples(st.sampled_from((0, 0, 0, 1, -1)), st.sampled_from((0, 0, -1, -2, -5, 1, 3))),
 )
 
 limit_orders, market_orders = (
@@ -159,9 +102,9 @@ USUAL_LIMITS = {
     Limit.QTY_MAX: (QTY_MAX, QTY_MAX, 100, 10),
     Limit.PRICE_COLLAR: (LIMIT_UNSET, LIMIT_UNSET, 3, 5, 0),
     Limit.REFERENCE_PRICE: (64, 64, 62, 65, 66, 0),
-    Limit.ORDER_QTY_MAX: (LIMIT_UNSET, 10, 20),
+    Limit.ORDER_QTY_MAX: (LIMIT_UNSET, LIMIT_UNSET, 4, 10),
     Limit.ORDER_VALUE_MAX: (LIMIT_UNSET, 640, 1000),
-    Limit.POSITION_MAX: (LIMIT_UNSET, 10, 20, 40),
+    Limit.POSITION_MAX: (LIMIT_UNSET, LIMIT_UNSET, 5, 20, 40),
 }
 usual_limits, any_limits = (
     st.builds(
@@ -199,6 +142,17 @@ garbage = st.binary(min_size=COMMAND_BYTES.size, max_size=COMMAND_BYTES.size).ma
 
 entered = st.builds(Intent, cmd=new_orders)
 changed = st.builds(Intent, cmd=weighted((1, cancels), (2, replaces)), aim=aims)
+pins = st.builds(
+    Pin,
+    limit=st.sampled_from(list(LOOSEST)),
+    price_of=st.integers(0, 3),
+    off=st.sampled_from((-1, 0, 1)),
+    released=st.sampled_from((True, True, False)),
+)
+at_a_limit = weighted(
+    (2, st.builds(Intent, cmd=new_orders, pin=pins)),
+    (1, st.builds(Intent, cmd=replaces, aim=aims, pin=pins)),
+)
 bursts = st.builds(
     Intent,
     cmd=limit_orders,
@@ -225,6 +179,7 @@ overwritten = st.builds(
 intents = weighted(
     (16, entered),
     (8, changed),
+    (6, at_a_limit),
     (1, bursts),
     (4, administration),
     (2, overwritten),

@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from intents import Intent, play
 from ledger import Ledger
 from records import Command
 from reference import Limits, Reference
-from strategies import Intent, flows, play, pools
+from strategies import flows, pools
 from touchline.engine import Engine
 from touchline.messages import COMMAND, EVENT, Side
+
+# The first test searches as far as the profile says; the others need less to find what they seek.
+fewer = settings(max_examples=settings().max_examples // 4)
 
 
 def engine_of(limits: Limits) -> Engine:
@@ -63,7 +67,6 @@ def assert_same_books(engine: Engine, reference: Reference) -> None:
         assert engine.position(account, instrument) == reference.position(account, instrument)
 
 
-@settings(max_examples=3 * settings().max_examples)
 @given(limits=pools, intents=flows)
 def test_core_equals_reference_command_by_command(limits: Limits, intents: list[Intent]) -> None:
     reference, engine = Reference(limits), engine_of(limits)
@@ -76,6 +79,7 @@ def test_core_equals_reference_command_by_command(limits: Limits, intents: list[
     assert_same_books(engine, reference)
 
 
+@fewer
 @given(limits=pools, intents=flows, batch=st.integers(1, 50))
 def test_a_batch_of_any_size_equals_one_by_one(
     limits: Limits, intents: list[Intent], batch: int
@@ -91,6 +95,7 @@ def test_a_batch_of_any_size_equals_one_by_one(
     assert in_batches.state_hash() == one_by_one.state_hash()
 
 
+@fewer
 @given(limits=pools, before=flows, after=flows, elsewhere=flows)
 def test_a_restored_snapshot_continues_identically(
     limits: Limits, before: list[Intent], after: list[Intent], elsewhere: list[Intent]
@@ -108,6 +113,7 @@ def test_a_restored_snapshot_continues_identically(
     assert restored.state_hash() == engine.state_hash()
 
 
+@fewer
 @given(limits=pools, intents=flows)
 def test_events_alone_keep_every_promise(limits: Limits, intents: list[Intent]) -> None:
     engine, ledger = engine_of(limits), Ledger()
