@@ -123,6 +123,21 @@ def test_a_journal_too_short_for_the_reader_is_said(venue: RuntimeVenue, seed: i
     other.end()
 
 
+def test_a_number_beyond_the_journal_is_said(venue: RuntimeVenue, seed: int) -> None:
+    """As after a power failure took the journal's end, but not what a downstream made of it."""
+    with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
+        lane.send(flow(seed, 100))
+        wait_commands(bus, 100)
+        wanted = bus.newest_event + 2
+        with (
+            EventFeed(venue.bus_path, venue.journal, wanted) as feed,
+            pytest.raises(TouchlineError, match=f"event {wanted} is wanted, but the journal"),
+        ):
+            feed.read()
+        with EventFeed(venue.bus_path, venue.journal, wanted - 1) as feed:
+            assert len(feed.read()) == 0
+
+
 def test_the_pump_hands_every_event_over(venue: RuntimeVenue, seed: int) -> None:
     class Collector:
         def __init__(self) -> None:

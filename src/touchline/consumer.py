@@ -8,6 +8,7 @@ does or fails to do can hold the engine back. A feed belongs to one thread.
 from __future__ import annotations
 
 import errno
+import threading
 from dataclasses import dataclass, field
 from decimal import Decimal
 from os import PathLike
@@ -25,6 +26,7 @@ from touchline.replay import Replay
 from touchline.ring import Bus, EventReader
 
 _NO_EVENTS = np.empty(0, dtype=EVENT)
+_REATTACH_S = 0.02  # between looks for a new bus
 
 
 class Consumer(Protocol):
@@ -63,6 +65,7 @@ class EventFeed:
         self._next_seq = next_seq
         self._bus = Bus.attach(bus_path)
         self._reader: EventReader | None = self._bus.events(next_seq)
+        self._placed = False  # the engine is known to have come as far as next_seq
         self._replay: Replay | None = None
         self._behind = False
         self._left = _NO_EVENTS  # replayed, not handed out yet
@@ -94,6 +97,7 @@ class EventFeed:
             return True
         reader = self._attached()
         if reader is None:
+            threading.Event().wait(min(timeout_s, _REATTACH_S))
             return False
         try:
             return reader.wait(timeout_s)
@@ -131,6 +135,7 @@ class EventFeed:
             self._bus.close()
             self._bus = bus
             self._reader = bus.events(self._next_seq)
+            self._placed = False
         return self._reader
 
     def _read_ring(self, max_events: int) -> NDArray[np.void]:
@@ -138,7 +143,11 @@ class EventFeed:
         if reader is None:
             return _NO_EVENTS
         try:
-            return reader.read(max_events)
+            events = reader.read(max_events)
+            if not len(events) and self._beyond():
+                self._behind = True
+                return self._read_replayed(max_events)
+            return events
         except Lapped:
             self._behind = True
             return self._read_replayed(max_events)
@@ -147,6 +156,14 @@ class EventFeed:
                 raise
             self._reader = None
             return _NO_EVENTS
+
+    def _beyond(self) -> bool:
+        """Does next_seq lie beyond all events of an engine that has recovered? Asked once a bus:
+        only a journal that lost its end, or another one, explains it, and the replay will tell."""
+        if self._placed or self._bus.status()["state"] == "starting":
+            return False
+        self._placed = True
+        return self._next_seq > self._bus.newest_event + 1
 
     def _read_replayed(self, max_events: int) -> NDArray[np.void]:
         if not len(self._left):
