@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import secrets
 import signal
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 from touchline.config import Config, load
 from touchline.control.admin import attach
 from touchline.control.host import read_state
+from touchline.control.part import die_with_parent
 from touchline.errors import TouchlineError
 
 START_S = 60.0
@@ -145,6 +147,8 @@ def running_venue(config: Config, directory: Path) -> Iterator[Venue]:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
+            # Should the demonstration be killed, its venue stops in order.
+            preexec_fn=functools.partial(die_with_parent, signal.SIGTERM),
         )  # fmt: skip
     venue = Venue(popen, log)
     try:

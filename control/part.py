@@ -134,18 +134,17 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
     return 0
 
 
-def _die_with(parent: int) -> None:
-    """Ask the kernel to kill us when the supervisor dies, and notice if it has done so already."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit(WORLD_FAILED)
+def die_with_parent(number: int) -> None:
+    """Ask the kernel for this signal when the thread that started this process ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def main(argv: list[str]) -> int:
     """Entry of a part's process: NAME, the supervisor's pid, the descriptor to tell it on."""
     name, parent, descriptor = argv[0], int(argv[1]), int(argv[2])
-    _die_with(parent)
+    die_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:  # it is gone already, and nobody will tell us
+        return WORLD_FAILED
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from host_venue import until
+from touchline.config import Config, load
 from touchline.control.demo_client import refusal_kind
 from touchline.control.demo_flow import BAD_REQUESTS, Flow, Listing, walk
+from touchline.control.demo_venue import newest_event
+from touchline.control.host import read_state
 from touchline.control.verify import Execution, check_executions, percentiles_ms
 
 LISTINGS = [
@@ -105,24 +112,68 @@ def test_percentiles_are_exact_ranks(tmp_path: Path) -> None:
     assert percentiles_ms([]) == {}
 
 
-def test_a_short_demonstration_proves_itself(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "touchline.control.cli", "demo", "--json", "--seconds", "3"]
+def demonstrate(directory: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A demonstration in a process, to be waited for."""
+    command = [sys.executable, "-m", "touchline.control.cli", "demo", "--json", "--seed", "5"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("TOUCHLINE_")}
-    done = subprocess.run(
-        [*command, "--seed", "5", "--rate", "60", "--keep", str(tmp_path / "demo")],
-        capture_output=True,
+    return subprocess.Popen(
+        [*command, "--rate", "60", "--keep", str(directory), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
         env=environment,
-        check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    facts = json.loads(done.stdout)
+
+
+def proven(popen: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a demonstration said at its end, when it held."""
+    output, errors = popen.communicate(timeout=120)
+    assert popen.returncode == 0, output + errors
+    facts: dict[str, Any] = json.loads(output)
     assert facts["proof_holds"]
     assert [check["ok"] for check in facts["checks"]] == [True] * 5
+    return facts
+
+
+def test_a_short_demonstration_proves_itself(tmp_path: Path) -> None:
+    facts = proven(demonstrate(tmp_path / "demo", "--seconds", "3"))
     assert facts["fills"] > 0
     assert facts["fills"] == sum(row["trades"] for row in facts["vwap"]) * 2
     assert facts["captured"] == facts["events"]
     assert facts["round_trip_ms"]["count"] >= facts["requests"] - len(facts["clients"])
     assert {"the instrument is halted", "unknown symbol 'ZZZ'"} <= set(facts["refusals"])
     assert not list(Path("/dev/shm").glob("touchline-demo-*"))
+
+
+def test_the_proof_holds_when_gateway_and_engine_are_killed_in_full_flow(tmp_path: Path) -> None:
+    directory = tmp_path / "demo"
+    popen = demonstrate(directory, "--seconds", "14")
+    try:
+        until(lambda: (directory / "data" / "run.json").exists(), "the venue opens")
+        config = load(directory / "touchline.toml")
+        for name in ("gateway", "engine"):
+            _await_flow(config)
+            os.kill(_part(config, name)["pid"], signal.SIGKILL)
+            until(functools.partial(_is_back, config, name), f"{name} is back")
+        _await_flow(config)
+        assert proven(popen)["fills"] > 0
+    finally:
+        popen.kill()
+        popen.communicate()
+
+
+def _is_back(config: Config, name: str) -> bool:
+    part = _part(config, name)
+    return bool(part["restarts"] == 1 and part["ready"])
+
+
+def _await_flow(config: Config) -> None:
+    """Return when the venue has handled some hundred events more."""
+    start = newest_event(config)
+    until(lambda: newest_event(config) > start + 150, "orders flow")
+
+
+def _part(config: Config, name: str) -> dict[str, Any]:
+    state = read_state(config)
+    assert state is not None
+    return dict(state["parts"][name])
