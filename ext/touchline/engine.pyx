@@ -109,7 +109,8 @@ cdef class Engine:
                 done += tl_engine_step_batch(self.engine, cmds + done, count - done, &self.sink,
                                              self.room)
             parts.append(self.events_view().copy())
-        return np.concatenate(parts)
+        # As bytes: numpy would lay out records with overlapping fields anew.
+        return np.frombuffer(b"".join(parts), dtype=EVENT)
 
     cdef int step(self, const tl_command *cmd) except -1:
         self.sink.next = 0
