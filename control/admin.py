@@ -167,7 +167,7 @@ class Admin:
         starts = range(0, len(commands), BATCH)
         answers = [self._exchange(commands[start : start + BATCH].copy()) for start in starts]
         # As bytes: numpy would lay out records with overlapping fields anew.
-        found = np.frombuffer(b"".join(answers), EVENT)
+        found = np.frombuffer(b"".join(part.tobytes() for part in answers), EVENT)
         no = np.isin(found["exec_type"], (ExecType.REJECTED, ExecType.CANCEL_REJECTED))
         if no.any():
             raise Refused(_refusal(found[no][0]))
