@@ -6,7 +6,6 @@ Reads the supervisor's state file, the bus's counters and the publisher's snapsh
 from __future__ import annotations
 
 import time
-from decimal import Decimal
 from typing import Any
 
 from touchline.config import Config
@@ -122,14 +121,6 @@ def book_text(facts: dict[str, Any]) -> str:
     if not rows:
         return f"{title}\n(no orders)"
     return title + "\n" + table(["orders", "qty", "bid", "ask", "qty", "orders"], rows)
-
-
-def spread(facts: dict[str, Any]) -> Decimal | None:
-    """Best ask less best bid; None when a side is empty."""
-    if not facts["bids"] or not facts["asks"]:
-        return None
-    difference: Decimal = facts["asks"][0]["price"] - facts["bids"][0]["price"]
-    return difference
 
 
 def _status_name(book: Book) -> str:
