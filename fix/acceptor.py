@@ -69,11 +69,11 @@ class _Application(fix.Application):  # type: ignore[misc]
         pass
 
     def onLogon(self, session_id: Any) -> None:
-        self._gateway.roster.live.add(session_id.getTargetCompID().getValue())
+        self._gateway.roster.came(session_id.getTargetCompID().getValue())
         LOG.info("logon: %s", session_id.toString())
 
     def onLogout(self, session_id: Any) -> None:
-        self._gateway.roster.live.discard(session_id.getTargetCompID().getValue())
+        self._gateway.roster.left(session_id.getTargetCompID().getValue())
         LOG.info("logout: %s", session_id.toString())
 
     def toAdmin(self, message: Any, session_id: Any) -> None:

@@ -172,11 +172,13 @@ class Door:
         try:
             with connection:
                 try:
-                    reason = self._judge(self._first_logon(connection))
+                    logon = self._first_logon(connection)
+                    reason = self._judge(logon)
                     if reason:
                         raise ValueError(reason)
                     with self._one_by_one:
                         self._hand_over(connection)
+                    LOG.info("connection from %s:%d let in: %s", *address, logon["49"])
                 except _Silent as error:
                     LOG.debug("connection from %s:%d: %s", *address, error)
                 except (OSError, ValueError) as error:

@@ -24,7 +24,7 @@ from touchline.fix.desk import (
     fields_of,
     needed,
 )
-from touchline.fix.orders import PENDING, REFUSED, TEXT_BYTES, Order, Request
+from touchline.fix.orders import REFUSED, TEXT_BYTES, Order, Request
 from touchline.fix.outbound import NO_EXEC
 from touchline.instruments import Instrument
 from touchline.messages import MsgType, OrdType, Side, TimeInForce
@@ -127,7 +127,7 @@ def _wanted_order(desk: Desk, session: Session, fields: Fields) -> Order:
 
 def new_order(desk: Desk, session: Session, fields: Fields) -> None:
     """NewOrderSingle(D)."""
-    known = desk.orders.known(session.number, fields["11"])
+    known = desk.orders.answered(session.number, fields["11"])
     if known is not None:
         if not _redelivered(desk, session, fields, known):
             refusal = Refusal(DUPLICATE, f"ClOrdID {fields['11']} was used before")
@@ -157,7 +157,7 @@ def _redelivered(desk: Desk, session: Session, fields: Fields, known: Request) -
         return True
     if fields.get("97") != "Y":
         return False
-    if known.order is not None and known.state != PENDING:
+    if known.order is not None:
         desk.answer_status(session, fields, known.order)
     return True
 
@@ -190,7 +190,7 @@ def _change(
     terms: Callable[[Order], tuple[int, int]],
 ) -> None:
     """Ask the engine to change the order the message names to the given price and quantity."""
-    known = desk.orders.known(session.number, fields["11"])
+    known = desk.orders.answered(session.number, fields["11"])
     if known is not None and _redelivered(desk, session, fields, known):
         return
     order = None

@@ -156,16 +156,17 @@ class Orders:
         self.names_changed = True  # instruments or accounts were added since this was cleared
         self._pending: dict[int, Request] = {}
         self._names: dict[int, tuple[int, str]] = {}
+        self._answers: list[tuple[Request, int]] = []
         self._answered = threading.Condition()
         self._waiting = 0
         self._answer_timeout_s = answer_timeout_s
 
-    def known(self, session: int, cl_ord_id: str) -> Request | None:
-        """The request of that ClOrdID, if the session has sent one before."""
-        return self.requests.get((session, cl_ord_id))
-
     def answered(self, session: int, cl_ord_id: str) -> Request | None:
-        """The same, after the engine's answer has come; TimeoutError when none comes."""
+        """The request of that ClOrdID, if the session has sent one before.
+
+        It is waited for until its answer has been sent, so that nothing said of it later overtakes
+        that; TimeoutError when the engine gives none.
+        """
         request = self.requests.get((session, cl_ord_id))
         if request is None or request.state != PENDING:
             return request
@@ -209,10 +210,18 @@ class Orders:
         if handler is None:
             return []
         with self._answered:
-            reports = handler(self, event)
+            return handler(self, event)
+
+    def settle(self) -> None:
+        """The reports of the events applied so far have been sent: whoever waits may go on."""
+        if not self._answers:
+            return
+        with self._answered:
+            for request, state in self._answers:
+                request.state = state
+            self._answers.clear()
             if self._waiting:
                 self._answered.notify_all()
-        return reports
 
     def snapshot(self, order: Order) -> Order:
         """The order as it stands between two events."""
@@ -222,7 +231,7 @@ class Orders:
     def _answer(self, event: Event, state: int) -> Request | None:
         request = self._pending.pop(event.cl_ord_id, None)
         if request is not None:
-            request.state = state
+            self._answers.append((request, state))
         return request
 
     def _new(self, event: Event) -> list[Report]:

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.fix.orders import Event, Order, Orders, Report, events_of
+from touchline.fix.orders import Order, Orders, Report, events_of
 from touchline.instruments import Instrument
 from touchline.messages import (
     Flag,
@@ -217,9 +217,10 @@ class Reporter:
         """Apply the events one by one and send what each of them makes known."""
         for event in events_of(events):
             for report in self._orders.apply(event):
-                self._tell(report, event)
+                self._tell(report)
+            self._orders.settle()
 
-    def _tell(self, report: Report, event: Event) -> None:
+    def _tell(self, report: Report) -> None:
         begin_string = self._begin_strings.get(report.session)
         if begin_string is None:  # the session is no longer configured
             return

@@ -6,6 +6,7 @@ Asked by the door's threads about newcomers and by QuickFIX's thread about Logon
 from __future__ import annotations
 
 import hmac
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from touchline.fix.desk import Session
 from touchline.fix.settings import SESSIONS_MAX, GatewaySettings
 
 PASSWORD, RAW_DATA, HEART_BT_INT = 554, 96, 108
+LEAVING_S = 0.5
 LOGON_TAGS = (PASSWORD, RAW_DATA, HEART_BT_INT)
 
 
@@ -41,7 +43,8 @@ class Roster:
     def __init__(self, settings: GatewaySettings, numbers: dict[str, int]) -> None:
         self.by_comp_id: dict[str, Counterparty] = {}
         self.by_number: dict[int, Counterparty] = {}
-        self.live: set[str] = set()  # CompIDs logged on
+        self._live: set[str] = set()  # CompIDs logged on
+        self._left = threading.Condition()
         self._comp_id = settings.comp_id
         self._heartbeat_s = settings.heartbeat_s
         for configured in settings.sessions:
@@ -59,6 +62,17 @@ class Roster:
             )
             counterparty = Counterparty(session, session_id, configured.password)
             self.by_comp_id[configured.comp_id] = self.by_number[number] = counterparty
+
+    def came(self, comp_id: str) -> None:
+        """QuickFIX has logged the session on."""
+        with self._left:
+            self._live.add(comp_id)
+
+    def left(self, comp_id: str) -> None:
+        """The session is over; harmless when it was not on."""
+        with self._left:
+            self._live.discard(comp_id)
+            self._left.notify_all()
 
     def sender(self, raw: str) -> Session:
         """The session a message comes from, by its SenderCompID(49)."""
@@ -78,8 +92,10 @@ class Roster:
             or fields.get("56") != self._comp_id
         ):
             return f"there is no session {fields.get('49')!r} of {fields.get('8')} here"
-        if counterparty.session.comp_id in self.live:
-            return f"session {counterparty.session.comp_id} is logged on already"
+        comp_id = counterparty.session.comp_id
+        with self._left:  # a session that is just ending may be back before its end is noticed
+            if not self._left.wait_for(lambda: comp_id not in self._live, LEAVING_S):
+                return f"session {comp_id} is logged on already"
         if fields.get("141") == "Y":
             return self._objection(counterparty, fields)
         return ""
