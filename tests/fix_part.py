@@ -1,9 +1,10 @@
 """Runs the engine or the gateway of a test's venue in a process of its own, until SIGTERM.
 
 `python fix_part.py engine|gateway CONFIG.json` says "ready" on standard output when it is, or why
-it failed.
+it failed. SIGUSR1 makes it print where its threads are.
 """
 
+import faulthandler
 import signal
 import sys
 import threading
@@ -46,6 +47,7 @@ def run_gateway(config: Config, stop: threading.Event) -> None:
 
 
 def main(part: str, path: str) -> int:
+    faulthandler.register(signal.SIGUSR1)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     config = Config.model_validate_json(Path(path).read_text())

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from touchline.ring import Bus
 DEADLINE_S = 30.0
 PART = Path(__file__).with_name("fix_part.py")
 SYMBOLS = 120
+_NUMBERS = count()
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -41,7 +43,7 @@ def free_port() -> int:
 
 
 def venue_config(data_dir: Path, **changes: Any) -> Config:
-    """Five brokers of both versions, and symbols S00 to S119 with a tick of 0.05 and a lot of 10."""
+    """Five brokers of both versions; symbols S00 to S119, tick 0.05, lot 10."""
     sessions = [
         {"comp_id": "BROKER1", "accounts": ["ACC1", "ACC1B"]},
         {"comp_id": "BROKER2", "accounts": ["ACC2"]},
@@ -50,7 +52,7 @@ def venue_config(data_dir: Path, **changes: Any) -> Config:
         {"comp_id": "LOCKED", "accounts": ["ACC5"], "password": "secret"},
     ]
     values: dict[str, Any] = {
-        "venue": {"name": f"test{os.getpid()}-{data_dir.name}", "data_dir": str(data_dir)},
+        "venue": {"name": f"fix{os.getpid()}-{next(_NUMBERS)}", "data_dir": str(data_dir)},
         "engine": {"instruments_max": 128, "orders_max": 4096},
         "fix": {"port": free_port()},
         "instruments": [
@@ -75,19 +77,36 @@ class Venue:
 
     def start(self, part: str) -> str:
         """Start "engine" or "gateway"; what it said: "ready", or why it failed."""
-        process = subprocess.Popen(
+        self.launch(part)
+        return self.said(part)
+
+    def launch(self, part: str) -> None:
+        self.parts[part] = subprocess.Popen(
             [sys.executable, str(PART), part, str(self._file)],
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.parts[part] = process
-        assert process.stdout is not None
-        return process.stdout.readline().strip()
+
+    def said(self, part: str) -> str:
+        output = self.parts[part].stdout
+        assert output is not None
+        return output.readline().strip()
 
     def open(self) -> None:
-        assert self.start("engine") == "ready"
+        """Start both at once: the gateway waits for the engine and for the set-up."""
+        self.launch("engine")
+        self.launch("gateway")
+        assert self.said("engine") == "ready"
         self.set_up(self.config)
-        assert self.start("gateway") == "ready"
+        assert self.said("gateway") == "ready"
+
+    def restart(self) -> None:
+        """Stop both in good order and start them again."""
+        self.end("gateway")
+        self.end("engine")
+        self.launch("engine")
+        self.launch("gateway")
+        assert [self.said(part) for part in ("engine", "gateway")] == ["ready", "ready"]
 
     def set_up(self, config: Config) -> None:
         """Send what the configuration asks for, and wait until it is done."""

@@ -1,4 +1,4 @@
-"""Who gets in: logons, passwords, second logons, and what garbage at the door does to the others."""
+"""Who gets in: logons, passwords, second logons; and whom garbage at the door disturbs: nobody."""
 
 import socket
 from collections.abc import Iterator
