@@ -3,7 +3,8 @@
 
 /* Flattened: one function without calls, so that nothing of `s` is ever stored. It saves a sixth of
  * the instructions and keeps the source in small functions. */
-__attribute__((flatten)) void tl_engine_step(tl_engine *engine, const tl_command *cmd, tl_event_sink *sink)
+__attribute__((flatten)) void tl_engine_step(tl_engine *engine, const tl_command *cmd,
+                                             tl_event_sink *sink)
 {
     tl_step s = {engine, &engine->shelf, cmd, sink};
     switch (cmd->type) {
