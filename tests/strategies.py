@@ -52,7 +52,7 @@ def weighted(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]
 
 
 instruments = st.sampled_from((0, 0, 0, 1))
-accounts = st.sampled_from((0, 0, 1, 2))
+accounts = weighted((9, st.sampled_from((0, 0, 1, 2))), (1, st.integers(3, 40)))
 sides = st.sampled_from(Side)
 times_in_force = st.sampled_from((TimeInForce.DAY, TimeInForce.DAY, *TimeInForce))
 near_prices = st.integers(60, 68)
@@ -188,7 +188,7 @@ intents = weighted(
 
 opening = [
     *[Intent(Command(type=MsgType.SECURITY_DEFINITION, instrument=index)) for index in range(2)],
-    *[Intent(Command(type=MsgType.ACCOUNT, account=index)) for index in range(3)],
+    *[Intent(Command(type=MsgType.ACCOUNT, account=index)) for index in range(32)],
 ]
 # Hypothesis draws some five of a list: lists of lists make flows long, and still shrink to nothing.
 flows = st.builds(
@@ -204,9 +204,9 @@ flows = st.builds(
 roomy_pools = st.builds(
     Limits,
     instruments_max=st.integers(2, 3),
-    accounts_max=st.integers(3, 5),
+    accounts_max=st.sampled_from((3, 5, 41)),
     orders_max=st.sampled_from((64, 1024)),
-    positions_max=st.just(16),
+    positions_max=st.sampled_from((16, 100)),
     leaves_max=st.sampled_from((64, 1024)),
 )
 tight_pools = st.builds(

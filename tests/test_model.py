@@ -15,8 +15,10 @@ from strategies import flows, pools
 from touchline.engine import Engine
 from touchline.messages import COMMAND, EVENT, Side
 
-# The first test searches as far as the profile says; the others need less to find what they seek.
-fewer = settings(max_examples=settings().max_examples // 4)
+# Of what the profile allows the first test takes most; the others need less to find what they seek.
+EXAMPLES = settings().max_examples
+furthest = settings(max_examples=2 * EXAMPLES)
+fewer = settings(max_examples=EXAMPLES // 3)
 
 
 def engine_of(limits: Limits) -> Engine:
@@ -67,6 +69,7 @@ def assert_same_books(engine: Engine, reference: Reference) -> None:
         assert engine.position(account, instrument) == reference.position(account, instrument)
 
 
+@furthest
 @given(limits=pools, intents=flows)
 def test_core_equals_reference_command_by_command(limits: Limits, intents: list[Intent]) -> None:
     reference, engine = Reference(limits), engine_of(limits)
