@@ -97,12 +97,46 @@ test-sanitized: build/sanitized/build.ninja
 	@$(CMAKE) --build build/sanitized -- --quiet
 	$(BIN)/ctest --test-dir build/sanitized --output-on-failure -j $(JOBS)
 
+# The engine's shells compiled with sanitizers, beside a copy of the Python files, in a folder that
+# comes before the installed package: -S keeps the editable install's finder away.
+SANITIZED := build/sanitized-python
+SANITIZED_TESTS := tests/test_model.py tests/test_golden.py tests/test_book.py
+SITE       = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+ASAN       = $(shell gcc -print-file-name=libasan.so)
+
+.PHONY: sanitize
+sanitize: test-sanitized build
+	@$(CMAKE) -G Ninja -S . -B $(SANITIZED) -DSKBUILD=2 -DTOUCHLINE_SANITIZE=ON \
+	  -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python > $(SANITIZED).log || \
+	  (cat $(SANITIZED).log; exit 1)
+	@$(CMAKE) --build $(SANITIZED) -- --quiet
+	@rm -rf $(SANITIZED)/site && mkdir -p $(SANITIZED)/site
+	@cp -rL src/touchline $(SANITIZED)/site/
+	@$(CMAKE) --install $(SANITIZED) --prefix $(SANITIZED)/site > $(SANITIZED).log
+	LD_PRELOAD=$(ASAN) ASAN_OPTIONS=detect_leaks=0 \
+	  PYTHONPATH=$(CURDIR)/$(SANITIZED)/site:$(SITE) \
+	  $(BIN)/python -S -m pytest $(SANITIZED_TESTS)
+
 .PHONY: lint
 lint: build
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests benchmarks deploy
+
+# ── longer runs ─────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: bench bench-gate fuzz
+bench: build
+	$(BIN)/python -m benchmarks.report
+
+bench-gate: build
+	@sh deploy/machine.sh valgrind > /dev/null
+	$(BIN)/python -m benchmarks.gate
+
+FUZZ_TESTS := tests/test_model.py tests/test_instruments.py tests/test_config.py
+fuzz: build
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZ_TESTS)
 
 .PHONY: clean distclean
 clean:

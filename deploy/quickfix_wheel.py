@@ -17,17 +17,19 @@ import fcntl
 import importlib
 import os
 import pathlib
+import re
 import runpy
 import shutil
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+
+PROGRESS_S = 15.0
 
 
 def cache_dir() -> pathlib.Path:
@@ -81,8 +83,9 @@ def compile_on_all_cores() -> None:
                 pool.submit(compile_one, obj, *build[obj], cc_args, extra_postargs, pp_opts)
                 for obj in largest_first
             ]
-            for job in concurrent.futures.as_completed(jobs):
+            for count, job in enumerate(concurrent.futures.as_completed(jobs), start=1):
                 job.result()
+                print(count, len(jobs), file=sys.__stdout__, flush=True)
         return objects
 
     CCompiler.compile = compile_all  # type: ignore[method-assign]
@@ -98,35 +101,51 @@ def fetch_source(version: str, folder: pathlib.Path) -> pathlib.Path:
         check=True,
     )  # fmt: skip
     (archive,) = folder.glob("quickfix-*.tar.gz")
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    shutil.unpack_archive(archive, folder)
     return folder / archive.name.removesuffix(".tar.gz")
+
+
+def show_progress(compiler: subprocess.Popen[str], start: float) -> None:
+    """A line every few seconds, until the compiler has closed its output."""
+    lines: list[str] = []
+
+    def read() -> None:
+        assert compiler.stdout is not None
+        for line in compiler.stdout:
+            if re.fullmatch(r"\d+ \d+\n", line):
+                lines[:] = [line]
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    while reader.is_alive():
+        reader.join(PROGRESS_S)
+        count, of = lines[-1].split() if lines else ("0", "?")
+        say(f"  {count} of {of} source files compiled, {time.monotonic() - start:.0f} s so far")
 
 
 def build(version: str, target: pathlib.Path) -> pathlib.Path:
     """Compile quickfix and move the wheel into `target` in one step, so that none is half there."""
     say(f"quickfix {version} comes as C++ source. Compiling it on {os.cpu_count()} cores;")
     say("this takes a few minutes, once: the wheel is kept for every later environment.")
-    done = threading.Event()
     start = time.monotonic()
-
-    def show_progress() -> None:
-        while not done.wait(15):
-            say(f"  still compiling quickfix, {time.monotonic() - start:.0f} s so far")
-
-    threading.Thread(target=show_progress, daemon=True).start()
-    try:
-        with tempfile.TemporaryDirectory(prefix="quickfix-") as scratch:
-            source = fetch_source(version, pathlib.Path(scratch))
-            subprocess.run(
-                [sys.executable, os.path.abspath(__file__), "--compile"], cwd=source, check=True,
-                stdout=subprocess.DEVNULL,
-            )  # fmt: skip
-            (wheel,) = (source / "dist").glob("*.whl")
-            shutil.copy(wheel, target / (wheel.name + ".part"))
-            os.replace(target / (wheel.name + ".part"), target / wheel.name)
-    finally:
-        done.set()
+    with tempfile.TemporaryDirectory(prefix="quickfix-") as scratch:
+        source = fetch_source(version, pathlib.Path(scratch))
+        with open(source / "compiler.log", "w+") as log:
+            compiler = subprocess.Popen(
+                [sys.executable, os.path.abspath(__file__), "--compile"],
+                cwd=source,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+            show_progress(compiler, start)
+            if compiler.wait() != 0:
+                log.seek(0)
+                say("".join(log.readlines()[-30:]))
+                raise SystemExit("quickfix did not compile; the compiler's last words are above")
+        (wheel,) = (source / "dist").glob("*.whl")
+        shutil.copy(wheel, target / (wheel.name + ".part"))
+        os.replace(target / (wheel.name + ".part"), target / wheel.name)
     say(f"  quickfix compiled in {time.monotonic() - start:.0f} s")
     return target / wheel.name
 
