@@ -33,9 +33,9 @@ uint64_t tl_engine_events_bound(const tl_engine *engine)
 size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t count,
                             tl_event_sink *sink, uint64_t room)
 {
-    uint64_t end = sink->next + room;
+    uint64_t first = sink->next;
     for (size_t i = 0; i < count; i++) {
-        if (sink->next + tl_engine_events_bound(engine) > end)
+        if (tl_engine_events_bound(engine) > room - (sink->next - first))
             return i;
         tl_engine_step(engine, &cmds[i], sink);
     }

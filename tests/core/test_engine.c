@@ -113,7 +113,7 @@ static void a_batch_stops_where_its_events_might_not_fit(void)
         cmds[i] = order(0, TL_SIDE_BUY, 100 + i, 1);
     size_t done = tl_engine_step_batch(engine, cmds, 40, &sink, 30);
     CHECK(done > 0 && done < 40);
-    done += tl_engine_step_batch(engine, cmds + done, 40 - done, &sink, SLOTS);
+    done += tl_engine_step_batch(engine, cmds + done, 40 - done, &sink, UINT64_MAX);
     CHECK(done == 40 && tl_engine_orders_open(engine) == 40);
     tl_engine_close(engine);
 }
