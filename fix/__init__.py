@@ -1,6 +1,6 @@
 """The FIX gateway: brokers' sessions on one side, the venue's bus on the other.
 
-acceptor runs the sessions, door lets connections in, inbound turns requests into commands, orders
-remembers who asked for what, outbound turns events into reports, delivery sees that each report is
-made once, settings says what all of them need to know.
+acceptor runs it all. door lets connections in and roster says whose; desk and inbound turn requests
+into commands; orders remembers who asked for what, names what numbers are called; outbound turns
+events into reports, and delivery sees that each is made once. settings is what they are told.
 """
