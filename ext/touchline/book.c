@@ -27,8 +27,8 @@ void tl_book_init(tl_book *book, uint16_t instrument)
     memset(book, 0, sizeof *book);
     book->instrument = instrument;
     book->root = TL_NONE;
-    book->best[0] = (tl_best){TL_PRICE_NO_BID, TL_NONE};
-    book->best[1] = (tl_best){TL_PRICE_NO_ASK, TL_NONE};
+    book->best[0] = (tl_best){TL_KEY_NONE, TL_NONE};
+    book->best[1] = (tl_best){TL_KEY_NONE, TL_NONE};
     for (unsigned i = 0; i < TL_RECENT_NODES; i++)
         book->recent[i].node = TL_NONE;
 }

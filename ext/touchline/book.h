@@ -1,6 +1,8 @@
 /* Resting orders: price levels found through a bitmap tree, first-in-first-out queues within.
  *
- *   book.best[side] ──► price and level of the touch
+ *   book.best[side] ──► price and level of the touch; the price as a key: an ask's price itself, a
+ *     bid's counted down from 2^30 - 1, so that less is better on both sides and no branch that a
+ *     processor can not predict asks which side it is
  *
  *   tree of one book, 64-way, over tick 0 .. 2^30 - 1; created only where orders rest:
  *     root node ─► node ─► node ─► node ─► leaf = 64 neighbouring price levels
@@ -33,13 +35,18 @@
 #define TL_LEAF_LEVELS 64u          /* price levels in a leaf, children of a node */
 #define TL_TREE_HEIGHT 4            /* nodes between root and leaf, both ends included */
 #define TL_RECENT_NODES 16u
-#define TL_PRICE_NO_BID 0u          /* best[] where nothing rests: a price that never crosses */
-#define TL_PRICE_NO_ASK UINT32_MAX
+#define TL_KEY_NONE UINT32_MAX      /* best[] where nothing rests: worse than any, never crossed */
 
 /* 0 for buy, 1 for sell: how the core indexes what exists once per side. */
 static inline unsigned tl_side_index(uint8_t side)
 {
     return side == TL_SIDE_SELL;
+}
+
+/* A price as its side's key, less being better, and a key as a price: its own inverse. */
+static inline uint32_t tl_key(unsigned side_index, uint32_t price)
+{
+    return price ^ ((side_index - 1) & (uint32_t)TL_PRICE_MAX);
 }
 
 /* What matching and cancelling touch: half a cache line. */
@@ -95,7 +102,7 @@ typedef struct tl_recent {
 } tl_recent;
 
 typedef struct tl_best {
-    uint32_t price;
+    uint32_t key; /* TL_KEY_NONE: nothing rests */
     uint32_t level;
 } tl_best;
 
@@ -160,9 +167,11 @@ static inline uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
     return shelf->leaves[level / TL_LEAF_LEVELS].number * TL_LEAF_LEVELS + level % TL_LEAF_LEVELS;
 }
 
-static inline bool tl_price_better(uint8_t side, uint32_t price, uint32_t than)
+/* The best price of a side in ticks, 0 when nothing rests. */
+static inline uint32_t tl_book_best_price(const tl_book *book, unsigned side_index)
 {
-    return side == TL_SIDE_BUY ? price > than : price < than;
+    const tl_best *best = &book->best[side_index];
+    return best->key == TL_KEY_NONE ? 0 : tl_key(side_index, best->key);
 }
 
 static inline uint64_t tl_order_id(const tl_shelf *shelf, uint32_t slot)
@@ -250,9 +259,12 @@ static inline void tl_level_open(const tl_shelf *shelf, tl_book *book, uint32_t 
     if (leaf->live == 0)
         tl_book_leaf_filled(shelf, level / TL_LEAF_LEVELS);
     leaf->live |= UINT64_C(1) << level % TL_LEAF_LEVELS;
-    tl_best *best = &book->best[tl_side_index(order->side)];
-    if (tl_price_better(order->side, order->price, best->price))
-        *best = (tl_best){order->price, level};
+    unsigned side_index = tl_side_index(order->side);
+    uint32_t key = tl_key(side_index, order->price);
+    tl_best *best = &book->best[side_index];
+    bool better = key < best->key;
+    best->level = better ? level : best->level;
+    best->key = better ? key : best->key;
 }
 
 static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t level,
@@ -262,14 +274,13 @@ static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t
     leaf->live &= ~(UINT64_C(1) << level % TL_LEAF_LEVELS);
     if (leaf->live == 0)
         tl_book_leaf_emptied(shelf, level / TL_LEAF_LEVELS);
-    tl_best *best = &book->best[tl_side_index(last->side)];
+    unsigned side_index = tl_side_index(last->side);
+    tl_best *best = &book->best[side_index];
     if (best->level != level)
         return;
     uint32_t next = tl_book_worse_level(shelf, last->side, level);
-    if (next != TL_NONE)
-        *best = (tl_best){tl_level_price(shelf, next), next};
-    else
-        *best = (tl_best){last->side == TL_SIDE_BUY ? TL_PRICE_NO_BID : TL_PRICE_NO_ASK, TL_NONE};
+    best->level = next;
+    best->key = next == TL_NONE ? TL_KEY_NONE : tl_key(side_index, tl_level_price(shelf, next));
 }
 
 /* Put the order at the back of its price: side, price and leaves_qty are set. */

@@ -13,8 +13,7 @@ cdef extern from "book.h" nogil:
     enum: TL_LEAF_LEVELS
     enum: TL_TREE_HEIGHT
     uint32_t TL_NONE
-    uint32_t TL_PRICE_NO_BID
-    uint32_t TL_PRICE_NO_ASK
+    uint32_t TL_KEY_NONE
 
     ctypedef struct tl_order:
         uint32_t next
@@ -52,7 +51,7 @@ cdef extern from "book.h" nogil:
         uint8_t slot
 
     ctypedef struct tl_best:
-        uint32_t price
+        uint32_t key
         uint32_t level
 
     ctypedef struct tl_book:
@@ -88,7 +87,8 @@ cdef extern from "book.h" nogil:
                            tl_level_view *views, uint32_t views_max)
 
     unsigned tl_side_index(uint8_t side)
-    bint tl_price_better(uint8_t side, uint32_t price, uint32_t than)
+    uint32_t tl_key(unsigned side_index, uint32_t price)
+    uint32_t tl_book_best_price(const tl_book *book, unsigned side_index)
     uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
     uint64_t tl_order_id(const tl_shelf *shelf, uint32_t slot)
     bint tl_orders_full(const tl_pools *pools)

@@ -66,9 +66,9 @@ cdef class Book:
             raise ValueError(f"price {price} is outside 1 to {TL_PRICE_MAX} ticks")
         if not 1 <= qty <= TL_QTY_MAX:
             raise ValueError(f"qty {qty} is outside 1 to {TL_QTY_MAX} lots")
-        cdef tl_best *other = &self.book.best[1 - index]
-        if not tl_price_better(side, other.price, <uint32_t>price):
-            raise ValueError(f"price {price} crosses the other side's best, {other.price}")
+        if self.book.best[1 - index].key <= tl_key(<unsigned>(1 - index), <uint32_t>price):
+            other = tl_book_best_price(&self.book, <unsigned>(1 - index))
+            raise ValueError(f"price {price} crosses the other side's best, {other}")
         if tl_orders_full(&self.pools):
             raise ValueError(f"all {self.pools.orders_max} places for orders are taken")
         if not tl_book_has_room(&self.shelf, &self.book, <uint32_t>price):
@@ -121,8 +121,7 @@ cdef class Book:
 
     def best(self, uint8_t side):
         """The best price of a side in ticks, 0 for none."""
-        cdef tl_best *best = &self.book.best[known_side(side)]
-        return 0 if best.level == TL_NONE else best.price
+        return tl_book_best_price(&self.book, <unsigned>known_side(side))
 
     def depth(self, uint8_t side, uint32_t levels_max=10):
         """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL. A copy."""

@@ -22,10 +22,20 @@ typedef struct tl_fill {
     bool maker_done;
 } tl_fill;
 
+/* The taker's limit as a key of the side it trades with: it takes keys up to this one. */
+static inline uint32_t tl_match_limit(const tl_taker *taker)
+{
+    return tl_key(!tl_side_index(taker->side), taker->price);
+}
+
+static inline const tl_best *tl_match_best(const tl_book *book, const tl_taker *taker)
+{
+    return &book->best[!tl_side_index(taker->side)];
+}
+
 static inline bool tl_match_crosses(const tl_book *book, const tl_taker *taker)
 {
-    return taker->side == TL_SIDE_BUY ? taker->price >= book->best[1].price
-                                      : taker->price <= book->best[0].price;
+    return tl_match_best(book, taker)->key <= tl_match_limit(taker);
 }
 
 /* Trade with the oldest order at the best price. A maker that is done has left its level; its slot
@@ -35,11 +45,10 @@ static inline bool tl_match_next(const tl_shelf *shelf, tl_book *book, tl_taker 
 {
     if (taker->leaves_qty == 0 || !tl_match_crosses(book, taker))
         return false;
-    const tl_best *best = &book->best[!tl_side_index(taker->side)];
-    uint32_t slot = shelf->levels[best->level].head;
+    uint32_t slot = shelf->levels[tl_match_best(book, taker)->level].head;
     uint32_t maker_qty = shelf->orders[slot].leaves_qty;
     fill->maker = slot;
-    fill->price = best->price;
+    fill->price = shelf->orders[slot].price;
     fill->maker_done = maker_qty <= taker->leaves_qty;
     fill->qty = fill->maker_done ? maker_qty : taker->leaves_qty;
     taker->leaves_qty -= fill->qty;

@@ -239,8 +239,7 @@ int64_t tl_engine_best(const tl_engine *engine, uint16_t instrument, uint8_t sid
 {
     if (tl_listed(engine, instrument) == NULL)
         return 0;
-    const tl_best *best = &engine->shelf.books[instrument].best[tl_side_index(side)];
-    return best->level == TL_NONE ? 0 : best->price;
+    return tl_book_best_price(&engine->shelf.books[instrument], tl_side_index(side));
 }
 
 uint32_t tl_engine_depth(const tl_engine *engine, uint16_t instrument, uint8_t side,

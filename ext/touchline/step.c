@@ -69,13 +69,12 @@ static bool passes_limits(const tl_step *s, const tl_instrument *instrument,
                           const tl_position *position, tl_verdict *verdict)
 {
     const tl_command *cmd = s->cmd;
-    const tl_best *bid = &s->shelf->books[cmd->instrument].best[0];
     tl_risk_order order = {.instrument = instrument,
                            .position = position != NULL ? position : &unset_position,
                            .price = cmd->price,
                            .qty = cmd->qty,
                            .open_qty = cmd->qty,
-                           .best_bid = bid->level == TL_NONE ? 0 : bid->price,
+                           .best_bid = tl_book_best_price(&s->shelf->books[cmd->instrument], 0),
                            .buy = cmd->side == TL_SIDE_BUY,
                            .market = cmd->ord_type == TL_ORD_TYPE_MARKET};
     return tl_risk_in_range(&order, verdict) && tl_risk_within_limits(&order, verdict);

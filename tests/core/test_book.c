@@ -59,16 +59,16 @@ static void older_orders_stand_first(void)
 static void best_price_is_right_after_the_last_order_of_a_level_leaves(void)
 {
     reset();
-    CHECK(books[0].best[0].price == TL_PRICE_NO_BID && books[0].best[1].price == TL_PRICE_NO_ASK);
+    CHECK(books[0].best[0].key == TL_KEY_NONE && books[0].best[1].key == TL_KEY_NONE);
     uint32_t far_bid = rest(0, TL_SIDE_BUY, 1, 1);
     uint32_t bid = rest(0, TL_SIDE_BUY, 999999, 1);
     uint32_t ask = rest(0, TL_SIDE_SELL, 1000000, 1);
     uint32_t far_ask = rest(0, TL_SIDE_SELL, TL_PRICE_MAX, 1);
-    CHECK(books[0].best[0].price == 999999 && books[0].best[1].price == 1000000);
+    CHECK(tl_book_best_price(&books[0], 0) == 999999 && tl_book_best_price(&books[0], 1) == 1000000);
     leave(bid);
-    CHECK(books[0].best[0].price == 1);
+    CHECK(tl_book_best_price(&books[0], 0) == 1);
     leave(ask);
-    CHECK(books[0].best[1].price == TL_PRICE_MAX);
+    CHECK(tl_book_best_price(&books[0], 1) == TL_PRICE_MAX);
     leave(far_bid);
     leave(far_ask);
     CHECK(books[0].best[0].level == TL_NONE && books[0].best[1].level == TL_NONE);
