@@ -186,7 +186,7 @@ class Gateway:
             reply=self._reply,
         )
         begin_strings = {n: c.session.begin_string for n, c in self.roster.by_number.items()}
-        reporter = Reporter(self._orders, self._names, begin_strings, self._send)
+        reporter = Reporter(self._orders, self._names, begin_strings, self._marks, self._send)
         inner_port = free_port()
         acceptor = cleanup.enter_context(_quickfix(settings, inner_port, _Application(self)))
         next_seq = self._catch_up(reporter)
@@ -242,9 +242,7 @@ class Gateway:
         return newest + 1
 
     def _send(self, session: int, key: int, text: str) -> None:
-        """A report for a session, unless it has had it."""
-        if key <= self._marks[session]:
-            return
+        """A report for a session, and the mark that it has had it."""
         self._post(self.roster.by_number[session].session_id, text)
         self._marks[session] = key
         self._delivered.set_mark(session, key)

@@ -14,7 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.fix.orders import COMMAND_PICKED, TEXT_PICKED, Order, Orders, Request
+from touchline.fix import outbound
+from touchline.fix.orders import COMMAND_PICKED, TEXT_PICKED, Command, Order, Orders, Request
 from touchline.fix.outbound import (
     FIX42,
     NO_EXEC,
@@ -57,11 +58,9 @@ class Malformed(Exception):
         self.tag = tag
 
 
-class Names(Protocol):
-    """What the venue's names stand for."""
+class Names(outbound.Names, Protocol):
+    """What numbers stand for, and what names do."""
 
-    def instrument(self, index: int) -> Instrument: ...
-    def account(self, number: int) -> str: ...
     def instrument_named(self, symbol: str) -> Instrument | None: ...
     def account_number(self, name: str) -> int | None: ...
 
@@ -108,7 +107,7 @@ class Desk:
         self._texts = self._commands.view(TEXT_PICKED)
         self._requests = self._commands.view(COMMAND_PICKED)
 
-    def submit(self, request: Request, command: tuple[int, ...]) -> None:
+    def submit(self, request: Request, command: Command) -> None:
         """Send the request's name and command together; if that fails, nothing was sent."""
         if not self.available:
             raise TimeoutError("the engine is not running")
@@ -191,7 +190,7 @@ def fields_of(raw: str) -> dict[str, str]:
     if not raw.isascii():
         for tag, value in fields.items():
             if any("\ud800" <= char <= "\udfff" for char in value):  # bytes that are not UTF-8
-                raise Malformed(int(tag))
+                raise Malformed(int(tag) if tag.isdecimal() else 0)
     return fields
 
 

@@ -24,7 +24,7 @@ from touchline.fix.desk import (
     fields_of,
     needed,
 )
-from touchline.fix.orders import REFUSED, TEXT_BYTES, Order, Request
+from touchline.fix.orders import REFUSED, TEXT_BYTES, Command, Order, Request
 from touchline.fix.outbound import NO_EXEC
 from touchline.instruments import Instrument
 from touchline.messages import MsgType, OrdType, Side, TimeInForce
@@ -140,9 +140,16 @@ def new_order(desk: Desk, session: Session, fields: Fields) -> None:
         return
     number = desk.next_number()
     request = Request(session.number, fields["11"], number, MsgType.NEW_ORDER, order)
-    command = (
-        *(0, number, order.price, order.order_qty, order.account, order.instrument),
-        *(order.ord_type, order.time_in_force, MsgType.NEW_ORDER, order.side, 0, 0),
+    command = Command(
+        cl_ord_id=number,
+        price=order.price,
+        qty=order.order_qty,
+        account=order.account,
+        instrument=order.instrument,
+        ord_type=order.ord_type,
+        time_in_force=order.time_in_force,
+        type=MsgType.NEW_ORDER,
+        side=order.side,
     )
     desk.submit(request, command)
 
@@ -206,7 +213,14 @@ def _change(
         return
     number = desk.next_number()
     request = Request(session.number, fields["11"], number, msg_type, order, fields["41"])
-    command = (order.order_id, number, price, qty, order.account, 0, 0, 0, msg_type, 0, 0, 0)
+    command = Command(
+        order_id=order.order_id,
+        cl_ord_id=number,
+        price=price,
+        qty=qty,
+        account=order.account,
+        type=msg_type,
+    )
     desk.submit(request, command)
 
 

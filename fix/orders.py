@@ -53,6 +53,23 @@ class Event(NamedTuple):
     flags: int
 
 
+class Command(NamedTuple):
+    """A request to the engine as Python values."""
+
+    order_id: int = 0
+    cl_ord_id: int = 0
+    price: int = 0
+    qty: int = 0
+    account: int = 0
+    instrument: int = 0
+    ord_type: int = 0
+    time_in_force: int = 0
+    type: int = 0
+    side: int = 0
+    field: int = 0
+    flags: int = 0
+
+
 def _picked(dtype: np.dtype[np.void], names: tuple[str, ...]) -> np.dtype[np.void]:
     """The same record with only the named fields, at their places."""
     fields: Mapping[str, Any] = dtype.fields or {}
@@ -67,21 +84,7 @@ def _picked(dtype: np.dtype[np.void], names: tuple[str, ...]) -> np.dtype[np.voi
 
 
 EVENT_PICKED = _picked(EVENT, Event._fields)
-COMMAND_FIELDS = (
-    "order_id",
-    "cl_ord_id",
-    "price",
-    "qty",
-    "account",
-    "instrument",
-    "ord_type",
-    "time_in_force",
-    "type",
-    "side",
-    "field",
-    "flags",
-)
-COMMAND_PICKED = _picked(COMMAND, COMMAND_FIELDS)
+COMMAND_PICKED = _picked(COMMAND, Command._fields)
 TEXT_PICKED = _picked(COMMAND, ("text", "key", "type", "side", "field", "flags"))
 
 
@@ -199,8 +202,8 @@ class Orders:
             self._names[LANE_FIX << LANE_BITS | key] = (session, text.decode("utf-8"))
         asked = np.isin(commands["type"], (MsgType.NEW_ORDER, MsgType.CANCEL, MsgType.REPLACE))
         for row in commands[asked].view(COMMAND_PICKED).tolist():
-            command = dict(zip(COMMAND_FIELDS, row, strict=True))
-            named = self._names.pop(command["cl_ord_id"], None)
+            command = Command._make(row)
+            named = self._names.pop(command.cl_ord_id, None)
             if named is not None:
                 self.enter(_replayed(command, *named))
 
@@ -326,19 +329,19 @@ _APPLY: dict[int, Callable[[Orders, Event], list[Report]]] = {
 }
 
 
-def _replayed(command: dict[str, int], session: int, cl_ord_id: str) -> Request:
+def _replayed(command: Command, session: int, cl_ord_id: str) -> Request:
     """The request behind a journalled command."""
     order = None
-    if command["type"] == MsgType.NEW_ORDER:
+    if command.type == MsgType.NEW_ORDER:
         order = Order(
             session,
             cl_ord_id,
-            command["account"],
-            command["instrument"],
-            command["side"],
-            command["ord_type"],
-            command["time_in_force"],
-            command["price"],
-            command["qty"],
+            command.account,
+            command.instrument,
+            command.side,
+            command.ord_type,
+            command.time_in_force,
+            command.price,
+            command.qty,
         )
-    return Request(session, cl_ord_id, command["cl_ord_id"], command["type"], order)
+    return Request(session, cl_ord_id, command.cl_ord_id, command.type, order)

@@ -9,7 +9,7 @@ request came in, by the functions here.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -199,18 +199,24 @@ def order_status(begin_string: str, cl_ord_id: str, order: Order, names: Names) 
 
 
 class Reporter:
-    """The outbound thread's work. `send(session, key, text)` has stored the text on return."""
+    """The outbound thread's work, and before that the catching up.
+
+    `marks` holds for each session the key of the last report made; what is not beyond it is known
+    there already. `send(session, key, text)` has stored the text, and moved the mark, on return.
+    """
 
     def __init__(
         self,
         orders: Orders,
         names: Names,
-        begin_strings: dict[int, str],
+        begin_strings: Mapping[int, str],
+        marks: Mapping[int, int],
         send: Callable[[int, int, str], None],
     ) -> None:
         self._orders = orders
         self._names = names
         self._begin_strings = begin_strings
+        self._marks = marks
         self._send = send
 
     def report(self, events: NDArray[np.void]) -> None:
@@ -223,6 +229,8 @@ class Reporter:
     def _tell(self, report: Report) -> None:
         begin_string = self._begin_strings.get(report.session)
         if begin_string is None:  # the session is no longer configured
+            return
+        if report.key <= self._marks[report.session]:
             return
         if report.msg_type == "9":
             text = order_cancel_reject(begin_string, report)
