@@ -234,7 +234,8 @@ static void a_reader_never_sees_half_an_event(void)
     uint64_t seen = 0, state = 3;
     atomic_store(&race_over, 0);
     CHECK(pthread_create(&writer, NULL, race_writer, bus) == 0);
-    while (!atomic_load(&race_over)) {
+    /* On a busy machine the writer may be done before the reader begins: then read what is left. */
+    while (!atomic_load(&race_over) || seen == 0) {
         const uint64_t newest = atomic_load_explicit(&bus->header->events, memory_order_acquire);
         const uint64_t next = (newest > 63 ? newest - 63 : 0) + 1 + random_next(&state) % 60;
         tl_event_reader reader = {bus, next};
@@ -245,7 +246,6 @@ static void a_reader_never_sees_half_an_event(void)
             seen += (uint64_t)count;
     }
     CHECK(pthread_join(writer, NULL) == 0);
-    CHECK(seen > 0);
     tl_bus_close(bus);
 }
 
