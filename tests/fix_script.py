@@ -23,7 +23,7 @@ BROKERS = {
     "FIX.4.4": (("BROKER1", ()), ("BROKER2", ())),
     "FIX.4.2": (("OLD1", ()), ("OLD2", ("554=secret",))),
 }
-USUAL = {
+USUAL: dict[str, dict[str, str | None]] = {
     "D": {"21": "1", "40": "2", "60": None},
     "F": {"60": None},
     "G": {"21": "1", "40": "2", "60": None},

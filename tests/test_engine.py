@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -27,14 +29,15 @@ def test_single_calls_answer_as_a_batch_does() -> None:
     one, batch = opened(), opened()
     enter(one, Side.BUY, 100, 5)
     order_id = int(one.events()[0]["order_id"])
-    answers = [one.events().copy()]
-    for call in (
+    answers = [one.events().tobytes()]
+    calls: list[Callable[[], int]] = [
         lambda: one.replace(order_id, 0, 101, 7, cl_ord_id=2),
         lambda: enter(one, Side.SELL, 101, 3, account=1),
         lambda: one.cancel(order_id, 0, cl_ord_id=3),
-    ):
+    ]
+    for call in calls:
         assert call() == len(one.events())
-        answers.append(one.events().copy())
+        answers.append(one.events().tobytes())
     commands = np.zeros(4, COMMAND)
     commands["type"] = [MsgType.NEW_ORDER, MsgType.REPLACE, MsgType.NEW_ORDER, MsgType.CANCEL]
     commands["order_id"] = [0, order_id, 0, order_id]

@@ -205,7 +205,7 @@ def test_misuse_is_refused(venue: RuntimeVenue) -> None:
         with pytest.raises(OSError, match="no such lane"):
             bus.lane(3)
         with pytest.raises(ValueError, match="dtype COMMAND"):
-            lane.send(np.zeros(3))
+            lane.send(np.zeros(3))  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="contiguous"):
             lane.send(np.zeros(6, COMMAND)[::2])
         with pytest.raises(ValueError, match="numbered from 1"):
