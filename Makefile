@@ -134,7 +134,7 @@ bench-gate: build
 	@sh deploy/machine.sh valgrind > /dev/null
 	$(BIN)/python -m benchmarks.gate
 
-FUZZ_TESTS := tests/test_model.py tests/test_instruments.py tests/test_config.py
+FUZZ_TESTS := tests/test_model.py tests/test_instruments.py tests/test_database.py
 fuzz: build
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZ_TESTS)
 
