@@ -29,7 +29,7 @@ help:
 	@echo "make sanitize    ctest and the model test of the engine under ASan and UBSan"
 	@echo "make bench       C, API and FIX benchmarks; about five minutes"
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
-	@echo "make fuzz        the random tests, a hundred times as far; about an hour"
+	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
 	@echo "make clean       remove build/, dist/ and caches; 'make distclean' also .venv"
 
 # ── set-up ──────────────────────────────────────────────────────────────────────────────────────
