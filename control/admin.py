@@ -20,6 +20,7 @@ from touchline.consumer import Directory
 from touchline.control.setup import as_commands
 from touchline.errors import Lapped, TouchlineError
 from touchline.instruments import Instrument
+from touchline.journal import JournalReader
 from touchline.messages import (
     ACCOUNT_ALL,
     EVENT,
@@ -60,7 +61,10 @@ class Refused(TouchlineError):
 
 
 def attach(config: Config) -> Bus:
-    """The bus of the running venue; NotRunning when there is none."""
+    """The bus of the running venue; NotRunning when there is none, or none of this data_dir.
+
+    A bus is found by the venue's name, which another venue on this machine may have too.
+    """
     try:
         bus = Bus.attach(str(config.bus_path))
     except OSError as error:
@@ -71,7 +75,21 @@ def attach(config: Config) -> Bus:
     if status["state"] != "running" or not status["alive"]:
         bus.close()
         raise NotRunning(_not_running(config))
+    if status["journal_id"] != _journal_id(config):
+        bus.close()
+        raise NotRunning(
+            f"{config.venue.data_dir} is not running; pid {status['pid']} is another venue called "
+            f"{config.venue.name}: give one of them another venue.name"
+        )
     return bus
+
+
+def _journal_id(config: Config) -> int | None:
+    """The number of the journal in data_dir; None when there is none yet."""
+    try:
+        return JournalReader(str(config.journal_dir)).journal_id
+    except FileNotFoundError:
+        return None
 
 
 def _not_running(config: Config) -> str:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline.config import Config
-from touchline.control.admin import Admin
+from touchline.control.admin import Admin, NotRunning
 from touchline.control.launch import Running, launch, write_atomically
 from touchline.control.part import (
     CAPTURE,
@@ -104,7 +104,12 @@ class Host:
         self._await_ready(self._parts[ENGINE], stop)
         if stop.is_set():
             return
-        self._set_up()
+        try:
+            self._set_up()
+        except NotRunning:
+            # It can be ready and fail at its first step: what it said of that is the reason.
+            self._await_ended(self._parts[ENGINE])
+            raise
         for part in self._parts.values():
             if part.name != ENGINE:
                 self._start(part)
@@ -142,6 +147,14 @@ class Host:
             if time.monotonic() >= deadline:
                 raise HostError(f"{part.name} was not ready within {READY_S:g} s; see the log")
             stop.wait(POLL_S / 4)
+
+    def _await_ended(self, part: Part) -> None:
+        """Raises HostError with what the part said when it ends by itself soon."""
+        assert part.running is not None
+        if part.running.wait(PAUSE_MAX_S):
+            self._listen(part)
+            code = part.running.exit_code() or 0
+            raise HostError(part.failure or f"{part.name} {_ending(code)} while starting")
 
     def _is_ready(self, part: Part) -> bool:
         """The engine says so; a listener is when it listens; the rest when it runs."""

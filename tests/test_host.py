@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from host_venue import Venue, outcome, running, until, write_config
-from touchline.control.admin import Admin
+from touchline.config import load
+from touchline.control.admin import Admin, NotRunning
 from touchline.control.verify import replay_whole
 from touchline.errors import TouchlineError
 
@@ -60,6 +62,30 @@ def test_a_second_venue_of_the_same_name_is_refused(venue: Venue, tmp_path: Path
     code, errors = outcome(path)
     assert code == 5
     assert f"a venue called {venue.config.venue.name} is already running" in errors
+
+
+def test_commands_do_not_reach_a_venue_of_the_same_name_with_other_data(
+    venue: Venue, tmp_path: Path
+) -> None:
+    path = write_config(tmp_path, engine_alone=True)
+    other = f"pid {venue.part('engine')['pid']} is another venue called {venue.config.venue.name}"
+    named_alike = path.read_text().replace(load_name(path), venue.config.venue.name)
+    with running(path) as once:
+        once.stop()
+    path.write_text(named_alike)
+    with pytest.raises(NotRunning, match=other):
+        Admin(load(path))
+    shutil.rmtree(load(path).venue.data_dir)
+    with pytest.raises(NotRunning, match=other):
+        Admin(load(path))
+
+
+def test_an_engine_that_fails_at_its_first_step_says_why(tmp_path: Path) -> None:
+    path = write_config(tmp_path, engine_alone=True)
+    path.write_text(path.read_text().replace("[engine]", "[engine]\ncpu = 9999"))
+    code, errors = outcome(path)
+    assert code == 5
+    assert "touchline: cannot run on processor 9999" in errors
 
 
 def load_name(path: Path) -> str:
