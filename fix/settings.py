@@ -54,7 +54,9 @@ class GatewaySettings:
             for s in config.sessions
         )
         if not sessions:
-            raise SessionError("sessions: none is configured; add [[sessions]] or set fix.enabled")
+            raise SessionError(
+                "sessions: none is configured; add [[sessions]] or set fix.enabled = false"
+            )
         if len(sessions) > SESSIONS_MAX:
             raise SessionError(f"sessions: {len(sessions)} are configured; at most {SESSIONS_MAX}")
         return cls(

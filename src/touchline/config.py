@@ -355,7 +355,12 @@ def _reason(error: ErrorDetails) -> str:
         return f"there is no key {key!r} here"
     if error["type"] == "missing":
         return f"{key} is missing"
-    text = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    text = (
+        error["msg"]
+        .removeprefix("Value error, ")
+        .removeprefix("Input ")
+        .replace("valid tuple", "list")
+    )
     shown = "***" if key == "password" else f"{error['input']!s:.60}"
     return f"{key} = {shown!r}: {text}"
 

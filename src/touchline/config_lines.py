@@ -92,6 +92,9 @@ class Origin:
         shown = _dotted(loc)
         if f"{section}.{key}" in self._flags or section in self._flags:
             return f"flag {shown}: {reason}"
+        mine = [flag for flag in self._flags if flag.startswith(f"{section}.")]
+        if not key and mine and (section,) not in self._lines:
+            return f"flag {mine[0]}: {reason}"
         values = self._environment.get(section)
         if isinstance(values, list):
             return f"environment variable {ENV_PREFIX}{section.upper()}: {shown}: {reason}"
