@@ -233,6 +233,8 @@ def test_query_answers_from_what_was_captured(at: Call) -> None:
     assert result.exit_code == 1
     assert "nowhere" in result.stderr
     assert at("query", "DROP VIEW events").exit_code == 1
+    moment = answered(at("query", "SELECT make_timestamptz(0) AS moment", "--json"))
+    assert moment["rows"][0][0].startswith(("1970-01-01", "1969-12-31"))
 
 
 def test_replay_of_a_live_journal_meets_its_checkpoint(at: Call) -> None:
