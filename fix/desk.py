@@ -102,6 +102,7 @@ class Desk:
         self.now = now
         self.reply = reply
         self.available = True
+        self.taking = True  # the engine took the last request that was sent to it
         self._lane = lane
         self._commands = np.zeros(2, COMMAND)
         self._texts = self._commands.view(TEXT_PICKED)
@@ -121,6 +122,7 @@ class Desk:
         except BaseException:
             self.orders.withdraw(request)
             raise
+        self.taking = True
 
     def business_reject(self, session: Session, fields: Fields, reason: int, text: str) -> None:
         """BusinessMessageReject(j)."""

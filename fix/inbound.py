@@ -270,7 +270,9 @@ def receive(desk: Desk, session: Session, raw: str) -> None:
         text = f"Conditionally Required Field Missing ({missing})"
         desk.business_reject(session, fields, FIELD_MISSING, text)
     except (TimeoutError, OSError) as error:
-        LOG.warning("a request of %s was not taken: %s", session.comp_id, error)
+        if desk.taking:  # said once, not for every request until one is taken again
+            LOG.warning("a request of %s was not taken: %s", session.comp_id, error)
+        desk.taking = False
         desk.business_reject(session, fields, NOT_AVAILABLE, "Application not available")
 
 
