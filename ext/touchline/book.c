@@ -29,6 +29,7 @@ void tl_book_init(tl_book *book, uint16_t instrument)
     book->root = TL_NONE;
     book->best[0] = (tl_best){TL_KEY_NONE, TL_NONE};
     book->best[1] = (tl_best){TL_KEY_NONE, TL_NONE};
+    memcpy(book->behind, book->best, sizeof book->behind);
     for (unsigned i = 0; i < TL_RECENT_NODES; i++)
         book->recent[i].node = TL_NONE;
 }

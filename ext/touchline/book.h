@@ -4,6 +4,9 @@
  *     bid's counted down from 2^30 - 1, so that less is better on both sides and no branch that a
  *     processor can not predict asks which side it is
  *
+ *   book.behind[side]: the level behind the touch, while it is known without asking the tree; an
+ *     order that betters the touch and leaves again costs no search
+ *
  *   tree of one book, 64-way, over tick 0 .. 2^30 - 1; created only where orders rest:
  *     root node ─► node ─► node ─► node ─► leaf = 64 neighbouring price levels
  *     a node's bit is set while something rests below it, a leaf's bit while its level has orders,
@@ -35,6 +38,7 @@
 #define TL_LEAF_LEVELS 64u          /* price levels in a leaf, children of a node */
 #define TL_TREE_HEIGHT 4            /* nodes between root and leaf, both ends included */
 #define TL_RECENT_NODES 16u
+#define TL_NOT_KNOWN (TL_NONE - 1)  /* in book.behind: the tree knows */
 #define TL_KEY_NONE UINT32_MAX      /* best[] where nothing rests: worse than any, never crossed */
 
 /* 0 for buy, 1 for sell: how the core indexes what exists once per side. */
@@ -107,13 +111,14 @@ typedef struct tl_best {
 } tl_best;
 
 typedef struct tl_book {
-    tl_best best[2]; /* by tl_side_index */
+    tl_best best[2];   /* by tl_side_index */
+    tl_best behind[2]; /* level TL_NOT_KNOWN: the key means nothing */
     uint32_t root;
     uint16_t instrument;
     uint16_t _pad;
     tl_recent recent[TL_RECENT_NODES];
 } tl_book;
-_Static_assert(sizeof(tl_book) == 152, "a book has no holes");
+_Static_assert(sizeof(tl_book) == 168, "a book has no holes");
 
 /* How full the pools are; part of the state region. */
 typedef struct tl_pools {
@@ -260,11 +265,33 @@ static inline void tl_level_open(const tl_shelf *shelf, tl_book *book, uint32_t 
         tl_book_leaf_filled(shelf, level / TL_LEAF_LEVELS);
     leaf->live |= UINT64_C(1) << level % TL_LEAF_LEVELS;
     unsigned side_index = tl_side_index(order->side);
-    uint32_t key = tl_key(side_index, order->price);
+    tl_best opened = {tl_key(side_index, order->price), level};
     tl_best *best = &book->best[side_index];
-    bool better = key < best->key;
-    best->level = better ? level : best->level;
-    best->key = better ? key : best->key;
+    tl_best *behind = &book->behind[side_index];
+    if (opened.key < best->key) {
+        *behind = *best;
+        *best = opened;
+    } else if (behind->level != TL_NOT_KNOWN && opened.key < behind->key) {
+        *behind = opened;
+    }
+}
+
+/* The best level has closed: the one behind it is the best now. */
+static inline void tl_best_next(const tl_shelf *shelf, tl_book *book, uint32_t level, uint8_t side)
+{
+    unsigned side_index = tl_side_index(side);
+    tl_best *best = &book->best[side_index];
+    tl_best *behind = &book->behind[side_index];
+    if (behind->level != TL_NOT_KNOWN) {
+        *best = *behind;
+        behind->level = best->level == TL_NONE ? TL_NONE : TL_NOT_KNOWN;
+        return;
+    }
+    uint32_t next = tl_book_worse_level(shelf, side, level);
+    best->level = next;
+    best->key = next == TL_NONE ? TL_KEY_NONE : tl_key(side_index, tl_level_price(shelf, next));
+    if (next == TL_NONE)
+        *behind = *best;
 }
 
 static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t level,
@@ -275,12 +302,10 @@ static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t
     if (leaf->live == 0)
         tl_book_leaf_emptied(shelf, level / TL_LEAF_LEVELS);
     unsigned side_index = tl_side_index(last->side);
-    tl_best *best = &book->best[side_index];
-    if (best->level != level)
-        return;
-    uint32_t next = tl_book_worse_level(shelf, last->side, level);
-    best->level = next;
-    best->key = next == TL_NONE ? TL_KEY_NONE : tl_key(side_index, tl_level_price(shelf, next));
+    if (book->best[side_index].level == level)
+        tl_best_next(shelf, book, level, last->side);
+    else if (book->behind[side_index].level == level)
+        book->behind[side_index].level = TL_NOT_KNOWN;
 }
 
 /* Put the order at the back of its price: side, price and leaves_qty are set. */

@@ -56,6 +56,7 @@ cdef extern from "book.h" nogil:
 
     ctypedef struct tl_book:
         tl_best best[2]
+        tl_best behind[2]
         uint32_t root
         uint16_t instrument
 
