@@ -65,6 +65,8 @@ class Process:
                 stdin=subprocess.PIPE,
                 stdout=sys.stderr.fileno(),
                 pass_fds=(writer,),
+                # Ctrl-C is the supervisor's to hear; a part that is starting could not ignore it.
+                process_group=0,
             )
         finally:
             os.close(writer)

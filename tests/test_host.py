@@ -9,12 +9,14 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from host_venue import Venue, outcome, running, until, write_config
+from host_venue import DEADLINE_S, Venue, outcome, running, until, write_config
 from touchline.config import load
 from touchline.control.admin import Admin, NotRunning
 from touchline.control.verify import replay_whole
@@ -78,6 +80,23 @@ def test_commands_do_not_reach_a_venue_of_the_same_name_with_other_data(
     shutil.rmtree(load(path).venue.data_dir)
     with pytest.raises(NotRunning, match=other):
         Admin(load(path))
+
+
+def test_ctrl_c_during_the_start_is_an_ordered_stop(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    log = tmp_path / "errors.log"
+    with log.open("w") as errors:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "touchline.control.cli", "--config", str(path), "run"],
+            stderr=errors,
+            start_new_session=True,
+        )
+    until(lambda: "name=capture" in log.read_text(), "the last part is started")
+    os.killpg(popen.pid, signal.SIGINT)  # as a terminal does: to all of the foreground
+    assert popen.wait(DEADLINE_S) == 0
+    assert "Traceback" not in log.read_text()
+    assert 'msg="venue stopped"' in log.read_text()
+    assert not load(path).bus_path.exists()
 
 
 def test_an_engine_that_fails_at_its_first_step_says_why(tmp_path: Path) -> None:
