@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.fix.orders import Order, Orders, Report, events_of
+from touchline.fix.orders import Event, Order, Orders, Report, events_of
 from touchline.instruments import Instrument
 from touchline.messages import (
     Flag,
@@ -162,16 +162,24 @@ def execution_report(begin_string: str, report: Report, names: Names) -> str:
         fields += _trade_fields(begin_string, report, names)
     elif report.exec_type == "8":
         reason = known_ord_rej_reason(begin_string, ord_rej_reason(event.reason))
-        fields += [f"103={reason}", f"58={reason_text(event.reason, event.price, event.limit)}"]
+        fields += [f"103={reason}", f"58={_refusal_text(event, order, names)}"]
     elif report.exec_type in "4C" and event.reason:
         fields.append(f"58={reason_text(event.reason)}")
     return message(begin_string, "8", *fields)
 
 
-def order_cancel_reject(begin_string: str, report: Report) -> str:
+def _refusal_text(event: Event, order: Order | None, names: Names) -> str:
+    """Why not, in the units of the order's instrument."""
+    if order is None:
+        return reason_text(event.reason, event.price, event.limit)
+    instrument = names.instrument(order.instrument)
+    return instrument.refusal_text(event.reason, event.price, event.limit)
+
+
+def order_cancel_reject(begin_string: str, report: Report, names: Names) -> str:
     """OrderCancelReject(9) for an event."""
     event, order = report.event, report.order
-    reason, text = cxl_rej_reason(event.reason), reason_text(event.reason, event.price, event.limit)
+    reason, text = cxl_rej_reason(event.reason), _refusal_text(event, order, names)
     if event.reason == Reason.UNKNOWN_ORDER and order is not None:
         reason, text = TOO_LATE_TO_CANCEL, "the order is no longer open"
     return message(
@@ -233,7 +241,7 @@ class Reporter:
         if report.key <= self._marks[report.session]:
             return
         if report.msg_type == "9":
-            text = order_cancel_reject(begin_string, report)
+            text = order_cancel_reject(begin_string, report, self._names)
         else:
             text = execution_report(begin_string, report, self._names)
         self._send(report.session, report.key, text)

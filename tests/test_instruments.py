@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from touchline.errors import PriceError, QtyError
 from touchline.instruments import Instrument
+from touchline.messages import Reason
 
 INSTRUMENT = Instrument(0, "AAA", Decimal("0.05"), Decimal("10"), "USD")
 
@@ -76,3 +77,26 @@ def test_limits_are_rounded_down_to_whole_units() -> None:
         INSTRUMENT.floor_value("much")
     with pytest.raises(QtyError):
         INSTRUMENT.floor_lots("much")
+
+
+@pytest.mark.parametrize(
+    ("reason", "value", "limit", "text"),
+    [
+        (Reason.PRICE_BELOW_MIN, 0, 100, "price 0.00 is below the lowest, 5.00"),
+        (Reason.PRICE_COLLAR, 2400, 2100, "price 120.00 is past the collar's bound, 105.00"),
+        (Reason.INVALID_QTY, -1, 50, "quantity -10 is outside 10 to 500"),
+        (Reason.ORDER_QTY_MAX, 7, 5, "order quantity 70 is over the limit of 50"),
+        (Reason.ORDER_VALUE_MAX, 7, 5, "order value 3.50 is over the limit of 2.50"),
+        (Reason.POSITION_MAX, 7, 5, "position with open orders 70 is over 50"),
+        (Reason.ORDERS_FULL, 0, 5, "all 5 places for orders are taken"),
+    ],
+)
+def test_a_refusal_speaks_in_the_units_of_its_reader(
+    reason: Reason, value: int, limit: int, text: str
+) -> None:
+    assert INSTRUMENT.refusal_text(reason, value, limit) == text
+
+
+def test_no_refusal_of_an_order_speaks_of_ticks_or_lots() -> None:
+    for reason in Reason:
+        assert not {"ticks", "lots"} & set(INSTRUMENT.refusal_text(reason, 1, 1).split())

@@ -11,8 +11,18 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal, DecimalException, InvalidOperation
 
 from touchline.errors import PriceError, QtyError
+from touchline.messages import Reason, reason_text
 
 _INT64_MAX = (1 << 63) - 1
+_OF_PRICE = (
+    Reason.PRICE_BELOW_MIN,
+    Reason.PRICE_ABOVE_MAX,
+    Reason.MARKET_WITH_PRICE,
+    Reason.PRICE_COLLAR,
+    Reason.NO_REFERENCE_PRICE,
+)
+_OF_QTY = (Reason.ORDER_QTY_MAX, Reason.POSITION_MAX)
+_OF_VALUE = (Reason.ORDER_VALUE_MAX,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,21 @@ class Instrument:
     def to_value(self, units: int) -> Decimal:
         """A value in ticks times lots, as the core counts it, as an amount of currency."""
         return int(units) * self.tick_size * self.lot_size
+
+    def refusal_text(self, reason: int, value: int, limit: int) -> str:
+        """messages.reason_text with prices, quantities and amounts instead of ticks and lots."""
+        if reason == Reason.INVALID_QTY:
+            least, most = self.to_qty(1), self.to_qty(limit)
+            return f"quantity {self.to_qty(value):f} is outside {least:f} to {most:f}"
+        for reasons, convert, unit in (
+            (_OF_PRICE, self.to_price, " ticks"),
+            (_OF_QTY, self.to_qty, " lots"),
+            (_OF_VALUE, self.to_value, ""),
+        ):
+            if reason in reasons:
+                shown = reason_text(reason, f"{convert(value):f}", f"{convert(limit):f}")
+                return shown.replace(unit, "")
+        return reason_text(reason, value, limit)
 
     def floor_lots(self, qty: str | Decimal | int) -> int:
         """The most whole lots that are not above `qty`: how a limit in units is applied."""
