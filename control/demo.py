@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from touchline.control import database, monitor, verify
-from touchline.control.admin import Admin
+from touchline.control.admin import Admin, NotRunning, Unanswered
 from touchline.control.demo_report import Progress, report_text
 from touchline.control.demo_venue import (
     CLIENTS,
@@ -185,8 +185,10 @@ class _Demo:
         with monitor.open_books(self._config) as books:
             while (elapsed := time.monotonic() - started) < self._seconds:
                 if halts and elapsed >= halts[0][0] * self._seconds:
-                    with Admin(self._config) as admin:
-                        getattr(admin, halts.pop(0)[1])(HALTED_SYMBOL)
+                    # An engine that is just being restarted is asked again.
+                    with contextlib.suppress(NotRunning, Unanswered), Admin(self._config) as admin:
+                        getattr(admin, halts[0][1])(HALTED_SYMBOL)
+                        halts.pop(0)
                 books.poll(0.1)
                 self._check_alive()
                 self._progress.show(elapsed, self._seconds, self._totals(), self._books(books))

@@ -113,6 +113,9 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
 
     thread = threading.Thread(target=work, name="engine")
     thread.start()
+    # Ready is who takes commands: the thread has begun, or has failed and set `stop`.
+    while bus.status()["state"] != "running" and not stop.wait(0.001):
+        pass
     facts = {
         "commands": recovery.commands,
         "events": recovery.events,
