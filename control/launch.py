@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from touchline.config import Config
+from touchline.control.log import STDERR
 from touchline.control.part import run_part
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Process:
                     f"{writer}",
                 ],
                 stdin=subprocess.PIPE,
-                stdout=sys.stderr.fileno(),
+                stdout=STDERR,
                 pass_fds=(writer,),
                 # Ctrl-C is the supervisor's to hear; a part that is starting could not ignore it.
                 process_group=0,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
+STDERR = 2
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:+,@%")
 
 
@@ -43,11 +45,19 @@ def _quoted(value: object) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def _open_standard_descriptors() -> None:
+    """Where the caller closed one of 0, 1, 2, no file or pipe of ours may take its place."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+
+
 def open_log(part: str, log_dir: Path | None, *, level: int = logging.INFO) -> None:
     """Send this process's log lines to standard error and, with a directory, to a file there.
 
     The file is reopened when somebody has moved it, so a log rotation needs no signal.
     """
+    _open_standard_descriptors()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if log_dir is not None:
         log_dir.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ import pytest
 from host_venue import DEADLINE_S, Venue, outcome, running, until, write_config
 from touchline.config import load
 from touchline.control.admin import Admin, NotRunning
+from touchline.control.host import read_state
 from touchline.control.verify import replay_whole
 from touchline.errors import TouchlineError
 
@@ -97,6 +98,17 @@ def test_ctrl_c_during_the_start_is_an_ordered_stop(tmp_path: Path) -> None:
     assert "Traceback" not in log.read_text()
     assert 'msg="venue stopped"' in log.read_text()
     assert not load(path).bus_path.exists()
+
+
+def test_a_venue_runs_without_standard_descriptors(tmp_path: Path) -> None:
+    path = write_config(tmp_path, engine_alone=True)
+    command = f"exec '{sys.executable}' -m touchline.control.cli --config '{path}' run"
+    with subprocess.Popen(["sh", "-c", f"{command} <&- >&- 2>&-"]) as popen:
+        until(lambda: popen.poll() is not None or read_state(load(path)), "the venue opens")
+        popen.terminate()
+        assert popen.wait(DEADLINE_S) == 0
+    log = load(path).log_dir / "touchline.log"
+    assert "Traceback" not in log.read_text()
 
 
 def test_an_engine_that_fails_at_its_first_step_says_why(tmp_path: Path) -> None:
