@@ -135,3 +135,14 @@ def test_a_snapshot_of_another_engine_is_refused() -> None:
         Engine().restore(Engine(orders_max=9).snapshot())
     with pytest.raises(ValueError, match="snapshot"):
         Engine().restore(b"")
+
+
+def test_a_damaged_snapshot_is_refused_and_changes_nothing() -> None:
+    engine = opened()
+    enter(engine, Side.BUY, 100, 5)
+    before = engine.state_hash()
+    damaged = bytearray(engine.snapshot())
+    damaged[len(damaged) // 2] ^= 1
+    with pytest.raises(ValueError, match="whole snapshot"):
+        engine.restore(bytes(damaged))
+    assert engine.state_hash() == before

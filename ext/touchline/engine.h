@@ -67,7 +67,8 @@ uint32_t tl_engine_orders_open(const tl_engine *engine);
 void tl_engine_position(const tl_engine *engine, uint32_t account, uint16_t instrument,
                         int64_t position[3]);
 
-/* The state as bytes, and back into an engine opened with the same limits (else -EINVAL). */
+/* The state as bytes, and back into an engine opened with the same limits (else -EINVAL); -EBADMSG
+ * for bytes that are damaged. Whatever is refused leaves the engine as it was. */
 size_t tl_engine_snapshot_bytes(const tl_engine *engine);
 void tl_engine_snapshot(const tl_engine *engine, void *bytes);
 int tl_engine_restore(tl_engine *engine, const void *bytes, size_t count);

@@ -224,6 +224,6 @@ cdef class Engine:
         return data
 
     def restore(self, bytes data not None):
-        """Take over a snapshot of an engine with the same limits, else ValueError."""
+        """Take over a snapshot of an engine with the same limits; else, or damaged, ValueError."""
         check(tl_engine_restore(self.engine, PyBytes_AS_STRING(data), len(data)),
-              "not a snapshot of an engine with these limits")
+              "not a whole snapshot of an engine with these limits")

@@ -108,38 +108,58 @@ void tl_engine_close(tl_engine *engine)
     free(engine);
 }
 
-/* ── snapshot ──────────────────────────────────────────────────────────────────────────────── */
-
-size_t tl_engine_snapshot_bytes(const tl_engine *engine)
-{
-    return engine->state->bytes;
-}
-
-void tl_engine_snapshot(const tl_engine *engine, void *bytes)
-{
-    memcpy(bytes, engine->state, engine->state->bytes);
-}
-
-int tl_engine_restore(tl_engine *engine, const void *bytes, size_t count)
-{
-    tl_state header;
-    if (count != engine->state->bytes)
-        return -EINVAL;
-    memcpy(&header, bytes, sizeof header);
-    if (header.magic != STATE_MAGIC || header.bytes != count ||
-        memcmp(&header.limits, &engine->state->limits, sizeof header.limits) != 0)
-        return -EINVAL;
-    memcpy(engine->state, bytes, count);
-    return 0;
-}
-
-/* ── state hash: section 7 of docs/rules.md ────────────────────────────────────────────────── */
-
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
     hash = (hash ^ value) * UINT64_C(0x9E3779B97F4A7C15);
     return hash ^ hash >> 29;
 }
+
+/* ── snapshot ──────────────────────────────────────────────────────────────────────────────── */
+
+/* A snapshot is the region and, behind it, a checksum of its bytes: a region that is damaged has
+ * indices that lead anywhere, so it must be refused before it is looked at. */
+static uint64_t checksum(const char *bytes, size_t count)
+{
+    uint64_t sum = STATE_MAGIC;
+    for (size_t at = 0; at + sizeof(uint64_t) <= count; at += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, bytes + at, sizeof word);
+        sum = mix(sum, word);
+    }
+    return sum;
+}
+
+size_t tl_engine_snapshot_bytes(const tl_engine *engine)
+{
+    return engine->state->bytes + sizeof(uint64_t);
+}
+
+void tl_engine_snapshot(const tl_engine *engine, void *bytes)
+{
+    size_t count = engine->state->bytes;
+    memcpy(bytes, engine->state, count);
+    uint64_t sum = checksum(bytes, count);
+    memcpy((char *)bytes + count, &sum, sizeof sum);
+}
+
+int tl_engine_restore(tl_engine *engine, const void *bytes, size_t count)
+{
+    tl_state header;
+    uint64_t sum;
+    if (count != tl_engine_snapshot_bytes(engine))
+        return -EINVAL;
+    memcpy(&header, bytes, sizeof header);
+    if (header.magic != STATE_MAGIC || header.bytes != engine->state->bytes ||
+        memcmp(&header.limits, &engine->state->limits, sizeof header.limits) != 0)
+        return -EINVAL;
+    memcpy(&sum, (const char *)bytes + header.bytes, sizeof sum);
+    if (sum != checksum(bytes, header.bytes))
+        return -EBADMSG;
+    memcpy(engine->state, bytes, header.bytes);
+    return 0;
+}
+
+/* ── state hash: section 7 of docs/rules.md ────────────────────────────────────────────────── */
 
 static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t side, uint64_t hash)
 {

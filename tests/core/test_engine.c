@@ -136,6 +136,12 @@ static void a_restored_engine_goes_on_as_the_first_one(void)
             CHECK(tl_engine_restore(two, copy, bytes) == 0);
             CHECK(tl_engine_restore(two, copy, bytes - 1) == -EINVAL);
             CHECK(tl_engine_restore(other, copy, bytes) == -EINVAL);
+            for (int flips = 0; flips < 100; flips++) {
+                size_t at = sizeof(uint64_t) * 16 + random_next(&seed) % (bytes - 128);
+                ((char *)copy)[at] ^= 4;
+                CHECK(tl_engine_restore(two, copy, bytes) == -EBADMSG);
+                ((char *)copy)[at] ^= 4;
+            }
             free(copy);
         }
         uint64_t r = random_next(&seed);
