@@ -1,7 +1,8 @@
 """The `touchline` command line: run a venue, look at it, replay it, ask its history.
 
-Operator commands are in cli_operator.py, output and exit codes in terminal.py; this module reads
-options and calls. Imports of heavy parts happen inside the commands, so that `--help` is quick.
+Operator commands are in cli_operator.py, those about the machine in cli_machine.py, output and exit
+codes in terminal.py; this module reads options and calls. Imports of heavy parts happen inside the
+commands, so that `--help` is quick.
 
 Exit codes: 0 done; 1 the answer is no (refused, a check failed); 2 wrong command line or
 configuration; 3 the venue is not running; 4 it did not answer in time; 5 the world failed (disk,
@@ -18,7 +19,7 @@ import click
 
 from touchline import __version__
 from touchline.config import Config, load
-from touchline.control import cli_operator
+from touchline.control import cli_machine, cli_operator
 from touchline.control.template import TEMPLATE
 from touchline.control.terminal import (
     NO,
@@ -229,6 +230,7 @@ def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool)
 
 
 cli_operator.add_to(main)
+cli_machine.add_to(main)
 
 
 if __name__ == "__main__":

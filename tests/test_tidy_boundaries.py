@@ -23,6 +23,7 @@ C_PARTS = {
     "auction": {"book"},
     "engine": {"book", "match", "auction", "risk"},
     "runner": {"engine", "ring", "journal", "port", "clock"},
+    "measure": {"ring"},
 }
 # Files whose stem does not begin with their part's name: inside the engine.
 C_PART_OF = dict.fromkeys(("state", "step", "amend", "administer"), "engine")
@@ -48,7 +49,16 @@ WORLD = {
     "secrets": {"control/demo.py", "control/demo_venue.py"},
     "time": {
         f"control/{file}.py"
-        for file in ("admin", "demo", "demo_client", "demo_venue", "host", "monitor", "verify")
+        for file in (
+            "admin",
+            "demo",
+            "demo_client",
+            "demo_venue",
+            "doctor/measure",
+            "host",
+            "monitor",
+            "verify",
+        )
     },
     "now": {"control/demo_client.py", "control/host.py"},
 }

@@ -1,0 +1,127 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""What this machine costs, for Python: samples in nanoseconds as numpy arrays.
+
+Everything runs without the GIL and ends after `budget_s` at the latest.
+"""
+
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+cimport numpy as cnp
+
+cnp.import_array()
+
+_CLOCKS = {
+    "monotonic": TL_MEASURE_MONOTONIC,
+    "realtime": TL_MEASURE_REALTIME,
+    "tsc": TL_MEASURE_TSC,
+    "syscall": TL_MEASURE_SYSCALL,
+}
+
+
+class Jitter(NamedTuple):
+    """Gaps between two readings of the clock in a loop that does nothing else.
+
+    `p50_ns` … are of all gaps; `over_…` counts the gaps above so much; `lost_ns` is the time in
+    gaps of more than a microsecond, of `elapsed_ns` in all.
+    """
+
+    loops: int
+    p50_ns: int
+    p99_ns: int
+    p999_ns: int
+    p9999_ns: int
+    max_ns: int
+    over_1us: int
+    over_10us: int
+    over_100us: int
+    over_1ms: int
+    lost_ns: int
+    elapsed_ns: int
+
+
+cdef int64_t in_ns(double seconds) except -1:
+    if not 0 < seconds <= 60:
+        raise ValueError(f"budget_s {seconds} is not between 0 and 60")
+    return <int64_t>(seconds * 1e9)
+
+
+cdef object samples(cnp.ndarray out, int64_t count):
+    """The samples taken, or the exception for -errno."""
+    if count < 0:
+        raise OSError(-count, os.strerror(-count))
+    return out[:count].copy()
+
+
+def clock_cost(clock, double budget_s=0.05):
+    """Nanoseconds of one reading, the mean of a thousand, up to a thousand times: float64.
+
+    `clock`: 'monotonic', 'realtime', 'tsc' or, to compare with, 'syscall'. Empty when the
+    processor has no such counter.
+    """
+    cdef cnp.ndarray out = np.zeros(1000, dtype=np.float64)
+    cdef double *data = <double *>cnp.PyArray_DATA(out)
+    cdef tl_measure_clock_kind kind = _CLOCKS[clock]
+    cdef int64_t budget_ns = in_ns(budget_s)
+    cdef size_t count
+    with nogil:
+        count = tl_measure_clock_cost(kind, data, 1000, 1000, budget_ns)
+    return out[:count].copy()
+
+
+def ring_round_trip(Bus bus not None, *, bint park=False, near=None, far=None,
+                    Py_ssize_t samples_max=100_000, double budget_s=0.5):
+    """Nanoseconds from sending a command to holding the event that answers it: uint32.
+
+    A thread answers as the engine would, without matching. `bus` is one just made by Bus.create
+    for this alone. With `park` the answering thread is asleep when a command comes, else both
+    spin. `near`, `far`: the CPUs of the asking and the answering thread. Raises OSError.
+    """
+    cdef cnp.ndarray out = np.zeros(samples_max, dtype=np.uint32)
+    cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(out)
+    cdef tl_measure_places places
+    cdef int64_t budget_ns = in_ns(budget_s)
+    cdef int64_t count
+    places.near_cpu = -1 if near is None else near
+    places.far_cpu = -1 if far is None else far
+    bus.check_open()
+    if not bus.bus.owner or bus.newest_event != 0:
+        raise ValueError("the measurement needs a bus of its own, just made by Bus.create")
+    with nogil:
+        count = tl_measure_ring(bus.bus, &places, park, data, samples_max, budget_ns)
+    return samples(out, count)
+
+
+def loopback_round_trip(*, bint spin=False, near=None, far=None, Py_ssize_t samples_max=100_000,
+                        double budget_s=0.5):
+    """Nanoseconds of 64 bytes over TCP to 127.0.0.1 and back: uint32.
+
+    With `spin` nobody sleeps in the kernel. `near`, `far` as in ring_round_trip. Raises OSError.
+    """
+    cdef cnp.ndarray out = np.zeros(samples_max, dtype=np.uint32)
+    cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(out)
+    cdef tl_measure_places places
+    cdef int64_t budget_ns = in_ns(budget_s)
+    cdef int64_t count
+    places.near_cpu = -1 if near is None else near
+    places.far_cpu = -1 if far is None else far
+    with nogil:
+        count = tl_measure_loopback(&places, spin, data, samples_max, budget_ns)
+    return samples(out, count)
+
+
+def jitter(*, cpu=None, double budget_s=1.0):
+    """Spin for `budget_s` on `cpu` and tell how long the loop was held up; returns a Jitter."""
+    cdef tl_measure_jitter found
+    cdef int32_t where = -1 if cpu is None else cpu
+    cdef int64_t budget_ns = in_ns(budget_s)
+    cdef int code
+    with nogil:
+        code = tl_measure_jitter_run(&found, where, budget_ns)
+    if code != 0:
+        raise OSError(-code, os.strerror(-code))
+    quantiles = [tl_measure_jitter_quantile(&found, share) for share in (0.5, 0.99, 0.999, 0.9999)]
+    return Jitter(found.loops, *quantiles, found.max_ns, found.over_1us, found.over_10us,
+                  found.over_100us, found.over_1ms, found.lost_ns, found.elapsed_ns)
