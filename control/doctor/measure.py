@@ -231,8 +231,7 @@ def measured(figure: Figure, where: Places) -> tuple[Check, dict[str, Any]]:
 
 
 def run(machine: Machine, folder: Path) -> tuple[list[Check], dict[str, dict[str, Any]]]:
-    """Take all figures; the checks, and the facts of each by name,
-    `ring_round_trip_spinning` and so on."""
+    """Take all figures: the checks, and the facts by names such as `ring_round_trip_spinning`."""
     where = places(machine, folder)
     found = {figure.name: measured(figure, where) for figure in FIGURES}
     facts = {name.replace(",", "").replace(" ", "_"): told for name, (_, told) in found.items()}

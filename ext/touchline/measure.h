@@ -42,9 +42,8 @@ size_t tl_measure_clock_cost(enum tl_measure_clock clock, double *out, size_t ro
                              uint32_t calls, int64_t budget_ns);
 
 /* A command into lane 0 and the answering event back, `max` times at most. `bus` is new and serves
- * nobody else. With `park` the answerer is asleep when the command comes and the caller waits as a reader does,
- * else both spin.
- * Returns the number of samples or -errno. */
+ * nobody else. With `park` the answerer is asleep when the command comes and the caller waits as a
+ * reader does, else both spin. Returns the number of samples or -errno. */
 int64_t tl_measure_ring(tl_bus *bus, const tl_measure_places *places, int park, uint32_t *out_ns,
                         size_t max, int64_t budget_ns);
 

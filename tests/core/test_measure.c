@@ -38,7 +38,8 @@ static void every_command_on_the_bus_is_answered(void)
         tl_bus *bus;
         snprintf(path, sizeof path, "/dev/shm/test-measure-%d.bus", (int)getpid());
         CHECK(tl_bus_create(&bus, path, &geometry) == 0);
-        const int64_t count = tl_measure_ring(bus, &anywhere, park, out, SAMPLES, 5000 * MILLISECOND);
+        const int64_t count =
+            tl_measure_ring(bus, &anywhere, park, out, SAMPLES, 5000 * MILLISECOND);
         CHECK(count > 0 && count <= SAMPLES);
         CHECK(atomic_load(&bus->header->events) == (uint64_t)count);
         CHECK(atomic_load(&bus->header->lane[0].head) == (uint64_t)count);
