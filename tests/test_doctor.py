@@ -167,11 +167,15 @@ def test_what_can_not_be_read_is_untold_and_says_which_file(tmp_path: Path) -> N
 
 def test_an_empty_machine_is_told_nothing_and_breaks_nothing(tmp_path: Path) -> None:
     report = report_of(Machine(tmp_path / "sys", tmp_path / "proc"))
-    assert report.machine["cpus"] == 0
+    assert (report.machine["virtual"], report.machine["venue_cpus"]) == (None, "")
     assert "can not be told" in report.text()
-    assert {check.name for check in report.checks if check.ok is False} == {
-        "transparent huge pages"
-    }
+    assert {check.ok for check in report.checks} == {None}
+
+
+def test_a_kernel_without_huge_pages_is_not_one_that_hides_them(tmp_path: Path) -> None:
+    changed = {THP: None, "sys/kernel/mm/swap/vma_ra_enabled": "true\n"}
+    found = look(doctor_machines.write(tmp_path, SERVER, changed))["transparent huge pages"]
+    assert (found.ok, found.value, found.mend) == (False, "not in this kernel", ())
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def irq_affinity(machine: Machine) -> Found:
 @check("interrupts", "not running")
 def irqbalance(machine: Machine) -> Found:
     """It would undo the affinities set by hand."""
+    machine.read("/proc/interrupts")  # without /proc nothing is known of processes either
     for name in machine.names("/proc"):
         if name.isdigit() and machine.find(f"/proc/{name}/comm") == "irqbalance":
             mend = (Mend("shell", "sudo systemctl disable --now irqbalance"),)

@@ -6,6 +6,8 @@ once or twice. Reading fails with OSError; the check that asked turns it into "c
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -83,6 +85,15 @@ class Machine:
             return sorted(path.name for path in self.path(folder).iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def absent(self, name: str, folder: str) -> bool:
+        """Whether this kernel has no such file, as far as the folder shows what it has.
+
+        Raises OSError when the folder itself is not there: then nothing is known.
+        """
+        if not self.names(folder):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path(folder)))
+        return not self.path(name).exists()
 
     # ── processors ──────────────────────────────────────────────────────────────────────────────
 

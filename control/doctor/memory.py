@@ -43,10 +43,9 @@ def huge_pages(machine: Machine) -> Found:
 
 @check("memory", "madvise")
 def transparent_huge_pages(machine: Machine) -> Found:
-    text = machine.find(f"{THP}/enabled")
-    if text is None:
+    if machine.absent(THP, "/sys/kernel/mm"):
         return Found("not in this kernel", False, "needs CONFIG_TRANSPARENT_HUGEPAGE")
-    value = chosen_word(text)
+    value = chosen_word(machine.read(f"{THP}/enabled"))
     why = "the engine asks for them where it wants them; given to everybody (always), the kernel "
     why += "stops processes to make them; never, and the engine has none"
     mend = (
@@ -74,8 +73,10 @@ def memlock(machine: Machine) -> Found:
 
 @check("memory", "none, or vm.swappiness 0")
 def swap(machine: Machine) -> Found:
-    areas = (machine.find("/proc/swaps") or "").splitlines()[1:]
     why = "a page that was swapped out costs milliseconds at its next use"
+    if machine.absent("/proc/swaps", "/proc"):
+        return Found("not in this kernel", True, why)
+    areas = machine.read("/proc/swaps").splitlines()[1:]
     if not areas:
         return Found("none", True, why)
     swappiness = machine.read("/proc/sys/vm/swappiness")
@@ -86,12 +87,12 @@ def swap(machine: Machine) -> Found:
 
 @check("memory", "off")
 def numa_balancing(machine: Machine) -> Found:
-    text = machine.find("/proc/sys/kernel/numa_balancing")
     nodes = machine.find("/sys/devices/system/node/online") or "0"
     count = len(cpu_list(nodes))
     why = "it takes pages away for a moment to see who uses them, and moves them"
-    if text is None:
+    if machine.absent("/proc/sys/kernel/numa_balancing", "/proc/sys/kernel"):
         return Found(f"not in this kernel, nodes: {count}", True, why)
+    text = machine.read("/proc/sys/kernel/numa_balancing")
     value = f"{'off' if text == '0' else 'on'}, nodes: {count}"
     return Found(value, text == "0", why, (Mend("sysctl", "kernel.numa_balancing=0"),))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from touchline.control.doctor import interrupts, memory, network, processor
 from touchline.control.doctor.check import Check
@@ -16,6 +16,7 @@ from touchline.control.doctor.machine import Machine, cpu_text
 
 MARKS = {True: "ok", False: "NO", None: "?"}
 WIDTH = 100
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -99,22 +100,25 @@ def closing(checks: Iterable[Check]) -> str:
     return "\n".join(wrapped(text, ""))
 
 
-def machine_facts(machine: Machine) -> dict[str, Any]:
-    """Which machine this is; a fact that can not be read is None."""
+def told(ask: Callable[[], T], otherwise: T) -> T:
+    """The machine's answer, something else where it has none."""
     try:
-        info = machine.read("/proc/cpuinfo")
-        online = machine.online()
-        virtual = machine.virtual()
-        venue = machine.venue_cpus()
+        return ask()
     except (OSError, ValueError):
-        info, online, virtual, venue = "", (), None, ()
+        return otherwise
+
+
+def machine_facts(machine: Machine) -> dict[str, Any]:
+    """Which machine this is, as far as it can be read."""
+    nothing: tuple[int, ...] = ()
+    info = told(lambda: machine.read("/proc/cpuinfo"), "")
     name = re.search(r"^model name\s*:\s*(.+)$", info, re.MULTILINE)
     release = (machine.find("/proc/sys/kernel/osrelease") or "").strip()
     return {
         "processor": name[1] if name else platform.machine(),
-        "cpus": len(online),
-        "venue_cpus": cpu_text(venue),
-        "virtual": virtual,
+        "cpus": len(told(machine.online, nothing)) or os.cpu_count() or 0,
+        "venue_cpus": cpu_text(told(machine.venue_cpus, nothing)),
+        "virtual": told(machine.virtual, None),
         "kernel": release or platform.release(),
         "root": os.geteuid() == 0,
     }
