@@ -108,7 +108,7 @@ def init(options: Options, force: bool, as_json: bool) -> None:
 @click.pass_obj
 @guarded
 def run(options: Options, in_process: bool, as_json: bool) -> None:
-    """Run the venue until SIGTERM or SIGINT."""
+    """Run the venue until SIGTERM, SIGINT or SIGHUP."""
     from touchline.control.host import run_until_signal
     from touchline.control.log import open_log
 

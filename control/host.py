@@ -257,10 +257,12 @@ class Host:
 
 
 def run_until_signal(config: Config, *, in_process: bool = False) -> str:
-    """Run the venue until SIGTERM or SIGINT; the engine's last state hash."""
+    """Run the venue until SIGTERM, SIGINT or SIGHUP; the engine's last state hash."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # nohup has SIGHUP ignored: the venue is meant to outlive its terminal.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
     host = Host(config, in_process=in_process)
     host.run(stop)
     return host.state_hash

@@ -2,7 +2,7 @@
 
 `python -m touchline.control.part NAME` reads its configuration as JSON from standard input, runs
 the part until SIGTERM, and says on the descriptor it was given when it is ready or why it failed.
-It ignores SIGINT, which the supervisor turns into an ordered stop, and dies with the supervisor.
+It ignores SIGINT and SIGHUP, which the supervisor turns into an ordered stop, and dies with it.
 The part runs in the main thread, except that signals need the main thread free of the engine.
 """
 
@@ -148,7 +148,8 @@ def main(argv: list[str]) -> int:
     die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:  # it is gone already, and nobody will tell us
         return WORLD_FAILED
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     config = Config.model_validate_json(sys.stdin.read())

@@ -83,7 +83,10 @@ def test_commands_do_not_reach_a_venue_of_the_same_name_with_other_data(
         Admin(load(path))
 
 
-def test_ctrl_c_during_the_start_is_an_ordered_stop(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_from_the_terminal_during_the_start_is_an_ordered_stop(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     path = write_config(tmp_path)
     log = tmp_path / "errors.log"
     with log.open("w") as errors:
@@ -93,7 +96,7 @@ def test_ctrl_c_during_the_start_is_an_ordered_stop(tmp_path: Path) -> None:
             start_new_session=True,
         )
     until(lambda: "name=capture" in log.read_text(), "the last part is started")
-    os.killpg(popen.pid, signal.SIGINT)  # as a terminal does: to all of the foreground
+    os.killpg(popen.pid, number)  # as a terminal does: to all of the foreground
     assert popen.wait(DEADLINE_S) == 0
     assert "Traceback" not in log.read_text()
     assert 'msg="venue stopped"' in log.read_text()
