@@ -2,6 +2,7 @@
 """An engine owned by Python: commands in, events out, both as numpy arrays of 64-byte records.
 
 The engine is one thread's at a time. Batches run without the GIL. Rules: docs/rules.md.
+At the end the C functions' addresses, for code that numba and the like compile in this process.
 """
 
 import errno
@@ -12,13 +13,23 @@ import numpy as np
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.ref cimport Py_INCREF
 from libc.string cimport memset
 
 from touchline.messages cimport TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE
 
 from touchline.messages import COMMAND, EVENT, LEVEL, ORDER
 
+cdef extern from *:
+    # numpy's own, which its .pxd leaves out. It keeps the reference to `descr` that it is given.
+    object PyArray_NewFromDescr(object subtype, object descr, int nd, const cnp.npy_intp *dims,
+                                const cnp.npy_intp *strides, void *data, int flags, void *obj)
+
 cnp.import_array()
+
+# Held here because a look-up by name costs as much as a command.
+cdef object _command = COMMAND
+cdef object _event = EVENT
 
 
 class EngineLimits(NamedTuple):
@@ -72,7 +83,12 @@ cdef class Engine:
         tl_engine_close(self.engine)
 
     cdef object events_view(self):
-        return self.buffer[:self.sink.next]
+        cdef cnp.npy_intp count = <cnp.npy_intp>self.sink.next
+        Py_INCREF(_event)
+        view = PyArray_NewFromDescr(cnp.ndarray, _event, 1, &count, NULL, self.sink.slots,
+                                    cnp.NPY_ARRAY_CARRAY, NULL)
+        cnp.set_array_base(view, self.buffer)
+        return view
 
     def events(self):
         """The events of the last call, shape (n,), dtype EVENT. Valid until the next call."""
@@ -84,12 +100,13 @@ cdef class Engine:
         `commands`: shape (n,), dtype COMMAND, contiguous. The result is a view that the next call
         overwrites; copy to keep. Raises ValueError for another shape or dtype.
         """
-        if commands.dtype != COMMAND or commands.ndim != 1:
+        descr = <object>cnp.PyArray_DESCR(commands)
+        if (descr is not _command and descr != _command) or cnp.PyArray_NDIM(commands) != 1:
             raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
         if not cnp.PyArray_IS_C_CONTIGUOUS(commands):
             raise ValueError("commands must be contiguous")
         cdef const tl_command *cmds = <const tl_command *>cnp.PyArray_DATA(commands)
-        cdef size_t count = <size_t>commands.shape[0]
+        cdef size_t count = <size_t>cnp.PyArray_SIZE(commands)
         cdef size_t done = 0
         self.sink.next = 0
         with nogil:
@@ -101,7 +118,7 @@ cdef class Engine:
     def _submit_rest(self, cnp.ndarray commands, size_t done):
         """The events outgrew the buffer: go on piece by piece and join the pieces."""
         cdef const tl_command *cmds = <const tl_command *>cnp.PyArray_DATA(commands)
-        cdef size_t count = <size_t>commands.shape[0]
+        cdef size_t count = <size_t>cnp.PyArray_SIZE(commands)
         parts = [self.events_view().copy()]
         while done < count:
             self.sink.next = 0
