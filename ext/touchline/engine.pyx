@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject, PyTypeObject
@@ -55,11 +56,13 @@ cdef int check(int code, what) except -1:
     return 0
 
 
+@cython.no_gc
 cdef class Answer:
     """The events of one command, copied: what Engine.events() shows until the next call.
 
     Engine.answer makes one; `context` is whatever its caller gave. Prices in ticks, quantities in
-    lots. A class of Python derived from it should have `__slots__ = ()`, which keeps it light.
+    lots. A class of Python derived from it should have `__slots__ = ()`, which keeps it light. The
+    garbage collector does not look into it, so its context must not hold it.
     """
 
     def __init__(self):
