@@ -9,9 +9,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import touchline.market
 from touchline.engine import Answer, Engine
+from touchline.engine_listing import Listing
 from touchline.errors import PriceError, QtyError
+from touchline.instruments import Instrument
 from touchline.market import Fill, Level, Market, OpenOrder, OrdStatus, Position, Report
 from touchline.messages import COMMAND, ExecType, OrdType, Side, TimeInForce
 
@@ -136,16 +137,13 @@ def test_a_number_with_an_exponent_is_one_only_as_a_decimal(market: Market) -> N
     assert market.best_bid("AAA") == 10
 
 
-def test_only_so_many_prices_are_remembered(
-    market: Market, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(touchline.market, "REMEMBERED_MAX", 3)
+def test_only_so_many_numbers_are_remembered(market: Market) -> None:
+    instrument = Instrument(0, "AAA", Decimal(1), Decimal(1))
+    listing = Listing(market.engine, instrument, {"ACC1": 0}, ["ACC1"], Answer, remembered_max=3)
     for price in (1, "2", 3, "4", Decimal("5"), 6):
-        assert market.buy("AAA", 1, price, account="ACC1").accepted
-    assert market.depth("AAA", Side.BUY) == [
-        Level(Decimal(p), Decimal(1), 1) for p in range(6, 0, -1)
-    ]
-    assert len(market._listings["AAA"].ticks) == 3
+        assert listing.enter(Side.BUY, 1, price, "ACC1", TimeInForce.DAY).count == 1
+    assert market.engine.depth(0, Side.BUY)["price"].tolist() == [6, 5, 4, 3, 2, 1]
+    assert listing.remembered == (3, 1)
 
 
 def test_unknown_and_repeated_names_are_errors(market: Market) -> None:
@@ -218,6 +216,8 @@ def test_an_answer_is_made_by_an_engine_alone() -> None:
     for wrong in (int, object()):
         with pytest.raises(TypeError, match="no kind of Answer"):
             engine.answer(wrong)  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match="no kind of Answer"):
+            Listing(engine, Instrument(0, "AAA", *[Decimal(1)] * 2), {}, [], wrong)  # type: ignore
     empty = engine.answer()
     assert (empty.count, empty.order_id, len(empty.events), empty.trades) == (0, 0, 0, [])
     engine.cancel(7, 3)

@@ -61,3 +61,4 @@ cdef class Engine:
 
     cdef object events_view(self)
     cdef int step(self, const tl_command *cmd) except -1
+    cdef Answer keep(self, object kind, object context)

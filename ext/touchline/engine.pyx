@@ -169,15 +169,8 @@ cdef class Engine:
         """The events of the last call, shape (n,), dtype EVENT. Valid until the next call."""
         return self.events_view()
 
-    def answer(self, kind=None, context=None):
-        """The events of the last call, kept in an Answer or in `kind`, a class derived from it.
-
-        Raises TypeError for another class.
-        """
-        if kind is None:
-            kind = Answer
-        if not PyType_Check(kind) or not PyType_IsSubtype(kind, Answer):
-            raise TypeError(f"{kind!r} is no kind of Answer")
+    cdef Answer keep(self, object kind, object context):
+        """`kind` is Answer or derived from it; whoever calls has made sure."""
         cdef Answer made = (<PyTypeObject *>kind).tp_new(kind, <PyObject *>_nothing, NULL)
         made.context = context
         made.count = <Py_ssize_t>self.sink.next
@@ -187,6 +180,17 @@ cdef class Engine:
             made.rest = PyBytes_FromStringAndSize(<char *>&self.sink.slots[1],
                                                   (made.count - 1) * sizeof(tl_event))
         return made
+
+    def answer(self, kind=None, context=None):
+        """The events of the last call, kept in an Answer or in `kind`, a class derived from it.
+
+        Raises TypeError for another class.
+        """
+        if kind is None:
+            kind = Answer
+        if not PyType_Check(kind) or not PyType_IsSubtype(kind, Answer):
+            raise TypeError(f"{kind!r} is no kind of Answer")
+        return self.keep(kind, context)
 
     def submit(self, cnp.ndarray commands not None):
         """Do the commands in order; returns their events, shape (n,), dtype EVENT.

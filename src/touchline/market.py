@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.engine import Answer, Engine
+from touchline.engine_listing import Listing
 from touchline.instruments import Instrument
 from touchline.messages import (
     COMMAND,
     ExecType,
     MsgType,
-    OrdType,
     Reason,
     Side,
     TimeInForce,
@@ -32,11 +32,8 @@ from touchline.messages import (
 
 Number = str | Decimal | int
 
-REMEMBERED_MAX = 1 << 16
-
-# As plain integers: a member of an enum is looked up twice each time it is named.
+# As a plain integer: a member of an enum is looked up twice each time it is named.
 _BUY, _SELL = int(Side.BUY), int(Side.SELL)
-_LIMIT, _MARKET = int(OrdType.LIMIT), int(OrdType.MARKET)
 _REFUSALS = (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
 
 
@@ -87,51 +84,6 @@ class OpenOrder(NamedTuple):
     leaves_qty: Decimal
 
 
-class _Units(dict[str | int, int]):
-    """What numbers as people write them are in ticks or lots, each worked out once.
-
-    Keys are str and int alone: a float that equals one must not find it.
-    """
-
-    __slots__ = ("_convert",)
-
-    def __init__(self, convert: Callable[[Number], int]) -> None:
-        super().__init__()
-        self._convert = convert
-
-    def __missing__(self, number: str | int) -> int:
-        units = self._convert(number)
-        if len(self) < REMEMBERED_MAX:
-            self[number] = units
-        return units
-
-    def of(self, number: Number) -> int:
-        """PriceError or QtyError for what is no number or off tick."""
-        kind = type(number)
-        if kind is str or kind is int:
-            return self[number]  # type: ignore[index]
-        if kind is not Decimal:
-            return self._convert(number)
-        text = str(number)
-        if text in self:
-            return self[text]
-        # With an exponent it is a number, but its text is not one that people may write.
-        return self._convert(number) if "E" in text else self[text]
-
-
-class _Listing:
-    """What a market keeps of an instrument; the accounts are all the market's, by number."""
-
-    __slots__ = ("accounts", "instrument", "lots", "number", "ticks")
-
-    def __init__(self, instrument: Instrument, accounts: list[str]) -> None:
-        self.instrument = instrument
-        self.accounts = accounts
-        self.number = instrument.index
-        self.ticks = _Units(instrument.to_ticks)
-        self.lots = _Units(instrument.to_lots)
-
-
 class Report(Answer):
     """What became of one request; holds the events and works out what is asked for.
 
@@ -144,14 +96,14 @@ class Report(Answer):
     @property
     def instrument(self) -> Instrument:
         """The instrument the request was for."""
-        listing: _Listing = self.context
+        listing: Listing[Report] = self.context
         return listing.instrument
 
     @property
     def account(self) -> str:
         """The name of the account the request was for."""
-        listing: _Listing = self.context
-        return listing.accounts[self.account_number]
+        listing: Listing[Report] = self.context
+        return listing.account_names[self.account_number]
 
     @property
     def accepted(self) -> bool:
@@ -170,10 +122,10 @@ class Report(Answer):
     @property
     def fills(self) -> list[Fill]:
         """The trades of this request in order; empty when it met nothing."""
-        listing: _Listing = self.context
+        listing: Listing[Report] = self.context
         to_price, to_qty = listing.instrument.to_price, listing.instrument.to_qty
         return [
-            Fill(to_price(price), to_qty(qty), contra_order_id, listing.accounts[contra])
+            Fill(to_price(price), to_qty(qty), contra_order_id, listing.account_names[contra])
             for price, qty, contra_order_id, contra in self.trades
         ]
 
@@ -224,7 +176,7 @@ class Market:
 
     def __init__(self, **limits: int) -> None:
         self.engine = Engine(**limits)
-        self._listings: dict[str, _Listing] = {}
+        self._listings: dict[str, Listing[Report]] = {}
         self._accounts: dict[str, int] = {}
         self._account_names: list[str] = []
 
@@ -237,7 +189,9 @@ class Market:
             raise ValueError(f"{symbol!r} is listed already, or its tick or lot is not positive")
         instrument = Instrument(len(self._listings), symbol, tick, lot, currency)
         self._administer(MsgType.SECURITY_DEFINITION, instrument=instrument.index)
-        self._listings[symbol] = _Listing(instrument, self._account_names)
+        self._listings[symbol] = Listing(
+            self.engine, instrument, self._accounts, self._account_names, Report
+        )
         return instrument
 
     def open_account(self, name: str) -> None:
@@ -258,7 +212,11 @@ class Market:
         time_in_force: int = TimeInForce.DAY,
     ) -> Report:
         """Enter an order to buy, a market order when no price is given."""
-        return self._enter(_BUY, symbol, qty, price, account, time_in_force)
+        try:
+            listing = self._listings[symbol]
+        except KeyError:
+            listing = self._listing(symbol)
+        return listing.enter(_BUY, qty, price, account, time_in_force)
 
     def sell(
         self,
@@ -270,24 +228,29 @@ class Market:
         time_in_force: int = TimeInForce.DAY,
     ) -> Report:
         """Enter an order to sell, a market order when no price is given."""
-        return self._enter(_SELL, symbol, qty, price, account, time_in_force)
+        try:
+            listing = self._listings[symbol]
+        except KeyError:
+            listing = self._listing(symbol)
+        return listing.enter(_SELL, qty, price, account, time_in_force)
 
     def cancel(self, order: Report | OpenOrder) -> Report:
         """Cancel an order, named by the report that entered it or as open_orders gave it."""
-        listing, account = self._owner(order)
-        engine = self.engine
-        engine.cancel(order.order_id, account)
-        return engine.answer(Report, listing)
+        if isinstance(order, Report):
+            listing: Listing[Report] = order.context
+            return listing.cancel(order.order_id, order.account_number)
+        return self._listing(order.symbol).cancel(order.order_id, self._account(order.account))
 
     def replace(self, order: Report | OpenOrder, qty: Number, price: Number) -> Report:
         """Change an order's total quantity, executed included, and its price.
 
         The order keeps its order_id. Rules 4.2 to 4.5 say when it keeps its place.
         """
-        listing, account = self._owner(order)
-        engine = self.engine
-        engine.replace(order.order_id, account, listing.ticks.of(price), listing.lots.of(qty))
-        return engine.answer(Report, listing)
+        if isinstance(order, Report):
+            listing: Listing[Report] = order.context
+            return listing.replace(order.order_id, order.account_number, qty, price)
+        owner = self._account(order.account)
+        return self._listing(order.symbol).replace(order.order_id, owner, qty, price)
 
     def best_bid(self, symbol: str) -> Decimal | None:
         """The highest price somebody buys at, None when nobody does."""
@@ -314,13 +277,13 @@ class Market:
             OpenOrder(
                 int(order["order_id"]),
                 symbol,
-                listing.accounts[order["account"]],
+                listing.account_names[order["account"]],
                 side,
                 to_price(order["price"]),
                 to_qty(order["order_qty"]),
                 to_qty(order["leaves_qty"]),
             )
-            for order in self.engine.orders(listing.number, side)
+            for order in self.engine.orders(listing.instrument.index, side)
         ]
 
     def position(self, account: str, symbol: str) -> Position:
@@ -329,36 +292,7 @@ class Market:
         lots = self.engine.position(self._account(account), instrument.index)
         return Position(*map(instrument.to_qty, lots))
 
-    def _enter(
-        self,
-        side: int,
-        symbol: str,
-        qty: Number,
-        price: Number | None,
-        account: str,
-        time_in_force: int,
-    ) -> Report:
-        try:
-            listing = self._listings[symbol]
-            owner = self._accounts[account]
-        except KeyError:
-            listing, owner = self._listing(symbol), self._account(account)
-        if price is None:
-            ord_type, ticks = _MARKET, 0
-        else:
-            ord_type, ticks = _LIMIT, listing.ticks.of(price)
-        engine = self.engine
-        engine.new_order(
-            listing.number, owner, side, ord_type, time_in_force, ticks, listing.lots.of(qty)
-        )
-        return engine.answer(Report, listing)
-
-    def _owner(self, order: Report | OpenOrder) -> tuple[_Listing, int]:
-        if isinstance(order, Report):
-            return order.context, order.account_number
-        return self._listing(order.symbol), self._account(order.account)
-
-    def _listing(self, symbol: str) -> _Listing:
+    def _listing(self, symbol: str) -> Listing[Report]:
         if symbol not in self._listings:
             raise LookupError(f"no instrument {symbol!r} is listed")
         return self._listings[symbol]
