@@ -43,12 +43,14 @@ VERSIONS = {
     "orderly-chaos": "0.2.0",
     "pylobo": "0.1.2",
 }
+# What a package needs beyond itself to be imported.
+EXTRAS = {"order-matching": "[polars]"}
 # Packages that people ask about here and that do not match one order with another.
 NOT_COMPARED = {
-    "hftbacktest": "2.4.4 replays recorded market data against one strategy's orders: orders of the "
-    "flow would not meet one another",
-    "nautilus_trader": "1.221.0 fills one strategy's orders against market data: orders of the flow "
-    "would not meet one another; its OrderBook keeps orders and does not match them",
+    "hftbacktest": "it replays recorded market data against one strategy's orders, so the flow's "
+    "orders would not meet one another (looked at: 2.4.4)",
+    "nautilus_trader": "it fills one strategy's orders against market data, so the flow's orders "
+    "would not meet one another; its OrderBook keeps orders and matches none (looked at: 1.221.0)",
 }
 OURS = {
     "nothing": "the driver alone, part of every figure below",
@@ -120,7 +122,7 @@ def environment(package: str) -> str:
     """The interpreter of build/compare/NAME with the package installed; BenchError with why not."""
     folder = ENVIRONMENTS / package
     python = folder / "bin" / "python"
-    wanted = f"{package}=={VERSIONS[package]}"
+    wanted = f"{package}{EXTRAS.get(package, '')}=={VERSIONS[package]}"
     mark = folder / "installed"
     if mark.exists() and mark.read_text() == wanted:
         return str(python)
@@ -272,7 +274,9 @@ def table(figures: Figures) -> list[str]:
 @click.option("--orders", default=50_000, show_default=True, help="New orders in the flow.")
 @click.option("--seconds", default=15.0, show_default=True, help="About the most for one package.")
 @click.option("--json", "as_json", is_flag=True, help="Figures for machines.")
-def main(names: tuple[str, ...], flow_name: str, orders: int, seconds: float, as_json: bool) -> None:
+def main(
+    names: tuple[str, ...], flow_name: str, orders: int, seconds: float, as_json: bool
+) -> None:
     """Compare touchline with the packages NAMES, or with all that are known."""
     unknown = set(names) - VERSIONS.keys()
     if unknown:

@@ -2,9 +2,11 @@
 
     python -P peer_driver.py ADAPTER.py COMMANDS.json SECONDS  →  JSON on standard output
 
-An adapter defines `Book` with new, ioc, cancel and replace. Each returns the trades it caused as
-(price, qty, maker) or nothing; `finish` may give (price, qty, maker, taker) of all trades instead,
-asked once, outside the clock. Ids of its own are told by `numbers`: its id to the flow's number.
+An adapter defines `Book` with new, ioc, cancel and replace, and, where a peer has types of its own,
+SIDES (sell, buy), price and qty, which make its arguments before the clock runs. Each call returns
+the trades it caused as (price, qty, maker) or nothing; `finish` may give (price, qty, maker, taker)
+of all trades instead, asked once, outside the clock. Ids of its own are told by `numbers`: its id
+to the flow's number. `touch` may give the best bid and ask at the end.
 Every pass has a fresh Book; the clock is the process's CPU time, around the calls and a loop that
 keeps their trades. A slow peer gets the beginning of the flow, as much as the seconds allow.
 """
@@ -36,15 +38,27 @@ def load(path: str) -> Any:
     return module
 
 
-def prepare(book: Any, commands: list[list[Any]]) -> list[Call]:
-    """Bound methods and their arguments, so that the clock sees nothing of the flow's making."""
-    return [(row[1], getattr(book, row[0]), tuple(row[1:])) for row in commands]
+def prepare(adapter: Any, book: Any, commands: list[list[Any]]) -> list[Call]:
+    """Bound methods and arguments in the peer's types: the clock sees nothing of their making."""
+    sides = getattr(adapter, "SIDES", (False, True))
+    price_of, qty_of = getattr(adapter, "price", int), getattr(adapter, "qty", int)
+    calls: list[Call] = []
+    for name, number, *rest in commands:
+        arguments = [number, *rest]
+        if name != "cancel":
+            is_buy, price, qty, *others = rest
+            arguments = [number, sides[is_buy], price_of(price), qty_of(qty)]
+        if name == "replace":
+            open_qty, live = others
+            arguments += [qty_of(open_qty), live]
+        calls.append((number, getattr(book, name), tuple(arguments)))
+    return calls
 
 
 def one_pass(adapter: Any, commands: list[list[Any]]) -> tuple[float, dict[str, Any]]:
     """Nanoseconds a command, and the trades and the touch at the end, None if it tells none."""
     book = adapter.Book()
-    calls = prepare(book, commands)
+    calls = prepare(adapter, book, commands)
     found = []
     # The flow's own hundred thousand lists are nothing a collection should walk through.
     gc.collect()
@@ -74,7 +88,7 @@ def trades_of(book: Any, found: list[tuple[int, list[Any]]]) -> list[list[int]]:
 
 
 def size(adapter: Any, commands: list[list[Any]], seconds: float) -> int:
-    """How many commands take a fifth of the time, found by doubling: books slow down as they grow."""
+    """How many commands take a tenth of the time, by doubling: books slow down as they grow."""
     count = min(FIRST_TRY, len(commands))
     while True:
         ns, _ = one_pass(adapter, commands[:count])
@@ -89,7 +103,7 @@ def main(arguments: list[str]) -> None:
     adapter = load(path)
     everything = json.loads(Path(flow).read_text())
     commands = everything[: size(adapter, everything, float(seconds))]
-    taken = []
+    taken: list[float] = []
     told: dict[str, Any] = {}
     while len(taken) < PASSES_MAX and (not taken or time.monotonic() < deadline):
         ns, told = one_pass(adapter, commands)
@@ -100,6 +114,7 @@ def main(arguments: list[str]) -> None:
             "best_ns": min(taken),
             "median_ns": sorted(taken)[len(taken) // 2],
             "passes": len(taken),
+            "note": getattr(adapter, "NOTE", ""),
             **told,
         },
         sys.stdout,

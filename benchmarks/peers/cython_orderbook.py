@@ -2,6 +2,7 @@
 
 from cython_orderbook import Order, OrderBook, OrderSide
 
+SIDES = (OrderSide.ASK, OrderSide.BID)
 NOTE = "IOC is a limit order and a cancel of what is left; replace is cancel and new"
 
 
@@ -15,8 +16,8 @@ class Book:
         self.ids = {}
         self.owners = {}
 
-    def new(self, number, is_buy, price, qty):
-        order = Order(OrderSide.BID if is_buy else OrderSide.ASK, qty, price)
+    def new(self, number, side, price, qty):
+        order = Order(side, qty, price)
         self.book.add_limit_order(order)
         self.ids[number] = order.order_id
         self.owners[order.order_id] = number
@@ -25,8 +26,8 @@ class Book:
         new, self.read = self.log[self.read :], len(self.log)
         return [(t.price, t.quantity_filled, t.filler_id) for t in new]
 
-    def ioc(self, number, is_buy, price, qty):
-        trades = self.new(number, is_buy, price, qty)
+    def ioc(self, number, side, price, qty):
+        trades = self.new(number, side, price, qty)
         self._cancel(number)
         return trades
 
@@ -40,10 +41,10 @@ class Book:
     def cancel(self, number, live):
         self._cancel(number)
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
+    def replace(self, number, side, price, total_qty, open_qty, live):
         if not live or not self._cancel(number):
             return None
-        return self.new(number, is_buy, price, open_qty)
+        return self.new(number, side, price, open_qty)
 
     def numbers(self):
         return self.owners

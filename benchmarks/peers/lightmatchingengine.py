@@ -2,6 +2,7 @@
 
 from lightmatchingengine.lightmatchingengine import LightMatchingEngine, Side
 
+SIDES = (Side.SELL, Side.BUY)
 NOTE = (
     "IOC is a limit order and a cancel of what is left; replace is cancel and new; a cancel of an "
     "order that is gone may be an AssertionError, which is caught"
@@ -16,8 +17,7 @@ class Book:
         self.ids = {}
         self.owners = {}
 
-    def _add(self, number, is_buy, price, qty):
-        side = Side.BUY if is_buy else Side.SELL
+    def _add(self, number, side, price, qty):
         order, trades = self.engine.add_order("AAA", price, qty, side)
         self.ids[number] = order.order_id
         self.owners[order.order_id] = number
@@ -30,11 +30,11 @@ class Book:
         except AssertionError:
             return None
 
-    def new(self, number, is_buy, price, qty):
-        return self._add(number, is_buy, price, qty)[1]
+    def new(self, number, side, price, qty):
+        return self._add(number, side, price, qty)[1]
 
-    def ioc(self, number, is_buy, price, qty):
-        order, trades = self._add(number, is_buy, price, qty)
+    def ioc(self, number, side, price, qty):
+        order, trades = self._add(number, side, price, qty)
         if order.leaves_qty:
             self._cancel(number)
         return trades
@@ -42,10 +42,10 @@ class Book:
     def cancel(self, number, live):
         self._cancel(number)
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
+    def replace(self, number, side, price, total_qty, open_qty, live):
         if self._cancel(number) is None:
             return None
-        return self._add(number, is_buy, price, open_qty)[1]
+        return self._add(number, side, price, open_qty)[1]
 
     def numbers(self):
         return self.owners

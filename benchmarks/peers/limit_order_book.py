@@ -15,11 +15,11 @@ class Book:
     def __init__(self):
         self.book = LimitOrderBook()
 
-    def new(self, number, is_buy, price, qty):
-        self.book.limit(is_buy, number, qty, price)
+    def new(self, number, side, price, qty):
+        self.book.limit(side, number, qty, price)
 
-    def ioc(self, number, is_buy, price, qty):
-        self.book.limit(is_buy, number, qty, price)
+    def ioc(self, number, side, price, qty):
+        self.book.limit(side, number, qty, price)
         if self.book.has(number):
             self.book.cancel(number)
 
@@ -27,10 +27,10 @@ class Book:
         if self.book.has(number):
             self.book.cancel(number)
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
+    def replace(self, number, side, price, total_qty, open_qty, live):
         if self.book.has(number):
             self.book.cancel(number)
-            self.book.limit(is_buy, number, open_qty, price)
+            self.book.limit(side, number, open_qty, price)
 
     def touch(self):
         return [self.book.best_buy(), self.book.best_sell()]

@@ -13,16 +13,22 @@ class Listener(liquibook.OrderListener):
         liquibook.OrderListener.__init__(self)
         self.trades = []
 
-    def on_fill(self, passive_order, aggressive_order, fill_qty, fill_cost):
-        passive_order.fill(fill_qty, fill_cost, 0)
-        aggressive_order.fill(fill_qty, fill_cost, 0)
-        self.trades.append((passive_order.price(), fill_qty, passive_order.order_id_))
+    def on_fill(self, taker, maker, fill_qty, fill_cost):
+        taker.fill(fill_qty, fill_cost, 0)
+        maker.fill(fill_qty, fill_cost, 0)
+        self.trades.append((maker.price(), fill_qty, maker.order_id_))
 
     def on_accept(self, order):
         order.accept()
 
     def on_cancel(self, order):
         order.cancel()
+
+    def on_cancel_reject(self, order, reason):
+        pass
+
+    def on_replace_reject(self, order, reason):
+        pass
 
     def on_replace(self, order, size_delta, new_price):
         order.replace(size_delta, new_price)
@@ -42,19 +48,19 @@ class Book:
         found, self.listener.trades = self.listener.trades, []
         return found
 
-    def new(self, number, is_buy, price, qty, conditions=NONE):
-        order = liquibook.SimpleOrder(is_buy, price, qty, 0, conditions)
+    def new(self, number, side, price, qty, conditions=NONE):
+        order = liquibook.SimpleOrder(side, price, qty)
         self.orders[number] = order
-        self.book.add(order)
+        self.book.add(order, conditions)
         return self._taken()
 
-    def ioc(self, number, is_buy, price, qty):
-        return self.new(number, is_buy, price, qty, IOC)
+    def ioc(self, number, side, price, qty):
+        return self.new(number, side, price, qty, IOC)
 
     def cancel(self, number, live):
         self.book.cancel(self.orders[number])
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
+    def replace(self, number, side, price, total_qty, open_qty, live):
         order = self.orders[number]
         self.book.replace(order, total_qty - order.order_qty(), price)
         return self._taken()

@@ -2,7 +2,12 @@
 
 from litebook import OrderBook, OrderType
 
-NOTE = "IOC is a limit order and a cancel of what is left; replace is cancel and new"
+SIDES = (OrderType.Sell, OrderType.Buy)
+price = qty = float
+NOTE = (
+    "IOC is a limit order and a cancel of what is left; replace is cancel and new; its trades have "
+    "the incoming order's price, so they part from the others' where it is not the resting one's"
+)
 
 
 class Book:
@@ -13,26 +18,29 @@ class Book:
         self.ids = {}
         self.owners = {}
 
-    def new(self, number, is_buy, price, qty):
-        side = OrderType.Buy if is_buy else OrderType.Sell
-        order = self.book.create_order(side, float(price), float(qty))
+    def new(self, number, side, price, qty):
+        order = self.book.create_order(side, price, qty)
         self.ids[number] = order_id = order.id
         self.owners[order_id] = number
         fills = self.book.add(order)
-        return [(f.price, f.quantity, f.sell_id if is_buy else f.buy_id) for f in fills]
+        if not fills:
+            return None
+        return [
+            (f.price, f.quantity, f.buy_id if f.sell_id == order_id else f.sell_id) for f in fills
+        ]
 
-    def ioc(self, number, is_buy, price, qty):
-        trades = self.new(number, is_buy, price, qty)
+    def ioc(self, number, side, price, qty):
+        trades = self.new(number, side, price, qty)
         self.book.cancel(self.ids[number])
         return trades
 
     def cancel(self, number, live):
         self.book.cancel(self.ids[number])
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
+    def replace(self, number, side, price, total_qty, open_qty, live):
         if not self.book.cancel(self.ids[number]):
             return None
-        return self.new(number, is_buy, price, open_qty)
+        return self.new(number, side, price, open_qty)
 
     def numbers(self):
         return self.owners

@@ -2,6 +2,7 @@
 
 from nanobook import Exchange
 
+SIDES = ("sell", "buy")
 NOTE = "replace is modify, which gives the order a new id"
 
 
@@ -13,20 +14,20 @@ class Book:
         self.ids = {}
         self.owners = {}
 
-    def new(self, number, is_buy, price, qty):
-        result = self.exchange.submit_limit("buy" if is_buy else "sell", price, qty)
+    def new(self, number, side, price, qty):
+        result = self.exchange.submit_limit(side, price, qty)
         self.ids[number] = result.order_id
         self.owners[result.order_id] = number
         return [(t.price, t.quantity, t.passive_order_id) for t in result.trades]
 
-    def ioc(self, number, is_buy, price, qty):
-        result = self.exchange.submit_limit("buy" if is_buy else "sell", price, qty, "ioc")
+    def ioc(self, number, side, price, qty):
+        result = self.exchange.submit_limit(side, price, qty, "ioc")
         return [(t.price, t.quantity, t.passive_order_id) for t in result.trades]
 
     def cancel(self, number, live):
         self.exchange.cancel(self.ids[number])
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
+    def replace(self, number, side, price, total_qty, open_qty, live):
         result = self.exchange.modify(self.ids[number], price, open_qty)
         if not result.success:
             return None

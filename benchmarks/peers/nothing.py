@@ -6,14 +6,14 @@ REPORTS_TRADES = False
 class Book:
     """Takes every command and does nothing."""
 
-    def new(self, number, is_buy, price, qty):
+    def new(self, number, side, price, qty):
         return None
 
-    def ioc(self, number, is_buy, price, qty):
+    def ioc(self, number, side, price, qty):
         return None
 
     def cancel(self, number, live):
         return None
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
+    def replace(self, number, side, price, total_qty, open_qty, live):
         return None

@@ -2,7 +2,11 @@
 
 import obook
 
-NOTE = "replace gives the order a new id; events are read after each command that can trade"
+SIDES = (obook.SELL, obook.BUY)
+NOTE = (
+    "every order has a user of its own, because orders of one user do not meet; replace gives the "
+    "order a new id; events are read after each command that can trade"
+)
 
 
 class Book:
@@ -17,25 +21,23 @@ class Book:
         kind = obook.EventKind.TRADE
         return [(e.price, e.qty, e.maker_id) for e in self.book.events() if e.kind is kind]
 
-    def _enter(self, number, is_buy, price, qty, tif):
-        side = obook.BUY if is_buy else obook.SELL
-        result = self.book.submit(1, side, price, qty, tif=tif)
+    def _enter(self, number, side, price, qty, tif):
+        result = self.book.submit(number, side, price, qty, tif=tif)
         self.ids[number] = result.order_id
         self.owners[result.order_id] = number
         return self._trades()
 
-    def new(self, number, is_buy, price, qty):
-        return self._enter(number, is_buy, price, qty, obook.GTC)
+    def new(self, number, side, price, qty):
+        return self._enter(number, side, price, qty, obook.GTC)
 
-    def ioc(self, number, is_buy, price, qty):
-        return self._enter(number, is_buy, price, qty, obook.IOC)
+    def ioc(self, number, side, price, qty):
+        return self._enter(number, side, price, qty, obook.IOC)
 
     def cancel(self, number, live):
-        self.book.cancel(self.ids[number], 1)
+        self.book.cancel(self.ids[number], number)
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
-        side = obook.BUY if is_buy else obook.SELL
-        result = self.book.replace(self.ids[number], 1, side, price, open_qty)
+    def replace(self, number, side, price, total_qty, open_qty, live):
+        result = self.book.replace(self.ids[number], number, side, price, open_qty)
         if not result.order_id:
             return None
         self.ids[number] = result.order_id

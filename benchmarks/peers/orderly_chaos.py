@@ -3,6 +3,7 @@
 from orderly_chaos import LimitOrderBook, Side
 from orderly_chaos.errors import UnknownOrderIdError
 
+SIDES = (Side.SELL, Side.BUY)
 NOTE = "IOC is a limit order and a cancel of what is left; replace is cancel and new"
 
 
@@ -20,12 +21,12 @@ class Book:
         self.trades.clear()
         return found
 
-    def new(self, number, is_buy, price, qty):
-        self.book.limit(Side.BUY if is_buy else Side.SELL, number, qty, price)
+    def new(self, number, side, price, qty):
+        self.book.limit(side, number, qty, price)
         return self._taken()
 
-    def ioc(self, number, is_buy, price, qty):
-        if self.book.limit(Side.BUY if is_buy else Side.SELL, number, qty, price) < qty:
+    def ioc(self, number, side, price, qty):
+        if self.book.limit(side, number, qty, price) < qty:
             self.book.cancel(number)
         return self._taken()
 
@@ -35,9 +36,9 @@ class Book:
         except UnknownOrderIdError:
             pass
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
+    def replace(self, number, side, price, total_qty, open_qty, live):
         try:
             self.book.cancel(number)
         except UnknownOrderIdError:
             return None
-        return self.new(number, is_buy, price, open_qty)
+        return self.new(number, side, price, open_qty)

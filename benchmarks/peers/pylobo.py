@@ -1,9 +1,13 @@
 """pylobo: lobo.Book, a Rust book; fills are asked for in a report."""
 
+import uuid
+
 import lobo
 from lobo.orders import LimitOrder, Side
 
 NOTE = "IOC is a limit order and a cancel of what is left; replace is cancel and new"
+SIDES = (Side.Sell, Side.Buy)
+TRADER = uuid.UUID(int=1)
 REPORTS = lobo.Reports(include_fills=True)
 
 
@@ -15,8 +19,8 @@ class Book:
         self.ids = {}
         self.owners = {}
 
-    def new(self, number, is_buy, price, qty):
-        order = LimitOrder(price, qty, 1, Side.Buy if is_buy else Side.Sell)
+    def new(self, number, side, price, qty):
+        order = LimitOrder(price, qty, TRADER, side)
         fill = self.book.fill(order, REPORTS)
         order_id = fill.remaining_order_id
         self.ids[number] = order_id
@@ -27,21 +31,26 @@ class Book:
             return None
         return [(f.price, f.fill_quantity, f.maker_order_id) for f in report.fills]
 
-    def ioc(self, number, is_buy, price, qty):
-        trades = self.new(number, is_buy, price, qty)
+    def ioc(self, number, side, price, qty):
+        trades = self.new(number, side, price, qty)
         if self.ids[number] is not None:
             self.book.cancel(self.ids[number])
         return trades
 
-    def cancel(self, number, live):
-        if self.ids[number] is not None:
+    def _cancel(self, number):
+        try:
             self.book.cancel(self.ids[number])
+        except (RuntimeError, TypeError):
+            return False
+        return True
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
-        if not live:
+    def cancel(self, number, live):
+        self._cancel(number)
+
+    def replace(self, number, side, price, total_qty, open_qty, live):
+        if not self._cancel(number):
             return None
-        self.book.cancel(self.ids[number])
-        return self.new(number, is_buy, price, open_qty)
+        return self.new(number, side, price, open_qty)
 
     def numbers(self):
         return self.owners

@@ -4,7 +4,8 @@ from touchline.engine import Engine
 from touchline.flow import setup_commands
 from touchline.messages import OrdType, Side, TimeInForce
 
-BUY, SELL, LIMIT = int(Side.BUY), int(Side.SELL), int(OrdType.LIMIT)
+SIDES = (int(Side.SELL), int(Side.BUY))
+LIMIT = int(OrdType.LIMIT)
 DAY, IOC = int(TimeInForce.DAY), int(TimeInForce.IOC)
 
 
@@ -16,17 +17,15 @@ class Book:
         self.engine.submit(setup_commands(1, 1, False))
         self.ids = {}
 
-    def new(self, number, is_buy, price, qty):
+    def new(self, number, side, price, qty):
         engine = self.engine
-        side = BUY if is_buy else SELL
         events = engine.new_order(0, 0, side, LIMIT, DAY, price, qty)
         answer = engine.answer()
         self.ids[number] = answer.order_id
         return answer.trades if events > 1 else None
 
-    def ioc(self, number, is_buy, price, qty):
+    def ioc(self, number, side, price, qty):
         engine = self.engine
-        side = BUY if is_buy else SELL
         if engine.new_order(0, 0, side, LIMIT, IOC, price, qty) > 1:
             return engine.answer().trades
         return None
@@ -34,7 +33,7 @@ class Book:
     def cancel(self, number, live):
         self.engine.cancel(self.ids[number], 0)
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
+    def replace(self, number, side, price, total_qty, open_qty, live):
         engine = self.engine
         if engine.replace(self.ids[number], 0, price, total_qty) > 1:
             return engine.answer().trades

@@ -1,4 +1,4 @@
-"""touchline's object API: names, a price as text, one Report a command that is kept by the caller."""
+"""touchline's object API: names, a price as text, a Report for each command."""
 
 from decimal import Decimal
 
@@ -8,15 +8,9 @@ from touchline.messages import TimeInForce
 DAY, IOC = int(TimeInForce.DAY), int(TimeInForce.IOC)
 
 
-class Prices(dict):
-    """Ticks as the text a user would write, made once."""
-
-    def __missing__(self, ticks):
-        self[ticks] = text = str(Decimal(ticks) / 100)
-        return text
-
-
-TEXT = Prices()
+def price(ticks):
+    """As text, as a user would write it."""
+    return str(Decimal(ticks) / 100)
 
 
 class Book:
@@ -28,21 +22,20 @@ class Book:
         self.market.open_account("ACC1")
         self.reports = {}
 
-    def new(self, number, is_buy, price, qty, time_in_force=DAY):
-        market = self.market
-        enter = market.buy if is_buy else market.sell
-        report = enter("AAA", qty, TEXT[price], account="ACC1", time_in_force=time_in_force)
+    def new(self, number, side, price, qty, time_in_force=DAY):
+        enter = self.market.buy if side else self.market.sell
+        report = enter("AAA", qty, price, account="ACC1", time_in_force=time_in_force)
         self.reports[number] = report
         return report.trades if report.count > 1 else None
 
-    def ioc(self, number, is_buy, price, qty):
-        return self.new(number, is_buy, price, qty, IOC)
+    def ioc(self, number, side, price, qty):
+        return self.new(number, side, price, qty, IOC)
 
     def cancel(self, number, live):
         self.market.cancel(self.reports[number])
 
-    def replace(self, number, is_buy, price, total_qty, open_qty, live):
-        report = self.market.replace(self.reports[number], total_qty, TEXT[price])
+    def replace(self, number, side, price, total_qty, open_qty, live):
+        report = self.market.replace(self.reports[number], total_qty, price)
         return report.trades if report.count > 1 else None
 
     def numbers(self):
