@@ -17,6 +17,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from cpython.type cimport PyType_Check, PyType_IsSubtype
+from libc.stdint cimport uintptr_t
 from libc.string cimport memset
 
 from touchline.messages cimport (
@@ -281,6 +282,25 @@ cdef class Engine:
         cmd.ts_ns = ts_ns
         return self.step(&cmd)
 
+    @property
+    def address(self):
+        """Of the tl_engine, for the functions of function_pointers(); valid while this lives."""
+        return <uintptr_t>self.engine
+
+    def event_sink(self):
+        """The tl_event_sink as three u64: address of the slots, mask, next; not a copy.
+
+        Whoever steps by address sets next to 0 first; events() then shows what was written.
+        """
+        cdef cnp.npy_intp words = sizeof(tl_event_sink) // sizeof(uint64_t)
+        sink = cnp.PyArray_SimpleNewFromData(1, &words, cnp.NPY_UINT64, &self.sink)
+        cnp.set_array_base(sink, self)
+        return sink
+
+    def event_slots(self):
+        """All the memory for events, dtype EVENT, of which events() shows the first; not a copy."""
+        return self.buffer
+
     def best_bid(self, uint16_t instrument):
         """Price of the best bid in ticks, 0 when there is none."""
         return tl_engine_best(self.engine, instrument, c"1")
@@ -342,3 +362,19 @@ cdef class Engine:
         """Take over a snapshot of an engine with the same limits, else ValueError."""
         check(tl_engine_restore(self.engine, PyBytes_AS_STRING(data), len(data)),
               "not a snapshot of an engine with these limits")
+
+
+def function_pointers():
+    """Addresses of engine.h's functions by name; touchline.pointers knows their signatures."""
+    return {
+        "tl_engine_step": <uintptr_t>&tl_engine_step,
+        "tl_engine_step_batch": <uintptr_t>&tl_engine_step_batch,
+        "tl_engine_events_bound": <uintptr_t>&tl_engine_events_bound,
+        "tl_engine_event_seq": <uintptr_t>&tl_engine_event_seq,
+        "tl_engine_hash": <uintptr_t>&tl_engine_hash,
+        "tl_engine_best": <uintptr_t>&tl_engine_best,
+        "tl_engine_depth": <uintptr_t>&tl_engine_depth,
+        "tl_engine_orders": <uintptr_t>&tl_engine_orders,
+        "tl_engine_orders_open": <uintptr_t>&tl_engine_orders_open,
+        "tl_engine_position": <uintptr_t>&tl_engine_position,
+    }
