@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
+import re
 from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from touchline.engine import Answer, Engine
 from touchline.engine_listing import Listing
 from touchline.errors import PriceError, QtyError
 from touchline.instruments import Instrument
-from touchline.market import Fill, Level, Market, OpenOrder, OrdStatus, Position, Report
+from touchline.market import Fill, Level, Market, Number, OpenOrder, OrdStatus, Position, Report
 from touchline.messages import COMMAND, ExecType, OrdType, Side, TimeInForce
+
+ENGINE = Engine(orders_max=16, leaves_max=16)
 
 
 @pytest.fixture
@@ -137,13 +142,29 @@ def test_a_number_with_an_exponent_is_one_only_as_a_decimal(market: Market) -> N
     assert market.best_bid("AAA") == 10
 
 
-def test_only_so_many_numbers_are_remembered(market: Market) -> None:
-    instrument = Instrument(0, "AAA", Decimal(1), Decimal(1))
-    listing = Listing(market.engine, instrument, {"ACC1": 0}, ["ACC1"], Answer, remembered_max=3)
-    for price in (1, "2", 3, "4", Decimal("5"), 6):
-        assert listing.enter(Side.BUY, 1, price, "ACC1", TimeInForce.DAY).count == 1
-    assert market.engine.depth(0, Side.BUY)["price"].tolist() == [6, 5, 4, 3, 2, 1]
-    assert listing.remembered == (3, 1)
+SIZES = st.sampled_from(["0.01", "1", "0.125", "25", "0.0005", "1E+2", "1E-9", "123456789123"])
+WRITTEN = st.one_of(
+    st.decimals(allow_nan=True, allow_infinity=True, places=4),
+    st.decimals(min_value=-(10**6), max_value=10**6, places=3),
+    st.integers(-(10**20), 10**20),
+    st.integers(-2000, 2000),
+    st.integers(-2000, 2000).map(lambda cents: f"{Decimal(cents) / 100}"),
+    st.text("0123456789.+-e ", max_size=24),
+    st.text(max_size=4),
+)
+
+
+@given(SIZES, WRITTEN)
+def test_a_listing_reads_numbers_as_its_instrument_does(size: str, number: Number) -> None:
+    instrument = Instrument(0, "AAA", Decimal(size), Decimal(1))
+    listing = Listing(ENGINE, instrument, {}, [], Answer)
+    try:
+        wanted = instrument.to_ticks(number)
+    except PriceError as e:
+        with pytest.raises(PriceError, match=re.escape(str(e))):
+            listing.ticks(number)
+    else:
+        assert listing.ticks(number) == wanted
 
 
 def test_unknown_and_repeated_names_are_errors(market: Market) -> None:

@@ -5,6 +5,12 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t
 from touchline.engine cimport Answer, Engine
 
 
+cdef struct unit_size:
+    # A tick or a lot: mantissa x 10^exponent; a mantissa of 0 when it is too long for 64 bits.
+    int64_t mantissa
+    int exponent
+
+
 cdef class Listing:
     cdef readonly Engine engine
     cdef readonly object instrument
@@ -13,10 +19,8 @@ cdef class Listing:
     cdef object kind
     cdef object to_ticks
     cdef object to_lots
-    cdef dict ticks
-    cdef dict lots
-    cdef Py_ssize_t remembered_max
+    cdef unit_size tick
+    cdef unit_size lot
     cdef uint16_t number
 
-    cdef int64_t units(self, dict known, object convert, object number) except? -1
     cdef uint32_t owner(self, object account) except? 0xFFFFFFFF
