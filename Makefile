@@ -28,6 +28,8 @@ help:
 	@echo "make lint        ruff and mypy --strict"
 	@echo "make sanitize    ctest and the model test of the engine under ASan and UBSan"
 	@echo "make bench       C, API and FIX benchmarks; about five minutes"
+	@echo "make bench-api   calls from Python against the baseline BASELINE, saved where there is none"
+	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
 	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
 	@echo "make clean       remove build/, dist/ and caches; 'make distclean' also .venv"
@@ -133,6 +135,18 @@ bench: build
 bench-gate: build
 	@sh deploy/machine.sh valgrind > /dev/null
 	$(BIN)/python -m benchmarks.gate
+
+BASELINE := baseline
+.PHONY: bench-api bench-compare
+bench-api: build
+	@if $(BIN)/python -m benchmarks.api list | grep -q '_$(BASELINE)$$'; then \
+	  $(BIN)/python -m benchmarks.api compare $(BASELINE); \
+	else \
+	  $(BIN)/python -m benchmarks.api save $(BASELINE); \
+	fi
+
+bench-compare: build
+	$(BIN)/python -m benchmarks.compare
 
 FUZZ_TESTS := tests/test_model.py tests/test_instruments.py tests/test_database.py
 fuzz: build

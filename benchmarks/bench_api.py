@@ -1,12 +1,14 @@
-"""What a call from Python costs: one order, one cancel, one trade, and numpy batches of 256.
+"""What a call from Python costs: with plain integers, by the object API, in numpy batches of 256.
 
-`pytest -o addopts= benchmarks/bench_api.py` (pytest-benchmark). The engine and its events live in
-this process; no ring and no journal takes part. Each benchmark checks what the engine holds or has
-answered afterwards. On a busy machine add `--benchmark-timer=time.process_time`.
+`pytest -o addopts= benchmarks/bench_api.py` (pytest-benchmark), or `make bench-api`, which compares
+with a saved run. The engine and its events live in this process; no ring and no journal takes part.
+Each benchmark checks what the engine holds or has answered afterwards. On a busy machine add
+`--benchmark-timer=time.process_time`.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import repeat
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from benchmarks.common import Case
 from touchline import flow
 from touchline.engine import Engine
+from touchline.market import Market, OrdStatus, Report
 from touchline.messages import ExecType, OrdType, Side, TimeInForce
 
 ROUNDS, ITERATIONS = 200, 1_000
@@ -66,6 +69,65 @@ def test_one_order_that_trades(benchmark: Any, engine: Engine) -> None:
     assert answered == 2
     assert engine.events()["exec_type"].tolist() == [ExecType.NEW, ExecType.TRADE]
     assert engine.depth(0, Side.SELL)[0]["qty"] == CALLS
+
+
+def test_one_replace(benchmark: Any, engine: Engine) -> None:
+    ids = enter_all(engine, Side.BUY, 1_000, 5, CALLS)
+    calls = map(engine.replace, ids, repeat(0), repeat(1_001), repeat(6))
+    answered = benchmark.pedantic(calls.__next__, rounds=ROUNDS, iterations=ITERATIONS)
+    assert answered == 1
+    level = engine.depth(0, Side.BUY)[0]
+    assert (level["price"], level["qty"], level["orders"]) == (1_001, 6 * CALLS, CALLS)
+
+
+@pytest.fixture
+def market() -> Market:
+    """One instrument with a tick of a cent, one account, room for an order per call."""
+    market = Market(orders_max=CALLS)
+    market.list_instrument("AAA", "0.01")
+    market.open_account("ACC1")
+    return market
+
+
+def test_object_api_one_order_that_rests(benchmark: Any, market: Market) -> None:
+    # Every text is new to the interpreter, as one that was just read is.
+    prices = iter([f"{100 + i % 50}.25" for i in range(CALLS)])
+
+    def buy() -> Report:
+        return market.buy("AAA", 5, next(prices), account="ACC1")
+
+    report = benchmark.pedantic(buy, rounds=ROUNDS, iterations=ITERATIONS)
+    assert report.ord_status == OrdStatus.NEW
+    assert sum(level.qty for level in market.depth("AAA", Side.BUY, 50)) == 5 * CALLS
+
+
+def test_object_api_one_order_with_a_new_decimal(benchmark: Any, market: Market) -> None:
+    prices = iter([Decimal(10_000 + i % 50) / 100 for i in range(CALLS)])
+
+    def buy() -> Report:
+        return market.buy("AAA", 5, next(prices), account="ACC1")
+
+    report = benchmark.pedantic(buy, rounds=ROUNDS, iterations=ITERATIONS)
+    assert report.ord_status == OrdStatus.NEW
+    assert sum(level.qty for level in market.depth("AAA", Side.BUY, 50)) == 5 * CALLS
+
+
+def test_object_api_one_order_that_trades(benchmark: Any, market: Market) -> None:
+    market.sell("AAA", 2 * CALLS, "10.00", account="ACC1")
+    order = {"account": "ACC1", "time_in_force": TimeInForce.IOC}
+    report = benchmark.pedantic(
+        market.buy, args=("AAA", 1, "10.00"), kwargs=order, rounds=ROUNDS, iterations=ITERATIONS
+    )
+    assert [fill.last_qty for fill in report.fills] == [1]
+    assert market.depth("AAA", Side.SELL)[0].qty == CALLS
+
+
+def test_object_api_one_cancel(benchmark: Any, market: Market) -> None:
+    reports = [market.buy("AAA", 5, "10.00", account="ACC1") for _ in range(CALLS)]
+    calls = map(market.cancel, reports)
+    report = benchmark.pedantic(calls.__next__, rounds=ROUNDS, iterations=ITERATIONS)
+    assert report.ord_status == OrdStatus.CANCELED
+    assert market.depth("AAA", Side.BUY) == []
 
 
 @pytest.mark.parametrize("name", flow.SWINGS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+import touchline.engine
 from touchline.engine import Engine, EngineLimits
 from touchline.messages import COMMAND, EVENT, ExecType, MsgType, OrdType, Side, TimeInForce
 
@@ -146,3 +149,23 @@ def test_a_damaged_snapshot_is_refused_and_changes_nothing() -> None:
     with pytest.raises(ValueError, match="whole snapshot"):
         engine.restore(bytes(damaged))
     assert engine.state_hash() == before
+
+
+def test_a_module_exports_its_start_alone_so_that_the_step_is_one_piece() -> None:
+    """A function others may replace at load time can not be inlined: the step cost 5 ns more."""
+    library = ctypes.PyDLL(touchline.engine.__file__)
+    assert library.PyInit_engine
+    with pytest.raises(AttributeError):
+        _ = library.tl_engine_step
+
+
+def test_a_view_keeps_its_memory_and_nothing_more() -> None:
+    engine = opened()
+    enter(engine, Side.BUY, 100, 5)
+    references = sys.getrefcount(EVENT)
+    for _ in range(100):
+        view = engine.events()
+    assert sys.getrefcount(EVENT) == references + 1
+    del engine
+    assert view["price"].tolist() == [100]
+    assert view.dtype == EVENT

@@ -144,4 +144,7 @@ def test_a_c_program_links_the_library_and_runs(python: Path, tmp_path: Path) ->
         "5 0 qty=4 price=101",
         "6 F qty=4 price=101",
         "best ask 101",
+        "7 0 qty=4 price=99",
+        "side 1: 4 at 99, orders 1",
+        "side 2: 6 at 101, orders 1",
     ]

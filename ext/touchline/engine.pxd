@@ -44,6 +44,15 @@ cdef extern from "engine.h" nogil:
     int tl_engine_restore(tl_engine *engine, const void *data, size_t count)
 
 
+cdef class Answer:
+    cdef readonly object context
+    cdef readonly Py_ssize_t count
+    cdef tl_event first
+    cdef bytes rest
+
+    cdef const tl_event *last(self) noexcept
+
+
 cdef class Engine:
     cdef tl_engine *engine
     cdef tl_event_sink sink
@@ -52,3 +61,4 @@ cdef class Engine:
 
     cdef object events_view(self)
     cdef int step(self, const tl_command *cmd) except -1
+    cdef Answer keep(self, object kind, object context)

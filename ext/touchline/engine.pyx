@@ -2,6 +2,7 @@
 """An engine owned by Python: commands in, events out, both as numpy arrays of 64-byte records.
 
 The engine is one thread's at a time. Batches run without the GIL. Rules: docs/rules.md.
+At the end the C functions' addresses, for code that numba and the like compile in this process.
 """
 
 import errno
@@ -10,15 +11,33 @@ from typing import NamedTuple
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
+from cpython.type cimport PyType_Check, PyType_IsSubtype
+from libc.stdint cimport uintptr_t
 from libc.string cimport memset
 
-from touchline.messages cimport TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE
+from touchline.messages cimport (
+    TL_EXEC_TYPE_TRADE, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
+)
 
 from touchline.messages import COMMAND, EVENT, LEVEL, ORDER
 
+cdef extern from *:
+    # numpy's own, which its .pxd leaves out. It keeps the reference to `descr` that it is given.
+    object PyArray_NewFromDescr(PyTypeObject *subtype, cnp.dtype descr, int nd,
+                                const cnp.npy_intp *dims, const cnp.npy_intp *strides,
+                                void *data, int flags, PyObject *obj)
+
 cnp.import_array()
+
+# Held here because a look-up by name costs as much as a command.
+cdef object _command = COMMAND
+cdef cnp.dtype _event = EVENT
+cdef tuple _nothing = ()
 
 
 class EngineLimits(NamedTuple):
@@ -37,6 +56,75 @@ cdef int check(int code, what) except -1:
     if code < 0:
         raise ValueError(what)
     return 0
+
+
+@cython.no_gc
+cdef class Answer:
+    """The events of one command, copied: what Engine.events() shows until the next call.
+
+    Engine.answer makes one; `context` is whatever its caller gave. Prices in ticks, quantities in
+    lots. A class of Python derived from it should have `__slots__ = ()`, which keeps it light. The
+    garbage collector does not look into it, so its context must not hold it.
+    """
+
+    def __init__(self):
+        raise TypeError("an Answer is made by Engine.answer")
+
+    @property
+    def order_id(self):
+        """Of the order entered, replaced or canceled; 0 when it was refused."""
+        return self.first.order_id if self.count else 0
+
+    @property
+    def account_number(self):
+        """The number of the account the command was for."""
+        return self.first.account if self.count else 0
+
+    @property
+    def exec_type(self):
+        """Of the first event, as an int: what the engine said to the command itself."""
+        return self.first.exec_type if self.count else 0
+
+    cdef const tl_event *last(self) noexcept:
+        if self.rest is None:
+            return &self.first
+        return <tl_event *>PyBytes_AS_STRING(self.rest) + self.count - 2
+
+    @property
+    def last_exec_type(self):
+        """Of the last event, as an int: what it came to in the end."""
+        return self.last().exec_type
+
+    @property
+    def order_lots(self):
+        """The order's quantity as the first event has it."""
+        return self.first.qty
+
+    @property
+    def leaves_lots(self):
+        """What is left of the order after the last event."""
+        return self.last().leaves_qty
+
+    @property
+    def trades(self):
+        """(price, qty, contra_order_id, contra_account) of each trade, all integers."""
+        cdef Py_ssize_t i
+        cdef const tl_event *event
+        found = []
+        for i in range(self.count - 1):
+            event = <const tl_event *>PyBytes_AS_STRING(self.rest) + i
+            if event.exec_type == TL_EXEC_TYPE_TRADE:
+                found.append((event.price, event.qty, event.contra_order_id,
+                              event.contra_account))
+        return found
+
+    @property
+    def events(self):
+        """All events, shape (n,), dtype EVENT; the caller's own."""
+        data = PyBytes_FromStringAndSize(<char *>&self.first, sizeof(tl_event))
+        if self.rest is not None:
+            data += self.rest
+        return np.frombuffer(data, _event, self.count)
 
 
 cdef class Engine:
@@ -72,11 +160,39 @@ cdef class Engine:
         tl_engine_close(self.engine)
 
     cdef object events_view(self):
-        return self.buffer[:self.sink.next]
+        cdef cnp.npy_intp count = <cnp.npy_intp>self.sink.next
+        Py_INCREF(_event)
+        view = PyArray_NewFromDescr(<PyTypeObject *>cnp.ndarray, _event, 1, &count, NULL,
+                                    self.sink.slots, cnp.NPY_ARRAY_CARRAY, NULL)
+        cnp.set_array_base(view, self.buffer)
+        return view
 
     def events(self):
         """The events of the last call, shape (n,), dtype EVENT. Valid until the next call."""
         return self.events_view()
+
+    cdef Answer keep(self, object kind, object context):
+        """`kind` is Answer or derived from it; whoever calls has made sure."""
+        cdef Answer made = (<PyTypeObject *>kind).tp_new(kind, <PyObject *>_nothing, NULL)
+        made.context = context
+        made.count = <Py_ssize_t>self.sink.next
+        if made.count > 0:
+            made.first = self.sink.slots[0]
+        if made.count > 1:
+            made.rest = PyBytes_FromStringAndSize(<char *>&self.sink.slots[1],
+                                                  (made.count - 1) * sizeof(tl_event))
+        return made
+
+    def answer(self, kind=None, context=None):
+        """The events of the last call, kept in an Answer or in `kind`, a class derived from it.
+
+        Raises TypeError for another class.
+        """
+        if kind is None:
+            kind = Answer
+        if not PyType_Check(kind) or not PyType_IsSubtype(kind, Answer):
+            raise TypeError(f"{kind!r} is no kind of Answer")
+        return self.keep(kind, context)
 
     def submit(self, cnp.ndarray commands not None):
         """Do the commands in order; returns their events, shape (n,), dtype EVENT.
@@ -84,12 +200,13 @@ cdef class Engine:
         `commands`: shape (n,), dtype COMMAND, contiguous. The result is a view that the next call
         overwrites; copy to keep. Raises ValueError for another shape or dtype.
         """
-        if commands.dtype != COMMAND or commands.ndim != 1:
+        descr = <object>cnp.PyArray_DESCR(commands)
+        if (descr is not _command and descr != _command) or cnp.PyArray_NDIM(commands) != 1:
             raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
         if not cnp.PyArray_IS_C_CONTIGUOUS(commands):
             raise ValueError("commands must be contiguous")
         cdef const tl_command *cmds = <const tl_command *>cnp.PyArray_DATA(commands)
-        cdef size_t count = <size_t>commands.shape[0]
+        cdef size_t count = <size_t>cnp.PyArray_SIZE(commands)
         cdef size_t done = 0
         self.sink.next = 0
         with nogil:
@@ -101,7 +218,7 @@ cdef class Engine:
     def _submit_rest(self, cnp.ndarray commands, size_t done):
         """The events outgrew the buffer: go on piece by piece and join the pieces."""
         cdef const tl_command *cmds = <const tl_command *>cnp.PyArray_DATA(commands)
-        cdef size_t count = <size_t>commands.shape[0]
+        cdef size_t count = <size_t>cnp.PyArray_SIZE(commands)
         parts = [self.events_view().copy()]
         while done < count:
             self.sink.next = 0
@@ -166,6 +283,25 @@ cdef class Engine:
         cmd.ts_ns = ts_ns
         return self.step(&cmd)
 
+    @property
+    def address(self):
+        """Of the tl_engine, for the functions of function_pointers(); valid while this lives."""
+        return <uintptr_t>self.engine
+
+    def event_sink(self):
+        """The tl_event_sink as three u64: address of the slots, mask, next; not a copy.
+
+        Whoever steps by address sets next to 0 first; events() then shows what was written.
+        """
+        cdef cnp.npy_intp words = sizeof(tl_event_sink) // sizeof(uint64_t)
+        sink = cnp.PyArray_SimpleNewFromData(1, &words, cnp.NPY_UINT64, &self.sink)
+        cnp.set_array_base(sink, self)
+        return sink
+
+    def event_slots(self):
+        """All the memory for events, dtype EVENT, of which events() shows the first; not a copy."""
+        return self.buffer
+
     def best_bid(self, uint16_t instrument):
         """Price of the best bid in ticks, 0 when there is none."""
         return tl_engine_best(self.engine, instrument, c"1")
@@ -227,3 +363,19 @@ cdef class Engine:
         """Take over a snapshot of an engine with the same limits; else, or damaged, ValueError."""
         check(tl_engine_restore(self.engine, PyBytes_AS_STRING(data), len(data)),
               "not a whole snapshot of an engine with these limits")
+
+
+def function_pointers():
+    """Addresses of engine.h's functions by name; touchline.pointers knows their signatures."""
+    return {
+        "tl_engine_step": <uintptr_t>&tl_engine_step,
+        "tl_engine_step_batch": <uintptr_t>&tl_engine_step_batch,
+        "tl_engine_events_bound": <uintptr_t>&tl_engine_events_bound,
+        "tl_engine_event_seq": <uintptr_t>&tl_engine_event_seq,
+        "tl_engine_hash": <uintptr_t>&tl_engine_hash,
+        "tl_engine_best": <uintptr_t>&tl_engine_best,
+        "tl_engine_depth": <uintptr_t>&tl_engine_depth,
+        "tl_engine_orders": <uintptr_t>&tl_engine_orders,
+        "tl_engine_orders_open": <uintptr_t>&tl_engine_orders_open,
+        "tl_engine_position": <uintptr_t>&tl_engine_position,
+    }

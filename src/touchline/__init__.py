@@ -18,6 +18,7 @@ from touchline.errors import (
 )
 from touchline.include import get_include, get_library_dir
 from touchline.instruments import Instrument
+from touchline.market import Market, Report
 from touchline.messages import (
     COMMAND,
     EVENT,
@@ -53,11 +54,13 @@ __all__ = [
     "JournalCorrupt",
     "Lapped",
     "Limit",
+    "Market",
     "MsgType",
     "OrdType",
     "PriceError",
     "QtyError",
     "Reason",
+    "Report",
     "SessionError",
     "Side",
     "Text",

@@ -1,5 +1,6 @@
 /* A C program that trades with libtouchline_core.a alone: lists an instrument, opens two accounts,
- * crosses two orders, and prints each event. Owns the engine and the sink; one thread. */
+ * crosses two orders, and prints each event and what is left in the book. Owns the engine and the
+ * sink; one thread. */
 #include <stdio.h>
 
 #include "engine.h"
@@ -17,6 +18,15 @@ static void step(tl_engine *engine, tl_event_sink *sink, const tl_command *cmd)
         printf("%llu %c qty=%u price=%lld\n", (unsigned long long)event->seq, event->exec_type,
                event->qty, (long long)event->price);
     }
+}
+
+static void print_depth(const tl_engine *engine, uint8_t side)
+{
+    tl_level_view levels[10];
+    uint32_t count = tl_engine_depth(engine, 0, side, levels, 10);
+    for (uint32_t i = 0; i < count; i++)
+        printf("side %c: %llu at %lld, orders %u\n", side, (unsigned long long)levels[i].qty,
+               (long long)levels[i].price, levels[i].orders);
 }
 
 int main(void)
@@ -41,6 +51,10 @@ int main(void)
     order.qty = 4;
     step(engine, &sink, &order);
     printf("best ask %lld\n", (long long)tl_engine_best(engine, 0, TL_SIDE_SELL));
+    order.price = 99;
+    step(engine, &sink, &order);
+    print_depth(engine, TL_SIDE_BUY);
+    print_depth(engine, TL_SIDE_SELL);
     tl_engine_close(engine);
     return 0;
 }

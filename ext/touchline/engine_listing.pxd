@@ -1,0 +1,26 @@
+"""A market's listing for Cython: names and decimals in front of an engine."""
+
+from libc.stdint cimport int64_t, uint16_t, uint32_t
+
+from touchline.engine cimport Answer, Engine
+
+
+cdef struct unit_size:
+    # A tick or a lot: mantissa x 10^exponent; a mantissa of 0 when it is too long for 64 bits.
+    int64_t mantissa
+    int exponent
+
+
+cdef class Listing:
+    cdef readonly Engine engine
+    cdef readonly object instrument
+    cdef readonly dict accounts
+    cdef readonly list account_names
+    cdef object kind
+    cdef object to_ticks
+    cdef object to_lots
+    cdef unit_size tick
+    cdef unit_size lot
+    cdef uint16_t number
+
+    cdef uint32_t owner(self, object account) except? 0xFFFFFFFF
