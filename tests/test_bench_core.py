@@ -35,7 +35,8 @@ calls=1 20
 def bench_core(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, compiled as quickly as possible."""
     program = tmp_path_factory.mktemp("bench") / "bench_core"
-    sources = [ROOT / "benchmarks/core/bench_core.c", *sorted(ROOT.glob("ext/touchline/*.c"))]
+    folders = ("benchmarks/core", "ext/touchline")
+    sources = [path for folder in folders for path in sorted((ROOT / folder).glob("*.c"))]
     options = ["-std=gnu11", "-O0", "-D_GNU_SOURCE", f"-I{ROOT / 'ext/touchline'}", "-pthread"]
     subprocess.run(["cc", *options, *map(str, sources), "-o", str(program), "-lm"], check=True)
     return program
