@@ -13,6 +13,8 @@ CASES = [
     Case("normal", "normal", 2_000),
     Case("limits", "swing-40", 2_000, limits=True),
     Case("symbols", "flash-crash", 2_000, instruments=40),
+    Case("deep", "deep", 1_000, size=3_000),
+    Case("burst", "burst", 1_500),
 ]
 FUNCTIONS = """\
 fn=(1) run_measured
@@ -59,7 +61,7 @@ def test_c_and_python_see_the_same_events(case: Case, bench_core: Path, tmp_path
     kinds = ("new_order", "cancel", "replace")
     assert sum(figures["single"][kind]["count"] for kind in kinds) == figures["commands"]
     assert figures["single"]["new_order"]["count"] == case.orders
-    for way in ("one_by_one", "batches_of_256"):
+    for way in ("one_by_one", "batches_of_256", "skeleton"):
         assert 0 < figures[way]["best_ns"] <= figures[way]["median_ns"]
 
 

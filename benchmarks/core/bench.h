@@ -40,6 +40,7 @@ typedef struct bench {
     tl_command *mapped; /* setup and flow with the skeleton's order ids; NULL: it can not run it */
     price_range *ranges;
     uint32_t orders_left; /* open at the end */
+    size_t batch;   /* commands a call of tl_engine_step_batch */
     int reader_cpu; /* drain.c */
 } bench;
 

@@ -26,13 +26,30 @@ typedef struct options {
     int reader_cpu; /* -1: no drained passes */
     uint64_t ring_slots;
     bool instructions;
+    bool batches;
 } options;
+
+/* `"batch_sizes": [[commands, ns], ...], `: the best of the passes by size of a batch. */
+static void print_batches(bench *bench, int passes)
+{
+    printf("\"batch_sizes\": [");
+    for (bench->batch = 1; bench->batch <= 1024; bench->batch *= 4) {
+        double best = 1e9;
+        for (int i = 0; i < passes; i++) {
+            taken taken = pass(bench, run_batches);
+            best = taken.cpu < best ? taken.cpu : best;
+        }
+        printf("%s[%zu, %.2f]", bench->batch == 1 ? "" : ", ", bench->batch, best);
+    }
+    printf("], ");
+}
 
 /* Every way turn by turn, so that what the machine does meanwhile falls on all alike. */
 static void print_times(bench *bench, const options *options)
 {
     static series alone, batches, floor;
     alone.count = batches.count = floor.count = 0;
+    bench->batch = 256;
     bool has_floor = floor_prepare(bench);
     for (int i = 0; i < options->passes; i++) {
         series_add(&alone, pass(bench, run_single));
@@ -49,6 +66,8 @@ static void print_times(bench *bench, const options *options)
     }
     if (options->reader_cpu >= 0)
         drain_print(bench, options->passes, alone.wall[0]);
+    if (options->batches)
+        print_batches(bench, options->passes);
     pass(bench, run_clocked);
     print_single(bench);
 }
@@ -78,11 +97,12 @@ static options parse(int argc, char **argv)
                                           {"cpu", required_argument, NULL, 'c'},
                                           {"ring-slots", required_argument, NULL, 'r'},
                                           {"instructions", no_argument, NULL, 'i'},
+                                          {"batches", no_argument, NULL, 'b'},
                                           {"drained", required_argument, NULL, 'd'},
                                           {NULL, 0, NULL, 0}};
     options options = {.passes = 5, .cpu = -1, .reader_cpu = -1, .ring_slots = 131072};
     int name;
-    while ((name = getopt_long(argc, argv, "n:c:r:id:", names, NULL)) != -1) {
+    while ((name = getopt_long(argc, argv, "n:c:r:ibd:", names, NULL)) != -1) {
         if (name == 'n')
             options.passes = atoi(optarg);
         else if (name == 'c')
@@ -91,6 +111,8 @@ static options parse(int argc, char **argv)
             options.ring_slots = strtoull(optarg, NULL, 10);
         else if (name == 'i')
             options.instructions = true;
+        else if (name == 'b')
+            options.batches = true;
         else if (name == 'd')
             options.reader_cpu = atoi(optarg);
         else
@@ -100,7 +122,7 @@ static options parse(int argc, char **argv)
                      (options.ring_slots & (options.ring_slots - 1)) == 0;
     if (options.passes < 1 || options.passes > PASSES_MAX || !slots_fit || optind == argc) {
         fprintf(stderr, "usage: bench_core [--passes 1..%d] [--cpu N] [--ring-slots 65536..2^26] "
-                        "[--instructions] [--drained CPU] FLOW...\n", PASSES_MAX);
+                        "[--instructions] [--batches] [--drained CPU] FLOW...\n", PASSES_MAX);
         exit(2);
     }
     return options;

@@ -6,7 +6,6 @@
 
 #include <sched.h>
 
-#define BATCH 256u
 
 void bench_open(bench *bench, const flow *flow, uint64_t ring_slots)
 {
@@ -94,8 +93,8 @@ __attribute__((noinline)) void run_single(bench *bench, const tl_command *cmds, 
 
 __attribute__((noinline)) void run_batches(bench *bench, const tl_command *cmds, uint64_t count)
 {
-    for (uint64_t i = 0; i < count; i += BATCH) {
-        size_t size = count - i < BATCH ? (size_t)(count - i) : BATCH;
+    for (uint64_t i = 0; i < count; i += bench->batch) {
+        size_t size = count - i < bench->batch ? (size_t)(count - i) : bench->batch;
         size_t done = 0;
         while (done < size)
             done += tl_engine_step_batch(bench->engine, &cmds[i + done], size - done, &bench->sink,

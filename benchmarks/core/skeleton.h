@@ -1,6 +1,6 @@
 /* The floor: a matcher that does nothing but match, to hold the core's time against.
  *
- *   command ─► order id = generation | slot ─► 32-byte orders in queues ─► 64-byte reports in a ring
+ *   command ─► order id = generation | slot ─► 32-byte orders in queues ─► 64-byte reports in ring
  *                                                    ▲
  *   one array of levels per instrument, by price ────┘   found through a ladder of bitmaps
  *
