@@ -9,13 +9,13 @@ from touchline.messages import ExecType, MsgType
 
 SMALL = {
     "wide": lambda seed: flow_shapes.wide(2_000, seed),
-    "deep": lambda seed: flow_shapes.deep(1_000, seed, resting=4_000),
+    "deep": lambda seed: flow_shapes.deep(1_500, seed, resting=1_000),
     "burst": lambda seed: flow_shapes.burst(2_000, seed, resting=500),
     "cancel-storm": lambda seed: flow_shapes.cancel_storm(2_000, seed),
 }
 SHA256 = {
     "wide": "5fe5d53da300f9f7756607a2fafe5c4887c9f9b92b656ddb9ce37de2755bdb9e",
-    "deep": "5b0b0e5c00ac37b2e98332fa00f9b754960fa860b77d5c3cf9afa74a65ee198c",
+    "deep": "893cf6e662ecb670b6dd477bc44e79a440a5f7f7580c677f94110785b1b2c966",
     "burst": "66d01881f427f28a79481339b882d59a84ec184f7aced265efe476291be2b494",
     "cancel-storm": "a0d231385b992da9a9617f697635278b3af33f8ef4ad5929832192edd3c12f6e",
 }
@@ -56,14 +56,14 @@ def test_a_wide_flow_spreads_over_a_million_ticks(seed: int) -> None:
 
 
 def test_a_deep_book_keeps_its_depth(seed: int) -> None:
-    shape = flow_shapes.deep(1_000, seed, resting=4_000)
-    assert shape.warm == 4_000
+    shape = flow_shapes.deep(3_000, seed, resting=1_000)
+    assert shape.warm == 1_000
     engine = Engine(leaves_max=1 << 16)
     commands = flow.resolve(shape, Engine(leaves_max=1 << 16))
     engine.submit(shape.setup)
     engine.submit(commands)
     resting = sum(len(engine.orders(0, side)) for side in (ord("1"), ord("2")))
-    assert 3_700 < resting < 4_000
+    assert 800 < resting < 1_000
 
 
 def test_a_burst_is_mostly_trades_of_its_aggressive_orders(seed: int) -> None:

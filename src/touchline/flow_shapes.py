@@ -45,16 +45,23 @@ def wide(orders: int, seed: int, *, factor: int = WIDE_FACTOR) -> Flow:
 
 
 def deep(orders: int, seed: int, *, resting: int = 1_000_000) -> Flow:
-    """`resting` orders over 4,096 levels a side; then cancels of any of them, in random order,
-    turn by turn with new orders anywhere in the book, one in ten of them taking from the touch.
+    """`resting` orders over 4,096 levels a side; then, turn by turn, a cancel of one of them, in
+    random order, and a new order anywhere in the book, one in ten of them taking from the touch.
+
+    When all of the first are gone the new ones are canceled, so the book keeps its depth.
     """
     bits = Bits(seed)
     warm = _passive(resting, DEEP_LEVELS, bits)
     entered = _passive(orders, DEEP_LEVELS, bits)
     takes = bits.chance(10, orders)
     _make_aggressive(entered, takes, 1 + bits.below(2, orders))
-    canceled = np.argsort(bits.raw32(resting), kind="stable")[np.arange(orders) % resting]
-    cancels = _cancels(warm[canceled])
+    number = np.arange(orders)
+    old = number < resting
+    shuffled = np.argsort(bits.raw32(resting), kind="stable")
+    canceled = np.where(old, shuffled[number % resting], 2 * number - resting + 1)
+    accounts = np.where(old, warm["account"][shuffled[number % resting]],
+                        entered["account"][np.maximum(number - resting, 0)])  # fmt: skip
+    cancels = _cancels(accounts)
     return _assemble("deep", warm, [(cancels, canceled), (entered, np.full(orders, -1))])
 
 
@@ -76,7 +83,7 @@ def cancel_storm(orders: int, seed: int) -> Flow:
     canceled = np.argsort(bits.raw32(orders), kind="stable")
     twice = bits.chance(2, orders)
     targets = np.repeat(canceled, 1 + twice.astype(np.int64))
-    return _assemble("cancel-storm", warm, [(_cancels(warm[targets]), targets)])
+    return _assemble("cancel-storm", warm, [(_cancels(warm["account"][targets]), targets)])
 
 
 SHAPES = {"wide": wide, "deep": deep, "burst": burst, "cancel-storm": cancel_storm}
@@ -104,10 +111,10 @@ def _make_aggressive(rows: Records, chosen: np.ndarray, ticks: Integers) -> None
     rows["time_in_force"] = np.where(chosen, int(TimeInForce.IOC), rows["time_in_force"])
 
 
-def _cancels(orders: Records) -> Records:
-    rows = np.zeros(len(orders), COMMAND)
+def _cancels(accounts: Records) -> Records:
+    rows = np.zeros(len(accounts), COMMAND)
     rows["type"] = MsgType.CANCEL
-    rows["account"] = orders["account"]
+    rows["account"] = accounts
     return rows
 
 
