@@ -111,7 +111,7 @@ def build_bench_core() -> Path:
     generator = ["-G", "Ninja"] if not (BUILD / "CMakeCache.txt").exists() else []
     options = ["-DTOUCHLINE_BENCHMARKS=ON", "-DCMAKE_C_FLAGS=-g"]
     run(["cmake", "-S", ".", "-B", str(BUILD), *generator, *options])
-    run(["cmake", "--build", str(BUILD), "--target", "bench_core"])
+    run(["cmake", "--build", str(BUILD), "--target", "bench_core", "bench_open"])
     return BUILD / "bench_core"
 
 
