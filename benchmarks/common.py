@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import touchline.engine
-from touchline import flow
+from touchline import flow, flow_shapes
 from touchline.engine import Engine
+from touchline.flow_shapes import SHAPES
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 SEED = 101
+SIZES = {"deep": "resting", "wide": "factor"}
 
 
 class BenchError(Exception):
@@ -25,23 +27,33 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """One generated flow, and the engine it is made for."""
+    """One generated flow, and the engine it is made for. `size` is a shape's own parameter."""
 
     name: str
     flow: str
     orders: int
     instruments: int = 1
     limits: bool = False
+    size: int = 0
+
+    def generate(self, seed: int) -> flow.Flow:
+        if self.flow in flow.SWINGS:
+            return flow.generate(
+                self.flow, self.orders, seed, instruments=self.instruments, limits=self.limits
+            )
+        parameter = SIZES.get(self.flow)
+        sizes = {parameter: self.size} if parameter and self.size else {}
+        return SHAPES[self.flow](self.orders, seed, **sizes)
 
     def engine(self) -> Engine:
         """A fresh engine with room for the flow and little more."""
-        accounts = 8
+        resting = self.orders if self.flow in SHAPES else self.orders // 4
         return Engine(
             instruments_max=max(16, self.instruments),
             accounts_max=64,
-            orders_max=max(1 << 16, self.orders // 4),
-            positions_max=max(1024, 2 * accounts * self.instruments),
-            leaves_max=max(4096, 256 * self.instruments),
+            orders_max=max(1 << 16, resting + self.size * (self.flow == "deep")),
+            positions_max=max(1024, 2 * flow_shapes.ACCOUNTS * self.instruments),
+            leaves_max=1 << 16 if self.flow == "wide" else min(1 << 16, 4096 * self.instruments),
         )
 
 
@@ -54,13 +66,27 @@ def cases(orders: int) -> list[Case]:
     ]
 
 
+def more_cases(orders: int) -> list[Case]:
+    """Other shapes, and the steps by which depth, price range and symbols are scaled."""
+    return [
+        Case("burst", "burst", orders),
+        Case("cancel-storm", "cancel-storm", orders),
+        *(Case(f"deep-{n}", "deep", orders // 2, size=n) for n in (10_000, 100_000, 1_000_000)),
+        *(Case(f"wide-{690 * n}", "wide", orders, size=n) for n in (15, 150, 1_500)),
+        *(
+            Case(f"normal-{n}-symbols", "normal", orders, instruments=n)
+            for n in (10, 1_000, 10_000)
+        ),
+    ]
+
+
 def run(command: list[str], **environment: str) -> str:
     """The standard output of a command; BenchError with what it said when it fails."""
     try:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env={**os.environ, **environment},
+            env={**os.environ, "PATH": search_path(), **environment},
             capture_output=True,
             text=True,
             check=True,
@@ -72,18 +98,27 @@ def run(command: list[str], **environment: str) -> str:
     return done.stdout
 
 
+def search_path() -> str:
+    """Where programs are looked for: cmake and ninja may be installed beside this Python alone."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
 def build_bench_core() -> Path:
-    """Compile benchmarks/core against the core as it ships; the program's path."""
+    """Compile benchmarks/core against the core as it ships; the program's path.
+
+    Debug information tells the stage breakdown which line an instruction is of; it changes none.
+    """
     generator = ["-G", "Ninja"] if not (BUILD / "CMakeCache.txt").exists() else []
-    run(["cmake", "-S", ".", "-B", str(BUILD), *generator, "-DTOUCHLINE_BENCHMARKS=ON"])
-    run(["cmake", "--build", str(BUILD), "--target", "bench_core"])
+    options = ["-DTOUCHLINE_BENCHMARKS=ON", "-DCMAKE_C_FLAGS=-g"]
+    run(["cmake", "-S", ".", "-B", str(BUILD), *generator, *options])
+    run(["cmake", "--build", str(BUILD), "--target", "bench_core", "bench_open"])
     return BUILD / "bench_core"
 
 
 def flow_file(case: Case, directory: Path, seed: int = SEED) -> Path:
     """The case's flow with resolved ids and expected results, written once per engine build."""
     made_of = hashlib.sha256(repr((case, seed)).encode())
-    for source in (flow.__file__, touchline.engine.__file__, __file__):
+    for source in (flow.__file__, flow_shapes.__file__, touchline.engine.__file__, __file__):
         made_of.update(Path(source).read_bytes())
     path = directory / f"{case.name}-{made_of.hexdigest()[:16]}.flow"
     if path.exists():
@@ -91,9 +126,7 @@ def flow_file(case: Case, directory: Path, seed: int = SEED) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     for old in directory.glob(f"{case.name}-{'?' * 16}.flow"):
         old.unlink()
-    generated = flow.generate(
-        case.flow, case.orders, seed, instruments=case.instruments, limits=case.limits
-    )
+    generated = case.generate(seed)
     commands = flow.resolve(generated, case.engine())
     engine = case.engine()
     expected = flow.expect(generated.setup, commands, engine)

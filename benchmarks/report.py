@@ -1,162 +1,115 @@
-"""Run the benchmarks and write one report: JSON for machines, Markdown for people.
+"""Run the benchmarks and write one report: JSON for machines, Markdown and HTML for people.
 
-`python -m benchmarks.report [core|api|wire]...` runs the parts named, or all, and writes
-report.json and report.md into build/bench. Exit code 0 only when every part verified its results.
+`python -m benchmarks.report [PART]...` runs the parts named, or all, and writes report.json,
+report.md and report.html into build/bench. Exit code 0 only when every part verified its results,
+1 when one did not, 2 when one could not be run.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks import bench_wire
-from benchmarks.common import (
-    BUILD,
-    ROOT,
-    BenchError,
-    build_bench_core,
-    cases,
-    commit,
-    fail,
-    flow_file,
-    machine,
-    run,
-)
+from benchmarks.common import BUILD, BenchError, commit, fail, machine
+from benchmarks.page import page
+from benchmarks.parts import PARTS, Settings
+from benchmarks.tables import TABLES
 
-PARTS = ("core", "api", "wire")
 Figures = dict[str, Any]
+PREPARE = """\
+## How to prepare a machine for figures that count
+
+- Bare metal, one socket, both processors of the benchmark under one last-level cache.
+- Kernel arguments: `isolcpus=2,3 nohz_full=2,3 rcu_nocbs=2,3 irqaffinity=0,1`; no SMT on them.
+- Governor `performance`, no boost, C-states off (`processor.max_cstate=1 idle=poll`).
+- Hugepages for the engine's region; transparent ones off; NUMA balancing off; no swap.
+- `sysctl kernel.sched_rt_runtime_us=-1`, limits `rtprio` and `memlock` unlimited.
+- Nothing else running; `perf stat` must show cycles and instructions.
+"""
 
 
-def core(orders: int, passes: int) -> Figures:
-    """Nanoseconds per command of each flow; the program ends with an error unless all verify."""
-    program = str(build_bench_core())
-    flows: Figures = {}
-    pinned = ["--cpu", str(max(os.sched_getaffinity(0)))]
-    for case in cases(orders):
-        path = flow_file(case, BUILD / "flows")
-        text = run([program, "--passes", str(passes), *pinned, str(path)])
-        figures = json.loads(text)[0]
-        figures.pop("file")
-        flows[case.name] = figures
-    return {"flows": flows, "verified": all(figures["verified"] for figures in flows.values())}
-
-
-def api() -> Figures:
-    """pytest-benchmark's figures for calls from Python, by this process's CPU time."""
-    out = BUILD / "api.json"
-    command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
-    timer = ["--benchmark-timer=time.process_time"]
-    done = subprocess.run(
-        [*command, *timer, f"--benchmark-json={out}", "benchmarks/bench_api.py"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode not in (0, 1):
-        raise BenchError(f"{done.stdout}{done.stderr}")
-    calls: Figures = {}
-    for bench in json.loads(out.read_text())["benchmarks"]:
-        commands = bench["extra_info"].get("commands", 1)
-        stats = bench["stats"]
-        calls[bench["name"].removeprefix("test_")] = {
-            "best_ns": round(stats["min"] * 1e9 / commands, 1),
-            "median_ns": round(stats["median"] * 1e9 / commands, 1),
-        }
-    return {"calls": calls, "verified": done.returncode == 0}
-
-
-def wire(seconds: float) -> Figures:
-    """FIX order to report against a venue in processes of its own."""
-    runs = bench_wire.bench(seconds, pipelined=20_000, wait="park")
-    return {"runs": runs, "verified": not any(run["problems"] for run in runs)}
-
-
-def core_table(figures: Figures) -> list[str]:
-    lines = [
-        "| flow | ns a command, best | median | in batches of 256 | best by the wall clock "
-        "| one command: p50 | p99 | p99.9 |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name, flow in figures["flows"].items():
-        single = flow["single"]["all"]
-        alone, batches = flow["one_by_one"], flow["batches_of_256"]
-        cells = [alone["best_ns"], alone["median_ns"], batches["best_ns"], alone["wall_best_ns"]]
-        cells += [single["p50_ns"], single["p99_ns"], single["p999_ns"]]
-        lines.append(f"| {name} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
-    return lines
-
-
-def api_table(figures: Figures) -> list[str]:
-    lines = ["| call | ns best | median |", "|---|---|---|"]
-    for name, call in figures["calls"].items():
-        lines.append(f"| {name.replace('_', ' ')} | {call['best_ns']} | {call['median_ns']} |")
-    return lines
-
-
-def wire_table(figures: Figures) -> list[str]:
-    lines = [
-        "| offered/s | done/s | p50 µs | p90 | p99 | p99.9 | max | fill p50 | fill p99 |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for rate in figures["runs"]:
-        accepted, filled = rate["accepted_us"], rate["filled_us"]
-        offered = str(rate["rate"] or f"{rate['window']} open")
-        cells = [f"{rate['orders_per_s']:.0f}", *(f"{value:.0f}" for value in accepted.values())]
-        cells += [f"{filled['p50']:.0f}", f"{filled['p99']:.0f}"]
-        lines.append(f"| {offered} | " + " | ".join(cells) + " |")
-    return lines
-
-
-TABLES = {"core": core_table, "api": api_table, "wire": wire_table}
+def hindrances(about: dict[str, str | int]) -> list[str]:
+    """What on this machine keeps the figures from being what they could be."""
+    found = []
+    if about["virtual"] == "yes":
+        found.append("a virtual machine: the host takes processors away and moves them about")
+    isolated = Path("/sys/devices/system/cpu/isolated")
+    if not isolated.exists() or not isolated.read_text().strip():
+        found.append("no isolated processors: the kernel runs other work on these")
+    if not Path("/sys/bus/event_source/devices/cpu").exists():
+        found.append("no hardware counters: instructions are callgrind's, cycles the TSC's")
+    if len(os.sched_getaffinity(0)) < 3:
+        found.append("too few processors to keep the system off the two that measure")
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    if not governor.exists() or governor.read_text().strip() != "performance":
+        found.append("the clock's frequency is not under control")
+    found.append(f"load average {os.getloadavg()[0]:.1f} when this began")
+    return found
 
 
 def markdown(report: Figures) -> str:
     """The report as tables."""
     about = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
     lines = [f"Commit {report['commit']}, {report['date']}. {about}.", ""]
+    lines += ["## What limits the numbers here", ""]
+    lines += [f"- {text}" for text in report["limits"]] + [""]
     for part in PARTS:
         if part in report:
-            lines += [f"## {part}", "", *TABLES[part](report[part]), ""]
-    return "\n".join(lines)
+            seconds = report["seconds"][part]
+            lines += [f"## {part}", "", f"Took {seconds:.0f} s.", "", *TABLES[part](report[part])]
+            lines.append("")
+    return "\n".join([*lines, PREPARE])
+
+
+def run_parts(parts: tuple[str, ...], settings: Settings) -> Figures:
+    about = machine()
+    report: Figures = {
+        "machine": about,
+        "limits": hindrances(about),
+        "commit": commit(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "seconds": {},
+    }
+    for part in parts:
+        print(f"running {part}", file=sys.stderr, flush=True)
+        start = time.monotonic()
+        report[part] = PARTS[part](settings)
+        report["seconds"][part] = round(time.monotonic() - start, 1)
+    report["verified"] = all(report[part]["verified"] for part in parts)
+    return report
+
+
+def printed(report: Figures, parts: tuple[str, ...]) -> Figures:
+    """What --json prints: one part's figures stand at the top."""
+    return {**report, **report[parts[0]]} if len(parts) == 1 else report
 
 
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
+@click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
 @click.option("--orders", default=500_000, show_default=True, help="New orders of a core flow.")
 @click.option("--passes", default=5, show_default=True, help="Timed passes over each core flow.")
 @click.option("--seconds", default=5.0, show_default=True, help="Length of a wire run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
 def main(parts: tuple[str, ...], orders: int, passes: int, seconds: float, as_json: bool) -> None:
     """Run benchmarks and write a report."""
-    runners: dict[str, Callable[[], Figures]] = {
-        "core": lambda: core(orders, passes),
-        "api": api,
-        "wire": lambda: wire(seconds),
-    }
+    chosen = parts or tuple(PARTS)
     BUILD.mkdir(parents=True, exist_ok=True)
     try:
-        report: Figures = {
-            "machine": machine(),
-            "commit": commit(),
-            "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        }
-        for part in parts or PARTS:
-            print(f"running {part}", file=sys.stderr)
-            report[part] = runners[part]()
+        report = run_parts(chosen, Settings(orders, passes, seconds))
     except BenchError as e:
         sys.exit(fail(e))
-    report["verified"] = all(report[part]["verified"] for part in parts or PARTS)
+    text = markdown(report)
     (BUILD / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    (BUILD / "report.md").write_text(markdown(report))
-    print(json.dumps(report) if as_json else markdown(report))
+    (BUILD / "report.md").write_text(text)
+    (BUILD / "report.html").write_text(page(report, text))
+    print(json.dumps(printed(report, chosen)) if as_json else text)
+    print(f"{BUILD / 'report.html'}", file=sys.stderr)
     sys.exit(0 if report["verified"] else 1)
 
 

@@ -19,7 +19,7 @@ import click
 
 from touchline import __version__
 from touchline.config import Config, load
-from touchline.control import cli_machine, cli_operator
+from touchline.control import cli_bench, cli_machine, cli_operator
 from touchline.control.template import TEMPLATE
 from touchline.control.terminal import (
     NO,
@@ -231,6 +231,7 @@ def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool)
 
 cli_operator.add_to(main)
 cli_machine.add_to(main)
+cli_bench.add_to(main)
 
 
 if __name__ == "__main__":

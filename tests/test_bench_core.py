@@ -13,6 +13,8 @@ CASES = [
     Case("normal", "normal", 2_000),
     Case("limits", "swing-40", 2_000, limits=True),
     Case("symbols", "flash-crash", 2_000, instruments=40),
+    Case("deep", "deep", 1_000, size=3_000),
+    Case("burst", "burst", 1_500),
 ]
 FUNCTIONS = """\
 fn=(1) run_measured
@@ -35,7 +37,8 @@ calls=1 20
 def bench_core(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, compiled as quickly as possible."""
     program = tmp_path_factory.mktemp("bench") / "bench_core"
-    sources = [ROOT / "benchmarks/core/bench_core.c", *sorted(ROOT.glob("ext/touchline/*.c"))]
+    folders = ("benchmarks/core", "ext/touchline")
+    sources = [path for folder in folders for path in sorted((ROOT / folder).glob("*.c"))]
     options = ["-std=gnu11", "-O0", "-D_GNU_SOURCE", f"-I{ROOT / 'ext/touchline'}", "-pthread"]
     subprocess.run(["cc", *options, *map(str, sources), "-o", str(program), "-lm"], check=True)
     return program
@@ -58,7 +61,7 @@ def test_c_and_python_see_the_same_events(case: Case, bench_core: Path, tmp_path
     kinds = ("new_order", "cancel", "replace")
     assert sum(figures["single"][kind]["count"] for kind in kinds) == figures["commands"]
     assert figures["single"]["new_order"]["count"] == case.orders
-    for way in ("one_by_one", "batches_of_256"):
+    for way in ("one_by_one", "batches_of_256", "skeleton"):
         assert 0 < figures[way]["best_ns"] <= figures[way]["median_ns"]
 
 

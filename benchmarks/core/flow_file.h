@@ -1,6 +1,7 @@
 /* A flow file as src/touchline/flow.py writes it: resolved commands and what they must produce.
  *
- *   magic, setup count, command count, five limits, two spare | commands | events, hash, state
+ *   magic, setup count, command count, five limits, warm-up count, spare | commands
+ *   | events, hash, state
  *
  * The file is read whole into one aligned block, which the flow owns. Benchmarks only; any failure
  * ends the program with a message, because there is nothing to measure then.
@@ -24,7 +25,7 @@ typedef struct flow {
     const char *path;
     tl_command *setup;
     tl_command *commands;
-    uint64_t setup_count;
+    uint64_t setup_count; /* listings, then warm-up commands, which nobody times */
     uint64_t count;
     tl_engine_limits limits;
     uint64_t events;     /* of setup and commands together */
@@ -61,9 +62,11 @@ static inline flow flow_read(const char *path)
     uint64_t head[FLOW_HEAD_WORDS];
     uint64_t tail[FLOW_TAIL_WORDS];
     read_words(file, path, head, sizeof head);
-    if (head[0] != FLOW_MAGIC || head[1] > UINT32_MAX || head[2] == 0 || head[2] > UINT32_MAX)
+    if (head[0] != FLOW_MAGIC || head[1] > UINT32_MAX || head[2] == 0 || head[2] > UINT32_MAX ||
+        head[8] > UINT32_MAX)
         fail(path, "not a flow file");
-    size_t bytes = (size_t)(head[1] + head[2]) * sizeof(tl_command);
+    uint64_t setup_count = head[1] + head[8];
+    size_t bytes = (size_t)(setup_count + head[2]) * sizeof(tl_command);
     tl_command *commands = allocate(bytes);
     read_words(file, path, commands, bytes);
     read_words(file, path, tail, sizeof tail);
@@ -71,8 +74,8 @@ static inline flow flow_read(const char *path)
     return (flow){
         .path = path,
         .setup = commands,
-        .commands = commands + head[1],
-        .setup_count = head[1],
+        .commands = commands + setup_count,
+        .setup_count = setup_count,
         .count = head[2],
         .limits = {(uint32_t)head[3], (uint32_t)head[4], (uint32_t)head[5], (uint32_t)head[6],
                    (uint32_t)head[7]},

@@ -40,9 +40,23 @@ static inline tl_event *tl_event_begin(const tl_step *s, uint8_t exec_type)
     return event;
 }
 
+/* Ask for the cache line of the slot eight further on, to own it by the time its event is written:
+ * a reader on another core still holds it from the last lap, and a store that waits for it stops
+ * those behind it. One instruction, which never faults, so the address is not wrapped at the ring's
+ * end; where the processor knows no prefetchw it does nothing. */
+static inline void tl_event_own_ahead(const tl_event *event)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw 512(%0)" : : "r"(event));
+#else
+    (void)event;
+#endif
+}
+
 static inline void tl_event_publish(const tl_step *s, tl_event *event)
 {
     s->sink->next++;
+    tl_event_own_ahead(event);
     __atomic_store_n(&event->seq, ++s->engine->state->event_seq, __ATOMIC_RELEASE);
 }
 

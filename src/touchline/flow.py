@@ -61,12 +61,16 @@ class Stepper(Protocol):
 
 @dataclass(frozen=True)
 class Flow:
-    """`setup` lists instruments and accounts; `refs[i]` is the command whose order `i` means."""
+    """`setup` lists instruments and accounts; `refs[i]` is the command whose order `i` means.
+
+    The first `warm` commands fill the book before anything is timed.
+    """
 
     name: str
     setup: Records
     commands: Records
     refs: Integers
+    warm: int = 0
 
     def sha256(self) -> str:
         """Of every byte that matters: the same on every machine for the same arguments."""
@@ -101,7 +105,7 @@ def generate(
     """
     if min(orders, instruments, accounts) < 1:
         raise ValueError("a flow needs at least one order, one instrument and one account")
-    bits = _Bits(seed)
+    bits = Bits(seed)
     entries = _entries(SWINGS[name], orders, bits, instruments, accounts)
     followers = _followers(entries, bits)
     parts = [entries, *followers]
@@ -116,8 +120,17 @@ def generate(
     entered_at = np.empty(orders, np.int64)
     entered_at[owners[is_entry]] = np.flatnonzero(is_entry)
     refs[~is_entry] = entered_at[owners[~is_entry]]
-    commands["cl_ord_id"] = (LANE_API << 32) + 1 + np.arange(len(commands), dtype=np.uint64)
-    return Flow(name, setup_commands(instruments, accounts, limits), commands, refs)
+    setup = setup_commands(instruments, accounts, limits)
+    return Flow(name, setup, numbered(commands), refs)
+
+
+def numbered(commands: Records) -> Records:
+    """The commands with the cl_ord_ids of one sender and, where there is none, a time."""
+    rows = commands.copy()
+    places = np.arange(len(rows))
+    rows["cl_ord_id"] = (LANE_API << 32) + 1 + places.astype(np.uint64)
+    rows["ts_ns"] = np.where(rows["ts_ns"] > 0, rows["ts_ns"], 1 + places)
+    return rows
 
 
 def setup_commands(instruments: int, accounts: int, limits: bool) -> Records:
@@ -190,18 +203,19 @@ def write_file(
 ) -> None:
     """The flow as a C program reads it: ten u64, then setup and commands as raw records.
 
-    The ten: magic, setup count, command count, the five engine limits in the order of
-    EngineLimits, two zero words. After the records a trailer of three u64: events, event hash,
-    state hash.
+    The ten: magic, setup count, count of timed commands, the five engine limits in the order of
+    EngineLimits, count of warm-up commands, zero. After the records a trailer of three u64:
+    events, event hash, state hash.
     """
-    head = np.array([FILE_MAGIC, len(flow.setup), len(commands), *limits, 0, 0], dtype="<u8")
+    counts = (len(flow.setup), len(commands) - flow.warm)
+    head = np.array([FILE_MAGIC, *counts, *limits, flow.warm, 0], dtype="<u8")
     tail = np.array([expected.events, expected.event_hash, state_hash], dtype="<u8")
     with path.open("wb") as file:
         for part in (head, flow.setup, commands, tail):
             file.write(part.tobytes())
 
 
-class _Bits:
+class Bits:
     """Raw output of PCG64, whose stream is fixed for good, and what integers make of it."""
 
     def __init__(self, seed: int) -> None:
@@ -246,7 +260,7 @@ def _exp2(values: Floats) -> Floats:
     return np.asarray(np.ldexp(series, whole.astype(np.int32)))
 
 
-def _mid_prices(swing: float, steps: int, bits: _Bits) -> Floats:
+def _mid_prices(swing: float, steps: int, bits: Bits) -> Floats:
     """A geometric random walk of `steps` from START_TICKS, stretched to fall by `swing`."""
     step = bits.raw32(4 * steps).reshape(4, steps).sum(axis=0) - (1 << 33)
     step[0] = 0
@@ -258,7 +272,7 @@ def _mid_prices(swing: float, steps: int, bits: _Bits) -> Floats:
     return START_TICKS * _exp2(walk * (fall / span))
 
 
-def _distances(count: int, bits: _Bits) -> Integers:
+def _distances(count: int, bits: Bits) -> Integers:
     """Ticks from the mid: one in ten by a power law, the rest in a hump of standard deviation 1."""
     ticks = np.arange(1, DISTANCE_TICKS_MAX + 1, dtype=np.float64)
     tail = _exp2(-DISTANCE_EXPONENT * _log2(ticks))
@@ -269,7 +283,7 @@ def _distances(count: int, bits: _Bits) -> Integers:
 
 
 def _entries(
-    swing: float, orders: int, bits: _Bits, instruments: int, accounts: int
+    swing: float, orders: int, bits: Bits, instruments: int, accounts: int
 ) -> tuple[Records, Integers]:
     """The new orders in arrival order, and the number of each before the shuffle."""
     mid = _mid_prices(swing, orders, bits)
@@ -295,7 +309,7 @@ def _entries(
     return entries, np.arange(orders, dtype=np.int64)
 
 
-def _followers(entries: tuple[Records, Integers], bits: _Bits) -> list[tuple[Records, Integers]]:
+def _followers(entries: tuple[Records, Integers], bits: Bits) -> list[tuple[Records, Integers]]:
     """Replaces, cancels, and 2 % each of cancels sent twice and replaces sent too late."""
     new_orders, numbers = entries
     count = len(new_orders)

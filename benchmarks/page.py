@@ -1,0 +1,162 @@
+"""The report as one self-contained HTML page: the plots, then the tables of the Markdown report."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+from benchmarks.plots import Axis, Points, bars, lines
+
+Figures = dict[str, Any]
+NS = Axis("ns a command")
+NS_LOG = Axis("ns", log=True)
+STYLE = """
+body { font-family: sans-serif; max-width: 1340px; margin: 2em auto; padding: 0 1em; color: #222 }
+table { border-collapse: collapse; margin: 1em 0; font-size: 13px }
+td, th { border-bottom: 1px solid #ddd; padding: 3px 9px; text-align: right }
+td:first-child, th:first-child { text-align: left }
+figure { display: inline-block; margin: 0.5em }
+"""
+
+
+def throughput(report: Figures) -> str:
+    groups = {}
+    names = {"engine": "ns_per_command", "skeleton": "skeleton_ns", "drained": "drained_ns"}
+    for flow, figures in report["core"]["flows"].items():
+        rates = {name: 1e3 / figures[key] for name, key in names.items() if figures[key]}
+        groups[flow.replace("normal-", "n-").replace("-symbols", "-sym")] = rates
+    return bars("Throughput by flow", Axis("million commands a second"), groups)
+
+
+def percentile_points(curve: Points) -> Points:
+    """One in how many is slower, against ns."""
+    return [[100 / (100 - share), max(ns, 1.0)] for share, ns in curve if share < 100]
+
+
+def latency(report: Figures) -> str:
+    flows = report["core"]["flows"]
+    series = {name: percentile_points(f["single"]["all"]["curve"]) for name, f in flows.items()}
+    x = Axis("one command in … takes longer", log=True)
+    return lines("One command: percentiles by flow", x, NS_LOG, series)
+
+
+def latency_by_kind(report: Figures) -> str:
+    kinds = report["core"]["flows"]["normal"]["single"]
+    series = {
+        kind.replace("_", " "): percentile_points(single["curve"])
+        for kind, single in kinds.items()
+        if single["count"]
+    }
+    x = Axis("one command in … takes longer", log=True)
+    return lines("One command of `normal`: percentiles by kind", x, NS_LOG, series)
+
+
+def visible(report: Figures) -> str:
+    series = {
+        name: percentile_points(flow["drained"]["visible"]["curve"])
+        for name, flow in report["core"]["flows"].items()
+        if "drained" in flow
+    }
+    x = Axis("one event in … takes longer", log=True)
+    return lines("Command begun to event read on another core", x, NS_LOG, series)
+
+
+def scaling(report: Figures, pattern: str, title: str, axis: Axis) -> str:
+    """Figures of the flows whose names hold the number along the axis."""
+    flows = {**report.get("core", {}).get("flows", {}), **report.get("shapes", {}).get("flows", {})}
+    found = []
+    for name, figures in flows.items():
+        match = re.fullmatch(pattern, name)
+        if match:
+            found.append((float(match[1] or 1), figures))
+    found.sort(key=lambda pair: pair[0])
+    keys = {"engine": "ns_per_command", "skeleton": "skeleton_ns"}
+    series = {
+        name: [[at, figures[key]] for at, figures in found if figures[key]]
+        for name, key in keys.items()
+    }
+    return lines(title, axis, NS, series)
+
+
+def batches(report: Figures) -> str:
+    flows = {**report.get("core", {}).get("flows", {}), **report.get("shapes", {}).get("flows", {})}
+    series = {name: flow["batch_sizes"] for name, flow in flows.items() if "batch_sizes" in flow}
+    return lines("Scaling by batch", Axis("commands a call", log=True), NS, series)
+
+
+def stages(report: Figures) -> str:
+    groups = {kind.replace("_", " "): by for kind, by in report["stages"]["instructions"].items()}
+    return bars("Stages, `normal` with limits", Axis("instructions a command"), groups, True)
+
+
+def saturation(runs: list[Figures], title: str, key: str, unit: str) -> str:
+    """Offered rate against percentiles; rates without one are left out."""
+    names = {"p50_ns": "p50", "p99_ns": "p99", "p999_ns": "p99.9"}
+    names |= {"p50": "p50", "p99": "p99", "p99.9": "p99.9"}
+    series: dict[str, list[list[float]]] = {}
+    for run in runs:
+        for name, value in run[key].items():
+            if name in names and run["rate"]:
+                series.setdefault(names[name], []).append([run["rate"], max(value, 1.0)])
+    return lines(title, Axis("offered a second", log=True), Axis(unit, log=True), series)
+
+
+def plots(report: Figures) -> list[str]:
+    """Every plot for which there are figures."""
+    drawn = []
+    if "core" in report:
+        drawn += [throughput(report), latency(report), latency_by_kind(report), visible(report)]
+    if "shapes" in report:
+        depth = Axis("resting orders", log=True)
+        ticks = Axis("ticks that prices spread over", log=True)
+        symbols = Axis("symbols", log=True)
+        drawn += [
+            scaling(report, r"deep-(\d+)", "Scaling by depth", depth),
+            scaling(report, r"wide-(\d+)", "Scaling by price range", ticks),
+            scaling(report, r"normal(?:-(\d+)-symbols)?", "Scaling by symbols", symbols),
+        ]
+    if "core" in report or "shapes" in report:
+        drawn.append(batches(report))
+    if "stages" in report:
+        drawn.append(stages(report))
+    for way, title in (("engine", "Saturation, in process"), ("ring", "Saturation, ring")):
+        runs = report.get("open-loop", {}).get(way, [])
+        drawn.append(saturation(runs, title, "latency", "ns"))
+    runs = report.get("wire", {}).get("runs", [])
+    drawn.append(saturation(runs, "Saturation, FIX: order to acceptance", "accepted_us", "µs"))
+    return [svg for svg in drawn if svg]
+
+
+def html_of(markdown: str) -> str:
+    """As much of Markdown as the report uses: headings, tables, lists, paragraphs, code."""
+    out: list[str] = []
+    table = False
+    for line in markdown.splitlines():
+        text = re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(line))
+        if line.startswith("|---"):
+            continue
+        if line.startswith("|"):
+            tag = "td" if table else "th"
+            out += [] if table else ["<table>"]
+            table = True
+            cells = "".join(f"<{tag}>{part.strip()}</{tag}>" for part in text.strip("|").split("|"))
+            out.append(f"<tr>{cells}</tr>")
+            continue
+        out += ["</table>"] if table else []
+        table = False
+        if line.startswith("#"):
+            level = len(line) - len(line.lstrip("#"))
+            out.append(f"<h{level}>{text.lstrip('# ')}</h{level}>")
+        elif line.startswith("- "):
+            out.append(f"<li>{text[2:]}</li>")
+        elif line:
+            out.append(f"<p>{text}</p>")
+    return "\n".join([*out, *(["</table>"] if table else [])])
+
+
+def page(report: Figures, markdown: str) -> str:
+    """The whole page."""
+    figures = "\n".join(f"<figure>{svg}</figure>" for svg in plots(report))
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>touchline</title>'
+    return f"{head}<style>{STYLE}</style><h1>touchline</h1>{figures}{html_of(markdown)}</html>\n"

@@ -1,0 +1,188 @@
+"""The parts of the suite as functions: each runs its benchmarks and returns figures that verified.
+
+A figure's name says its unit. A part that can not run raises BenchError; one whose results are not
+the expected ones does so too, or says `verified: false`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bench_capture, bench_recovery, bench_wire, stages
+from benchmarks.common import (
+    BUILD,
+    ROOT,
+    BenchError,
+    Case,
+    build_bench_core,
+    cases,
+    flow_file,
+    more_cases,
+    run,
+)
+from benchmarks.recording import recorded, write_flow
+
+Figures = dict[str, Any]
+ENGINE_RATES = (1, 5, 10, 15, 20, 25, 30, 40, 50)  # million a second
+RING_RATES = (0.1, 1, 2, 4, 6, 8, 10, 12, 16)
+CURVE_POINTS = (0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100)
+
+
+@dataclass(frozen=True)
+class Settings:
+    orders: int = 500_000  # new orders of a core flow
+    passes: int = 5
+    seconds: float = 5.0  # of a wire run
+
+
+def processors() -> tuple[int, int | None]:
+    """Where the engine runs, and another for a reader if there is one."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[-1], allowed[0] if len(allowed) > 1 else None
+
+
+def curve(histogram: Figures) -> list[list[float]]:
+    """[percentile, ns] from a histogram's buckets."""
+    points = []
+    buckets = histogram["buckets"]
+    for percentile in CURVE_POINTS:
+        wanted = histogram["count"] * percentile / 100
+        seen = 0
+        for value, count in buckets:
+            seen += count
+            if seen >= wanted:
+                points.append([percentile, value])
+                break
+    return points
+
+
+def with_curves(figures: Figures) -> Figures:
+    """The figures with a curve in the place of every histogram's buckets."""
+    if "buckets" in figures:
+        rest = {name: value for name, value in figures.items() if name != "buckets"}
+        return {**rest, "curve": curve(figures)}
+    return {
+        name: with_curves(value) if isinstance(value, dict) else value
+        for name, value in figures.items()
+    }
+
+
+def run_flow(path: Path, passes: int, *options: str) -> Figures:
+    """bench_core over one flow file, with the figures most asked for in front."""
+    cpu, other = processors()
+    pinned = ["--cpu", str(cpu), *(["--drained", str(other)] if other is not None else [])]
+    text = run([str(BUILD / "bench_core"), "--passes", str(passes), *pinned, *options, str(path)])
+    found = with_curves(json.loads(text)[0])
+    found.pop("file")
+    single = found["single"]["all"]
+    return {
+        "ns_per_command": found["one_by_one"]["best_ns"],
+        "skeleton_ns": found.get("skeleton", {}).get("best_ns"),
+        "drained_ns": found.get("drained", {}).get("best_ns"),
+        "p50_ns": single["p50_ns"],
+        "p99_ns": single["p99_ns"],
+        "p999_ns": single["p999_ns"],
+        **found,
+    }
+
+
+def verified(flows: Figures) -> Figures:
+    return {"flows": flows, "verified": all(figures["verified"] for figures in flows.values())}
+
+
+def core(settings: Settings) -> Figures:
+    """Nanoseconds per command of each flow; the program ends with an error unless all verify."""
+    build_bench_core()
+    flows: Figures = {}
+    for case in cases(settings.orders):
+        path = flow_file(case, BUILD / "flows")
+        options = ["--batches"] if case.name in ("normal", "normal-100-symbols") else []
+        flows[case.name] = run_flow(path, settings.passes, *options)
+    return verified(flows)
+
+
+def shapes(settings: Settings) -> Figures:
+    """The other shapes, the scaling steps, and a recorded journal."""
+    build_bench_core()
+    passes = max(1, settings.passes // 2)
+    flows: Figures = {}
+    for case in more_cases(settings.orders // 2):
+        options = ["--batches"] if case.instruments == 10_000 else []
+        flows[case.name] = run_flow(flow_file(case, BUILD / "flows"), passes, *options)
+    with tempfile.TemporaryDirectory(prefix="touchline-bench-") as name:
+        case = Case("recorded", "normal", settings.orders // 4)
+        with recorded(case, Path(name), bench_recovery.shm_path()) as source:
+            path = write_flow(source.journal, Path(name) / "recorded.flow")
+        flows["recorded"] = run_flow(path, passes)
+    return verified(flows)
+
+
+def open_loop(settings: Settings) -> Figures:
+    """Offered rate against latency: the engine alone, and through lane, journal and ring."""
+    build_bench_core()
+    path = flow_file(Case("normal", "normal", settings.orders), BUILD / "flows")
+    cpu, other = processors()
+    program = [str(BUILD / "bench_open"), "--cpu"]
+    figures: Figures = {"verified": True}
+    rates = [str(int(rate * 1e6)) for rate in ENGINE_RATES]
+    engine = json.loads(run([*program, str(cpu), str(path), *rates]))
+    figures["engine"] = [with_curves(one) for one in engine]
+    if other is not None:
+        rates = [str(int(rate * 1e6)) for rate in RING_RATES]
+        with tempfile.TemporaryDirectory(prefix="touchline-bench-") as name:
+            options = [str(other), "--runner-cpu", str(cpu), "--ring", name, str(path)]
+            ring = json.loads(run([*program, *options, *rates]))
+        figures["ring"] = [with_curves(one) for one in ring]
+    return figures
+
+
+def api(settings: Settings) -> Figures:
+    """pytest-benchmark's figures for calls from Python, by this process's CPU time."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    out = BUILD / "api.json"
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
+    timer = ["--benchmark-timer=time.process_time"]
+    done = subprocess.run(
+        [*command, *timer, f"--benchmark-json={out}", "benchmarks/bench_api.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1):
+        raise BenchError(f"{done.stdout}{done.stderr}")
+    calls: Figures = {}
+    for bench in json.loads(out.read_text())["benchmarks"]:
+        commands = bench["extra_info"].get("commands", 1)
+        stats = bench["stats"]
+        calls[bench["name"].removeprefix("test_")] = {
+            "best_ns": round(stats["min"] * 1e9 / commands, 1),
+            "median_ns": round(stats["median"] * 1e9 / commands, 1),
+        }
+    return {"calls": calls, "verified": done.returncode == 0}
+
+
+def wire(settings: Settings) -> Figures:
+    """FIX order to report against a venue in processes of its own."""
+    runs = bench_wire.bench(settings.seconds, pipelined=20_000, wait="park")
+    return {"runs": runs, "verified": not any(run["problems"] for run in runs)}
+
+
+PARTS: dict[str, Callable[[Settings], Figures]] = {
+    "core": core,
+    "shapes": shapes,
+    "stages": lambda _: stages.bench(),
+    "open-loop": open_loop,
+    "api": api,
+    "wire": wire,
+    "capture": lambda _: bench_capture.bench(),
+    "recovery": lambda _: bench_recovery.bench(),
+}

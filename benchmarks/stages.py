@@ -1,0 +1,121 @@
+"""Where a command's instructions go: decode, risk, match, publish, by kind of command.
+
+The step is one flattened function, so its profile by function says nothing. Its debug information
+still says which source line each instruction came from: callgrind counts by line, a line belongs to
+a function of the source, and a function to a stage. What is counted is the core as it ships, not a
+second copy compiled otherwise. Instructions, not time: a cache miss counts as one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from bisect import bisect_right
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import BUILD, BenchError, Case, build_bench_core, fail, flow_file, run
+from benchmarks.gate import FUNCTIONS, ORDERS
+
+STAGES = ("decode", "risk", "match", "publish")
+# The first pattern that fits `file:function` decides; what fits none is decode: finding out what is
+# asked, of whom, and whether it makes sense.
+RULES = (
+    (re.compile(r":(?:tl_)?\w*event\w*|:tl_refuse|:tl_reject|:tl_canceled|:replaced|:trade"),
+     "publish"),
+    (re.compile(r"^risk\w*\.[ch]:|:tl_risk\w*|:\w*passes\w*|:\w*limits\w*"), "risk"),
+    (re.compile(r"^(?:book|match|order|level)\w*\.[ch]:|:tl_rest|:tl_unrest|:requeue|:\w*meet_book|"
+                r":tl_order_\w*|:\w*crosses\w*"), "match"),
+)  # fmt: skip
+DEFINITION = re.compile(r"^[A-Za-z_][\w \t*,()]*?\b(\w+)\(")
+
+Figures = dict[str, Any]
+
+
+def stage_of(file: str, function: str) -> str:
+    """The stage that a function of a source file belongs to."""
+    where = f"{file}:{function}"
+    return next((stage for pattern, stage in RULES if pattern.search(where)), "decode")
+
+
+@cache
+def functions_of(path: Path) -> tuple[list[int], list[str]]:
+    """First lines and names of a C file's functions, as they follow each other."""
+    firsts, names = [], []
+    if not path.exists():
+        return [], []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        found = DEFINITION.match(line)
+        if found and not line.rstrip().endswith(";"):
+            firsts.append(number)
+            names.append(found[1])
+    return firsts, names
+
+
+def function_at(path: Path, line: int) -> str:
+    firsts, names = functions_of(path)
+    place = bisect_right(firsts, line)
+    return names[place - 1] if place else ""
+
+
+def self_costs(profile: str) -> dict[tuple[str, int], int]:
+    """Instructions by (file, line), inlined code under the file it was written in.
+
+    Reads callgrind's format without compression; the line after `calls=` is a callee's cost.
+    """
+    costs: dict[tuple[str, int], int] = {}
+    file = ""
+    lines = iter(profile.splitlines())
+    for line in lines:
+        if line.startswith(("fl=", "fi=", "fe=")):
+            file = line[3:]
+        elif line.startswith("calls="):
+            next(lines)
+        elif line[:1].isdigit():
+            number, cost = line.split()[:2]
+            key = (file, int(number))
+            costs[key] = costs.get(key, 0) + int(cost)
+    return costs
+
+
+def by_stage(costs: dict[tuple[str, int], int]) -> dict[str, int]:
+    totals = dict.fromkeys(STAGES, 0)
+    for (file, line), cost in costs.items():
+        path = Path(file)
+        if path.parent.name == "touchline":
+            totals[stage_of(path.name, function_at(path, line))] += cost
+    return totals
+
+
+def count(program: Path, flow: Path, function: str) -> tuple[Figures, dict[str, int]]:
+    """What bench_core said, and instructions by stage in and below one measured function."""
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "callgrind.out"
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
+        command += ["--compress-strings=no", "--compress-pos=no", "--collect-atstart=no"]
+        text = run([*command, f"--toggle-collect={function}", str(program), "--instructions",
+                    str(flow)])  # fmt: skip
+        return json.loads(text)[0], by_stage(self_costs(out.read_text()))
+
+
+def bench(orders: int = ORDERS) -> Figures:
+    """Instructions a command by kind and stage, on `normal` with every limit set."""
+    program = build_bench_core()
+    path = flow_file(Case("normal-limits", "normal", orders, limits=True), BUILD / "flows")
+    kinds: Figures = {}
+    for function, kind in FUNCTIONS.items():
+        said, totals = count(program, path, function)
+        if not said["verified"] or not sum(totals.values()):
+            raise BenchError(f"{path}: no instructions were counted in {function}")
+        kinds[kind] = {stage: round(total / said[kind], 1) for stage, total in totals.items()}
+    return {"instructions": kinds, "verified": True}
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(bench(), indent=2))
+    except BenchError as e:
+        sys.exit(fail(e))

@@ -1,0 +1,120 @@
+"""The figures as Markdown tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Figures = dict[str, Any]
+
+
+def cell(value: Any, digits: int = 1) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def rows(header: str, lines: list[list[str]]) -> list[str]:
+    """A table; the header's cells are divided by bars."""
+    columns = header.count("|") + 1
+    head = [f"| {header} |", "|" + "---|" * columns]
+    return head + [f"| {' | '.join(line)} |" for line in lines]
+
+
+def flows(figures: Figures) -> list[str]:
+    lines = []
+    for name, flow in figures["flows"].items():
+        drained = flow.get("drained", {})
+        values = [flow["ns_per_command"], flow["one_by_one"]["median_ns"]]
+        values += [flow["batches_of_256"]["best_ns"], flow["skeleton_ns"]]
+        cells = [cell(value) for value in values]
+        cells += [cell(flow.get("skeleton_ratio"), 2), cell(flow["drained_ns"])]
+        cells += [cell(drained.get("million_per_s")), cell(drained.get("ratio"), 2)]
+        cells += [cell(flow[f"{p}_ns"], 0) for p in ("p50", "p99", "p999")]
+        lines.append([name, *cells])
+    head = "flow | ns a command, best | median | batches of 256 | skeleton | ratio | drained"
+    return rows(f"{head} | million/s | ratio | one command: p50 | p99 | p99.9", lines)
+
+
+def kinds(figures: Figures) -> list[str]:
+    """Single commands by kind, of every flow."""
+    lines = []
+    for name, flow in figures["flows"].items():
+        for kind, single in flow["single"].items():
+            if kind != "all" and single["count"]:
+                names = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")
+                cells = [cell(single[p], 0) for p in names]
+                lines.append([name, kind.replace("_", " "), str(single["count"]), *cells])
+    return rows("flow | command | count | p50 ns | p90 | p99 | p99.9 | max", lines)
+
+
+def core(figures: Figures) -> list[str]:
+    hops = {flow["drained"]["hop_ns"] for flow in figures["flows"].values() if "drained" in flow}
+    about = []
+    if hops:
+        apart = f"{min(hops):.0f} to {max(hops):.0f} ns"
+        about = ["", f"One hop between the two processors took {apart} while this ran.", ""]
+    return [*flows(figures), *about, "", *kinds(figures)]
+
+
+def stages(figures: Figures) -> list[str]:
+    names = ("decode", "risk", "match", "publish")
+    lines = [
+        [kind.replace("_", " "), *(cell(by[stage], 0) for stage in names),
+         cell(sum(by.values()), 0)]
+        for kind, by in figures["instructions"].items()
+    ]  # fmt: skip
+    return rows("instructions | decode | risk | match | publish | all", lines)
+
+
+def open_loop(figures: Figures) -> list[str]:
+    lines = []
+    for way in ("engine", "ring"):
+        for one in figures.get(way, []):
+            latency = one["latency"]
+            cells = [cell(one["rate"] / 1e6), cell(one["done_per_s"] / 1e6, 2)]
+            cells += [cell(latency[p], 0) for p in ("p50_ns", "p99_ns", "p999_ns", "max_ns")]
+            lines.append([way, *cells])
+    return rows("way | offered, million/s | done | p50 ns | p99 | p99.9 | max", lines)
+
+
+def api(figures: Figures) -> list[str]:
+    lines = [
+        [name.replace("_", " "), cell(call["best_ns"]), cell(call["median_ns"])]
+        for name, call in figures["calls"].items()
+    ]
+    return rows("call | ns best | median", lines)
+
+
+def wire(figures: Figures) -> list[str]:
+    lines = []
+    for one in figures["runs"]:
+        offered = str(one["rate"] or f"{one['window']} open")
+        cells = [cell(value, 0) for value in one["accepted_us"].values()]
+        cells += [cell(one["filled_us"][p], 0) for p in ("p50", "p99")]
+        lines.append([offered, cell(one["orders_per_s"], 0), *cells])
+    head = "offered/s | done/s | p50 µs | p90 | p99 | p99.9 | max"
+    return rows(f"{head} | fill p50 | fill p99", lines)
+
+
+def capture(figures: Figures) -> list[str]:
+    cells = [cell(figures["events"], 0), cell(figures["events_per_s"], 0)]
+    return rows("events | events/s | bytes an event", [[*cells, cell(figures["bytes_per_event"])]])
+
+
+def recovery(figures: Figures) -> list[str]:
+    lines = [
+        [name.replace("_", " "), cell(figures[name]["seconds"], 3),
+         cell(figures[name]["commands_per_s"], 0)]
+        for name in ("written", "recovery", "journal_read", "replay")
+    ]  # fmt: skip
+    return rows(f"{figures['commands']:,} commands | seconds | commands/s", lines)
+
+
+TABLES = {
+    "core": core,
+    "shapes": flows,
+    "stages": stages,
+    "open-loop": open_loop,
+    "api": api,
+    "wire": wire,
+    "capture": capture,
+    "recovery": recovery,
+}
