@@ -165,13 +165,17 @@ def agreement(found: Figures, expected: Workload) -> str:
         wanted = expected.touch_after[count - 1]
         same = tuple(found["touch"]) == wanted
         return "touch equal" if same else f"touch {found['touch']}, expected {list(wanted)}"
-    wanted_trades = expected.trades[: expected.trades_after[count - 1]]
-    for number, (theirs, ours) in enumerate(zip(found["trades"], wanted_trades, strict=False), 1):
-        if theirs != ours:
-            return f"trade {number} of {len(wanted_trades)} is {theirs}, expected {ours}"
-    if len(found["trades"]) != len(wanted_trades):
-        return f"{len(found['trades'])} trades, expected {len(wanted_trades)}"
-    return "equal"
+    ours = expected.trades[: expected.trades_after[count - 1]]
+    theirs = found["trades"]
+    if theirs == ours:
+        return "equal"
+    if [trade[1:] for trade in theirs] == [trade[1:] for trade in ours]:
+        prices = sum(a[0] != b[0] for a, b in zip(theirs, ours, strict=True))
+        return f"equal but for {prices:,} of {len(ours):,} prices"
+    for number, (one, wanted) in enumerate(zip(theirs, ours, strict=False), 1):
+        if one != wanted:
+            return f"trade {number} of {len(ours)} is {one}, expected {wanted}"
+    return f"{len(theirs)} trades, expected {len(ours)}"
 
 
 def batches(expected: Workload) -> Figures:

@@ -84,6 +84,14 @@ def test_a_peer_without_trades_is_compared_by_its_touch(expected: compare.Worklo
     assert compare.agreement(found | {"touch": None}, expected) == "nothing reported"
 
 
+def test_trades_that_differ_in_price_alone_are_counted(expected: compare.Workload) -> None:
+    trades = [list(trade) for trade in expected.trades]
+    trades[0][0] += 1
+    found = {"commands": len(expected.rows), "trades": trades, "touch": None}
+    wanted = f"equal but for 1 of {len(trades)} prices"
+    assert compare.agreement(found, expected) == wanted
+
+
 def test_a_slow_peer_is_compared_on_the_beginning_of_the_flow(expected: compare.Workload) -> None:
     count = next(i for i, trades in enumerate(expected.trades_after, 1) if trades == 2)
     found = {"commands": count, "trades": expected.trades[:2], "touch": None}

@@ -5,8 +5,9 @@ from litebook import OrderBook, OrderType
 SIDES = (OrderType.Sell, OrderType.Buy)
 price = qty = float
 NOTE = (
-    "IOC is a limit order and a cancel of what is left; replace is cancel and new; its trades have "
-    "the incoming order's price, so they part from the others' where it is not the resting one's"
+    "IOC is a limit order and a cancel of what is left; replace is cancel and new, left out where "
+    "touchline refuses it, because its cancel of a filled order succeeds; its trades have the "
+    "incoming order's price"
 )
 
 
@@ -38,7 +39,7 @@ class Book:
         self.book.cancel(self.ids[number])
 
     def replace(self, number, side, price, total_qty, open_qty, live):
-        if not self.book.cancel(self.ids[number]):
+        if not live or not self.book.cancel(self.ids[number]):
             return None
         return self.new(number, side, price, open_qty)
 
