@@ -13,6 +13,7 @@ from pathlib import Path
 import touchline.engine
 from touchline import flow, flow_shapes
 from touchline.engine import Engine
+from touchline.flow import Flow
 from touchline.flow_shapes import SHAPES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,7 @@ class Case:
     limits: bool = False
     size: int = 0
 
-    def generate(self, seed: int) -> flow.Flow:
+    def generate(self, seed: int) -> Flow:
         if self.flow in flow.SWINGS:
             return flow.generate(
                 self.flow, self.orders, seed, instruments=self.instruments, limits=self.limits

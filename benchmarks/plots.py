@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -79,6 +79,13 @@ class Frame:
         style = 'font-family="sans-serif" font-size="11"'
         return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(self.parts)}</svg>'
 
+    def polyline(self, points: Points, colour: str) -> None:
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        style = f'fill="none" stroke="{colour}" stroke-width="2"'
+        self.parts.append(f'<polyline points="{path}" {style}/>')
+        for x, y in points:
+            self.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>')
+
     def legend(self, names: Sequence[str]) -> None:
         for place, name in enumerate(names):
             y = TOP + 8 + 16 * place
@@ -96,7 +103,7 @@ def number(value: float) -> str:
     return f"{value:g}"
 
 
-def lines(title: str, x: Axis, y: Axis, series: dict[str, Points]) -> str:
+def lines(title: str, x: Axis, y: Axis, series: Mapping[str, Points]) -> str:
     """One line a series; an empty string when there is nothing to draw."""
     shown = {name: points for name, points in series.items() if len(points)}
     if not shown:
@@ -113,15 +120,10 @@ def lines(title: str, x: Axis, y: Axis, series: dict[str, Points]) -> str:
         frame.text(at, bottom + 16, number(value))
     frame.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x.label)
     for place, points in enumerate(shown.values()):
-        colour = COLOURS[place % len(COLOURS)]
-        path = " ".join(
-            f"{frame.x(x.place(p[0])):.1f},{frame.y(y.place(p[1])):.1f}" for p in points
+        frame.polyline(
+            [(frame.x(x.place(p[0])), frame.y(y.place(p[1]))) for p in points],
+            COLOURS[place % len(COLOURS)],
         )
-        frame.parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" '
-                           f'stroke-width="2"/>')  # fmt: skip
-        for point in points:
-            at = f'cx="{frame.x(x.place(point[0])):.1f}" cy="{frame.y(y.place(point[1])):.1f}"'
-            frame.parts.append(f'<circle {at} r="2.5" fill="{colour}"/>')
     frame.legend(list(shown))
     return frame.svg(title)
 
@@ -142,8 +144,8 @@ def bars(title: str, y: Axis, groups: dict[str, dict[str, float]], stacked: bool
         for index, name in enumerate(names):
             value = values.get(name, 0.0)
             top = frame.y(base + value)
-            at = left if stacked else left + index * width
-            shape = f'x="{at:.1f}" y="{top:.1f}" width="{width:.1f}"'
+            start = left if stacked else left + index * width
+            shape = f'x="{start:.1f}" y="{top:.1f}" width="{width:.1f}"'
             height = frame.y(base) - top
             colour = COLOURS[index % len(COLOURS)]
             frame.parts.append(f'<rect {shape} height="{height:.1f}" fill="{colour}"/>')
