@@ -34,9 +34,7 @@ class Engine:
         cl_ord_id: int = 0,
         ts_ns: int = 0,
     ) -> int: ...
-    def cancel(
-        self, order_id: int, account: int, cl_ord_id: int = 0, ts_ns: int = 0
-    ) -> int: ...
+    def cancel(self, order_id: int, account: int, cl_ord_id: int = 0, ts_ns: int = 0) -> int: ...
     def replace(
         self,
         order_id: int,
