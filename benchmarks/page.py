@@ -42,7 +42,8 @@ def latency(report: Figures) -> str:
 
 
 def latency_by_kind(report: Figures) -> str:
-    kinds = report["core"]["flows"]["normal"]["single"]
+    flow = report["core"]["flows"]["normal"]
+    kinds = {**flow["single"], "the clock alone": flow["nothing"]}
     series = {
         kind.replace("_", " "): percentile_points(single["curve"])
         for kind, single in kinds.items()

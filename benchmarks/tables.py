@@ -37,7 +37,8 @@ def kinds(figures: Figures) -> list[str]:
     """Single commands by kind, of every flow."""
     lines = []
     for name, flow in figures["flows"].items():
-        for kind, single in flow["single"].items():
+        measured = {**flow["single"], "the clock alone": flow["nothing"]}
+        for kind, single in measured.items():
             if kind != "all" and single["count"]:
                 names = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")
                 cells = [cell(single[p], 0) for p in names]

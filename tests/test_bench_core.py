@@ -63,6 +63,7 @@ def test_c_and_python_see_the_same_events(case: Case, bench_core: Path, tmp_path
     (figures,) = json.loads(done.stdout)
     assert figures["verified"] is True
     assert figures["commands"] == figures["single"]["all"]["count"]
+    assert figures["nothing"]["count"] == figures["commands"]
     kinds = ("new_order", "cancel", "replace")
     assert sum(figures["single"][kind]["count"] for kind in kinds) == figures["commands"]
     assert figures["single"]["new_order"]["count"] == case.orders

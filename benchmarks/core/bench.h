@@ -39,9 +39,11 @@ typedef struct bench {
     skeleton *skeleton;
     tl_command *mapped; /* setup and flow with the skeleton's order ids; NULL: it can not run it */
     price_range *ranges;
+    uint64_t listed;      /* events of commands that the skeleton does not know */
     uint32_t orders_left; /* open at the end */
-    size_t batch;   /* commands a call of tl_engine_step_batch */
-    int reader_cpu; /* drain.c */
+    int reader_cpu;       /* drain.c */
+    size_t batch;         /* commands a call of tl_engine_step_batch */
+    histogram *nothing;   /* cycles that the clock alone shows, as often as there are commands */
 } bench;
 
 /* Nanoseconds a command. `cpu` leaves out what other processes took; alone they are the same. */
@@ -80,6 +82,7 @@ uint64_t pass_begin(bench *bench);
 void pass_end(bench *bench, uint64_t event_hash);
 void run_single(bench *bench, const tl_command *cmds, uint64_t count);
 void run_batches(bench *bench, const tl_command *cmds, uint64_t count);
+/* Each command on the clock, and then as often the clock with nothing between. */
 void run_clocked(bench *bench, const tl_command *cmds, uint64_t count);
 void run_measured(bench *bench, const tl_command *cmds, uint64_t count);
 

@@ -205,6 +205,8 @@ static void run_rate(load *load, const options *options, double rate, int number
     load->cycles_between = load->counter.per_ns * 1e9 / rate;
     double seconds = options->ring_directory != NULL ? run_ring(load, options, number)
                                                      : run_engine(load);
+    /* As long a pause as the longest burst: no second may hold more real-time work than allowed. */
+    nanosleep(&(struct timespec){0, (long)(BURST_S * 1e9)}, NULL);
     printf("%s{\"rate\": %.0f, \"done_per_s\": %.0f, \"latency\": ", number == 0 ? "" : ",\n ",
            rate, (double)load->count / seconds);
     print_histogram(load->latency, load->counter.per_ns);

@@ -41,5 +41,6 @@ void print_single(const bench *bench)
         printf("%s\"%s\": ", kind == 0 ? "" : ", ", kind_names[kind]);
         print_histogram(bench->single[kind], bench->counter.per_ns);
     }
-    printf("}");
+    printf("}, \"nothing\": ");
+    print_histogram(bench->nothing, bench->counter.per_ns);
 }

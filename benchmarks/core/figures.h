@@ -20,7 +20,7 @@ static inline void series_add(series *series, taken taken)
 
 /* `"name": {...}, `: best and median in both clocks. Sorts the series. */
 void print_series(const char *name, series *series);
-/* `"single": {...}`: percentiles and buckets by kind of command. */
+/* `"single": {...}, "nothing": {...}`: percentiles and buckets by kind, and of the clock alone. */
 void print_single(const bench *bench);
 /* `{"count": ..., "p50_ns": ..., "buckets": [[ns, count], ...]}`. */
 void print_histogram(const histogram *histogram, double per_ns);

@@ -44,12 +44,17 @@ static bool find_ranges(bench *bench)
     if (error != 0)
         fail("engine", strerror(-error));
     bool all = true;
+    bench->listed = 0;
     for (uint64_t i = 0; i < flow->setup_count + flow->count && all; i++) {
         const tl_command *cmd = &flow->setup[i];
-        const tl_event *event = &bench->sink.slots[bench->sink.next & bench->sink.mask];
+        uint64_t first = bench->sink.next;
+        const tl_event *event = &bench->sink.slots[first & bench->sink.mask];
         tl_engine_step(bench->engine, cmd, &bench->sink);
-        if (listing(cmd))
+        if (listing(cmd)) {
+            bench->listed += bench->sink.next - first;
+            all = i < flow->setup_count;
             continue;
+        }
         all = plain(cmd) && event->exec_type != TL_EXEC_TYPE_REJECTED;
         if (all && event->exec_type == TL_EXEC_TYPE_CANCEL_REJECTED)
             all = event->reason == TL_REASON_UNKNOWN_ORDER;
@@ -120,14 +125,12 @@ static void floor_begin(bench *bench, trades *trades)
     const flow *flow = bench->flow;
     const tl_engine_limits *limits = &flow->limits;
     bench->skeleton = skeleton_open(bench->ranges, limits->instruments_max, limits->orders_max);
-    bench->sink.next = 0;
+    bench->sink.next = bench->listed;
     *trades = (struct trades){0, 0};
     for (uint64_t i = 0; i < flow->setup_count; i++) {
         uint64_t first = bench->sink.next;
-        if (listing(&bench->mapped[i])) {
-            bench->sink.next++; /* the engine answers each with one event */
+        if (listing(&bench->mapped[i]))
             continue;
-        }
         skeleton_step(bench->skeleton, &bench->mapped[i], &bench->sink);
         add_trades(bench, trades, first);
     }

@@ -13,12 +13,14 @@ void bench_open(bench *bench, const flow *flow, uint64_t ring_slots)
     bench->sink = (tl_event_sink){allocate(ring_slots * sizeof(tl_event)), ring_slots - 1, 0};
     for (int kind = 0; kind <= KINDS; kind++)
         bench->single[kind] = allocate(sizeof(histogram));
+    bench->nothing = allocate(sizeof(histogram));
 }
 
 void bench_close(bench *bench)
 {
     for (int kind = 0; kind <= KINDS; kind++)
         free(bench->single[kind]);
+    free(bench->nothing);
     free(bench->sink.slots);
     free(bench->mapped);
     free(bench->ranges);
@@ -102,14 +104,22 @@ __attribute__((noinline)) void run_batches(bench *bench, const tl_command *cmds,
     }
 }
 
+static inline uint64_t since(const bench *bench, uint64_t start)
+{
+    uint64_t taken = cycles_after() - start;
+    return taken > bench->counter.overhead ? taken - bench->counter.overhead : 0;
+}
+
 void run_clocked(bench *bench, const tl_command *cmds, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         uint64_t start = cycles_before();
         tl_engine_step(bench->engine, &cmds[i], &bench->sink);
-        uint64_t taken = cycles_after() - start;
-        taken = taken > bench->counter.overhead ? taken - bench->counter.overhead : 0;
-        histogram_record(bench->single[kind_of(&cmds[i])], taken);
+        histogram_record(bench->single[kind_of(&cmds[i])], since(bench, start));
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t start = cycles_before();
+        histogram_record(bench->nothing, since(bench, start));
     }
 }
 
