@@ -27,7 +27,7 @@ help:
 	@echo "make wheel       wheel and sdist into dist/"
 	@echo "make lint        ruff and mypy --strict"
 	@echo "make sanitize    ctest and the model test of the engine under ASan and UBSan"
-	@echo "make bench       C, API and FIX benchmarks; about five minutes"
+	@echo "make bench       all benchmarks, report in build/bench; under ten minutes"
 	@echo "make bench-api   calls from Python against the baseline BASELINE, saved where there is none"
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"

@@ -31,7 +31,7 @@ def throughput(report: Figures) -> str:
 
 def percentile_points(curve: Points) -> Points:
     """One in how many is slower, against ns."""
-    return [[100 / (100 - share), max(ns, 1.0)] for share, ns in curve if share < 100]
+    return [[100 / (100 - share), max(ns, 1.0)] for share, ns in curve if 0 < share < 100]
 
 
 def latency(report: Figures) -> str:

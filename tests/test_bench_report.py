@@ -16,7 +16,11 @@ from benchmarks.plots import Axis, bars, lines, number
 from touchline.control import cli_bench
 from touchline.control.cli import main
 
-HISTOGRAM = {"count": 1_000, "p50_ns": 20.0, "buckets": [[10, 500], [20, 490], [900, 10]]}
+HISTOGRAM: dict[str, Any] = {
+    "count": 1_000,
+    "p50_ns": 20.0,
+    "buckets": [[10, 500], [20, 490], [900, 10]],
+}
 PROFILE = """\
 fl=/src/ext/touchline/step.c
 fn=tl_engine_step
@@ -75,7 +79,7 @@ def whole_report() -> dict[str, Any]:
 
 
 def test_a_curve_gives_the_value_that_a_share_does_not_exceed() -> None:
-    points = dict(map(tuple, curve(HISTOGRAM)))
+    points = {point[0]: point[1] for point in curve(HISTOGRAM)}
     assert (points[0], points[50], points[75], points[99], points[99.5]) == (10, 10, 20, 20, 900)
     assert points[100] == 900
 
@@ -196,7 +200,7 @@ def test_bench_runs_where_the_sources_are(monkeypatch: pytest.MonkeyPatch) -> No
         ran.append(command)
         return Done()
 
-    monkeypatch.setattr(cli_bench.subprocess, "run", run)
+    monkeypatch.setattr("subprocess.run", run)
     done = CliRunner().invoke(main, ["bench", "core", "--orders", "2000", "--json"])
     assert done.exit_code == 1
     assert ran[0][1:] == ["-m", "benchmarks.report", "core", "--orders", "2000", "--json"]
