@@ -32,7 +32,7 @@ from benchmarks.recording import recorded, write_flow
 
 Figures = dict[str, Any]
 ENGINE_RATES = (1, 5, 10, 15, 20, 25, 30, 40, 50)  # million a second
-RING_RATES = (0.1, 1, 2, 4, 6, 8, 10, 12, 16)
+RING_RATES = (0.1, 1, 2, 4, 8, 12, 16, 20, 25)
 CURVE_POINTS = (0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100)
 
 
