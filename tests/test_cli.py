@@ -256,6 +256,12 @@ def test_kill_takes_all_orders_off_and_revive_opens_again(at: Call, venue: Venue
     assert answered(at("cancel", "--symbol", "AAA", "--json"))["canceled"] == 0
 
 
+def stopped(pid: int) -> bool:
+    """Whether a SIGSTOP has reached every thread of a process."""
+    stats = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
 def test_a_venue_that_does_not_answer_in_time_is_exit_code_4(at: Call, venue: Venue) -> None:
     import os
     import signal
@@ -263,6 +269,7 @@ def test_a_venue_that_does_not_answer_in_time_is_exit_code_4(at: Call, venue: Ve
     engine = venue.part("engine")["pid"]
     os.kill(engine, signal.SIGSTOP)
     try:
+        until(lambda: stopped(engine), "every thread of the engine stands still")
         result = at("halt", "AAA", "--timeout", "0.2")
     finally:
         os.kill(engine, signal.SIGCONT)
