@@ -60,8 +60,9 @@ def venue(tmp_path_factory: pytest.TempPathFactory, seed_of_module: int) -> Venu
 
 
 @pytest.fixture(scope="module")
-def seed_of_module(pytestconfig: pytest.Config) -> int:
-    return int(pytestconfig.option.hypothesis_seed)
+def seed_of_module() -> int:
+    """One flow for every run: it has an order of every kind, which a drawn one need not have."""
+    return 42
 
 
 @pytest.fixture(scope="module")
