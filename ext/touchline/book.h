@@ -8,18 +8,22 @@
  *     order that betters the touch and leaves again costs no search
  *
  *   tree of one book, 64-way, over tick 0 .. 2^30 - 1; created only where orders rest:
- *     root node ─► node ─► node ─► node ─► leaf = 64 neighbouring price levels
+ *     root node ─► node … ─► leaf = 64 neighbouring price levels
  *     a node's bit is set while something rests below it, a leaf's bit while its level has orders,
- *     so the next better or worse level is a bit scan away: at most four nodes up and four down,
- *     whatever the price range, whatever the depth
- *   book.recent: the lowest nodes used last, each 4,096 ticks wide, found by one compare instead of
- *     the walk from the root
+ *     so the next better or worse level is a bit scan away, whatever the depth
+ *     the root is as high as the prices need: one node up to 4,096 neighbouring ticks, two up to
+ *     262,144, never more than four; it grows upwards when an order comes from further away
  *
  *   level: head ⇄ order ⇄ order ⇄ tail      oldest first; 32-bit indices into one pool of orders
  *
  * Buy and sell orders share one tree: a book is never crossed, so bids lie below asks.
- * A leaf that empties stays where it is, on a list; the one empty for longest gives its place when
- * a new leaf is needed. Pools are filled last-in-first-out: the memory touched last is reused.
+ * A leaf that empties stays where it is and is marked vacant; when a new leaf is needed and none is
+ * left, a hand that goes round the marks takes the next one. Orders and nodes are reused
+ * last-in-first-out: the memory touched last comes first.
+ *
+ * What one order touches decides how long it takes, so everything hot is small: two orders,
+ * eight levels or four heads of leaves to a cache line, and a book is one line. An order that comes
+ * and goes alone at its price writes its level once and nobody reads it.
  *
  * Memory: arrays inside the engine's state region, shared by all books of the engine, never grown.
  * One thread, the engine's, calls these functions. Nothing here knows accounts, risk or events.
@@ -36,8 +40,8 @@
 
 #define TL_NONE UINT32_MAX          /* no index */
 #define TL_LEAF_LEVELS 64u          /* price levels in a leaf, children of a node */
-#define TL_TREE_HEIGHT 4            /* nodes between root and leaf, both ends included */
-#define TL_RECENT_NODES 16u
+#define TL_CHILD_BITS 6u            /* a node tells apart so many bits of a price */
+#define TL_TREE_HEIGHT 4u           /* the most nodes from root to leaf, both ends included */
 #define TL_NOT_KNOWN (TL_NONE - 1)  /* in book.behind: the tree knows */
 #define TL_KEY_NONE UINT32_MAX      /* best[] where nothing rests: worse than any, never crossed */
 
@@ -68,42 +72,22 @@ typedef struct tl_order {
 } tl_order;
 _Static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
 
+/* A lone order is its level: then head and tail are equal and nothing else is kept. What more than
+ * one order have left together is in level_qty. */
 typedef struct tl_level {
-    uint32_t head;   /* oldest order */
-    uint32_t tail;   /* youngest order */
-    uint64_t qty;    /* lots */
-    uint32_t orders; /* 0: the level is not live and the other fields mean nothing */
-    uint32_t _pad;
+    uint32_t head; /* oldest order */
+    uint32_t tail; /* youngest order */
 } tl_level;
-_Static_assert(sizeof(tl_level) == 24, "64 levels make 1.5 KiB");
+_Static_assert(sizeof(tl_level) == 8, "eight levels to a cache line");
 
-typedef struct tl_leaf {
-    uint64_t live;       /* bit i: level i has orders */
-    uint32_t number;     /* price / 64 */
-    uint32_t parent;     /* node */
-    uint32_t empty_next; /* list of empty leaves, the one empty for longest first */
-    uint32_t empty_prev;
-    uint8_t slot; /* which child of the parent */
-    uint8_t _pad[7];
-} tl_leaf;
-_Static_assert(sizeof(tl_leaf) == 32, "two leaf headers to a cache line");
-
-typedef struct tl_node {
-    uint64_t live; /* bit i: something rests below child i */
-    uint32_t child[TL_LEAF_LEVELS];
-    uint32_t parent; /* TL_NONE: root; of a free node, the next free one */
-    uint32_t number; /* price / 4096 of a lowest node; TL_NONE of the others */
-    uint16_t instrument;
-    uint16_t children;
-    uint8_t slot;
-    uint8_t _pad[3];
-} tl_node;
-_Static_assert(sizeof(tl_node) == 280, "a node has no holes");
-
-typedef struct tl_recent {
-    uint32_t number; /* price / 4096 */
-    uint32_t node;   /* TL_NONE: nothing remembered */
-} tl_recent;
+/* The head of a leaf or a node; what it is the head of lies apart: 64 levels, 64 children. */
+typedef struct tl_branch {
+    uint64_t live;   /* bit i: level i has orders, something rests below child i */
+    uint32_t number; /* leaf: price / 64; node: a number below it without the six bits told apart
+                        there; the last six bits say which child of its parent it is */
+    uint32_t parent; /* node; TL_NONE: root; of a free node, the next free one */
+} tl_branch;
+_Static_assert(sizeof(tl_branch) == 16, "four heads to a cache line");
 
 typedef struct tl_best {
     uint32_t key; /* TL_KEY_NONE: nothing rests */
@@ -113,12 +97,12 @@ typedef struct tl_best {
 typedef struct tl_book {
     tl_best best[2];   /* by tl_side_index */
     tl_best behind[2]; /* level TL_NOT_KNOWN: the key means nothing */
-    uint32_t root;
-    uint16_t instrument;
-    uint16_t _pad;
-    tl_recent recent[TL_RECENT_NODES];
+    uint32_t root;     /* TL_NONE: no order has rested yet */
+    uint32_t number;   /* of the root; UINT32_MAX without one: no leaf's number leads to it */
+    uint32_t shift;    /* bits of a leaf's number that the root and the nodes below tell apart */
+    uint32_t _pad[5];
 } tl_book;
-_Static_assert(sizeof(tl_book) == 168, "a book has no holes");
+_Static_assert(sizeof(tl_book) == 64, "a book is one cache line");
 
 /* How full the pools are; part of the state region. */
 typedef struct tl_pools {
@@ -130,8 +114,7 @@ typedef struct tl_pools {
     uint32_t orders_open; /* slots in use now */
     uint32_t leaves_used;
     uint32_t leaves_live; /* leaves with at least one resting order */
-    uint32_t empty_first;
-    uint32_t empty_last;
+    uint32_t leaf_hand;   /* where the search for a vacant leaf goes on */
     uint32_t node_free;
     uint32_t nodes_used;
 } tl_pools;
@@ -141,17 +124,21 @@ typedef struct tl_shelf {
     tl_pools *pools;
     tl_order *orders;
     uint32_t *order_qty; /* OrderQty by slot: cold, so apart */
-    tl_level *levels;    /* leaf * 64 + slot in leaf */
-    tl_leaf *leaves;
-    tl_node *nodes;
+    tl_level *levels;    /* leaf * 64 + slot in leaf; without meaning unless the leaf's bit is set */
+    uint64_t *level_qty; /* lots, where more than one order rests */
+    tl_branch *leaves;
+    uint64_t *vacant;        /* bit i: leaf i was used and has no orders now */
+    uint64_t *vacant_blocks; /* bit i: word i of `vacant` is not 0 */
+    tl_branch *nodes;
+    uint32_t *children; /* node * 64 + slot in node; TL_NONE: no child */
     tl_book *books; /* by instrument */
 } tl_shelf;
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, uint32_t nodes_max);
-void tl_book_init(tl_book *book, uint16_t instrument);
+void tl_book_init(tl_book *book);
 
 /* May an order at `price` rest? False when its block of levels would be one too many. */
-bool tl_book_has_room(const tl_shelf *shelf, tl_book *book, uint32_t price);
+bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price);
 
 /* The next level with orders on the worse side of a level (bids: below it) that has or just had
  * some; TL_NONE after the last. */
@@ -161,15 +148,29 @@ uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level
 uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
                        tl_level_view *views, uint32_t views_max);
 
-/* The slow halves of the functions below. */
-uint32_t tl_book_node_walk(const tl_shelf *shelf, const tl_book *book, uint32_t number);
-uint32_t tl_book_leaf_add(const tl_shelf *shelf, tl_book *book, uint32_t number);
-void tl_book_leaf_filled(const tl_shelf *shelf, uint32_t leaf);
-void tl_book_leaf_emptied(const tl_shelf *shelf, uint32_t leaf);
+/* The slow halves of the functions below; kept out of the flattened step. */
+#define TL_APART __attribute__((noinline))
+TL_APART uint32_t tl_book_leaf_add(const tl_shelf *shelf, tl_book *book, uint32_t number);
+TL_APART void tl_book_node_filled(const tl_shelf *shelf, uint32_t node);
+TL_APART void tl_book_node_emptied(const tl_shelf *shelf, uint32_t node);
 
 static inline uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
 {
     return shelf->leaves[level / TL_LEAF_LEVELS].number * TL_LEAF_LEVELS + level % TL_LEAF_LEVELS;
+}
+
+/* Is it the only order at its price? Of an order that rests. */
+static inline bool tl_order_alone(const tl_order *order)
+{
+    return (order->prev & order->next) == TL_NONE;
+}
+
+/* What the orders of a live level have left together, lots. */
+static inline uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)
+{
+    uint32_t head = shelf->levels[level].head;
+    return head == shelf->levels[level].tail ? shelf->orders[head].leaves_qty
+                                             : shelf->level_qty[level];
 }
 
 /* The best price of a side in ticks, 0 when nothing rests. */
@@ -231,21 +232,24 @@ static inline uint32_t tl_order_find(const tl_shelf *shelf, uint64_t order_id)
 
 /* ── levels ────────────────────────────────────────────────────────────────────────────────── */
 
-/* The lowest node above leaf `number`, or TL_NONE. */
-static inline uint32_t tl_book_node_find(const tl_shelf *shelf, tl_book *book, uint32_t number)
+/* Which child of its parent a leaf or node is. */
+static inline uint32_t tl_child_slot(uint32_t number)
 {
-    uint32_t node_number = number / TL_LEAF_LEVELS;
-    tl_recent *recent = &book->recent[node_number % TL_RECENT_NODES];
-    if (recent->number != node_number || recent->node == TL_NONE)
-        *recent = (tl_recent){node_number, tl_book_node_walk(shelf, book, number)};
-    return recent->node;
+    return number % TL_LEAF_LEVELS;
 }
 
 /* The leaf that holds prices number * 64 and up, or TL_NONE. */
-static inline uint32_t tl_book_leaf_find(const tl_shelf *shelf, tl_book *book, uint32_t number)
+static inline uint32_t tl_book_leaf_find(const tl_shelf *shelf, const tl_book *book,
+                                         uint32_t number)
 {
-    uint32_t node = tl_book_node_find(shelf, book, number);
-    return node == TL_NONE ? TL_NONE : shelf->nodes[node].child[number % TL_LEAF_LEVELS];
+    if (number >> book->shift != book->number)
+        return TL_NONE;
+    uint32_t index = book->root;
+    for (uint32_t shift = book->shift; shift > 0 && index != TL_NONE;) {
+        shift -= TL_CHILD_BITS;
+        index = shelf->children[index * TL_LEAF_LEVELS + tl_child_slot(number >> shift)];
+    }
+    return index;
 }
 
 /* The level at `price`, made if need be; tl_book_has_room said that it can be. */
@@ -257,12 +261,56 @@ static inline uint32_t tl_book_level_at(const tl_shelf *shelf, tl_book *book, ui
     return leaf * TL_LEAF_LEVELS + price % TL_LEAF_LEVELS;
 }
 
+static inline void tl_vacant_set(const tl_shelf *shelf, uint32_t leaf)
+{
+    uint64_t *word = &shelf->vacant[leaf / 64];
+    if (*word == 0)
+        shelf->vacant_blocks[leaf / 4096] |= UINT64_C(1) << leaf / 64 % 64;
+    *word |= UINT64_C(1) << leaf % 64;
+}
+
+static inline void tl_vacant_clear(const tl_shelf *shelf, uint32_t leaf)
+{
+    uint64_t *word = &shelf->vacant[leaf / 64];
+    *word &= ~(UINT64_C(1) << leaf % 64);
+    if (*word == 0)
+        shelf->vacant_blocks[leaf / 4096] &= ~(UINT64_C(1) << leaf / 64 % 64);
+}
+
+/* The leaf has its first order: so do the nodes above it that had none. */
+static inline void tl_leaf_filled(const tl_shelf *shelf, uint32_t leaf)
+{
+    const tl_branch *filled = &shelf->leaves[leaf];
+    tl_branch *node = &shelf->nodes[filled->parent];
+    tl_vacant_clear(shelf, leaf);
+    shelf->pools->leaves_live++;
+    if (node->live == 0)
+        tl_book_node_filled(shelf, filled->parent);
+    node->live |= UINT64_C(1) << tl_child_slot(filled->number);
+}
+
+static inline void tl_leaf_emptied(const tl_shelf *shelf, uint32_t leaf)
+{
+    const tl_branch *emptied = &shelf->leaves[leaf];
+    tl_branch *node = &shelf->nodes[emptied->parent];
+    tl_vacant_set(shelf, leaf);
+    shelf->pools->leaves_live--;
+    node->live &= ~(UINT64_C(1) << tl_child_slot(emptied->number));
+    if (node->live == 0)
+        tl_book_node_emptied(shelf, emptied->parent);
+}
+
+static inline bool tl_level_live(const tl_shelf *shelf, uint32_t level)
+{
+    return shelf->leaves[level / TL_LEAF_LEVELS].live >> level % TL_LEAF_LEVELS & 1;
+}
+
 static inline void tl_level_open(const tl_shelf *shelf, tl_book *book, uint32_t level,
                                  const tl_order *order)
 {
-    tl_leaf *leaf = &shelf->leaves[level / TL_LEAF_LEVELS];
+    tl_branch *leaf = &shelf->leaves[level / TL_LEAF_LEVELS];
     if (leaf->live == 0)
-        tl_book_leaf_filled(shelf, level / TL_LEAF_LEVELS);
+        tl_leaf_filled(shelf, level / TL_LEAF_LEVELS);
     leaf->live |= UINT64_C(1) << level % TL_LEAF_LEVELS;
     unsigned side_index = tl_side_index(order->side);
     tl_best opened = {tl_key(side_index, order->price), level};
@@ -297,10 +345,10 @@ static inline void tl_best_next(const tl_shelf *shelf, tl_book *book, uint32_t l
 static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t level,
                                   const tl_order *last)
 {
-    tl_leaf *leaf = &shelf->leaves[level / TL_LEAF_LEVELS];
+    tl_branch *leaf = &shelf->leaves[level / TL_LEAF_LEVELS];
     leaf->live &= ~(UINT64_C(1) << level % TL_LEAF_LEVELS);
     if (leaf->live == 0)
-        tl_book_leaf_emptied(shelf, level / TL_LEAF_LEVELS);
+        tl_leaf_emptied(shelf, level / TL_LEAF_LEVELS);
     unsigned side_index = tl_side_index(last->side);
     if (book->best[side_index].level == level)
         tl_best_next(shelf, book, level, last->side);
@@ -308,7 +356,9 @@ static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t
         book->behind[side_index].level = TL_NOT_KNOWN;
 }
 
-/* Put the order at the back of its price: side, price and leaves_qty are set. */
+/* Put the order at the back of its price: side, price and leaves_qty are set. Whether others rest
+ * there is asked of the leaf, which is in the cache more often than the level: a level that opens
+ * is only written, and nothing waits for a write. */
 static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t slot)
 {
     tl_order *order = &shelf->orders[slot];
@@ -316,27 +366,30 @@ static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t
     tl_level *level = &shelf->levels[level_index];
     order->level = level_index;
     order->next = TL_NONE;
-    if (level->orders == 0) {
+    if (!tl_level_live(shelf, level_index)) {
         order->prev = TL_NONE;
-        *level = (tl_level){slot, slot, order->leaves_qty, 1, 0};
+        *level = (tl_level){slot, slot};
         tl_level_open(shelf, book, level_index, order);
         return;
     }
+    shelf->level_qty[level_index] = tl_level_qty(shelf, level_index) + order->leaves_qty;
     order->prev = level->tail;
     shelf->orders[level->tail].next = slot;
     level->tail = slot;
-    level->qty += order->leaves_qty;
-    level->orders++;
 }
 
 /* Take the order off its level; what was left of it leaves the level's quantity. */
 static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t slot)
 {
     tl_order *order = &shelf->orders[slot];
-    tl_level *level = &shelf->levels[order->level];
-    assert(level->orders > 0);
-    level->qty -= order->leaves_qty;
-    level->orders--;
+    uint32_t level_index = order->level;
+    order->level = TL_NONE;
+    if (tl_order_alone(order)) {
+        tl_level_close(shelf, book, level_index, order);
+        return;
+    }
+    tl_level *level = &shelf->levels[level_index];
+    shelf->level_qty[level_index] -= order->leaves_qty;
     if (order->prev != TL_NONE)
         shelf->orders[order->prev].next = order->next;
     else
@@ -345,9 +398,6 @@ static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t
         shelf->orders[order->next].prev = order->prev;
     else
         level->tail = order->prev;
-    if (level->orders == 0)
-        tl_level_close(shelf, book, order->level, order);
-    order->level = TL_NONE;
 }
 
 /* Some of the order is gone, its place in the queue is not. */
@@ -356,7 +406,8 @@ static inline void tl_book_reduce(const tl_shelf *shelf, uint32_t slot, uint32_t
     tl_order *order = &shelf->orders[slot];
     assert(qty <= order->leaves_qty);
     order->leaves_qty -= qty;
-    shelf->levels[order->level].qty -= qty;
+    if (!tl_order_alone(order))
+        shelf->level_qty[order->level] -= qty;
 }
 
 #endif

@@ -30,25 +30,11 @@ cdef extern from "book.h" nogil:
     ctypedef struct tl_level:
         uint32_t head
         uint32_t tail
-        uint64_t qty
-        uint32_t orders
 
-    ctypedef struct tl_leaf:
+    ctypedef struct tl_branch:
         uint64_t live
         uint32_t number
         uint32_t parent
-        uint32_t empty_next
-        uint32_t empty_prev
-        uint8_t slot
-
-    ctypedef struct tl_node:
-        uint64_t live
-        uint32_t child[64]
-        uint32_t parent
-        uint32_t number
-        uint16_t instrument
-        uint16_t children
-        uint8_t slot
 
     ctypedef struct tl_best:
         uint32_t key
@@ -58,7 +44,8 @@ cdef extern from "book.h" nogil:
         tl_best best[2]
         tl_best behind[2]
         uint32_t root
-        uint16_t instrument
+        uint32_t number
+        uint32_t shift
 
     ctypedef struct tl_pools:
         uint32_t orders_max
@@ -75,14 +62,18 @@ cdef extern from "book.h" nogil:
         tl_order *orders
         uint32_t *order_qty
         tl_level *levels
-        tl_leaf *leaves
-        tl_node *nodes
+        uint64_t *level_qty
+        tl_branch *leaves
+        uint64_t *vacant
+        uint64_t *vacant_blocks
+        tl_branch *nodes
+        uint32_t *children
         tl_book *books
 
     void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max,
                        uint32_t nodes_max)
-    void tl_book_init(tl_book *book, uint16_t instrument)
-    bint tl_book_has_room(const tl_shelf *shelf, tl_book *book, uint32_t price)
+    void tl_book_init(tl_book *book)
+    bint tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price)
     uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level)
     uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
                            tl_level_view *views, uint32_t views_max)
@@ -91,6 +82,7 @@ cdef extern from "book.h" nogil:
     uint32_t tl_key(unsigned side_index, uint32_t price)
     uint32_t tl_book_best_price(const tl_book *book, unsigned side_index)
     uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
+    uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)
     uint64_t tl_order_id(const tl_shelf *shelf, uint32_t slot)
     bint tl_orders_full(const tl_pools *pools)
     uint32_t tl_order_take(const tl_shelf *shelf)

@@ -1,4 +1,5 @@
 /* The step: which part of docs/rules.md a command belongs to. */
+#include "ahead.h"
 #include "step.h"
 
 /* Flattened: one function without calls, so that nothing of `s` is ever stored. It saves a sixth of
@@ -34,7 +35,10 @@ size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t co
                             tl_event_sink *sink, uint64_t room)
 {
     uint64_t first = sink->next;
+    const bool look_ahead = tl_ahead_pays(engine);
     for (size_t i = 0; i < count; i++) {
+        if (look_ahead)
+            tl_ahead(engine, cmds, i, count);
         if (tl_engine_events_bound(engine) > room - (sink->next - first))
             return i;
         tl_engine_step(engine, &cmds[i], sink);

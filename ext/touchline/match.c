@@ -9,7 +9,7 @@ bool tl_match_fillable(const tl_shelf *shelf, const tl_book *book, const tl_take
     uint32_t level = tl_match_best(book, taker)->level;
     while (level != TL_NONE &&
            tl_key(side_index, tl_level_price(shelf, level)) <= tl_match_limit(taker)) {
-        found += shelf->levels[level].qty;
+        found += tl_level_qty(shelf, level);
         if (found >= taker->leaves_qty)
             return true;
         level = tl_book_worse_level(shelf, side, level);

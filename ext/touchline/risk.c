@@ -23,9 +23,8 @@ void tl_position_init(tl_position *position, uint32_t account, uint32_t instrume
  * probes as positions at least, so there is always a free one. */
 static uint32_t *probe_of(const tl_risk *risk, uint32_t account, uint32_t instrument)
 {
-    uint64_t key = (uint64_t)account << 32 | instrument;
     uint32_t mask = risk->counts->probe_mask;
-    uint32_t at = (uint32_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & mask;
+    uint32_t at = (uint32_t)(tl_risk_probe(risk, account, instrument) - risk->probes);
     while (risk->probes[at] != 0) {
         const tl_position *position = &risk->positions[risk->probes[at] - 1];
         if (position->account == account && position->instrument == instrument)

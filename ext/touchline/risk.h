@@ -77,13 +77,21 @@ typedef struct tl_risk_order {
     int64_t qty;                 /* OrderQty */
     int64_t open_qty;            /* what of it could rest: OrderQty less what is executed */
     int64_t given_up;            /* open quantity of the order it replaces */
-    int64_t best_bid;            /* 0: none */
+    int64_t best_bid;            /* of use to a market order; 0: none */
     bool buy;
     bool market;
 } tl_risk_order;
 
 void tl_risk_init(tl_risk *risk);
 void tl_position_init(tl_position *position, uint32_t account, uint32_t instrument);
+
+/* Where the search for an account's trading in an instrument begins. */
+static inline uint32_t *tl_risk_probe(const tl_risk *risk, uint32_t account, uint32_t instrument)
+{
+    uint64_t key = (uint64_t)account << 32 | instrument;
+    uint64_t hash = key * UINT64_C(0x9E3779B97F4A7C15);
+    return &risk->probes[(uint32_t)(hash >> 32) & risk->counts->probe_mask];
+}
 
 /* The entry of an account's trading in an instrument, or NULL. */
 tl_position *tl_risk_find(const tl_risk *risk, uint32_t account, uint32_t instrument);

@@ -39,6 +39,14 @@ struct tl_runner {
     tl_command batch[TL_BUS_LANES_MAX * LANE_BATCH_SYNC];
 };
 
+/* The ring laps a reader that is too slow, so there is always room. */
+static void batch_step(tl_runner *r, const tl_command *cmds, size_t count)
+{
+    const size_t done = tl_engine_step_batch(r->engine, cmds, count, &r->sink, UINT64_MAX);
+    assert(done == count);
+    (void)done;
+}
+
 /* Recovery */
 
 /* Keep each lane's counter of cl_ord_ids above every one the journal knows. */
@@ -66,10 +74,9 @@ static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, tl_journal
     const tl_command *first = NULL;
     int64_t count;
     while ((count = tl_journal_recover(r->journal, &first, RECOVER_BATCH, fault)) > 0) {
-        for (int64_t i = 0; i < count; i++) {
+        for (int64_t i = 0; i < count; i++)
             counters_note(counters, &first[i]);
-            tl_engine_step(r->engine, &first[i], &r->sink);
-        }
+        batch_step(r, first, (size_t)count);
         r->ts_ns = first[count - 1].ts_ns;
     }
     if (count < 0)
@@ -261,8 +268,7 @@ static int batch_run(tl_runner *r, tl_journal_fault *fault)
     const int rc = tl_journal_commit(r->journal, fault);
     if (rc != 0)
         return rc;
-    for (uint32_t i = 0; i < total; i++)
-        tl_engine_step(r->engine, &r->batch[i], &r->sink);
+    batch_step(r, r->batch, total);
     batch_publish(r, total);
     return 1;
 }

@@ -74,9 +74,10 @@ static bool passes_limits(const tl_step *s, const tl_instrument *instrument,
                            .price = cmd->price,
                            .qty = cmd->qty,
                            .open_qty = cmd->qty,
-                           .best_bid = tl_book_best_price(&s->shelf->books[cmd->instrument], 0),
                            .buy = cmd->side == TL_SIDE_BUY,
                            .market = cmd->ord_type == TL_ORD_TYPE_MARKET};
+    if (order.market)
+        order.best_bid = tl_book_best_price(&s->shelf->books[cmd->instrument], 0);
     return tl_risk_in_range(&order, verdict) && tl_risk_within_limits(&order, verdict);
 }
 

@@ -9,17 +9,24 @@ static tl_pools pools;
 static tl_order orders[ORDERS];
 static uint32_t order_qty[ORDERS];
 static tl_level levels[LEAVES * TL_LEAF_LEVELS];
-static tl_leaf leaves[LEAVES];
-static tl_node nodes[LEAVES * TL_TREE_HEIGHT];
+static uint64_t level_qty[LEAVES * TL_LEAF_LEVELS];
+static tl_branch leaves[LEAVES];
+static uint64_t vacant[(LEAVES + 63) / 64];
+static uint64_t vacant_blocks[(LEAVES + 4095) / 4096];
+static tl_branch nodes[LEAVES * TL_TREE_HEIGHT];
+static uint32_t children[LEAVES * TL_TREE_HEIGHT * TL_LEAF_LEVELS];
 static tl_book books[2];
-static const tl_shelf shelf = {&pools, orders, order_qty, levels, leaves, nodes, books};
+static const tl_shelf shelf = {&pools, orders, order_qty,     levels, level_qty, leaves,
+                               vacant, vacant_blocks, nodes, children, books};
 
 static void reset(void)
 {
     memset(levels, 0, sizeof levels);
+    memset(vacant, 0, sizeof vacant);
+    memset(vacant_blocks, 0, sizeof vacant_blocks);
     tl_pools_init(&pools, ORDERS, LEAVES, LEAVES * (TL_TREE_HEIGHT - 1) + 2);
-    tl_book_init(&books[0], 0);
-    tl_book_init(&books[1], 1);
+    tl_book_init(&books[0]);
+    tl_book_init(&books[1]);
 }
 
 static uint32_t rest(uint16_t instrument, uint8_t side, uint32_t price, uint32_t qty)
@@ -46,14 +53,15 @@ static void older_orders_stand_first(void)
     uint32_t a = rest(0, TL_SIDE_BUY, 100, 5);
     uint32_t b = rest(0, TL_SIDE_BUY, 100, 6);
     uint32_t c = rest(0, TL_SIDE_BUY, 100, 7);
-    const tl_level *level = &levels[books[0].best[0].level];
-    CHECK(level->head == a && level->tail == c && level->qty == 18 && level->orders == 3);
+    uint32_t index = books[0].best[0].level;
+    const tl_level *level = &levels[index];
+    CHECK(level->head == a && level->tail == c && tl_level_qty(&shelf, index) == 18);
     leave(b);
-    CHECK(orders[a].next == c && orders[c].prev == a && level->qty == 12);
+    CHECK(orders[a].next == c && orders[c].prev == a && tl_level_qty(&shelf, index) == 12);
     leave(a);
     CHECK(level->head == c && level->tail == c);
     tl_book_reduce(&shelf, c, 3);
-    CHECK(level->qty == 4 && orders[c].leaves_qty == 4);
+    CHECK(tl_level_qty(&shelf, index) == 4 && orders[c].leaves_qty == 4);
 }
 
 static void best_price_is_right_after_the_last_order_of_a_level_leaves(void)
@@ -106,6 +114,44 @@ static void leaves_are_taken_back_from_prices_long_deserted(void)
         rest(0, TL_SIDE_SELL, 1 + i * 5000, 1);
     CHECK(!tl_book_has_room(&shelf, &books[0], 700000) && !tl_book_has_room(&shelf, &books[1], 1));
     CHECK(tl_book_has_room(&shelf, &books[0], 2));
+}
+
+static void the_root_is_as_high_as_the_prices_need(void)
+{
+    reset();
+    uint32_t near = rest(0, TL_SIDE_SELL, 4096, 1);
+    uint32_t neighbour = rest(0, TL_SIDE_SELL, 8191, 1);
+    CHECK(books[0].shift == 6 && pools.nodes_used == 1);
+    uint32_t below = rest(0, TL_SIDE_SELL, 4095, 1);
+    CHECK(books[0].shift == 12 && pools.nodes_used == 3);
+    CHECK(tl_book_worse_level(&shelf, TL_SIDE_SELL, orders[below].level) == orders[near].level);
+    uint32_t far = rest(0, TL_SIDE_SELL, TL_PRICE_MAX, 1);
+    CHECK(books[0].shift == 24 && tl_book_best_price(&books[0], 1) == 4095);
+    leave(below);
+    leave(near);
+    leave(neighbour);
+    CHECK(tl_book_best_price(&books[0], 1) == TL_PRICE_MAX);
+    leave(far);
+    CHECK(books[0].best[1].level == TL_NONE && pools.leaves_live == 0);
+    uint32_t again = rest(0, TL_SIDE_SELL, 1, 1);
+    CHECK(tl_book_best_price(&books[0], 1) == 1);
+    leave(again);
+}
+
+/* Once other prices have taken its leaves back, a root without children is moved. */
+static void a_root_without_children_gives_way(void)
+{
+    reset();
+    leave(rest(0, TL_SIDE_BUY, 100, 1));
+    for (uint32_t i = 0; i < LEAVES; i++)
+        rest(1, TL_SIDE_BUY, 1 + i * TL_LEAF_LEVELS, 1);
+    uint32_t used = pools.nodes_used;
+    leave(tl_order_find(&shelf, UINT64_C(1) << 32 | 1));
+    CHECK(tl_book_has_room(&shelf, &books[0], TL_PRICE_MAX));
+    uint32_t far = rest(0, TL_SIDE_BUY, TL_PRICE_MAX, 1);
+    CHECK(books[0].shift == 6 && pools.nodes_used == used);
+    CHECK(tl_book_best_price(&books[0], 0) == TL_PRICE_MAX);
+    leave(far);
 }
 
 /* A book of one side, drawn as quantity and number of orders by price. */
@@ -173,6 +219,8 @@ int main(void)
     best_price_is_right_after_the_last_order_of_a_level_leaves();
     stale_and_invented_ids_find_nothing();
     leaves_are_taken_back_from_prices_long_deserted();
+    the_root_is_as_high_as_the_prices_need();
+    a_root_without_children_gives_way();
     for (uint64_t seed = 1; seed <= 10; seed++)
         any_sequence_leaves_the_levels_a_plain_array_has(seed);
     return 0;

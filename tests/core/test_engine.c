@@ -162,6 +162,62 @@ static void a_restored_engine_goes_on_as_the_first_one(void)
     tl_engine_close(other);
 }
 
+/* Any command, most of them sound, over more orders than a core's own cache holds. */
+static tl_command any_command(uint64_t *seed, uint32_t orders)
+{
+    uint64_t r = random_next(seed);
+    tl_command cmd = order(r & 1, r & 2 ? TL_SIDE_BUY : TL_SIDE_SELL,
+                           1 + (int64_t)(r >> 8) % 100000, 1 + (int64_t)(r >> 32 & 15));
+    if (cmd.side == TL_SIDE_SELL)
+        cmd.price += 100000 - 50;
+    cmd.order_id = UINT64_C(1) << 32 | (r >> 40) % (orders + 100);
+    if (r >> 3 & 1)
+        cmd.type = r >> 4 & 1 ? TL_MSG_TYPE_CANCEL : TL_MSG_TYPE_REPLACE;
+    if ((r >> 5 & 63) == 0) { /* nonsense, for what looks ahead to stumble over */
+        cmd.instrument = (uint16_t)random_next(seed);
+        cmd.price = (int64_t)random_next(seed);
+        cmd.order_id = random_next(seed);
+        cmd.account = (uint32_t)random_next(seed);
+    }
+    return cmd;
+}
+
+static void a_batch_that_looks_ahead_does_what_single_steps_do(void)
+{
+    enum { ORDERS = 50000, BATCH = 200, MANY = 8192 };
+    static tl_event one_by_one[MANY], batched[MANY];
+    static tl_command cmds[BATCH];
+    uint64_t seed = 11;
+    tl_engine *one = open_engine(ORDERS + 40000, 4096);
+    tl_engine *two = open_engine(ORDERS + 40000, 4096);
+    tl_event_sink first = {one_by_one, MANY - 1, 0};
+    tl_event_sink second = {batched, MANY - 1, 0};
+    list(one, &first);
+    list(two, &second);
+    for (int i = 0; i < ORDERS; i += BATCH) {
+        for (int n = 0; n < BATCH; n++)
+            cmds[n] = order(n & 1, TL_SIDE_BUY, 1 + (int64_t)(random_next(&seed) % 100000), 7);
+        tl_engine_step_batch(one, cmds, BATCH, &first, UINT64_MAX);
+        tl_engine_step_batch(two, cmds, BATCH, &second, UINT64_MAX);
+    }
+    for (int i = 0; i < 300; i++) {
+        uint64_t start = first.next;
+        for (int n = 0; n < BATCH; n++)
+            cmds[n] = any_command(&seed, ORDERS);
+        for (int n = 0; n < BATCH; n++)
+            tl_engine_step(one, &cmds[n], &first);
+        CHECK(tl_engine_step_batch(two, cmds, BATCH, &second, UINT64_MAX) == BATCH);
+        CHECK(first.next == second.next && first.next - start < MANY);
+        for (; start < first.next; start++)
+            CHECK(memcmp(&one_by_one[start & first.mask], &batched[start & first.mask],
+                         sizeof(tl_event)) == 0);
+    }
+    CHECK(tl_engine_orders_open(one) > ORDERS / 2);
+    CHECK(tl_engine_hash(one) == tl_engine_hash(two));
+    tl_engine_close(one);
+    tl_engine_close(two);
+}
+
 int main(void)
 {
     limits_out_of_bounds_are_refused();
@@ -170,5 +226,6 @@ int main(void)
     a_sweep_stays_within_its_bound();
     a_batch_stops_where_its_events_might_not_fit();
     a_restored_engine_goes_on_as_the_first_one();
+    a_batch_that_looks_ahead_does_what_single_steps_do();
     return 0;
 }

@@ -1,0 +1,156 @@
+/* What commands to come will touch, asked of the memory while those before them are done.
+ *
+ *               a new order                                 a cancel or replace
+ *   far         its book and instrument, where its          its order
+ *               position is looked for
+ *   middle      its position, the node above its price,     its level, position and neighbours
+ *               the level it would trade with
+ *   near        the leaf and level of its price, the        of a replace the leaf and level of
+ *               order it would trade with                   its new price
+ *
+ * Hints and nothing else: each stage looks only at what the one before asked for, changes nothing,
+ * and may be wrong by the time its command is done. They cost some 60 instructions a command, so
+ * tl_engine_step_batch uses them only while what is open does not fit a core's own cache.
+ */
+#ifndef TOUCHLINE_AHEAD_H
+#define TOUCHLINE_AHEAD_H
+
+#include "match.h"
+#include "state.h"
+
+/* Commands between asking and doing. */
+#define TL_AHEAD_FAR 24u
+#define TL_AHEAD_MIDDLE 16u
+#define TL_AHEAD_NEAR 8u
+
+/* What orders and levels may take before looking ahead pays. */
+#define TL_AHEAD_BYTES (UINT64_C(1) << 20)
+
+/* Always: a function that only prefetches has no effect that gcc knows of, and calls to it go. */
+#define TL_AHEAD_INLINE static inline __attribute__((always_inline))
+
+TL_AHEAD_INLINE bool tl_ahead_pays(const tl_engine *engine)
+{
+    const tl_pools *pools = engine->shelf.pools;
+    return (uint64_t)pools->orders_open * sizeof(tl_order) +
+               (uint64_t)pools->leaves_live * TL_LEAF_LEVELS * sizeof(tl_level) >
+           TL_AHEAD_BYTES;
+}
+
+/* The order is at home in memory that exists: looking up an address in vain takes as long as a line
+ * from memory. */
+TL_AHEAD_INLINE void tl_ahead_order(const tl_shelf *shelf, uint32_t slot)
+{
+    if (slot != TL_NONE)
+        __builtin_prefetch(&shelf->orders[slot], 1);
+}
+
+TL_AHEAD_INLINE void tl_ahead_level(const tl_shelf *shelf, uint32_t level)
+{
+    if (level < TL_NOT_KNOWN) {
+        __builtin_prefetch(&shelf->levels[level], 1);
+        __builtin_prefetch(&shelf->leaves[level / TL_LEAF_LEVELS], 1);
+    }
+}
+
+TL_AHEAD_INLINE bool tl_ahead_is_new(const tl_engine *engine, const tl_command *cmd)
+{
+    return cmd->type == TL_MSG_TYPE_NEW_ORDER &&
+           cmd->instrument < engine->risk.counts->instruments_max;
+}
+
+/* The open order a command means, as far as its id tells; NULL when there is none. */
+TL_AHEAD_INLINE const tl_order *tl_ahead_own(const tl_shelf *shelf, const tl_command *cmd)
+{
+    uint32_t slot = (uint32_t)cmd->order_id;
+    return slot < shelf->pools->orders_used ? &shelf->orders[slot] : NULL;
+}
+
+/* The level a new order would trade with, or TL_NONE. */
+TL_AHEAD_INLINE uint32_t tl_ahead_opposite(const tl_book *book, const tl_command *cmd)
+{
+    tl_taker taker = {(uint32_t)cmd->price, 0, cmd->side};
+    return tl_match_crosses(book, &taker) ? tl_match_best(book, &taker)->level : TL_NONE;
+}
+
+/* The level at a price, as far as the tree reaches it now. */
+TL_AHEAD_INLINE void tl_ahead_price(const tl_shelf *shelf, const tl_book *book, int64_t price)
+{
+    uint32_t leaf = tl_book_leaf_find(shelf, book, (uint32_t)price / TL_LEAF_LEVELS);
+    if (leaf != TL_NONE)
+        tl_ahead_level(shelf, leaf * TL_LEAF_LEVELS + (uint32_t)price % TL_LEAF_LEVELS);
+}
+
+TL_AHEAD_INLINE void tl_ahead_far(const tl_engine *engine, const tl_command *cmd)
+{
+    if (tl_ahead_is_new(engine, cmd)) {
+        __builtin_prefetch(&engine->shelf.books[cmd->instrument], 1);
+        __builtin_prefetch(&engine->risk.instruments[cmd->instrument], 1);
+        __builtin_prefetch(tl_risk_probe(&engine->risk, cmd->account, cmd->instrument));
+    } else {
+        const tl_order *order = tl_ahead_own(&engine->shelf, cmd);
+        if (order != NULL)
+            __builtin_prefetch(order, 1);
+    }
+}
+
+TL_AHEAD_INLINE void tl_ahead_middle_new(const tl_engine *engine, const tl_command *cmd)
+{
+    const tl_shelf *shelf = &engine->shelf;
+    const tl_book *book = &shelf->books[cmd->instrument];
+    uint32_t position = *tl_risk_probe(&engine->risk, cmd->account, cmd->instrument);
+    if (position != 0)
+        __builtin_prefetch(&engine->risk.positions[position - 1], 1);
+    if (book->root != TL_NONE) {
+        uint32_t number = (uint32_t)cmd->price / TL_LEAF_LEVELS >> (book->shift - TL_CHILD_BITS);
+        __builtin_prefetch(&shelf->children[book->root * TL_LEAF_LEVELS + tl_child_slot(number)]);
+    }
+    tl_ahead_level(shelf, tl_ahead_opposite(book, cmd));
+}
+
+TL_AHEAD_INLINE void tl_ahead_middle(const tl_engine *engine, const tl_command *cmd)
+{
+    const tl_shelf *shelf = &engine->shelf;
+    if (tl_ahead_is_new(engine, cmd)) {
+        tl_ahead_middle_new(engine, cmd);
+        return;
+    }
+    const tl_order *order = tl_ahead_own(shelf, cmd);
+    if (order == NULL || order->position == TL_NONE)
+        return;
+    __builtin_prefetch(&engine->risk.positions[order->position], 1);
+    __builtin_prefetch(&shelf->books[order->instrument], 1);
+    tl_ahead_level(shelf, order->level);
+    tl_ahead_order(shelf, order->prev);
+    tl_ahead_order(shelf, order->next);
+}
+
+TL_AHEAD_INLINE void tl_ahead_near(const tl_engine *engine, const tl_command *cmd)
+{
+    const tl_shelf *shelf = &engine->shelf;
+    if (tl_ahead_is_new(engine, cmd)) {
+        const tl_book *book = &shelf->books[cmd->instrument];
+        uint32_t opposite = tl_ahead_opposite(book, cmd);
+        if (opposite != TL_NONE)
+            tl_ahead_order(shelf, shelf->levels[opposite].head);
+        tl_ahead_price(shelf, book, cmd->price);
+    } else if (cmd->type == TL_MSG_TYPE_REPLACE) {
+        const tl_order *order = tl_ahead_own(shelf, cmd);
+        if (order != NULL && order->position != TL_NONE)
+            tl_ahead_price(shelf, &shelf->books[order->instrument], cmd->price);
+    }
+}
+
+/* Ask for what the commands after number `i` of `count` need. */
+TL_AHEAD_INLINE void tl_ahead(const tl_engine *engine, const tl_command *cmds, size_t i,
+                              size_t count)
+{
+    if (count - i > TL_AHEAD_FAR)
+        tl_ahead_far(engine, &cmds[i + TL_AHEAD_FAR]);
+    if (count - i > TL_AHEAD_MIDDLE)
+        tl_ahead_middle(engine, &cmds[i + TL_AHEAD_MIDDLE]);
+    if (count - i > TL_AHEAD_NEAR)
+        tl_ahead_near(engine, &cmds[i + TL_AHEAD_NEAR]);
+}
+
+#endif
