@@ -124,7 +124,7 @@ typedef struct tl_shelf {
     tl_pools *pools;
     tl_order *orders;
     uint32_t *order_qty; /* OrderQty by slot: cold, so apart */
-    tl_level *levels;    /* leaf * 64 + slot in leaf; without meaning unless the leaf's bit is set */
+    tl_level *levels;    /* leaf * 64 + slot in leaf; no meaning unless the leaf's bit is set */
     uint64_t *level_qty; /* lots, where more than one order rests */
     tl_branch *leaves;
     uint64_t *vacant;        /* bit i: leaf i was used and has no orders now */
