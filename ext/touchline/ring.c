@@ -15,6 +15,10 @@
 #include <unistd.h>
 
 #define SECOND_NS INT64_C(1000000000)
+/* The engine asks for the line eight slots on; a reader twice that far behind leaves it alone. */
+#define FOLLOW_BEHIND 16u
+#define FOLLOW_LOOKS 8
+#define FOLLOW_RELAXES 4
 #define LOOKS_MAX 256          /* looks before a waiting side goes to sleep: a few microseconds */
 #define NAP_NS INT64_C(20000000) /* a sleeping producer looks again this often, come what may */
 
@@ -325,6 +329,18 @@ int64_t tl_event_reader_read(tl_event_reader *reader, tl_event *out, size_t max)
     if (stamp > reader->next)
         return -EOVERFLOW;
     return detached(reader->bus->header) ? -ESTALE : 0;
+}
+
+int64_t tl_event_reader_follow(tl_event_reader *reader, tl_event *out, size_t max)
+{
+    const uint64_t wanted = reader->next + FOLLOW_BEHIND - 1;
+    for (int looks = 0; looks < FOLLOW_LOOKS; looks++) {
+        if (stamp_acquire(&event_slot(reader->bus, wanted)->seq) >= wanted)
+            break;
+        for (int i = 0; i < FOLLOW_RELAXES; i++)
+            relax();
+    }
+    return tl_event_reader_read(reader, out, max);
 }
 
 static int event_there(const tl_event_reader *reader)

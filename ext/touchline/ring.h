@@ -196,6 +196,10 @@ void tl_bus_wipe(tl_bus *bus);
 /* Copy up to `max` events from the cursor on and move it. The number copied (0: none yet),
  * -EOVERFLOW when the ring has gone past the cursor, -ESTALE when the bus is over. */
 int64_t tl_event_reader_read(tl_event_reader *reader, tl_event *out, size_t max);
+/* The same for a reader that spins on a processor of its own. While events keep coming it waits for
+ * the sixteenth, and so keeps off the lines that the engine is about to write; what comes alone it
+ * takes after a few hundred nanoseconds. */
+int64_t tl_event_reader_follow(tl_event_reader *reader, tl_event *out, size_t max);
 /* 1 when the next event is there (or the reader was lapped), 0 at the timeout, -ESTALE. */
 int tl_event_reader_wait(const tl_event_reader *reader, int64_t timeout_ns);
 /* The same without waiting. */

@@ -54,6 +54,7 @@ cdef extern from "ring.h" nogil:
                      size_t *sent)
     uint64_t tl_lane_ids(tl_lane *lane, uint32_t count)
     int64_t tl_event_reader_read(tl_event_reader *reader, tl_event *out, size_t max)
+    int64_t tl_event_reader_follow(tl_event_reader *reader, tl_event *out, size_t max)
     int tl_event_reader_look(const tl_event_reader *reader)
     int tl_event_reader_wait(const tl_event_reader *reader, int64_t timeout_ns)
 

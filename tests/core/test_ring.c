@@ -249,8 +249,10 @@ static void a_reader_never_sees_half_an_event(void)
     tl_bus_close(bus);
 }
 
+typedef int64_t read_function(tl_event_reader *reader, tl_event *out, size_t max);
+
 /* A reader with its own pace accounts for every event: seen, or skipped knowingly. */
-static void a_lapped_reader_goes_on_at_the_oldest(void)
+static void a_lapped_reader_goes_on_at_the_oldest(read_function *read_events)
 {
     tl_bus *bus = open_new(&small);
     tl_event_reader reader = {bus, 1};
@@ -260,7 +262,7 @@ static void a_lapped_reader_goes_on_at_the_oldest(void)
     CHECK(pthread_create(&writer, NULL, race_writer, bus) == 0);
     while (reader.next <= RACE) {
         const uint64_t next = reader.next;
-        const int64_t count = tl_event_reader_read(&reader, out, 16);
+        const int64_t count = read_events(&reader, out, 16);
         for (int64_t i = 0; i < count; i++)
             check_event(&out[i], next + (uint64_t)i);
         if (count > 0)
@@ -274,6 +276,25 @@ static void a_lapped_reader_goes_on_at_the_oldest(void)
     }
     CHECK(pthread_join(writer, NULL) == 0);
     CHECK(seen + skipped == RACE);
+    tl_bus_close(bus);
+}
+
+static void a_following_reader_takes_what_comes_alone(void)
+{
+    tl_bus *bus = open_new(&small);
+    tl_event_reader reader = {bus, 1};
+    tl_event out[100];
+    CHECK(tl_event_reader_follow(&reader, out, 100) == 0);
+    publish(bus, 1);
+    CHECK(tl_event_reader_follow(&reader, out, 100) == 1);
+    check_event(&out[0], 1);
+    for (uint64_t seq = 2; seq <= 21; seq++)
+        publish(bus, seq);
+    CHECK(tl_event_reader_follow(&reader, out, 100) == 20);
+    check_event(&out[19], 21);
+    for (uint64_t seq = 22; seq <= 200; seq++)
+        publish(bus, seq);
+    CHECK(tl_event_reader_follow(&reader, out, 100) == -EOVERFLOW);
     tl_bus_close(bus);
 }
 
@@ -412,7 +433,9 @@ int main(void)
     a_sender_that_dies_leaves_all_or_nothing();
     a_reader_sees_each_event_once_and_knows_when_it_is_lapped();
     a_reader_never_sees_half_an_event();
-    a_lapped_reader_goes_on_at_the_oldest();
+    a_lapped_reader_goes_on_at_the_oldest(tl_event_reader_read);
+    a_lapped_reader_goes_on_at_the_oldest(tl_event_reader_follow);
+    a_following_reader_takes_what_comes_alone();
     sender_and_engine_wake_each_other();
     the_file_is_private_and_has_one_engine();
     a_dead_engines_file_goes_on_with_its_readers();
