@@ -133,6 +133,24 @@ def test_depth_orders_and_touch_tell_the_same_book() -> None:
     assert engine.orders_open == 3
 
 
+@pytest.mark.parametrize(
+    ("limit", "more", "each"),
+    [
+        ("instruments_max", 6400, 400),
+        ("orders_max", 65536, 36),
+        ("positions_max", 65536 - 1024, 80),
+        ("leaves_max", 65536, 1856),
+        ("accounts_max", 65536, 1),
+    ],
+)
+def test_memory_is_what_the_manual_says(limit: str, more: int, each: int) -> None:
+    """docs/operations.md: bytes for each instrument, order, position, leaf and account."""
+    limits = EngineLimits(positions_max=1024)
+    larger = EngineLimits(**{**limits._asdict(), limit: getattr(limits, limit) + more})
+    taken = len(Engine(**larger._asdict()).snapshot()) - len(Engine(**limits._asdict()).snapshot())
+    assert each - 8 <= taken / more <= each + 1
+
+
 def test_a_snapshot_of_another_engine_is_refused() -> None:
     with pytest.raises(ValueError, match="snapshot"):
         Engine().restore(Engine(orders_max=9).snapshot())
