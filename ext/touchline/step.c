@@ -92,7 +92,7 @@ static tl_position *find_room(const tl_step *s, tl_position *position, tl_verdic
         *verdict = (tl_verdict){TL_REASON_ORDERS_FULL, 0, limits->orders_max};
     else if (position == NULL && counts->positions_used == counts->positions_max)
         *verdict = (tl_verdict){TL_REASON_POSITIONS_FULL, 0, limits->positions_max};
-    else if (may_rest(cmd) && !tl_book_has_room(s->shelf, book, (uint32_t)cmd->price))
+    else if (!tl_book_has_room(s->shelf, book, (uint32_t)cmd->price) && may_rest(cmd))
         *verdict = (tl_verdict){TL_REASON_LEVELS_FULL, 0, limits->leaves_max};
     else if (position == NULL)
         return tl_risk_need(&s->engine->risk, cmd->account, cmd->instrument);
