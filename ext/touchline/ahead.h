@@ -3,19 +3,17 @@
  *               a new order                                 a cancel or replace
  *   far         its book and instrument, where its          its order
  *               position is looked for
- *   middle      its position, the node above its price,     its level, position and neighbours
- *               the level it would trade with
- *   near        the leaf and level of its price, the        of a replace the leaf and level of
- *               order it would trade with                   its new price
+ *   middle      its position, the node above its price      its level, position and neighbours
+ *   near        the leaf and level of its price             of a replace the same for its new price
  *
  * Hints and nothing else: each stage looks only at what the one before asked for, changes nothing,
- * and may be wrong by the time its command is done. They cost some 60 instructions a command, so
+ * and may be wrong by the time its command is done. They cost 80 to 100 instructions a command, so
  * tl_engine_step_batch uses them only while what is open does not fit a core's own cache.
  */
 #ifndef TOUCHLINE_AHEAD_H
 #define TOUCHLINE_AHEAD_H
 
-#include "match.h"
+#include "book.h"
 #include "state.h"
 
 /* Commands between asking and doing. */
@@ -47,7 +45,7 @@ TL_AHEAD_INLINE void tl_ahead_order(const tl_shelf *shelf, uint32_t slot)
 
 TL_AHEAD_INLINE void tl_ahead_level(const tl_shelf *shelf, uint32_t level)
 {
-    if (level < TL_NOT_KNOWN) {
+    if (level != TL_NONE) {
         __builtin_prefetch(&shelf->levels[level], 1);
         __builtin_prefetch(&shelf->leaves[level / TL_LEAF_LEVELS], 1);
     }
@@ -64,13 +62,6 @@ TL_AHEAD_INLINE const tl_order *tl_ahead_own(const tl_shelf *shelf, const tl_com
 {
     uint32_t slot = (uint32_t)cmd->order_id;
     return slot < shelf->pools->orders_used ? &shelf->orders[slot] : NULL;
-}
-
-/* The level a new order would trade with, or TL_NONE. */
-TL_AHEAD_INLINE uint32_t tl_ahead_opposite(const tl_book *book, const tl_command *cmd)
-{
-    tl_taker taker = {(uint32_t)cmd->price, 0, cmd->side};
-    return tl_match_crosses(book, &taker) ? tl_match_best(book, &taker)->level : TL_NONE;
 }
 
 /* The level at a price, as far as the tree reaches it now. */
@@ -105,7 +96,6 @@ TL_AHEAD_INLINE void tl_ahead_middle_new(const tl_engine *engine, const tl_comma
         uint32_t number = (uint32_t)cmd->price / TL_LEAF_LEVELS >> (book->shift - TL_CHILD_BITS);
         __builtin_prefetch(&shelf->children[book->root * TL_LEAF_LEVELS + tl_child_slot(number)]);
     }
-    tl_ahead_level(shelf, tl_ahead_opposite(book, cmd));
 }
 
 TL_AHEAD_INLINE void tl_ahead_middle(const tl_engine *engine, const tl_command *cmd)
@@ -130,9 +120,6 @@ TL_AHEAD_INLINE void tl_ahead_near(const tl_engine *engine, const tl_command *cm
     const tl_shelf *shelf = &engine->shelf;
     if (tl_ahead_is_new(engine, cmd)) {
         const tl_book *book = &shelf->books[cmd->instrument];
-        uint32_t opposite = tl_ahead_opposite(book, cmd);
-        if (opposite != TL_NONE)
-            tl_ahead_order(shelf, shelf->levels[opposite].head);
         tl_ahead_price(shelf, book, cmd->price);
     } else if (cmd->type == TL_MSG_TYPE_REPLACE) {
         const tl_order *order = tl_ahead_own(shelf, cmd);
