@@ -21,6 +21,7 @@ HISTOGRAM: dict[str, Any] = {
     "p50_ns": 20.0,
     "buckets": [[10, 500], [20, 490], [900, 10]],
 }
+NAMES = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "p9999_ns", "max_ns")
 PROFILE = """\
 fl=/src/ext/touchline/step.c
 fn=tl_engine_step
@@ -38,8 +39,8 @@ fl=/lib/memset.c
 
 def flow_figures() -> dict[str, Any]:
     """One flow as bench_core prints it, in small."""
-    names = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")
-    single = {**dict.fromkeys(names, 30.0), "count": 1_000, "buckets": HISTOGRAM["buckets"]}
+    single = {**dict.fromkeys(NAMES, 30.0), "count": 1_000, "buckets": HISTOGRAM["buckets"]}
+    least = {**dict.fromkeys(NAMES, 20.0), "count": 1_000, "buckets": HISTOGRAM["buckets"]}
     drained = {"best_ns": 22.0, "million_per_s": 45.5, "ratio": 1.1, "hop_ns": 55.0}
     times = {"best_ns": 20.0, "median_ns": 21.0}
     return with_curves(
@@ -49,8 +50,16 @@ def flow_figures() -> dict[str, Any]:
             "one_by_one": times, "batches_of_256": times, "verified": True,
             "batch_sizes": [[1, 21.0], [256, 20.0]],
             "drained": {**drained, "visible": dict(single)},
-            "nothing": dict(single),
+            "nothing": dict(single), "commands": 1_000,
             "single": {"new_order": dict(single), "other": {**single, "count": 0}, "all": single},
+            "every_pass": {
+                "passes": 2, "nothing": dict(least),
+                "single": {"new_order": least, "other": {**least, "count": 0}, "all": least},
+                "over_1us": {"commands": {"by_pass": [9, 7], "every_pass": 1},
+                             "nothing": {"by_pass": [2, 4], "every_pass": 0}},
+                "longest": [{"command": 70, "after": 71, "kind": "new_order", "ns": 1_500,
+                             "events": 12}],
+            },
         }
     )  # fmt: skip
 
@@ -94,9 +103,11 @@ def test_buckets_become_curves_wherever_they_are() -> None:
 def test_every_plot_is_xml_and_names_what_it_shows() -> None:
     drawn = page.plots(whole_report())
     titles = "".join("".join(ElementTree.fromstring(svg).itertext()) for svg in drawn)
-    for title in ("Throughput by flow", "percentiles by flow", "by kind", "on another core",
+    for title in ("Throughput by flow", "command: percentiles by flow", "by kind",
+                  "least of all passes: percentiles by flow", "on another core",
                   "Scaling by depth", "Scaling by symbols", "Scaling by batch", "Stages",
-                  "Saturation, in process", "Saturation, ring", "Saturation, FIX"):  # fmt: skip
+                  "Saturation, in process", "Saturation, ring",
+                  "Saturation, FIX"):  # fmt: skip
         assert title in titles
 
 
@@ -123,6 +134,19 @@ def test_the_page_holds_plots_and_tables_and_nothing_from_elsewhere() -> None:
     for part in PARTS:
         assert f"## {part}\n" in text
         assert tables.TABLES[part](found[part])[0].startswith("| ")
+
+
+def test_what_is_slow_in_every_pass_is_told_from_what_is_in_one() -> None:
+    found = {"flows": {"normal": flow_figures()}}
+    lines = tables.core(found)
+    assert (
+        "| normal | new order | 1000 | 30 | 30 | 30 | 30 | 30 | 20 | 20 | 20 | 20 | 20 |" in lines
+    )
+    for text in (lines, tables.shapes(found)):
+        assert "| normal | 1000 | 7 to 9 | 1 | 2 to 4 | 0 |" in text
+        assert "| normal | 70 | 71 | new order | 1,500 | 12 |" in text
+    found["flows"]["normal"]["every_pass"]["longest"] = []
+    assert not any(line.startswith("The longest") for line in tables.core(found))
 
 
 def test_numbers_on_axes_are_short() -> None:

@@ -7,23 +7,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bench_capture, bench_recovery
-from benchmarks.common import ROOT, BenchError, Case, flow_file
+from benchmarks.common import BenchError, Case, flow_file
 from benchmarks.recording import main as record
 from benchmarks.recording import recorded, write_flow
+from programs import compiled
 
 SMALL = Case("small", "normal", 1_000)
 
 
 @pytest.fixture(scope="module")
 def bench_open(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program, compiled as quickly as possible."""
-    program = tmp_path_factory.mktemp("bench") / "bench_open"
-    sources = sorted((ROOT / "ext/touchline").glob("*.c"))
-    parts = sorted((ROOT / "benchmarks/core").glob("*.c"))
-    sources += [path for path in parts if path.stem in ("bench_open", "pass", "figures")]
-    options = ["-std=gnu11", "-O0", "-D_GNU_SOURCE", f"-I{ROOT / 'ext/touchline'}", "-pthread"]
-    subprocess.run(["cc", *options, *map(str, sources), "-o", str(program), "-lm"], check=True)
-    return program
+    return compiled(tmp_path_factory.mktemp("bench") / "bench_open")
 
 
 def run(program: Path, *arguments: str) -> list[dict[str, float]]:
