@@ -96,6 +96,16 @@ def stages(report: Figures) -> str:
     return bars("Stages, `normal` with limits", Axis("instructions a command"), groups, True)
 
 
+def stage_times(report: Figures) -> str:
+    names = ("decode", "risk", "match", "publish")
+    groups = {
+        kind.replace("_", " "): {name: by[name]["mean_ns"] for name in names}
+        for kind, by in report["stages"]["time"]["kinds"].items()
+    }
+    title = "Time by stage, `normal` with limits, marked copy"
+    return bars(title, Axis("mean ns a command"), groups, True)
+
+
 def saturation(runs: list[Figures], title: str, key: str, unit: str) -> str:
     """Offered rate against percentiles; rates without one are left out."""
     names = {"p50_ns": "p50", "p99_ns": "p99", "p999_ns": "p99.9"}
@@ -127,7 +137,7 @@ def plots(report: Figures) -> list[str]:
     if "core" in report or "shapes" in report:
         drawn.append(batches(report))
     if "stages" in report:
-        drawn.append(stages(report))
+        drawn += [stages(report), stage_times(report)]
     for way, title in (("engine", "Saturation, in process"), ("ring", "Saturation, ring")):
         runs = report.get("open-loop", {}).get(way, [])
         drawn.append(saturation(runs, title, "latency", "ns"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.common import Case, flow_file
+from benchmarks.common import ROOT, Case, flow_file
 from benchmarks.gate import BUDGET, Counts, compare, inclusive_costs
 from programs import compiled
 from touchline import flow
@@ -50,6 +50,11 @@ KINDS = ("new_order", "cancel", "replace")
 @pytest.fixture(scope="module")
 def bench_core(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled(tmp_path_factory.mktemp("bench") / "bench_core")
+
+
+@pytest.fixture(scope="module")
+def bench_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled(tmp_path_factory.mktemp("bench") / "bench_stages", "-DTL_STAGES")
 
 
 def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -130,6 +135,54 @@ def test_the_longest_of_all_passes_are_named_with_what_they_wrote(
     assert all(0 < one["after"] <= one["command"] for one in longest)
     assert max(one["ns"] for one in longest) == least["single"]["other"]["max_ns"]
     assert least["over_1us"]["commands"]["every_pass"] >= 8
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_command_has_a_time_in_each_stage_it_came_to(
+    case: Case, bench_stages: Path, tmp_path: Path
+) -> None:
+    done = run(bench_stages, "--passes", "2", str(flow_file(case, tmp_path)))
+    assert done.returncode == 0, done.stderr
+    (figures,) = json.loads(done.stdout)
+    assert figures["verified"] is True
+    assert figures["clock_step_ns"] > 0
+    assert figures["mark_ns"] > 0
+    time = figures["time"]
+    assert sum(time[kind]["whole"]["count"] for kind in KINDS) == figures["commands"]
+    assert time["new_order"]["whole"]["count"] == case.orders
+    assert time["cancel"]["risk"]["count"] == 0
+    for kind in KINDS:
+        whole = time[kind].pop("whole")
+        for stage in ("decode", "publish"):
+            assert time[kind][stage]["count"] == whole["count"]
+        assert time[kind]["match"]["count"] <= whole["count"]
+        assert (time[kind]["match"]["count"] > 0) is (whole["count"] > 0)
+        added = sum(one["mean_ns"] for one in time[kind].values())
+        assert added == pytest.approx(whole["mean_ns"], abs=0.03)
+        assert sum(count for _, count in whole["buckets"]) == whole["count"]
+
+
+def test_a_core_with_marks_that_differs_is_refused(bench_stages: Path, tmp_path: Path) -> None:
+    path = flow_file(CASES[0], tmp_path)
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 1
+    path.write_bytes(data)
+    done = run(bench_stages, "--passes", "1", str(path))
+    problem = "the state at the end is not the one expected"
+    assert (done.returncode, done.stderr) == (1, f"{path}: {problem}\n")
+    assert run(bench_stages).returncode == 2
+    assert run(bench_stages, "--passes", "0", str(path)).returncode == 2
+
+
+def test_what_ships_has_no_marks() -> None:
+    """After the preprocessor nothing of them is left, unless they are asked for."""
+    for name in ("step.c", "amend.c", "administer.c", "engine.c"):
+        source = str(ROOT / "ext/touchline" / name)
+        for options, marked in (([], False), (["-DTL_STAGES"], True)):
+            command = ["cc", "-E", "-P", *options, source]
+            text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert ("tl_stage" in text) is marked
+            assert ("rdtsc" in text) is marked
 
 
 @pytest.mark.parametrize(

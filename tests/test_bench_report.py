@@ -64,6 +64,18 @@ def flow_figures() -> dict[str, Any]:
     )  # fmt: skip
 
 
+def stage_figures() -> dict[str, Any]:
+    """Instructions and time by stage, in small."""
+    names = ("decode", "risk", "match", "publish", "whole", "unmarked")
+    one = {**dict.fromkeys(NAMES, 20.0), "mean_ns": 7.5, **HISTOGRAM}
+    kinds = {kind: {name: dict(one) for name in names} for kind in ("new_order", "cancel")}
+    kinds["cancel"]["risk"]["count"] = 0
+    time = {"commands": 2_000, "clock_step_ns": 10.01, "mark_ns": 22.2, "marked_ns": 97.0,
+            "unmarked_ns": 19.3, "kinds": kinds}  # fmt: skip
+    counts = {"cancel": {"decode": 1, "risk": 2, "match": 3, "publish": 4}}
+    return with_curves({"instructions": counts, "time": time})
+
+
 def whole_report() -> dict[str, Any]:
     latency = with_curves({"latency": {"p50_ns": 40.0, "p99_ns": 80.0, "p999_ns": 200.0,
                                        "max_ns": 900.0, **HISTOGRAM}})  # fmt: skip
@@ -77,7 +89,7 @@ def whole_report() -> dict[str, Any]:
         "date": "2026-01-01", "seconds": dict.fromkeys(PARTS, 1.0), "verified": True,
         "core": {"flows": {"normal": flow_figures(), "normal-100-symbols": flow_figures()}},
         "shapes": {"flows": deep},
-        "stages": {"instructions": {"cancel": {"decode": 1, "risk": 2, "match": 3, "publish": 4}}},
+        "stages": stage_figures(),
         "open-loop": {"engine": rates, "ring": rates},
         "api": {"calls": {"one_cancel": {"best_ns": 50.0, "median_ns": 51.0}}},
         "wire": {"runs": [wire, {**wire, "rate": 0, "window": 64}]},
@@ -106,7 +118,7 @@ def test_every_plot_is_xml_and_names_what_it_shows() -> None:
     for title in ("Throughput by flow", "command: percentiles by flow", "by kind",
                   "least of all passes: percentiles by flow", "on another core",
                   "Scaling by depth", "Scaling by symbols", "Scaling by batch", "Stages",
-                  "Saturation, in process", "Saturation, ring",
+                  "Time by stage", "Saturation, in process", "Saturation, ring",
                   "Saturation, FIX"):  # fmt: skip
         assert title in titles
 
@@ -147,6 +159,32 @@ def test_what_is_slow_in_every_pass_is_told_from_what_is_in_one() -> None:
         assert "| normal | 70 | 71 | new order | 1,500 | 12 |" in text
     found["flows"]["normal"]["every_pass"]["longest"] = []
     assert not any(line.startswith("The longest") for line in tables.core(found))
+
+
+def test_time_by_stage_says_what_the_marks_cost() -> None:
+    lines = tables.stages(stage_figures())
+    assert "| new order | risk | 1000 | 7.5 | 20 | 20 | 20 | 20 | 20 |" in lines
+    assert "| cancel | all stages | 1000 | 7.5 | 20 | 20 | 20 | 20 | 20 |" in lines
+    assert not any(line.startswith("| cancel | risk") for line in lines)
+    for figure in ("22.2 ns", "19.3 ns", "97.0 ns", "10.01 ns"):
+        assert figure in lines[-1]
+
+
+def test_of_several_runs_the_one_that_took_least_is_kept() -> None:
+    marked = []
+    unmarked = []
+    for ns in (30.0, 20.0):
+        stages_of = {"match": {"mean_ns": ns / 2}, "whole": {"mean_ns": ns}}
+        time = dict.fromkeys(("new_order", "cancel", "replace"), stages_of)
+        about = {"commands": 9, "clock_step_ns": 10.0, "mark_ns": 22.0}
+        marked.append({"time": time, "one_by_one": {"best_ns": 3 * ns}, **about})
+        single = {kind: {"count": 2, "buckets": [[ns, 1], [ns + 1, 1]]} for kind in time}
+        unmarked.append({"single": single, "one_by_one": {"best_ns": ns / 2}})
+    found = stages.together(marked, unmarked)
+    assert (found["marked_ns"], found["unmarked_ns"]) == (60.0, 10.0)
+    assert found["kinds"]["cancel"]["match"]["mean_ns"] == 10.0
+    assert found["kinds"]["cancel"]["whole"]["mean_ns"] == 20.0
+    assert found["kinds"]["cancel"]["unmarked"]["mean_ns"] == 20.5
 
 
 def test_numbers_on_axes_are_short() -> None:
