@@ -19,6 +19,7 @@ from touchline.flow_shapes import SHAPES
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 SEED = 101
+PROGRAMS = ("bench_core", "bench_open", "bench_stages")
 SIZES = {"deep": "resting", "wide": "factor"}
 
 
@@ -112,8 +113,14 @@ def build_bench_core() -> Path:
     generator = ["-G", "Ninja"] if not (BUILD / "CMakeCache.txt").exists() else []
     options = ["-DTOUCHLINE_BENCHMARKS=ON", "-DCMAKE_C_FLAGS=-g"]
     run(["cmake", "-S", ".", "-B", str(BUILD), *generator, *options])
-    run(["cmake", "--build", str(BUILD), "--target", "bench_core", "bench_open"])
+    run(["cmake", "--build", str(BUILD), "--target", *PROGRAMS])
     return BUILD / "bench_core"
+
+
+def processors() -> tuple[int, int | None]:
+    """Where the engine runs, and another for a reader if there is one."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[-1], allowed[0] if len(allowed) > 1 else None
 
 
 def flow_file(case: Case, directory: Path, seed: int = SEED) -> Path:

@@ -34,11 +34,16 @@ def percentile_points(curve: Points) -> Points:
     return [[100 / (100 - share), max(ns, 1.0)] for share, ns in curve if 0 < share < 100]
 
 
-def latency(report: Figures) -> str:
-    flows = report["core"]["flows"]
+def latency(flows: Figures, title: str) -> str:
     series = {name: percentile_points(f["single"]["all"]["curve"]) for name, f in flows.items()}
     x = Axis("one command in … takes longer", log=True)
-    return lines("One command: percentiles by flow", x, NS_LOG, series)
+    return lines(title, x, NS_LOG, series)
+
+
+def latency_every_pass(flows: Figures) -> str:
+    """Of each command the least of several passes: without what the machine adds."""
+    least = {name: flow["every_pass"] for name, flow in flows.items()}
+    return latency(least, "One command, least of all passes: percentiles by flow")
 
 
 def latency_by_kind(report: Figures) -> str:
@@ -91,6 +96,16 @@ def stages(report: Figures) -> str:
     return bars("Stages, `normal` with limits", Axis("instructions a command"), groups, True)
 
 
+def stage_times(report: Figures) -> str:
+    names = ("decode", "risk", "match", "publish")
+    groups = {
+        kind.replace("_", " "): {name: by[name]["mean_ns"] for name in names}
+        for kind, by in report["stages"]["time"]["kinds"].items()
+    }
+    title = "Time by stage, `normal` with limits, marked copy"
+    return bars(title, Axis("mean ns a command"), groups, True)
+
+
 def saturation(runs: list[Figures], title: str, key: str, unit: str) -> str:
     """Offered rate against percentiles; rates without one are left out."""
     names = {"p50_ns": "p50", "p99_ns": "p99", "p999_ns": "p99.9"}
@@ -107,7 +122,9 @@ def plots(report: Figures) -> list[str]:
     """Every plot for which there are figures."""
     drawn = []
     if "core" in report:
-        drawn += [throughput(report), latency(report), latency_by_kind(report), visible(report)]
+        flows = report["core"]["flows"]
+        drawn += [throughput(report), latency(flows, "One command: percentiles by flow")]
+        drawn += [latency_every_pass(flows), latency_by_kind(report), visible(report)]
     if "shapes" in report:
         depth = Axis("resting orders", log=True)
         ticks = Axis("ticks that prices spread over", log=True)
@@ -120,7 +137,7 @@ def plots(report: Figures) -> list[str]:
     if "core" in report or "shapes" in report:
         drawn.append(batches(report))
     if "stages" in report:
-        drawn.append(stages(report))
+        drawn += [stages(report), stage_times(report)]
     for way, title in (("engine", "Saturation, in process"), ("ring", "Saturation, ring")):
         runs = report.get("open-loop", {}).get(way, [])
         drawn.append(saturation(runs, title, "latency", "ns"))

@@ -7,7 +7,6 @@ the expected ones does so too, or says `verified: false`.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from benchmarks.common import (
     cases,
     flow_file,
     more_cases,
+    processors,
     run,
 )
 from benchmarks.recording import recorded, write_flow
@@ -41,12 +41,6 @@ class Settings:
     orders: int = 500_000  # new orders of a core flow
     passes: int = 5
     seconds: float = 5.0  # of a wire run
-
-
-def processors() -> tuple[int, int | None]:
-    """Where the engine runs, and another for a reader if there is one."""
-    allowed = sorted(os.sched_getaffinity(0))
-    return allowed[-1], allowed[0] if len(allowed) > 1 else None
 
 
 def curve(histogram: Figures) -> list[list[float]]:
@@ -179,7 +173,7 @@ def wire(settings: Settings) -> Figures:
 PARTS: dict[str, Callable[[Settings], Figures]] = {
     "core": core,
     "shapes": shapes,
-    "stages": lambda _: stages.bench(),
+    "stages": lambda settings: with_curves(stages.bench(settings.orders, settings.passes)),
     "open-loop": open_loop,
     "api": api,
     "wire": wire,

@@ -1,9 +1,11 @@
-"""Where a command's instructions go: decode, risk, match, publish, by kind of command.
+"""Where a command's instructions and time go: decode, risk, match, publish, by kind of command.
 
 The step is one flattened function, so its profile by function says nothing. Its debug information
 still says which source line each instruction came from: callgrind counts by line, a line belongs to
-a function of the source, and a function to a stage. What is counted is the core as it ships, not a
-second copy compiled otherwise. Instructions, not time: a cache miss counts as one.
+a function of the source, and a function to a stage. What is counted is the core as it ships.
+
+Time needs a second copy of the core, with marks at the borders of the stages: bench_stages. What it
+finds stands beside what bench_core finds for the same commands without marks.
 """
 
 from __future__ import annotations
@@ -17,10 +19,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import BUILD, BenchError, Case, build_bench_core, fail, flow_file, run
-from benchmarks.gate import FUNCTIONS, ORDERS
+from benchmarks.common import (
+    BUILD,
+    BenchError,
+    Case,
+    build_bench_core,
+    fail,
+    flow_file,
+    processors,
+    run,
+)
+from benchmarks.gate import FUNCTIONS, KINDS, ORDERS
 
 STAGES = ("decode", "risk", "match", "publish")
+ROUNDS = 2  # of the two programs in turn
 # The first pattern that fits `file:function` decides; what fits none is decode: finding out what is
 # asked, of whom, and whether it makes sense.
 RULES = (
@@ -101,21 +113,75 @@ def count(program: Path, flow: Path, function: str) -> tuple[Figures, dict[str, 
         return json.loads(text)[0], by_stage(self_costs(out.read_text()))
 
 
-def bench(orders: int = ORDERS) -> Figures:
-    """Instructions a command by kind and stage, on `normal` with every limit set."""
-    program = build_bench_core()
-    path = flow_file(Case("normal-limits", "normal", orders, limits=True), BUILD / "flows")
+def mean_ns(histogram: Figures) -> float:
+    """The mean of a histogram's buckets."""
+    total = float(sum(value * count for value, count in histogram["buckets"]))
+    return round(total / max(1, int(histogram["count"])), 2)
+
+
+def together(marked: list[Figures], unmarked: list[Figures]) -> Figures:
+    """Time by kind and stage from runs of bench_stages and bench_core over one flow.
+
+    Of each kind the run that took least. `whole` is all stages together, what the marks themselves
+    took subtracted; `unmarked` is single commands of the core as it ships.
+    """
+    kinds: Figures = {}
+    for kind in KINDS:
+        stages = min((one["time"][kind] for one in marked), key=lambda by: by["whole"]["mean_ns"])
+        plain = min((one["single"][kind] for one in unmarked), key=mean_ns)
+        kinds[kind] = {**stages, "unmarked": {"mean_ns": mean_ns(plain), **plain}}
+    return {
+        "commands": marked[0]["commands"],
+        "clock_step_ns": marked[0]["clock_step_ns"],
+        "mark_ns": marked[0]["mark_ns"],
+        "marked_ns": min(one["one_by_one"]["best_ns"] for one in marked),
+        "unmarked_ns": min(one["one_by_one"]["best_ns"] for one in unmarked),
+        "kinds": kinds,
+    }
+
+
+def time(path: Path, passes: int) -> Figures:
+    """Nanoseconds by kind and stage, on one flow file."""
+    options = ["--passes", str(passes), "--cpu", str(processors()[0]), str(path)]
+    runs: dict[str, list[Figures]] = {"bench_stages": [], "bench_core": []}
+    for _ in range(ROUNDS):
+        for program, found in runs.items():
+            found += json.loads(run([str(BUILD / program), *options]))
+    if not all(one["verified"] for found in runs.values() for one in found):
+        raise BenchError(f"{path}: a run did not verify")
+    return together(*runs.values())
+
+
+def instructions(program: Path, path: Path) -> Figures:
+    """Instructions a command by kind and stage, on one flow file."""
     kinds: Figures = {}
     for function, kind in FUNCTIONS.items():
         said, totals = count(program, path, function)
         if not said["verified"] or not sum(totals.values()):
             raise BenchError(f"{path}: no instructions were counted in {function}")
         kinds[kind] = {stage: round(total / said[kind], 1) for stage, total in totals.items()}
-    return {"instructions": kinds, "verified": True}
+    return kinds
+
+
+def bench(orders: int, passes: int = 5) -> Figures:
+    """Instructions and time by kind and stage, on `normal` with every limit set.
+
+    Instructions of a flow of 20,000 new orders, as the gate counts them, time of one of `orders`.
+    """
+    program = build_bench_core()
+    few, many = (
+        flow_file(Case("normal-limits", "normal", count, limits=True), BUILD / folder)
+        for count, folder in ((ORDERS, "flows/few"), (orders, "flows"))
+    )
+    return {
+        "instructions": instructions(program, few),
+        "time": time(many, passes),
+        "verified": True,
+    }
 
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(bench(), indent=2))
+        print(json.dumps(bench(ORDERS), indent=2))
     except BenchError as e:
         sys.exit(fail(e))

@@ -21,6 +21,7 @@ HISTOGRAM: dict[str, Any] = {
     "p50_ns": 20.0,
     "buckets": [[10, 500], [20, 490], [900, 10]],
 }
+NAMES = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "p9999_ns", "max_ns")
 PROFILE = """\
 fl=/src/ext/touchline/step.c
 fn=tl_engine_step
@@ -38,8 +39,8 @@ fl=/lib/memset.c
 
 def flow_figures() -> dict[str, Any]:
     """One flow as bench_core prints it, in small."""
-    names = ("p50_ns", "p90_ns", "p99_ns", "p999_ns", "max_ns")
-    single = {**dict.fromkeys(names, 30.0), "count": 1_000, "buckets": HISTOGRAM["buckets"]}
+    single = {**dict.fromkeys(NAMES, 30.0), "count": 1_000, "buckets": HISTOGRAM["buckets"]}
+    least = {**dict.fromkeys(NAMES, 20.0), "count": 1_000, "buckets": HISTOGRAM["buckets"]}
     drained = {"best_ns": 22.0, "million_per_s": 45.5, "ratio": 1.1, "hop_ns": 55.0}
     times = {"best_ns": 20.0, "median_ns": 21.0}
     return with_curves(
@@ -49,10 +50,30 @@ def flow_figures() -> dict[str, Any]:
             "one_by_one": times, "batches_of_256": times, "verified": True,
             "batch_sizes": [[1, 21.0], [256, 20.0]],
             "drained": {**drained, "visible": dict(single)},
-            "nothing": dict(single),
+            "nothing": dict(single), "commands": 1_000,
             "single": {"new_order": dict(single), "other": {**single, "count": 0}, "all": single},
+            "every_pass": {
+                "passes": 2, "nothing": dict(least),
+                "single": {"new_order": least, "other": {**least, "count": 0}, "all": least},
+                "over_1us": {"commands": {"by_pass": [9, 7], "every_pass": 1},
+                             "nothing": {"by_pass": [2, 4], "every_pass": 0}},
+                "longest": [{"command": 70, "after": 71, "kind": "new_order", "ns": 1_500,
+                             "events": 12}],
+            },
         }
     )  # fmt: skip
+
+
+def stage_figures() -> dict[str, Any]:
+    """Instructions and time by stage, in small."""
+    names = ("decode", "risk", "match", "publish", "whole", "unmarked")
+    one = {**dict.fromkeys(NAMES, 20.0), "mean_ns": 7.5, **HISTOGRAM}
+    kinds = {kind: {name: dict(one) for name in names} for kind in ("new_order", "cancel")}
+    kinds["cancel"]["risk"]["count"] = 0
+    time = {"commands": 2_000, "clock_step_ns": 10.01, "mark_ns": 22.2, "marked_ns": 97.0,
+            "unmarked_ns": 19.3, "kinds": kinds}  # fmt: skip
+    counts = {"cancel": {"decode": 1, "risk": 2, "match": 3, "publish": 4}}
+    return with_curves({"instructions": counts, "time": time})
 
 
 def whole_report() -> dict[str, Any]:
@@ -68,7 +89,7 @@ def whole_report() -> dict[str, Any]:
         "date": "2026-01-01", "seconds": dict.fromkeys(PARTS, 1.0), "verified": True,
         "core": {"flows": {"normal": flow_figures(), "normal-100-symbols": flow_figures()}},
         "shapes": {"flows": deep},
-        "stages": {"instructions": {"cancel": {"decode": 1, "risk": 2, "match": 3, "publish": 4}}},
+        "stages": stage_figures(),
         "open-loop": {"engine": rates, "ring": rates},
         "api": {"calls": {"one_cancel": {"best_ns": 50.0, "median_ns": 51.0}}},
         "wire": {"runs": [wire, {**wire, "rate": 0, "window": 64}]},
@@ -94,9 +115,11 @@ def test_buckets_become_curves_wherever_they_are() -> None:
 def test_every_plot_is_xml_and_names_what_it_shows() -> None:
     drawn = page.plots(whole_report())
     titles = "".join("".join(ElementTree.fromstring(svg).itertext()) for svg in drawn)
-    for title in ("Throughput by flow", "percentiles by flow", "by kind", "on another core",
+    for title in ("Throughput by flow", "command: percentiles by flow", "by kind",
+                  "least of all passes: percentiles by flow", "on another core",
                   "Scaling by depth", "Scaling by symbols", "Scaling by batch", "Stages",
-                  "Saturation, in process", "Saturation, ring", "Saturation, FIX"):  # fmt: skip
+                  "Time by stage", "Saturation, in process", "Saturation, ring",
+                  "Saturation, FIX"):  # fmt: skip
         assert title in titles
 
 
@@ -123,6 +146,45 @@ def test_the_page_holds_plots_and_tables_and_nothing_from_elsewhere() -> None:
     for part in PARTS:
         assert f"## {part}\n" in text
         assert tables.TABLES[part](found[part])[0].startswith("| ")
+
+
+def test_what_is_slow_in_every_pass_is_told_from_what_is_in_one() -> None:
+    found = {"flows": {"normal": flow_figures()}}
+    lines = tables.core(found)
+    assert (
+        "| normal | new order | 1000 | 30 | 30 | 30 | 30 | 30 | 20 | 20 | 20 | 20 | 20 |" in lines
+    )
+    for text in (lines, tables.shapes(found)):
+        assert "| normal | 1000 | 7 to 9 | 1 | 2 to 4 | 0 |" in text
+        assert "| normal | 70 | 71 | new order | 1,500 | 12 |" in text
+    found["flows"]["normal"]["every_pass"]["longest"] = []
+    assert not any(line.startswith("The longest") for line in tables.core(found))
+
+
+def test_time_by_stage_says_what_the_marks_cost() -> None:
+    lines = tables.stages(stage_figures())
+    assert "| new order | risk | 1000 | 7.5 | 20 | 20 | 20 | 20 | 20 |" in lines
+    assert "| cancel | all stages | 1000 | 7.5 | 20 | 20 | 20 | 20 | 20 |" in lines
+    assert not any(line.startswith("| cancel | risk") for line in lines)
+    for figure in ("22.2 ns", "19.3 ns", "97.0 ns", "10.01 ns"):
+        assert figure in lines[-1]
+
+
+def test_of_several_runs_the_one_that_took_least_is_kept() -> None:
+    marked = []
+    unmarked = []
+    for ns in (30.0, 20.0):
+        stages_of = {"match": {"mean_ns": ns / 2}, "whole": {"mean_ns": ns}}
+        time = dict.fromkeys(("new_order", "cancel", "replace"), stages_of)
+        about = {"commands": 9, "clock_step_ns": 10.0, "mark_ns": 22.0}
+        marked.append({"time": time, "one_by_one": {"best_ns": 3 * ns}, **about})
+        single = {kind: {"count": 2, "buckets": [[ns, 1], [ns + 1, 1]]} for kind in time}
+        unmarked.append({"single": single, "one_by_one": {"best_ns": ns / 2}})
+    found = stages.together(marked, unmarked)
+    assert (found["marked_ns"], found["unmarked_ns"]) == (60.0, 10.0)
+    assert found["kinds"]["cancel"]["match"]["mean_ns"] == 10.0
+    assert found["kinds"]["cancel"]["whole"]["mean_ns"] == 20.0
+    assert found["kinds"]["cancel"]["unmarked"]["mean_ns"] == 20.5
 
 
 def test_numbers_on_axes_are_short() -> None:

@@ -6,24 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench_capture, bench_recovery
-from benchmarks.common import ROOT, BenchError, Case, flow_file
+from benchmarks import bench_capture, bench_recovery, parts, stages
+from benchmarks.common import BenchError, Case, flow_file
 from benchmarks.recording import main as record
 from benchmarks.recording import recorded, write_flow
+from programs import compiled
 
 SMALL = Case("small", "normal", 1_000)
 
 
 @pytest.fixture(scope="module")
 def bench_open(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program, compiled as quickly as possible."""
-    program = tmp_path_factory.mktemp("bench") / "bench_open"
-    sources = sorted((ROOT / "ext/touchline").glob("*.c"))
-    parts = sorted((ROOT / "benchmarks/core").glob("*.c"))
-    sources += [path for path in parts if path.stem in ("bench_open", "pass", "figures")]
-    options = ["-std=gnu11", "-O0", "-D_GNU_SOURCE", f"-I{ROOT / 'ext/touchline'}", "-pthread"]
-    subprocess.run(["cc", *options, *map(str, sources), "-o", str(program), "-lm"], check=True)
-    return program
+    return compiled(tmp_path_factory.mktemp("bench") / "bench_open")
 
 
 def run(program: Path, *arguments: str) -> list[dict[str, float]]:
@@ -50,6 +44,23 @@ def test_every_command_of_an_open_load_has_a_latency(bench_open: Path, tmp_path:
 def test_an_open_load_without_a_rate_is_refused(bench_open: Path, tmp_path: Path) -> None:
     done = subprocess.run([str(bench_open), "x.flow"], capture_output=True, check=False)
     assert done.returncode == 2
+
+
+def test_time_by_stage_stands_beside_the_core_without_marks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled(tmp_path / "bench_core")
+    compiled(tmp_path / "bench_stages", "-DTL_STAGES")
+    monkeypatch.setattr(stages, "BUILD", tmp_path)
+    figures = parts.with_curves(stages.time(flow_file(SMALL, tmp_path), passes=1))
+    assert set(figures["kinds"]) == {"new_order", "cancel", "replace"}
+    counts = 0
+    for by in figures["kinds"].values():
+        assert set(by) == {*stages.STAGES, "whole", "unmarked"}
+        assert by["whole"]["count"] == by["unmarked"]["count"]
+        assert len(by["whole"]["curve"]) == len(by["unmarked"]["curve"]) > 0
+        counts += by["whole"]["count"]
+    assert counts == figures["commands"]
 
 
 def test_recovery_reaches_the_state_before_and_is_timed() -> None:

@@ -26,7 +26,7 @@ C_PARTS = {
     "measure": {"ring"},
 }
 # Files whose stem does not begin with their part's name: inside the engine.
-C_PART_OF = dict.fromkeys(("ahead", "state", "step", "amend", "administer"), "engine")
+C_PART_OF = dict.fromkeys(("ahead", "stage", "state", "step", "amend", "administer"), "engine")
 # What a shell hands out of another part's module: values, not behaviour.
 SHELL_VALUES = {"journal": {"engine"}}  # EngineLimits
 

@@ -1,6 +1,7 @@
 /* What the parts of bench_core share: a flow being measured and the ways to run it.
  *
- *   pass.c      the engine alone, one by one, in batches, each command on the clock
+ *   pass.c      the engine alone, one by one, in batches
+ *   clocked.c   each command on the clock, several times over
  *   floor.c     the skeleton on the same commands
  *   drain.c     the engine while another core reads every event
  *   figures.c   the JSON that comes of it
@@ -33,7 +34,6 @@ typedef struct bench {
     tl_engine *engine;
     tl_event_sink sink;
     cycle_counter counter;
-    histogram *single[KINDS + 1]; /* cycles of single commands, by kind and all */
     size_t count[KINDS + 1];
     trades trades;
     skeleton *skeleton;
@@ -43,7 +43,8 @@ typedef struct bench {
     uint32_t orders_left; /* open at the end */
     int reader_cpu;       /* drain.c */
     size_t batch;         /* commands a call of tl_engine_step_batch */
-    histogram *nothing;   /* cycles that the clock alone shows, as often as there are commands */
+    uint64_t first_stretch;  /* commands of a pass before the first look at the events */
+    struct clocked *clocked; /* clocked.c */
 } bench;
 
 /* Nanoseconds a command. `cpu` leaves out what other processes took; alone they are the same. */
@@ -82,9 +83,12 @@ uint64_t pass_begin(bench *bench);
 void pass_end(bench *bench, uint64_t event_hash);
 void run_single(bench *bench, const tl_command *cmds, uint64_t count);
 void run_batches(bench *bench, const tl_command *cmds, uint64_t count);
-/* Each command on the clock, and then as often the clock with nothing between. */
-void run_clocked(bench *bench, const tl_command *cmds, uint64_t count);
 void run_measured(bench *bench, const tl_command *cmds, uint64_t count);
+
+/* clocked.c: at most CLOCKED_MAX passes with each command on the clock, as
+ * `"single": {...}, "nothing": {...}, "every_pass": {...}`. */
+#define CLOCKED_MAX 100
+void clocked_print(bench *bench, int passes);
 
 /* floor.c: find the mapping once, then passes. False when the flow has what the skeleton lacks. */
 bool floor_prepare(bench *bench);
@@ -92,6 +96,9 @@ taken floor_pass(bench *bench);
 
 /* drain.c: passes with a reader, as `"drained": {...}, `; `alone_ns` is the time without one. */
 void drain_print(bench *bench, int passes, double alone_ns);
+
+/* Stay on this processor; below 0: on any. */
+void stay_on(int cpu);
 
 /* Ask for the real-time scheduler while a pass runs, for less than a second at a time. */
 bool realtime_begin(void);

@@ -15,13 +15,13 @@
 #endif
 #include <getopt.h>
 #include <inttypes.h>
-#include <sched.h>
 
 #include "bench.h"
 #include "figures.h"
 
 typedef struct options {
     int passes;
+    int clocked; /* passes with each command on the clock */
     int cpu;
     int reader_cpu; /* -1: no drained passes */
     uint64_t ring_slots;
@@ -68,8 +68,7 @@ static void print_times(bench *bench, const options *options)
         drain_print(bench, options->passes, alone.wall[0]);
     if (options->batches)
         print_batches(bench, options->passes);
-    pass(bench, run_clocked);
-    print_single(bench);
+    clocked_print(bench, options->clocked);
 }
 
 static void bench_file(const char *path, const options *options, cycle_counter counter)
@@ -94,17 +93,21 @@ static void bench_file(const char *path, const options *options, cycle_counter c
 static options parse(int argc, char **argv)
 {
     static const struct option names[] = {{"passes", required_argument, NULL, 'n'},
+                                          {"clocked", required_argument, NULL, 'k'},
                                           {"cpu", required_argument, NULL, 'c'},
                                           {"ring-slots", required_argument, NULL, 'r'},
                                           {"instructions", no_argument, NULL, 'i'},
                                           {"batches", no_argument, NULL, 'b'},
                                           {"drained", required_argument, NULL, 'd'},
                                           {NULL, 0, NULL, 0}};
-    options options = {.passes = 5, .cpu = -1, .reader_cpu = -1, .ring_slots = 131072};
+    options options = {
+        .passes = 5, .clocked = 5, .cpu = -1, .reader_cpu = -1, .ring_slots = 131072};
     int name;
-    while ((name = getopt_long(argc, argv, "n:c:r:ibd:", names, NULL)) != -1) {
+    while ((name = getopt_long(argc, argv, "n:k:c:r:ibd:", names, NULL)) != -1) {
         if (name == 'n')
             options.passes = atoi(optarg);
+        else if (name == 'k')
+            options.clocked = atoi(optarg);
         else if (name == 'c')
             options.cpu = atoi(optarg);
         else if (name == 'r')
@@ -120,9 +123,12 @@ static options parse(int argc, char **argv)
     }
     bool slots_fit = options.ring_slots >= 2 * STRETCH && options.ring_slots <= 1u << 26 &&
                      (options.ring_slots & (options.ring_slots - 1)) == 0;
-    if (options.passes < 1 || options.passes > PASSES_MAX || !slots_fit || optind == argc) {
-        fprintf(stderr, "usage: bench_core [--passes 1..%d] [--cpu N] [--ring-slots 65536..2^26] "
-                        "[--instructions] [--batches] [--drained CPU] FLOW...\n", PASSES_MAX);
+    bool passes_fit = options.passes >= 1 && options.passes <= PASSES_MAX &&
+                      options.clocked >= 1 && options.clocked <= CLOCKED_MAX;
+    if (!passes_fit || !slots_fit || optind == argc) {
+        fprintf(stderr, "usage: bench_core [--passes 1..%d] [--clocked 1..%d] [--cpu N] "
+                        "[--ring-slots 65536..2^26] [--instructions] [--batches] [--drained CPU] "
+                        "FLOW...\n", PASSES_MAX, CLOCKED_MAX);
         exit(2);
     }
     return options;
@@ -131,13 +137,7 @@ static options parse(int argc, char **argv)
 int main(int argc, char **argv)
 {
     options options = parse(argc, argv);
-    if (options.cpu >= 0) {
-        cpu_set_t cpus;
-        CPU_ZERO(&cpus);
-        CPU_SET((size_t)options.cpu, &cpus);
-        if (sched_setaffinity(0, sizeof cpus, &cpus) != 0)
-            fail("--cpu", strerror(errno));
-    }
+    stay_on(options.cpu);
     cycle_counter counter = {1, 0};
     if (!options.instructions)
         counter = cycle_counter_calibrate();

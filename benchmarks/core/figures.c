@@ -3,8 +3,6 @@
 
 #include <inttypes.h>
 
-static const char *const kind_names[KINDS + 1] = {"new_order", "cancel", "replace", "other", "all"};
-
 void print_series(const char *name, series *series)
 {
     double cpu_median = median(series->cpu, series->count);
@@ -14,13 +12,14 @@ void print_series(const char *name, series *series)
            name, series->cpu[0], cpu_median, series->wall[0], wall_median);
 }
 
-void print_histogram(const histogram *histogram, double per_ns)
+void print_percentiles(const histogram *histogram, double per_ns)
 {
-    printf("{\"count\": %" PRIu64 ", \"p50_ns\": %.1f, \"p90_ns\": %.1f, \"p99_ns\": %.1f, "
-           "\"p999_ns\": %.1f, \"max_ns\": %.0f, \"buckets\": [",
+    printf("\"count\": %" PRIu64 ", \"p50_ns\": %.1f, \"p90_ns\": %.1f, \"p99_ns\": %.1f, "
+           "\"p999_ns\": %.1f, \"p9999_ns\": %.1f, \"max_ns\": %.0f, \"buckets\": [",
            histogram->count, histogram_at(histogram, 0.5) / per_ns,
            histogram_at(histogram, 0.9) / per_ns, histogram_at(histogram, 0.99) / per_ns,
-           histogram_at(histogram, 0.999) / per_ns, (double)histogram->largest / per_ns);
+           histogram_at(histogram, 0.999) / per_ns, histogram_at(histogram, 0.9999) / per_ns,
+           (double)histogram->largest / per_ns);
     const char *comma = "";
     for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
         if (histogram->buckets[i] != 0) {
@@ -28,19 +27,12 @@ void print_histogram(const histogram *histogram, double per_ns)
                    histogram->buckets[i]);
             comma = ", ";
         }
-    printf("]}");
+    printf("]");
 }
 
-void print_single(const bench *bench)
+void print_histogram(const histogram *histogram, double per_ns)
 {
-    memset(bench->single[KINDS], 0, sizeof(histogram));
-    for (int kind = 0; kind < KINDS; kind++)
-        histogram_add(bench->single[KINDS], bench->single[kind]);
-    printf("\"single\": {");
-    for (int kind = 0; kind <= KINDS; kind++) {
-        printf("%s\"%s\": ", kind == 0 ? "" : ", ", kind_names[kind]);
-        print_histogram(bench->single[kind], bench->counter.per_ns);
-    }
-    printf("}, \"nothing\": ");
-    print_histogram(bench->nothing, bench->counter.per_ns);
+    printf("{");
+    print_percentiles(histogram, per_ns);
+    printf("}");
 }

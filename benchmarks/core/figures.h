@@ -20,9 +20,9 @@ static inline void series_add(series *series, taken taken)
 
 /* `"name": {...}, `: best and median in both clocks. Sorts the series. */
 void print_series(const char *name, series *series);
-/* `"single": {...}, "nothing": {...}`: percentiles and buckets by kind, and of the clock alone. */
-void print_single(const bench *bench);
-/* `{"count": ..., "p50_ns": ..., "buckets": [[ns, count], ...]}`. */
+/* `"count": ..., "p50_ns": ..., "buckets": [[ns, count], ...]`. */
+void print_percentiles(const histogram *histogram, double per_ns);
+/* The same between braces. */
 void print_histogram(const histogram *histogram, double per_ns);
 
 #endif

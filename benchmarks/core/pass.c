@@ -6,24 +6,27 @@
 
 #include <sched.h>
 
-
 void bench_open(bench *bench, const flow *flow, uint64_t ring_slots)
 {
     bench->flow = flow;
     bench->sink = (tl_event_sink){allocate(ring_slots * sizeof(tl_event)), ring_slots - 1, 0};
-    for (int kind = 0; kind <= KINDS; kind++)
-        bench->single[kind] = allocate(sizeof(histogram));
-    bench->nothing = allocate(sizeof(histogram));
+    bench->first_stretch = STRETCH;
 }
 
 void bench_close(bench *bench)
 {
-    for (int kind = 0; kind <= KINDS; kind++)
-        free(bench->single[kind]);
-    free(bench->nothing);
     free(bench->sink.slots);
     free(bench->mapped);
     free(bench->ranges);
+}
+
+void stay_on(int cpu)
+{
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET((size_t)cpu, &cpus);
+    if (cpu >= 0 && sched_setaffinity(0, sizeof cpus, &cpus) != 0)
+        fail("--cpu", strerror(errno));
 }
 
 /* A child of FIFO policy would starve its neighbours for good; a pass lasts a fraction of the
@@ -104,25 +107,6 @@ __attribute__((noinline)) void run_batches(bench *bench, const tl_command *cmds,
     }
 }
 
-static inline uint64_t since(const bench *bench, uint64_t start)
-{
-    uint64_t taken = cycles_after() - start;
-    return taken > bench->counter.overhead ? taken - bench->counter.overhead : 0;
-}
-
-void run_clocked(bench *bench, const tl_command *cmds, uint64_t count)
-{
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t start = cycles_before();
-        tl_engine_step(bench->engine, &cmds[i], &bench->sink);
-        histogram_record(bench->single[kind_of(&cmds[i])], since(bench, start));
-    }
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t start = cycles_before();
-        histogram_record(bench->nothing, since(bench, start));
-    }
-}
-
 #define MEASURED(name)                                                                             \
     __attribute__((noipa)) static void name(tl_engine *engine, const tl_command *cmd,              \
                                             tl_event_sink *sink)                                   \
@@ -166,8 +150,9 @@ taken pass(bench *bench, stretch_function *run)
     const flow *flow = bench->flow;
     taken total = {0, 0};
     uint64_t event_hash = pass_begin(bench);
-    for (uint64_t i = 0; i < flow->count; i += STRETCH) {
-        uint64_t count = flow->count - i < STRETCH ? flow->count - i : STRETCH;
+    uint64_t stretch = bench->first_stretch;
+    for (uint64_t i = 0; i < flow->count; i += stretch, stretch = STRETCH) {
+        uint64_t count = flow->count - i < stretch ? flow->count - i : stretch;
         uint64_t first = bench->sink.next;
         taken one = timed(bench, run, &flow->commands[i], count);
         total = (taken){total.cpu + one.cpu, total.wall + one.wall};

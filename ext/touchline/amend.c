@@ -30,6 +30,7 @@ static bool replace_passes(const tl_step *s, uint32_t slot, int64_t executed, tl
     const tl_order *order = &s->shelf->orders[slot];
     const tl_position *position = &s->engine->risk.positions[order->position];
     const tl_instrument *instrument = &s->engine->risk.instruments[order->instrument];
+    TL_STAGE(RISK);
     verdict->reason = tl_risk_may_enter(&s->engine->risk, instrument,
                                         &s->engine->risk.accounts[position->account]);
     if (verdict->reason != TL_REASON_NONE)
@@ -48,6 +49,7 @@ static bool replace_passes(const tl_step *s, uint32_t slot, int64_t executed, tl
     bool no_larger = cmd->qty <= s->shelf->order_qty[slot];
     if (!(same_price && no_larger) && !tl_risk_within_limits(&wanted, verdict))
         return false;
+    TL_STAGE(MATCH);
     tl_book *book = &s->shelf->books[order->instrument];
     if (!same_price && !tl_book_has_room(s->shelf, book, (uint32_t)cmd->price)) {
         *verdict = (tl_verdict){TL_REASON_LEVELS_FULL, 0, s->engine->state->limits.leaves_max};

@@ -88,6 +88,7 @@ static tl_position *find_room(const tl_step *s, tl_position *position, tl_verdic
     const tl_command *cmd = s->cmd;
     const tl_risk_counts *counts = s->engine->risk.counts;
     tl_book *book = &s->shelf->books[cmd->instrument];
+    TL_STAGE(MATCH);
     if (tl_orders_full(s->shelf->pools))
         *verdict = (tl_verdict){TL_REASON_ORDERS_FULL, 0, limits->orders_max};
     else if (position == NULL && counts->positions_used == counts->positions_max)
@@ -183,6 +184,7 @@ void tl_step_new_order(const tl_step *s)
         return;
     }
     tl_verdict verdict = {.reason = tl_step_characteristics(cmd)};
+    TL_STAGE(RISK);
     if (verdict.reason == TL_REASON_NONE)
         verdict.reason = tl_risk_may_enter(&s->engine->risk, instrument, account);
     tl_position *position = NULL;

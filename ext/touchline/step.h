@@ -6,6 +6,7 @@
 #define TOUCHLINE_STEP_H
 
 #include "match.h"
+#include "stage.h"
 #include "state.h"
 
 /* What one step needs, so that no function takes five parameters. */
@@ -20,6 +21,7 @@ typedef struct tl_step {
  * comes before the other fields (fence), the store of the number after them (release). */
 static inline tl_event *tl_event_begin(const tl_step *s, uint8_t exec_type)
 {
+    TL_STAGE(PUBLISH);
     tl_event *event = &s->sink->slots[s->sink->next & s->sink->mask];
     __atomic_store_n(&event->seq, 0, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -58,6 +60,7 @@ static inline void tl_event_publish(const tl_step *s, tl_event *event)
     s->sink->next++;
     tl_event_own_ahead(event);
     __atomic_store_n(&event->seq, ++s->engine->state->event_seq, __ATOMIC_RELEASE);
+    TL_STAGE(MATCH);
 }
 
 /* An event about an order: what the order itself says. */
