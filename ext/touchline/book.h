@@ -131,7 +131,7 @@ typedef struct tl_shelf {
     uint64_t *vacant_blocks; /* bit i: word i of `vacant` is not 0 */
     tl_branch *nodes;
     uint32_t *children; /* node * 64 + slot in node; TL_NONE: no child */
-    tl_book *books; /* by instrument */
+    tl_book *books;     /* by instrument */
 } tl_shelf;
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, uint32_t nodes_max);
