@@ -77,9 +77,13 @@ def scaling(report: Figures, pattern: str, title: str, axis: Axis) -> str:
         if match:
             found.append((float(match[1] or 1), figures))
     found.sort(key=lambda pair: pair[0])
-    keys = {"engine": "ns_per_command", "skeleton": "skeleton_ns"}
+    keys = {
+        "engine": "ns_per_command",
+        "batches of 256": "batched_ns",
+        "skeleton": "skeleton_ns",
+    }
     series = {
-        name: [[at, figures[key]] for at, figures in found if figures[key]]
+        name: [[at, figures[key]] for at, figures in found if figures.get(key)]
         for name, key in keys.items()
     }
     return lines(title, axis, NS, series)

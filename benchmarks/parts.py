@@ -79,6 +79,7 @@ def run_flow(path: Path, passes: int, *options: str) -> Figures:
     single = found["single"]["all"]
     return {
         "ns_per_command": found["one_by_one"]["best_ns"],
+        "batched_ns": found["batches_of_256"]["best_ns"],
         "skeleton_ns": found.get("skeleton", {}).get("best_ns"),
         "drained_ns": found.get("drained", {}).get("best_ns"),
         "p50_ns": single["p50_ns"],

@@ -45,7 +45,7 @@ def flow_figures() -> dict[str, Any]:
     times = {"best_ns": 20.0, "median_ns": 21.0}
     return with_curves(
         {
-            "ns_per_command": 20.0, "skeleton_ns": 12.0, "drained_ns": 22.0,
+            "ns_per_command": 20.0, "batched_ns": 19.0, "skeleton_ns": 12.0, "drained_ns": 22.0,
             "p50_ns": 30.0, "p99_ns": 30.0, "p999_ns": 30.0, "skeleton_ratio": 1.67,
             "one_by_one": times, "batches_of_256": times, "verified": True,
             "batch_sizes": [[1, 21.0], [256, 20.0]],
