@@ -8,6 +8,7 @@ lots; the usual ones, up to 18 digits, are read here with the same result, and a
 
 from decimal import Decimal
 
+cimport cython
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -39,6 +40,7 @@ cdef unit_size size_of(size) except *:
     return unit
 
 
+@cython.cdivision(True)
 cdef bint whole_units(int64_t mantissa, int decimals, const unit_size *unit,
                       int64_t *units) noexcept nogil:
     """mantissa x 10^-decimals in units; False when it is not whole, or too long to tell here."""
@@ -54,6 +56,10 @@ cdef bint whole_units(int64_t mantissa, int decimals, const unit_size *unit,
         if mantissa >= bound or mantissa <= -bound:
             return False
         mantissa *= _powers[shift]
+    # By far the most are written in units, and a division takes as long as the rest.
+    if divisor == 1:
+        units[0] = mantissa
+        return True
     if mantissa % divisor != 0:
         return False
     units[0] = mantissa // divisor
