@@ -85,7 +85,7 @@ def cython_functions(path: Path) -> Iterator[tuple[str, int, int]]:
     """(name, first line, number of lines) of every def and cdef with a body, by indentation."""
     lines = path.read_text().splitlines()
     for first, line in enumerate(lines):
-        start = re.match(r"( *)(?:cdef|cpdef|def) .*?(\w+)\(", line)
+        start = re.match(r"( *)(?:cdef|cpdef|def) (?!class ).*?(\w+)\(", line)
         if not start or line.rstrip().endswith(("class", ";")):
             continue
         last = first

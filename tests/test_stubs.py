@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import sources
+from touchline.messages import TimeInForce
 
 STUBS = sorted((sources.ROOT / "src/touchline").glob("*.pyi"))
 SHELLS = {path.stem: path for path in (sources.ROOT / "ext/touchline").glob("*.pyx")}
@@ -53,7 +54,8 @@ def own_names(stem: str, module: Any) -> set[str]:
 
 def default_value(expression: str) -> str:
     """`64 << 20` and `67108864` are the same default."""
-    return repr(eval(expression, {"__builtins__": {"float": float}}))
+    names = {"__builtins__": {"float": float}, "TimeInForce": TimeInForce}
+    return repr(eval(expression, names))
 
 
 def stub_parameters(node: Function) -> list[tuple[str, str | None]]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from touchline.market import Market
 from touchline.messages import TimeInForce
 
-DAY, IOC = int(TimeInForce.DAY), int(TimeInForce.IOC)
+IOC = int(TimeInForce.IOC)
 
 
 def price(ticks):
@@ -22,21 +22,27 @@ class Book:
         self.market.open_account("ACC1")
         self.reports = {}
 
-    def new(self, number, side, price, qty, time_in_force=DAY):
-        enter = self.market.buy if side else self.market.sell
-        report = enter("AAA", qty, price, account="ACC1", time_in_force=time_in_force)
+    def new(self, number, side, price, qty):
+        if side:
+            report = self.market.buy("AAA", qty, price, account="ACC1")
+        else:
+            report = self.market.sell("AAA", qty, price, account="ACC1")
         self.reports[number] = report
-        return report.trades if report.count > 1 else None
+        return report.trades
 
     def ioc(self, number, side, price, qty):
-        return self.new(number, side, price, qty, IOC)
+        if side:
+            report = self.market.buy("AAA", qty, price, account="ACC1", time_in_force=IOC)
+        else:
+            report = self.market.sell("AAA", qty, price, account="ACC1", time_in_force=IOC)
+        self.reports[number] = report
+        return report.trades
 
     def cancel(self, number, live):
         self.market.cancel(self.reports[number])
 
     def replace(self, number, side, price, total_qty, open_qty, live):
-        report = self.market.replace(self.reports[number], total_qty, price)
-        return report.trades if report.count > 1 else None
+        return self.market.replace(self.reports[number], total_qty, price).trades
 
     def numbers(self):
         return {report.order_id: number for number, report in self.reports.items()}

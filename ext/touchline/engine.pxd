@@ -3,6 +3,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from touchline.engine_answer cimport Answer
 from touchline.messages cimport tl_command, tl_event, tl_level_view, tl_order_view
 
 
@@ -42,15 +43,6 @@ cdef extern from "engine.h" nogil:
     size_t tl_engine_snapshot_bytes(const tl_engine *engine)
     void tl_engine_snapshot(const tl_engine *engine, void *data)
     int tl_engine_restore(tl_engine *engine, const void *data, size_t count)
-
-
-cdef class Answer:
-    cdef readonly object context
-    cdef readonly Py_ssize_t count
-    cdef tl_event first
-    cdef bytes rest
-
-    cdef const tl_event *last(self) noexcept
 
 
 cdef class Engine:

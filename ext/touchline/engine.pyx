@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject, PyTypeObject
@@ -21,7 +20,7 @@ from libc.stdint cimport uintptr_t
 from libc.string cimport memset
 
 from touchline.messages cimport (
-    TL_EXEC_TYPE_TRADE, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
+    TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
 )
 
 from touchline.messages import COMMAND, EVENT, LEVEL, ORDER
@@ -33,6 +32,9 @@ cdef extern from *:
                                 void *data, int flags, PyObject *obj)
 
 cnp.import_array()
+
+# A name that is cimported is none of Python's; here it is one of both.
+globals()["Answer"] = Answer
 
 # Held here because a look-up by name costs as much as a command.
 cdef object _command = COMMAND
@@ -56,75 +58,6 @@ cdef int check(int code, what) except -1:
     if code < 0:
         raise ValueError(what)
     return 0
-
-
-@cython.no_gc
-cdef class Answer:
-    """The events of one command, copied: what Engine.events() shows until the next call.
-
-    Engine.answer makes one; `context` is whatever its caller gave. Prices in ticks, quantities in
-    lots. A class of Python derived from it should have `__slots__ = ()`, which keeps it light. The
-    garbage collector does not look into it, so its context must not hold it.
-    """
-
-    def __init__(self):
-        raise TypeError("an Answer is made by Engine.answer")
-
-    @property
-    def order_id(self):
-        """Of the order entered, replaced or canceled; 0 when it was refused."""
-        return self.first.order_id if self.count else 0
-
-    @property
-    def account_number(self):
-        """The number of the account the command was for."""
-        return self.first.account if self.count else 0
-
-    @property
-    def exec_type(self):
-        """Of the first event, as an int: what the engine said to the command itself."""
-        return self.first.exec_type if self.count else 0
-
-    cdef const tl_event *last(self) noexcept:
-        if self.rest is None:
-            return &self.first
-        return <tl_event *>PyBytes_AS_STRING(self.rest) + self.count - 2
-
-    @property
-    def last_exec_type(self):
-        """Of the last event, as an int: what it came to in the end."""
-        return self.last().exec_type
-
-    @property
-    def order_lots(self):
-        """The order's quantity as the first event has it."""
-        return self.first.qty
-
-    @property
-    def leaves_lots(self):
-        """What is left of the order after the last event."""
-        return self.last().leaves_qty
-
-    @property
-    def trades(self):
-        """(price, qty, contra_order_id, contra_account) of each trade, all integers."""
-        cdef Py_ssize_t i
-        cdef const tl_event *event
-        found = []
-        for i in range(self.count - 1):
-            event = <const tl_event *>PyBytes_AS_STRING(self.rest) + i
-            if event.exec_type == TL_EXEC_TYPE_TRADE:
-                found.append((event.price, event.qty, event.contra_order_id,
-                              event.contra_account))
-        return found
-
-    @property
-    def events(self):
-        """All events, shape (n,), dtype EVENT; the caller's own."""
-        data = PyBytes_FromStringAndSize(<char *>&self.first, sizeof(tl_event))
-        if self.rest is not None:
-            data += self.rest
-        return np.frombuffer(data, _event, self.count)
 
 
 cdef class Engine:
@@ -175,12 +108,11 @@ cdef class Engine:
         """`kind` is Answer or derived from it; whoever calls has made sure."""
         cdef Answer made = (<PyTypeObject *>kind).tp_new(kind, <PyObject *>_nothing, NULL)
         made.context = context
-        made.count = <Py_ssize_t>self.sink.next
-        if made.count > 0:
+        if self.sink.next > 0:
             made.first = self.sink.slots[0]
-        if made.count > 1:
+        if self.sink.next > 1:
             made.rest = PyBytes_FromStringAndSize(<char *>&self.sink.slots[1],
-                                                  (made.count - 1) * sizeof(tl_event))
+                                                  (self.sink.next - 1) * sizeof(tl_event))
         return made
 
     def answer(self, kind=None, context=None):

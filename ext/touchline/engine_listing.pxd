@@ -1,8 +1,8 @@
 """A market's listing for Cython: names and decimals in front of an engine."""
 
-from libc.stdint cimport int64_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint16_t
 
-from touchline.engine cimport Answer, Engine
+from touchline.engine cimport Engine
 
 
 cdef struct unit_size:
@@ -14,13 +14,12 @@ cdef struct unit_size:
 cdef class Listing:
     cdef readonly Engine engine
     cdef readonly object instrument
-    cdef readonly dict accounts
     cdef readonly list account_names
-    cdef object kind
     cdef object to_ticks
     cdef object to_lots
     cdef unit_size tick
     cdef unit_size lot
     cdef uint16_t number
 
-    cdef uint32_t owner(self, object account) except? 0xFFFFFFFF
+    cdef int64_t ticks_of(self, price) except? -1
+    cdef int64_t lots_of(self, qty) except? -1

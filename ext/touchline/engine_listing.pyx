@@ -1,22 +1,17 @@
 # cython: language_level=3
-"""One instrument of a market: what people write, turned into the engine's numbers, and an answer.
+"""One instrument of a market: what people write, turned into the engine's numbers.
 
-The part of touchline.market that runs for every order. It holds the market's engine and shares
-its account names; one thread at a time. touchline.instruments says what a number is in ticks and
-lots; the usual ones, up to 18 digits, are read here with the same result, and all others there.
+It holds the market's engine and shares its account names; one thread at a time.
+touchline.instruments says what a number is in ticks and lots; the usual ones, up to 18 digits, are
+read here with the same result, and all others there.
 """
 
 from decimal import Decimal
 
+cimport cython
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
-
-from touchline.messages cimport (
-    TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT,
-    TL_ORD_TYPE_MARKET, tl_command,
-)
+from libc.stdint cimport int64_t
 
 cdef object _decimal = Decimal
 
@@ -39,6 +34,7 @@ cdef unit_size size_of(size) except *:
     return unit
 
 
+@cython.cdivision(True)
 cdef bint whole_units(int64_t mantissa, int decimals, const unit_size *unit,
                       int64_t *units) noexcept nogil:
     """mantissa x 10^-decimals in units; False when it is not whole, or too long to tell here."""
@@ -54,6 +50,10 @@ cdef bint whole_units(int64_t mantissa, int decimals, const unit_size *unit,
         if mantissa >= bound or mantissa <= -bound:
             return False
         mantissa *= _powers[shift]
+    # By far the most are written in units, and a division takes as long as the rest.
+    if divisor == 1:
+        units[0] = mantissa
+        return True
     if mantissa % divisor != 0:
         return False
     units[0] = mantissa // divisor
@@ -103,72 +103,31 @@ cdef int64_t units_of(number, const unit_size *unit, convert) except? -1:
 
 
 cdef class Listing:
-    """`instrument`, a touchline.instruments.Instrument, at `engine`; answers are of type `kind`.
+    """`instrument`, a touchline.instruments.Instrument, at `engine`.
 
-    `accounts` gives the number of each account name and `account_names` the reverse; both are the
-    market's own and may grow.
+    `account_names` gives the name of each account number; it is the market's own and may grow.
     """
 
-    def __init__(self, Engine engine not None, instrument, dict accounts not None,
-                 list account_names not None, kind):
-        if not isinstance(kind, type) or not issubclass(kind, Answer):
-            raise TypeError(f"{kind!r} is no kind of Answer")
+    def __cinit__(self, Engine engine not None, instrument, list account_names not None):
         self.engine = engine
         self.instrument = instrument
-        self.accounts = accounts
         self.account_names = account_names
-        self.kind = kind
         self.to_ticks = instrument.to_ticks
         self.to_lots = instrument.to_lots
         self.tick = size_of(instrument.tick_size)
         self.lot = size_of(instrument.lot_size)
         self.number = instrument.index
 
-    def ticks(self, price):
-        """A price in ticks: Instrument.to_ticks, and sooner."""
+    cdef int64_t ticks_of(self, price) except? -1:
         return units_of(price, &self.tick, self.to_ticks)
 
-    cdef uint32_t owner(self, object account) except? 0xFFFFFFFF:
-        number = self.accounts.get(account)
-        if number is None:
-            raise LookupError(f"no account {account!r} is open")
-        return number
+    cdef int64_t lots_of(self, qty) except? -1:
+        return units_of(qty, &self.lot, self.to_lots)
 
-    def enter(self, uint8_t side, qty, price, account, uint8_t time_in_force):
-        """Enter an order, a market order when `price` is None."""
-        cdef tl_command cmd
-        memset(&cmd, 0, sizeof(cmd))
-        cmd.type = TL_MSG_TYPE_NEW_ORDER
-        cmd.instrument = self.number
-        cmd.account = self.owner(account)
-        cmd.side = side
-        cmd.ord_type = TL_ORD_TYPE_MARKET
-        cmd.time_in_force = time_in_force
-        if price is not None:
-            cmd.ord_type = TL_ORD_TYPE_LIMIT
-            cmd.price = units_of(price, &self.tick, self.to_ticks)
-        cmd.qty = units_of(qty, &self.lot, self.to_lots)
-        self.engine.step(&cmd)
-        return self.engine.keep(self.kind, self)
+    def ticks(self, price):
+        """A price in ticks: Instrument.to_ticks, and sooner."""
+        return self.ticks_of(price)
 
-    def cancel(self, uint64_t order_id, uint32_t account_number):
-        """Cancel an open order of the account."""
-        cdef tl_command cmd
-        memset(&cmd, 0, sizeof(cmd))
-        cmd.type = TL_MSG_TYPE_CANCEL
-        cmd.order_id = order_id
-        cmd.account = account_number
-        self.engine.step(&cmd)
-        return self.engine.keep(self.kind, self)
-
-    def replace(self, uint64_t order_id, uint32_t account_number, qty, price):
-        """Change total quantity and price of an open order of the account."""
-        cdef tl_command cmd
-        memset(&cmd, 0, sizeof(cmd))
-        cmd.type = TL_MSG_TYPE_REPLACE
-        cmd.order_id = order_id
-        cmd.account = account_number
-        cmd.price = units_of(price, &self.tick, self.to_ticks)
-        cmd.qty = units_of(qty, &self.lot, self.to_lots)
-        self.engine.step(&cmd)
-        return self.engine.keep(self.kind, self)
+    def lots(self, qty):
+        """A quantity in lots: Instrument.to_lots, and sooner."""
+        return self.lots_of(qty)

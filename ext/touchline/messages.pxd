@@ -97,5 +97,8 @@ cdef extern from "messages.h" nogil:
     enum: TL_TIME_IN_FORCE_FOK
     enum: TL_EXEC_TYPE_NEW
     enum: TL_EXEC_TYPE_TRADE
+    enum: TL_EXEC_TYPE_CANCELED
+    enum: TL_EXEC_TYPE_REJECTED
+    enum: TL_EXEC_TYPE_CANCEL_REJECTED
 
     uint32_t tl_command_checksum(const tl_command *cmd)

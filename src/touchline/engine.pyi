@@ -3,6 +3,9 @@ from typing import Any, NamedTuple, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from touchline import engine_answer
+
+Answer = engine_answer.Answer
 _Kept = TypeVar("_Kept", bound=Answer)
 
 class EngineLimits(NamedTuple):
@@ -11,29 +14,6 @@ class EngineLimits(NamedTuple):
     orders_max: int = 65536
     positions_max: int = 1024
     leaves_max: int = 4096
-
-class Answer:
-    def __init__(self) -> None: ...
-    @property
-    def context(self) -> Any: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def order_id(self) -> int: ...
-    @property
-    def account_number(self) -> int: ...
-    @property
-    def exec_type(self) -> int: ...
-    @property
-    def last_exec_type(self) -> int: ...
-    @property
-    def order_lots(self) -> int: ...
-    @property
-    def leaves_lots(self) -> int: ...
-    @property
-    def trades(self) -> list[tuple[int, int, int, int]]: ...
-    @property
-    def events(self) -> NDArray[np.void]: ...
 
 class Engine:
     def __init__(
