@@ -159,6 +159,7 @@ static void limit(const tl_step *s)
         tl_reject(s, TL_REASON_POSITIONS_FULL, 0, s->engine->state->limits.positions_max);
     } else {
         *limit_place(cmd->field, instrument, position) = value;
+        tl_risk_limit_changed(instrument, position);
         done(s, value, 0, cmd->field);
     }
 }

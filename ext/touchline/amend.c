@@ -78,7 +78,7 @@ static void requeue(const tl_step *s, uint32_t slot, uint32_t leaves_qty)
     replaced(s, slot, 0);
     tl_step_meet_book(s, slot, order->price, TL_ORD_TYPE_LIMIT);
     if (order->leaves_qty > 0)
-        tl_rest(s, slot);
+        tl_rest(s, slot, &s->engine->risk.positions[order->position]);
     else
         tl_order_give_back(s->shelf, slot);
 }

@@ -122,8 +122,19 @@ static tl_verdict check_position_max(const tl_risk_order *order)
     return (tl_verdict){TL_REASON_POSITION_MAX, value, position->position_max};
 }
 
+void tl_risk_limit_changed(tl_instrument *instrument, tl_position *position)
+{
+    instrument->limited = instrument->price_collar != TL_LIMIT_UNSET;
+    if (position != NULL)
+        position->limited = position->order_qty_max != TL_LIMIT_UNSET ||
+                            position->order_value_max != TL_LIMIT_UNSET ||
+                            position->position_max != TL_LIMIT_UNSET;
+}
+
 bool tl_risk_within_limits(const tl_risk_order *order, tl_verdict *verdict)
 {
+    if (!(order->position->limited | order->instrument->limited))
+        return true;
 #define TL_RISK_CHECK(name)                                                                        \
     *verdict = check_##name(order);                                                                \
     if (verdict->reason != TL_REASON_NONE)                                                         \

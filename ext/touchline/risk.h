@@ -22,7 +22,8 @@ typedef struct tl_instrument {
     int64_t price_max;
     int64_t qty_max;
     uint8_t trading_status; /* 0: not listed */
-    uint8_t _pad[23];
+    uint8_t limited;        /* one of section 5's limits is set: a collar */
+    uint8_t _pad[22];
 } tl_instrument;
 _Static_assert(sizeof(tl_instrument) == 64, "an instrument's limits are one cache line");
 
@@ -39,7 +40,8 @@ typedef struct tl_position {
     int64_t order_qty_max;
     int64_t order_value_max; /* ticks x lots */
     int64_t position_max;
-    int64_t _pad;
+    uint8_t limited; /* one of the three is set */
+    uint8_t _pad[7];
 } tl_position;
 _Static_assert(sizeof(tl_position) == 64, "a position is one cache line");
 
@@ -98,6 +100,9 @@ tl_position *tl_risk_find(const tl_risk *risk, uint32_t account, uint32_t instru
 
 /* The entry, made if need be; NULL when the table is full. */
 tl_position *tl_risk_need(const tl_risk *risk, uint32_t account, uint32_t instrument);
+
+/* A limit has changed: note whether any is set. An order that meets none asks this alone. */
+void tl_risk_limit_changed(tl_instrument *instrument, tl_position *position);
 
 /* The price a market order does not trade beyond. Rule 5.3. */
 int64_t tl_risk_protection_price(const tl_instrument *instrument, bool buy);

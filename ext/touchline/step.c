@@ -143,7 +143,7 @@ static uint8_t remainder_reason(const tl_command *cmd)
 }
 
 /* The order is accepted: it trades, and what is left rests or goes. */
-static void work(const tl_step *s, uint32_t slot)
+static void work(const tl_step *s, uint32_t slot, tl_position *position)
 {
     const tl_command *cmd = s->cmd;
     const tl_order *order = &s->shelf->orders[slot];
@@ -162,7 +162,7 @@ static void work(const tl_step *s, uint32_t slot)
     }
     tl_step_meet_book(s, slot, price, cmd->ord_type);
     if (order->leaves_qty > 0 && may_rest(cmd)) {
-        tl_rest(s, slot);
+        tl_rest(s, slot, position);
         return;
     }
     if (order->leaves_qty > 0)
@@ -197,5 +197,5 @@ void tl_step_new_order(const tl_step *s)
         tl_refuse(s, TL_EXEC_TYPE_REJECTED, &verdict);
         return;
     }
-    work(s, accept(s, position));
+    work(s, accept(s, position), position);
 }

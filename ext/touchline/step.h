@@ -110,11 +110,10 @@ static inline void tl_canceled(const tl_step *s, uint32_t slot, uint8_t exec_typ
 
 /* ── resting ───────────────────────────────────────────────────────────────────────────────── */
 
-static inline void tl_rest(const tl_step *s, uint32_t slot)
+static inline void tl_rest(const tl_step *s, uint32_t slot, tl_position *position)
 {
     const tl_order *order = &s->shelf->orders[slot];
-    tl_risk_open(&s->engine->risk.positions[order->position], tl_side_index(order->side),
-                 order->leaves_qty);
+    tl_risk_open(position, tl_side_index(order->side), order->leaves_qty);
     tl_book_append(s->shelf, &s->shelf->books[order->instrument], slot);
 }
 
