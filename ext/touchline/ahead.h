@@ -7,8 +7,9 @@
  *   near        the leaf and level of its price             of a replace the same for its new price
  *
  * Hints and nothing else: each stage looks only at what the one before asked for, changes nothing,
- * and may be wrong by the time its command is done. They cost 80 to 100 instructions a command, so
- * tl_engine_step_batch uses them only while what is open does not fit a core's own cache.
+ * and may be wrong by the time its command is done. A look costs 20 to 30 instructions, so
+ * tl_engine_step_batch has only those looks that pay: for books, for orders, for levels, each while
+ * there are more of them open than a core's own cache has room for.
  */
 #ifndef TOUCHLINE_AHEAD_H
 #define TOUCHLINE_AHEAD_H
@@ -21,18 +22,28 @@
 #define TL_AHEAD_MIDDLE 16u
 #define TL_AHEAD_NEAR 8u
 
-/* What orders and levels may take before looking ahead pays. */
+/* What may be open of a kind before looking ahead for it pays. */
 #define TL_AHEAD_BYTES (UINT64_C(1) << 20)
+
+typedef struct tl_ahead_for {
+    bool books; /* and instruments and positions */
+    bool orders;
+    bool levels;
+} tl_ahead_for;
 
 /* Always: a function that only prefetches has no effect that gcc knows of, and calls to it go. */
 #define TL_AHEAD_INLINE static inline __attribute__((always_inline))
 
-TL_AHEAD_INLINE bool tl_ahead_pays(const tl_engine *engine)
+/* A position stands for four lines: its own, its book, instrument and probe. */
+TL_AHEAD_INLINE tl_ahead_for tl_ahead_pays(const tl_engine *engine)
 {
     const tl_pools *pools = engine->shelf.pools;
-    return (uint64_t)pools->orders_open * sizeof(tl_order) +
-               (uint64_t)pools->leaves_live * TL_LEAF_LEVELS * sizeof(tl_level) >
-           TL_AHEAD_BYTES;
+    uint64_t orders = pools->orders_open;
+    uint64_t levels = (uint64_t)pools->leaves_live * TL_LEAF_LEVELS;
+    uint64_t positions = engine->risk.counts->positions_used;
+    return (tl_ahead_for){.books = positions * 4 * sizeof(tl_position) > TL_AHEAD_BYTES,
+                          .orders = orders * sizeof(tl_order) > TL_AHEAD_BYTES,
+                          .levels = levels * sizeof(tl_level) > TL_AHEAD_BYTES};
 }
 
 /* The order is at home in memory that exists: looking up an address in vain takes as long as a line
@@ -72,13 +83,16 @@ TL_AHEAD_INLINE void tl_ahead_price(const tl_shelf *shelf, const tl_book *book, 
         tl_ahead_level(shelf, leaf * TL_LEAF_LEVELS + (uint32_t)price % TL_LEAF_LEVELS);
 }
 
-TL_AHEAD_INLINE void tl_ahead_far(const tl_engine *engine, const tl_command *cmd)
+TL_AHEAD_INLINE void tl_ahead_far(const tl_engine *engine, const tl_command *cmd,
+                                  tl_ahead_for pays)
 {
     if (tl_ahead_is_new(engine, cmd)) {
+        if (!pays.books)
+            return;
         __builtin_prefetch(&engine->shelf.books[cmd->instrument], 1);
         __builtin_prefetch(&engine->risk.instruments[cmd->instrument], 1);
         __builtin_prefetch(tl_risk_probe(&engine->risk, cmd->account, cmd->instrument));
-    } else {
+    } else if (pays.orders) {
         const tl_order *order = tl_ahead_own(&engine->shelf, cmd);
         if (order != NULL)
             __builtin_prefetch(order, 1);
@@ -98,13 +112,9 @@ TL_AHEAD_INLINE void tl_ahead_middle_new(const tl_engine *engine, const tl_comma
     }
 }
 
-TL_AHEAD_INLINE void tl_ahead_middle(const tl_engine *engine, const tl_command *cmd)
+TL_AHEAD_INLINE void tl_ahead_middle_own(const tl_engine *engine, const tl_command *cmd)
 {
     const tl_shelf *shelf = &engine->shelf;
-    if (tl_ahead_is_new(engine, cmd)) {
-        tl_ahead_middle_new(engine, cmd);
-        return;
-    }
     const tl_order *order = tl_ahead_own(shelf, cmd);
     if (order == NULL || order->position == TL_NONE)
         return;
@@ -115,12 +125,22 @@ TL_AHEAD_INLINE void tl_ahead_middle(const tl_engine *engine, const tl_command *
     tl_ahead_order(shelf, order->next);
 }
 
+TL_AHEAD_INLINE void tl_ahead_middle(const tl_engine *engine, const tl_command *cmd,
+                                     tl_ahead_for pays)
+{
+    if (tl_ahead_is_new(engine, cmd)) {
+        if (pays.books)
+            tl_ahead_middle_new(engine, cmd);
+    } else if (pays.orders) {
+        tl_ahead_middle_own(engine, cmd);
+    }
+}
+
 TL_AHEAD_INLINE void tl_ahead_near(const tl_engine *engine, const tl_command *cmd)
 {
     const tl_shelf *shelf = &engine->shelf;
     if (tl_ahead_is_new(engine, cmd)) {
-        const tl_book *book = &shelf->books[cmd->instrument];
-        tl_ahead_price(shelf, book, cmd->price);
+        tl_ahead_price(shelf, &shelf->books[cmd->instrument], cmd->price);
     } else if (cmd->type == TL_MSG_TYPE_REPLACE) {
         const tl_order *order = tl_ahead_own(shelf, cmd);
         if (order != NULL && order->position != TL_NONE)
@@ -130,13 +150,15 @@ TL_AHEAD_INLINE void tl_ahead_near(const tl_engine *engine, const tl_command *cm
 
 /* Ask for what the commands after number `i` of `count` need. */
 TL_AHEAD_INLINE void tl_ahead(const tl_engine *engine, const tl_command *cmds, size_t i,
-                              size_t count)
+                              size_t count, tl_ahead_for pays)
 {
-    if (count - i > TL_AHEAD_FAR)
-        tl_ahead_far(engine, &cmds[i + TL_AHEAD_FAR]);
-    if (count - i > TL_AHEAD_MIDDLE)
-        tl_ahead_middle(engine, &cmds[i + TL_AHEAD_MIDDLE]);
-    if (count - i > TL_AHEAD_NEAR)
+    if (pays.books | pays.orders) {
+        if (count - i > TL_AHEAD_FAR)
+            tl_ahead_far(engine, &cmds[i + TL_AHEAD_FAR], pays);
+        if (count - i > TL_AHEAD_MIDDLE)
+            tl_ahead_middle(engine, &cmds[i + TL_AHEAD_MIDDLE], pays);
+    }
+    if (pays.levels && count - i > TL_AHEAD_NEAR)
         tl_ahead_near(engine, &cmds[i + TL_AHEAD_NEAR]);
 }
 

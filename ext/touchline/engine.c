@@ -35,10 +35,11 @@ size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t co
                             tl_event_sink *sink, uint64_t room)
 {
     uint64_t first = sink->next;
-    const bool look_ahead = tl_ahead_pays(engine);
+    const tl_ahead_for pays = tl_ahead_pays(engine);
+    const bool look_ahead = pays.books | pays.orders | pays.levels;
     for (size_t i = 0; i < count; i++) {
         if (look_ahead)
-            tl_ahead(engine, cmds, i, count);
+            tl_ahead(engine, cmds, i, count, pays);
         if (tl_engine_events_bound(engine) > room - (sink->next - first))
             return i;
         tl_engine_step(engine, &cmds[i], sink);

@@ -1,5 +1,6 @@
 /* The step as a C program uses it: events in place, full pools, batches, snapshots. */
 #include <errno.h>
+#include <stdbool.h>
 
 #include "check.h"
 #include "engine.h"
@@ -162,18 +163,28 @@ static void a_restored_engine_goes_on_as_the_first_one(void)
     tl_engine_close(other);
 }
 
-/* Any command, most of them sound, over more orders than a core's own cache holds. */
-static tl_command any_command(uint64_t *seed, uint32_t orders)
+/* Enough of everything that a batch looks ahead for books, orders and levels. */
+enum { INSTRUMENTS = 600, ACCOUNTS = 10, ORDERS = 50000, BATCH = 200, MANY = 8192 };
+
+static tl_command any_order(uint64_t *seed)
 {
     uint64_t r = random_next(seed);
-    tl_command cmd = order(r & 1, r & 2 ? TL_SIDE_BUY : TL_SIDE_SELL,
-                           1 + (int64_t)(r >> 8) % 100000, 1 + (int64_t)(r >> 32 & 15));
-    if (cmd.side == TL_SIDE_SELL)
-        cmd.price += 100000 - 50;
-    cmd.order_id = UINT64_C(1) << 32 | (r >> 40) % (orders + 100);
-    if (r >> 3 & 1)
-        cmd.type = r >> 4 & 1 ? TL_MSG_TYPE_CANCEL : TL_MSG_TYPE_REPLACE;
-    if ((r >> 5 & 63) == 0) { /* nonsense, for what looks ahead to stumble over */
+    bool buy = r & 1;
+    tl_command cmd = order((uint32_t)(r >> 4) % ACCOUNTS, buy ? TL_SIDE_BUY : TL_SIDE_SELL,
+                           (buy ? 1 : 600) + (int64_t)(r >> 16) % 640, 1 + (int64_t)(r >> 32 & 15));
+    cmd.instrument = (uint16_t)(random_next(seed) % INSTRUMENTS);
+    return cmd;
+}
+
+/* Most of them sound; the others for what looks ahead to stumble over. */
+static tl_command any_command(uint64_t *seed)
+{
+    tl_command cmd = any_order(seed);
+    uint64_t r = random_next(seed);
+    cmd.order_id = UINT64_C(1) << 32 | (r >> 40) % (ORDERS + 100);
+    if (r & 1)
+        cmd.type = r & 2 ? TL_MSG_TYPE_CANCEL : TL_MSG_TYPE_REPLACE;
+    if ((r >> 2 & 63) == 0) {
         cmd.instrument = (uint16_t)random_next(seed);
         cmd.price = (int64_t)random_next(seed);
         cmd.order_id = random_next(seed);
@@ -182,28 +193,37 @@ static tl_command any_command(uint64_t *seed, uint32_t orders)
     return cmd;
 }
 
+static tl_engine *open_many(tl_event_sink *sink, uint64_t seed)
+{
+    tl_engine *engine;
+    const tl_engine_limits limits = {INSTRUMENTS, ACCOUNTS, 2 * ORDERS, 8192, 16384};
+    CHECK(tl_engine_open(&engine, &limits) == 0);
+    tl_command list = {.type = TL_MSG_TYPE_SECURITY_DEFINITION};
+    for (; list.instrument < INSTRUMENTS; list.instrument++)
+        tl_engine_step(engine, &list, sink);
+    tl_command account = {.type = TL_MSG_TYPE_ACCOUNT};
+    for (; account.account < ACCOUNTS; account.account++)
+        tl_engine_step(engine, &account, sink);
+    for (int i = 0; i < ORDERS; i++) {
+        tl_command cmd = any_order(&seed);
+        tl_engine_step(engine, &cmd, sink);
+    }
+    return engine;
+}
+
 static void a_batch_that_looks_ahead_does_what_single_steps_do(void)
 {
-    enum { ORDERS = 50000, BATCH = 200, MANY = 8192 };
     static tl_event one_by_one[MANY], batched[MANY];
     static tl_command cmds[BATCH];
     uint64_t seed = 11;
-    tl_engine *one = open_engine(ORDERS + 40000, 4096);
-    tl_engine *two = open_engine(ORDERS + 40000, 4096);
     tl_event_sink first = {one_by_one, MANY - 1, 0};
     tl_event_sink second = {batched, MANY - 1, 0};
-    list(one, &first);
-    list(two, &second);
-    for (int i = 0; i < ORDERS; i += BATCH) {
-        for (int n = 0; n < BATCH; n++)
-            cmds[n] = order(n & 1, TL_SIDE_BUY, 1 + (int64_t)(random_next(&seed) % 100000), 7);
-        tl_engine_step_batch(one, cmds, BATCH, &first, UINT64_MAX);
-        tl_engine_step_batch(two, cmds, BATCH, &second, UINT64_MAX);
-    }
+    tl_engine *one = open_many(&first, 7);
+    tl_engine *two = open_many(&second, 7);
     for (int i = 0; i < 300; i++) {
         uint64_t start = first.next;
         for (int n = 0; n < BATCH; n++)
-            cmds[n] = any_command(&seed, ORDERS);
+            cmds[n] = any_command(&seed);
         for (int n = 0; n < BATCH; n++)
             tl_engine_step(one, &cmds[n], &first);
         CHECK(tl_engine_step_batch(two, cmds, BATCH, &second, UINT64_MAX) == BATCH);
