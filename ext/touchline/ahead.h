@@ -9,7 +9,7 @@
  * Hints and nothing else: each stage looks only at what the one before asked for, changes nothing,
  * and may be wrong by the time its command is done. A look costs 20 to 30 instructions, so
  * tl_engine_step_batch has only those looks that pay: for books, for orders, for levels, each while
- * there are more of them open than a core's own cache has room for.
+ * there are more of them than a core's own cache has room for.
  */
 #ifndef TOUCHLINE_AHEAD_H
 #define TOUCHLINE_AHEAD_H
@@ -22,7 +22,7 @@
 #define TL_AHEAD_MIDDLE 16u
 #define TL_AHEAD_NEAR 8u
 
-/* What may be open of a kind before looking ahead for it pays. */
+/* What there may be of a kind before looking ahead for it pays. */
 #define TL_AHEAD_BYTES (UINT64_C(1) << 20)
 
 typedef struct tl_ahead_for {
@@ -34,12 +34,13 @@ typedef struct tl_ahead_for {
 /* Always: a function that only prefetches has no effect that gcc knows of, and calls to it go. */
 #define TL_AHEAD_INLINE static inline __attribute__((always_inline))
 
-/* A position stands for four lines: its own, its book, instrument and probe. */
+/* A position stands for four lines: its own, its book, instrument and probe. Leaves count once they
+ * have been used: orders that come and go make all of them the working set, not those live now. */
 TL_AHEAD_INLINE tl_ahead_for tl_ahead_pays(const tl_engine *engine)
 {
     const tl_pools *pools = engine->shelf.pools;
     uint64_t orders = pools->orders_open;
-    uint64_t levels = (uint64_t)pools->leaves_live * TL_LEAF_LEVELS;
+    uint64_t levels = (uint64_t)pools->leaves_used * TL_LEAF_LEVELS;
     uint64_t positions = engine->risk.counts->positions_used;
     return (tl_ahead_for){.books = positions * 4 * sizeof(tl_position) > TL_AHEAD_BYTES,
                           .orders = orders * sizeof(tl_order) > TL_AHEAD_BYTES,
