@@ -24,7 +24,6 @@
 
 tl_stage_clock tl_stages;
 
-static const char *const kind_names[] = {"new_order", "cancel", "replace"};
 static const char *const stage_names[] = {"decode", "risk", "match", "publish", "whole"};
 
 /* One kind of command in one pass. */

@@ -38,8 +38,6 @@ struct clocked {
     int longest_count;
 };
 
-static const char *const kind_names[KINDS + 1] = {"new_order", "cancel", "replace", "other", "all"};
-
 /* ── passes ──────────────────────────────────────────────────────────────────────────────────── */
 
 static inline uint32_t since(const bench *bench, uint64_t start)

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+const char *const kind_names[KINDS + 1] = {"new_order", "cancel", "replace", "other", "all"};
+
 void print_series(const char *name, series *series)
 {
     double cpu_median = median(series->cpu, series->count);

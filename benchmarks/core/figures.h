@@ -4,6 +4,9 @@
 
 #include "bench.h"
 
+/* How JSON names the kinds of commands; the last is all of them. */
+extern const char *const kind_names[KINDS + 1];
+
 #define PASSES_MAX 1000
 
 /* The passes over one way to run a flow. */
