@@ -79,9 +79,9 @@ TL_AHEAD_INLINE const tl_order *tl_ahead_own(const tl_shelf *shelf, const tl_com
 /* The level at a price, as far as the tree reaches it now. */
 TL_AHEAD_INLINE void tl_ahead_price(const tl_shelf *shelf, const tl_book *book, int64_t price)
 {
-    uint32_t leaf = tl_book_leaf_find(shelf, book, (uint32_t)price / TL_LEAF_LEVELS);
-    if (leaf != TL_NONE)
-        tl_ahead_level(shelf, leaf * TL_LEAF_LEVELS + (uint32_t)price % TL_LEAF_LEVELS);
+    const uint32_t *place = tl_book_leaf_place(shelf, book, (uint32_t)price / TL_LEAF_LEVELS);
+    if (place != NULL && *place != TL_NONE)
+        tl_ahead_level(shelf, *place * TL_LEAF_LEVELS + (uint32_t)price % TL_LEAF_LEVELS);
 }
 
 TL_AHEAD_INLINE void tl_ahead_far(const tl_engine *engine, const tl_command *cmd,

@@ -7,19 +7,18 @@
  *   book.behind[side]: the level behind the touch, while it is known without asking the tree; an
  *     order that betters the touch and leaves again costs no search
  *
- *   tree of one book, 64-way, over tick 0 .. 2^30 - 1; created only where orders rest:
+ *   tree of one book, 64-way, over tick 0 .. 2^30 - 1; nothing but the root is where no orders are:
  *     root node ─► node … ─► leaf = 64 neighbouring price levels
- *     a node's bit is set while something rests below it, a leaf's bit while its level has orders,
- *     so the next better or worse level is a bit scan away, whatever the depth
+ *     a node's bit is set while it has that child, a leaf's bit while its level has orders, so the
+ *     next better or worse level is a bit scan away, whatever the depth
  *     the root is as high as the prices need: one node up to 4,096 neighbouring ticks, two up to
  *     262,144, never more than four; it grows upwards when an order comes from further away
  *
  *   level: head ⇄ order ⇄ order ⇄ tail      oldest first; 32-bit indices into one pool of orders
  *
  * Buy and sell orders share one tree: a book is never crossed, so bids lie below asks.
- * A leaf that empties stays where it is and is marked vacant; when a new leaf is needed and none is
- * left, a hand that goes round the marks takes the next one. Orders and nodes are reused
- * last-in-first-out: the memory touched last comes first.
+ * Orders, leaves and nodes are reused last-in-first-out: the memory touched last comes first. So
+ * how much of it is in use depends on how many orders rest, not on how far apart their prices are.
  *
  * What one order touches decides how long it takes, so everything hot is small: two orders,
  * eight levels or four heads of leaves to a cache line, and a book is one line. An order that comes
@@ -82,10 +81,10 @@ _Static_assert(sizeof(tl_level) == 8, "eight levels to a cache line");
 
 /* The head of a leaf or a node; what it is the head of lies apart: 64 levels, 64 children. */
 typedef struct tl_branch {
-    uint64_t live;   /* bit i: level i has orders, something rests below child i */
+    uint64_t live;   /* bit i: level i has orders, child i is there; 0 while it is free */
     uint32_t number; /* leaf: price / 64; node: a number below it without the six bits told apart
                         there; the last six bits say which child of its parent it is */
-    uint32_t parent; /* node; TL_NONE: root; of a free node, the next free one */
+    uint32_t parent; /* node; TL_NONE: root; of a free leaf or node, the next free one */
 } tl_branch;
 _Static_assert(sizeof(tl_branch) == 16, "four heads to a cache line");
 
@@ -112,14 +111,14 @@ typedef struct tl_pools {
     uint32_t order_free;  /* top of the stack of free slots */
     uint32_t orders_used; /* slots ever used */
     uint32_t orders_open; /* slots in use now */
-    uint32_t leaves_used;
-    uint32_t leaves_live; /* leaves with at least one resting order */
-    uint32_t leaf_hand;   /* where the search for a vacant leaf goes on */
+    uint32_t leaf_free;
+    uint32_t leaves_used; /* leaves ever used */
+    uint32_t leaves_live; /* leaves in use now: each has orders */
     uint32_t node_free;
     uint32_t nodes_used;
 } tl_pools;
 
-/* Where the arrays lie in this process. */
+/* Where the arrays lie in this process. Their memory is zero at first. */
 typedef struct tl_shelf {
     tl_pools *pools;
     tl_order *orders;
@@ -127,10 +126,8 @@ typedef struct tl_shelf {
     tl_level *levels;    /* leaf * 64 + slot in leaf; no meaning unless the leaf's bit is set */
     uint64_t *level_qty; /* lots, where more than one order rests */
     tl_branch *leaves;
-    uint64_t *vacant;        /* bit i: leaf i was used and has no orders now */
-    uint64_t *vacant_blocks; /* bit i: word i of `vacant` is not 0 */
     tl_branch *nodes;
-    uint32_t *children; /* node * 64 + slot in node; TL_NONE: no child */
+    uint32_t *children; /* node * 64 + slot in node: a leaf or node; TL_NONE: no child */
     tl_book *books;     /* by instrument */
 } tl_shelf;
 
@@ -150,8 +147,7 @@ uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
 
 /* The slow halves of the functions below; kept out of the flattened step. */
 #define TL_APART __attribute__((noinline))
-TL_APART uint32_t tl_book_leaf_add(const tl_shelf *shelf, tl_book *book, uint32_t number);
-TL_APART void tl_book_node_filled(const tl_shelf *shelf, uint32_t node);
+TL_APART uint32_t *tl_book_path_add(const tl_shelf *shelf, tl_book *book, uint32_t number);
 TL_APART void tl_book_node_emptied(const tl_shelf *shelf, uint32_t node);
 
 static inline uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
@@ -238,66 +234,69 @@ static inline uint32_t tl_child_slot(uint32_t number)
     return number % TL_LEAF_LEVELS;
 }
 
-/* The leaf that holds prices number * 64 and up, or TL_NONE. */
-static inline uint32_t tl_book_leaf_find(const tl_shelf *shelf, const tl_book *book,
-                                         uint32_t number)
+/* Where the tree says which leaf holds prices number * 64 and up, TL_NONE for none; NULL when it
+ * does not reach there. */
+static inline uint32_t *tl_book_leaf_place(const tl_shelf *shelf, const tl_book *book,
+                                           uint32_t number)
 {
-    if (number >> book->shift != book->number)
-        return TL_NONE;
-    uint32_t index = book->root;
-    for (uint32_t shift = book->shift; shift > 0 && index != TL_NONE;) {
-        shift -= TL_CHILD_BITS;
-        index = shelf->children[index * TL_LEAF_LEVELS + tl_child_slot(number >> shift)];
+    uint32_t shift = book->shift;
+    if (number >> shift != book->number)
+        return NULL;
+    uint32_t node = book->root;
+    while ((shift -= TL_CHILD_BITS) > 0) {
+        node = shelf->children[node * TL_LEAF_LEVELS + tl_child_slot(number >> shift)];
+        if (node == TL_NONE)
+            return NULL;
     }
-    return index;
+    return &shelf->children[node * TL_LEAF_LEVELS + tl_child_slot(number)];
+}
+
+/* A leaf in its place below a node; it has no orders yet. */
+static inline uint32_t tl_leaf_add(const tl_shelf *shelf, uint32_t *place, uint32_t number)
+{
+    tl_pools *pools = shelf->pools;
+    uint32_t leaf = pools->leaf_free;
+    if (leaf != TL_NONE) {
+        pools->leaf_free = shelf->leaves[leaf].parent;
+    } else {
+        assert(pools->leaves_used < pools->leaves_max);
+        leaf = pools->leaves_used++;
+    }
+    pools->leaves_live++;
+    uint32_t node = (uint32_t)(place - shelf->children) / TL_LEAF_LEVELS;
+    *place = leaf;
+    shelf->nodes[node].live |= UINT64_C(1) << tl_child_slot(number);
+    shelf->leaves[leaf].number = number;
+    shelf->leaves[leaf].parent = node;
+    return leaf;
+}
+
+/* Its last order has left, and so does the leaf. */
+static inline void tl_leaf_drop(const tl_shelf *shelf, uint32_t index)
+{
+    tl_pools *pools = shelf->pools;
+    tl_branch *leaf = &shelf->leaves[index];
+    uint32_t parent = leaf->parent;
+    uint32_t slot = tl_child_slot(leaf->number);
+    leaf->parent = pools->leaf_free;
+    pools->leaf_free = index;
+    pools->leaves_live--;
+    shelf->children[parent * TL_LEAF_LEVELS + slot] = TL_NONE;
+    shelf->nodes[parent].live &= ~(UINT64_C(1) << slot);
+    if (shelf->nodes[parent].live == 0)
+        tl_book_node_emptied(shelf, parent);
 }
 
 /* The level at `price`, made if need be; tl_book_has_room said that it can be. */
 static inline uint32_t tl_book_level_at(const tl_shelf *shelf, tl_book *book, uint32_t price)
 {
-    uint32_t leaf = tl_book_leaf_find(shelf, book, price / TL_LEAF_LEVELS);
+    uint32_t *place = tl_book_leaf_place(shelf, book, price / TL_LEAF_LEVELS);
+    if (place == NULL)
+        place = tl_book_path_add(shelf, book, price / TL_LEAF_LEVELS);
+    uint32_t leaf = *place;
     if (leaf == TL_NONE)
-        leaf = tl_book_leaf_add(shelf, book, price / TL_LEAF_LEVELS);
+        leaf = tl_leaf_add(shelf, place, price / TL_LEAF_LEVELS);
     return leaf * TL_LEAF_LEVELS + price % TL_LEAF_LEVELS;
-}
-
-static inline void tl_vacant_set(const tl_shelf *shelf, uint32_t leaf)
-{
-    uint64_t *word = &shelf->vacant[leaf / 64];
-    if (*word == 0)
-        shelf->vacant_blocks[leaf / 4096] |= UINT64_C(1) << leaf / 64 % 64;
-    *word |= UINT64_C(1) << leaf % 64;
-}
-
-static inline void tl_vacant_clear(const tl_shelf *shelf, uint32_t leaf)
-{
-    uint64_t *word = &shelf->vacant[leaf / 64];
-    *word &= ~(UINT64_C(1) << leaf % 64);
-    if (*word == 0)
-        shelf->vacant_blocks[leaf / 4096] &= ~(UINT64_C(1) << leaf / 64 % 64);
-}
-
-/* The leaf has its first order: so do the nodes above it that had none. */
-static inline void tl_leaf_filled(const tl_shelf *shelf, uint32_t leaf)
-{
-    const tl_branch *filled = &shelf->leaves[leaf];
-    tl_branch *node = &shelf->nodes[filled->parent];
-    tl_vacant_clear(shelf, leaf);
-    shelf->pools->leaves_live++;
-    if (node->live == 0)
-        tl_book_node_filled(shelf, filled->parent);
-    node->live |= UINT64_C(1) << tl_child_slot(filled->number);
-}
-
-static inline void tl_leaf_emptied(const tl_shelf *shelf, uint32_t leaf)
-{
-    const tl_branch *emptied = &shelf->leaves[leaf];
-    tl_branch *node = &shelf->nodes[emptied->parent];
-    tl_vacant_set(shelf, leaf);
-    shelf->pools->leaves_live--;
-    node->live &= ~(UINT64_C(1) << tl_child_slot(emptied->number));
-    if (node->live == 0)
-        tl_book_node_emptied(shelf, emptied->parent);
 }
 
 static inline bool tl_level_live(const tl_shelf *shelf, uint32_t level)
@@ -309,8 +308,6 @@ static inline void tl_level_open(const tl_shelf *shelf, tl_book *book, uint32_t 
                                  const tl_order *order)
 {
     tl_branch *leaf = &shelf->leaves[level / TL_LEAF_LEVELS];
-    if (leaf->live == 0)
-        tl_leaf_filled(shelf, level / TL_LEAF_LEVELS);
     leaf->live |= UINT64_C(1) << level % TL_LEAF_LEVELS;
     unsigned side_index = tl_side_index(order->side);
     tl_best opened = {tl_key(side_index, order->price), level};
@@ -347,13 +344,13 @@ static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t
 {
     tl_branch *leaf = &shelf->leaves[level / TL_LEAF_LEVELS];
     leaf->live &= ~(UINT64_C(1) << level % TL_LEAF_LEVELS);
-    if (leaf->live == 0)
-        tl_leaf_emptied(shelf, level / TL_LEAF_LEVELS);
     unsigned side_index = tl_side_index(last->side);
     if (book->best[side_index].level == level)
         tl_best_next(shelf, book, level, last->side);
     else if (book->behind[side_index].level == level)
         book->behind[side_index].level = TL_NOT_KNOWN;
+    if (leaf->live == 0)
+        tl_leaf_drop(shelf, level / TL_LEAF_LEVELS);
 }
 
 /* Put the order at the back of its price: side, price and leaves_qty are set. Whether others rest

@@ -64,8 +64,6 @@ cdef extern from "book.h" nogil:
         tl_level *levels
         uint64_t *level_qty
         tl_branch *leaves
-        uint64_t *vacant
-        uint64_t *vacant_blocks
         tl_branch *nodes
         uint32_t *children
         tl_book *books

@@ -42,17 +42,13 @@ cdef class Book:
         leaves = np.zeros(<size_t>leaves_max * sizeof(tl_branch), np.uint8)
         nodes = np.zeros(<size_t>nodes_max * sizeof(tl_branch), np.uint8)
         children = np.zeros(<size_t>nodes_max * TL_LEAF_LEVELS, np.uint32)
-        vacant = np.zeros((leaves_max + 63) // 64, np.uint64)
-        vacant_blocks = np.zeros((leaves_max + 4095) // 4096, np.uint64)
-        self.memory = (orders, levels, level_qty, leaves, vacant, vacant_blocks, nodes, children)
+        self.memory = (orders, levels, level_qty, leaves, nodes, children)
         self.shelf.pools = &self.pools
         self.shelf.books = &self.book
         self.shelf.orders = <tl_order *>cnp.PyArray_DATA(orders)
         self.shelf.levels = <tl_level *>cnp.PyArray_DATA(levels)
         self.shelf.level_qty = <uint64_t *>cnp.PyArray_DATA(level_qty)
         self.shelf.leaves = <tl_branch *>cnp.PyArray_DATA(leaves)
-        self.shelf.vacant = <uint64_t *>cnp.PyArray_DATA(vacant)
-        self.shelf.vacant_blocks = <uint64_t *>cnp.PyArray_DATA(vacant_blocks)
         self.shelf.nodes = <tl_branch *>cnp.PyArray_DATA(nodes)
         self.shelf.children = <uint32_t *>cnp.PyArray_DATA(children)
         tl_pools_init(&self.pools, orders_max, leaves_max, nodes_max)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define STATE_MAGIC UINT64_C(0x32656E696C686374) /* "tchline2" */
+#define STATE_MAGIC UINT64_C(0x33656E696C686374) /* "tchline3" */
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 
 static bool limits_valid(const tl_engine_limits *limits)
@@ -51,8 +51,6 @@ static size_t lay_out(tl_engine *engine, char *base, const tl_engine_limits *lim
     TL_PLACE(engine->shelf.orders, limits->orders_max)
     TL_PLACE(engine->shelf.order_qty, limits->orders_max)
     TL_PLACE(engine->shelf.leaves, limits->leaves_max)
-    TL_PLACE(engine->shelf.vacant, (limits->leaves_max + 63) / 64)
-    TL_PLACE(engine->shelf.vacant_blocks, (limits->leaves_max + 4095) / 4096)
     TL_PLACE(engine->shelf.levels, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
     TL_PLACE(engine->shelf.level_qty, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
     TL_PLACE(engine->shelf.nodes, nodes_max(limits))
