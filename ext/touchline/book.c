@@ -180,7 +180,7 @@ uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level
 static uint32_t level_orders(const tl_shelf *shelf, uint32_t level)
 {
     uint32_t count = 0;
-    uint32_t slot = shelf->levels[level].head;
+    uint32_t slot = tl_level_head(shelf, level);
     for (; slot != TL_NONE; slot = shelf->orders[slot].next)
         count++;
     return count;

@@ -14,15 +14,15 @@
  *     the root is as high as the prices need: one node up to 4,096 neighbouring ticks, two up to
  *     262,144, never more than four; it grows upwards when an order comes from further away
  *
- *   level: head ⇄ order ⇄ order ⇄ tail      oldest first; 32-bit indices into one pool of orders
+ *   level: oldest ⇄ order ⇄ youngest        32-bit indices into one pool of orders
  *
  * Buy and sell orders share one tree: a book is never crossed, so bids lie below asks.
  * Orders, leaves and nodes are reused last-in-first-out: the memory touched last comes first. So
  * how much of it is in use depends on how many orders rest, not on how far apart their prices are.
  *
  * What one order touches decides how long it takes, so everything hot is small: two orders,
- * eight levels or four heads of leaves to a cache line, and a book is one line. An order that comes
- * and goes alone at its price writes its level once and nobody reads it.
+ * sixteen levels or four heads of leaves to a cache line, and a book is one line. An order that
+ * comes and goes alone at its price writes its level once and nobody reads it.
  *
  * Memory: arrays inside the engine's state region, shared by all books of the engine, never grown.
  * One thread, the engine's, calls these functions. Nothing here knows accounts, risk or events.
@@ -71,13 +71,17 @@ typedef struct tl_order {
 } tl_order;
 _Static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
 
-/* A lone order is its level: then head and tail are equal and nothing else is kept. What more than
- * one order have left together is in level_qty. */
-typedef struct tl_level {
-    uint32_t head; /* oldest order */
+/* A level is its oldest order. With this bit set there is a queue, and the rest of it is in
+ * tl_queue; a lone order is its level, and has nothing else. */
+typedef uint32_t tl_level;
+#define TL_LEVEL_QUEUE (UINT32_C(1) << 31)
+
+typedef struct tl_queue {
+    uint64_t qty;  /* what its orders have left together, lots; not kept while only one is left */
     uint32_t tail; /* youngest order */
-} tl_level;
-_Static_assert(sizeof(tl_level) == 8, "eight levels to a cache line");
+    uint32_t _pad;
+} tl_queue;
+_Static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
 
 /* The head of a leaf or a node; what it is the head of lies apart: 64 levels, 64 children. */
 typedef struct tl_branch {
@@ -124,7 +128,7 @@ typedef struct tl_shelf {
     tl_order *orders;
     uint32_t *order_qty; /* OrderQty by slot: cold, so apart */
     tl_level *levels;    /* leaf * 64 + slot in leaf; no meaning unless the leaf's bit is set */
-    uint64_t *level_qty; /* lots, where more than one order rests */
+    tl_queue *queues;    /* by level; no meaning unless the level has TL_LEVEL_QUEUE */
     tl_branch *leaves;
     tl_branch *nodes;
     uint32_t *children; /* node * 64 + slot in node: a leaf or node; TL_NONE: no child */
@@ -161,12 +165,25 @@ static inline bool tl_order_alone(const tl_order *order)
     return (order->prev & order->next) == TL_NONE;
 }
 
+/* The oldest order of a live level. */
+static inline uint32_t tl_level_head(const tl_shelf *shelf, uint32_t level)
+{
+    return shelf->levels[level] & ~TL_LEVEL_QUEUE;
+}
+
+/* The youngest. */
+static inline uint32_t tl_level_tail(const tl_shelf *shelf, uint32_t level)
+{
+    bool queue = (shelf->levels[level] & TL_LEVEL_QUEUE) != 0;
+    return queue ? shelf->queues[level].tail : shelf->levels[level];
+}
+
 /* What the orders of a live level have left together, lots. */
 static inline uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)
 {
-    uint32_t head = shelf->levels[level].head;
-    return head == shelf->levels[level].tail ? shelf->orders[head].leaves_qty
-                                             : shelf->level_qty[level];
+    uint32_t tail = tl_level_tail(shelf, level);
+    bool alone = tail == tl_level_head(shelf, level);
+    return alone ? shelf->orders[tail].leaves_qty : shelf->queues[level].qty;
 }
 
 /* The best price of a side in ticks, 0 when nothing rests. */
@@ -360,19 +377,20 @@ static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t
 {
     tl_order *order = &shelf->orders[slot];
     uint32_t level_index = tl_book_level_at(shelf, book, order->price);
-    tl_level *level = &shelf->levels[level_index];
     order->level = level_index;
     order->next = TL_NONE;
     if (!tl_level_live(shelf, level_index)) {
         order->prev = TL_NONE;
-        *level = (tl_level){slot, slot};
+        shelf->levels[level_index] = slot;
         tl_level_open(shelf, book, level_index, order);
         return;
     }
-    shelf->level_qty[level_index] = tl_level_qty(shelf, level_index) + order->leaves_qty;
-    order->prev = level->tail;
-    shelf->orders[level->tail].next = slot;
-    level->tail = slot;
+    uint32_t tail = tl_level_tail(shelf, level_index);
+    shelf->queues[level_index] = (tl_queue){
+        .qty = tl_level_qty(shelf, level_index) + order->leaves_qty, .tail = slot};
+    shelf->levels[level_index] |= TL_LEVEL_QUEUE;
+    order->prev = tail;
+    shelf->orders[tail].next = slot;
 }
 
 /* Take the order off its level; what was left of it leaves the level's quantity. */
@@ -385,16 +403,16 @@ static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t
         tl_level_close(shelf, book, level_index, order);
         return;
     }
-    tl_level *level = &shelf->levels[level_index];
-    shelf->level_qty[level_index] -= order->leaves_qty;
+    tl_queue *queue = &shelf->queues[level_index];
+    queue->qty -= order->leaves_qty;
     if (order->prev != TL_NONE)
         shelf->orders[order->prev].next = order->next;
     else
-        level->head = order->next;
+        shelf->levels[level_index] = order->next | TL_LEVEL_QUEUE;
     if (order->next != TL_NONE)
         shelf->orders[order->next].prev = order->prev;
     else
-        level->tail = order->prev;
+        queue->tail = order->prev;
 }
 
 /* Some of the order is gone, its place in the queue is not. */
@@ -404,7 +422,7 @@ static inline void tl_book_reduce(const tl_shelf *shelf, uint32_t slot, uint32_t
     assert(qty <= order->leaves_qty);
     order->leaves_qty -= qty;
     if (!tl_order_alone(order))
-        shelf->level_qty[order->level] -= qty;
+        shelf->queues[order->level].qty -= qty;
 }
 
 #endif

@@ -27,8 +27,10 @@ cdef extern from "book.h" nogil:
         uint8_t side
         uint8_t time_in_force
 
-    ctypedef struct tl_level:
-        uint32_t head
+    ctypedef uint32_t tl_level
+
+    ctypedef struct tl_queue:
+        uint64_t qty
         uint32_t tail
 
     ctypedef struct tl_branch:
@@ -62,7 +64,7 @@ cdef extern from "book.h" nogil:
         tl_order *orders
         uint32_t *order_qty
         tl_level *levels
-        uint64_t *level_qty
+        tl_queue *queues
         tl_branch *leaves
         tl_branch *nodes
         uint32_t *children
@@ -80,6 +82,8 @@ cdef extern from "book.h" nogil:
     uint32_t tl_key(unsigned side_index, uint32_t price)
     uint32_t tl_book_best_price(const tl_book *book, unsigned side_index)
     uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
+    uint32_t tl_level_head(const tl_shelf *shelf, uint32_t level)
+    uint32_t tl_level_tail(const tl_shelf *shelf, uint32_t level)
     uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)
     uint64_t tl_order_id(const tl_shelf *shelf, uint32_t slot)
     bint tl_orders_full(const tl_pools *pools)

@@ -38,16 +38,16 @@ cdef class Book:
         cdef uint32_t nodes_max = leaves_max * (TL_TREE_HEIGHT - 1) + 1
         orders = np.zeros(orders_max * sizeof(tl_order), np.uint8)
         levels = np.zeros(<size_t>leaves_max * TL_LEAF_LEVELS * sizeof(tl_level), np.uint8)
-        level_qty = np.zeros(<size_t>leaves_max * TL_LEAF_LEVELS, np.uint64)
+        queues = np.zeros(<size_t>leaves_max * TL_LEAF_LEVELS * sizeof(tl_queue), np.uint8)
         leaves = np.zeros(<size_t>leaves_max * sizeof(tl_branch), np.uint8)
         nodes = np.zeros(<size_t>nodes_max * sizeof(tl_branch), np.uint8)
         children = np.zeros(<size_t>nodes_max * TL_LEAF_LEVELS, np.uint32)
-        self.memory = (orders, levels, level_qty, leaves, nodes, children)
+        self.memory = (orders, levels, queues, leaves, nodes, children)
         self.shelf.pools = &self.pools
         self.shelf.books = &self.book
         self.shelf.orders = <tl_order *>cnp.PyArray_DATA(orders)
         self.shelf.levels = <tl_level *>cnp.PyArray_DATA(levels)
-        self.shelf.level_qty = <uint64_t *>cnp.PyArray_DATA(level_qty)
+        self.shelf.queues = <tl_queue *>cnp.PyArray_DATA(queues)
         self.shelf.leaves = <tl_branch *>cnp.PyArray_DATA(leaves)
         self.shelf.nodes = <tl_branch *>cnp.PyArray_DATA(nodes)
         self.shelf.children = <uint32_t *>cnp.PyArray_DATA(children)
@@ -121,7 +121,9 @@ cdef class Book:
     def oldest(self, uint8_t side):
         """The order_id that trades next on a side: the oldest at its best price; 0 for none."""
         cdef uint32_t level = self.book.best[known_side(side)].level
-        return 0 if level == TL_NONE else tl_order_id(&self.shelf, self.shelf.levels[level].head)
+        if level == TL_NONE:
+            return 0
+        return tl_order_id(&self.shelf, tl_level_head(&self.shelf, level))
 
     def best(self, uint8_t side):
         """The best price of a side in ticks, 0 for none."""

@@ -52,7 +52,7 @@ static size_t lay_out(tl_engine *engine, char *base, const tl_engine_limits *lim
     TL_PLACE(engine->shelf.order_qty, limits->orders_max)
     TL_PLACE(engine->shelf.leaves, limits->leaves_max)
     TL_PLACE(engine->shelf.levels, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
-    TL_PLACE(engine->shelf.level_qty, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
+    TL_PLACE(engine->shelf.queues, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
     TL_PLACE(engine->shelf.nodes, nodes_max(limits))
     TL_PLACE(engine->shelf.children, (size_t)nodes_max(limits) * TL_LEAF_LEVELS)
 #undef TL_PLACE
@@ -168,7 +168,7 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
     const tl_shelf *shelf = &engine->shelf;
     uint32_t level = book->best[tl_side_index(side)].level;
     while (level != TL_NONE) {
-        for (uint32_t slot = shelf->levels[level].head; slot != TL_NONE;
+        for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE;
              slot = shelf->orders[slot].next) {
             const tl_order *order = &shelf->orders[slot];
             hash = mix(hash, tl_order_id(shelf, slot));
@@ -282,7 +282,7 @@ uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t 
     const tl_book *book = &shelf->books[instrument];
     uint32_t level = book->best[tl_side_index(side)].level;
     while (level != TL_NONE) {
-        for (uint32_t slot = shelf->levels[level].head; slot != TL_NONE && count < views_max;
+        for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE && count < views_max;
              slot = shelf->orders[slot].next) {
             const tl_order *order = &shelf->orders[slot];
             views[count++] =

@@ -9,12 +9,12 @@ static tl_pools pools;
 static tl_order orders[ORDERS];
 static uint32_t order_qty[ORDERS];
 static tl_level levels[LEAVES * TL_LEAF_LEVELS];
-static uint64_t level_qty[LEAVES * TL_LEAF_LEVELS];
+static tl_queue queues[LEAVES * TL_LEAF_LEVELS];
 static tl_branch leaves[LEAVES];
 static tl_branch nodes[LEAVES * TL_TREE_HEIGHT];
 static uint32_t children[LEAVES * TL_TREE_HEIGHT * TL_LEAF_LEVELS];
 static tl_book books[2];
-static const tl_shelf shelf = {&pools, orders, order_qty, levels, level_qty,
+static const tl_shelf shelf = {&pools, orders, order_qty, levels, queues,
                                leaves, nodes,  children,  books};
 
 static void reset(void)
@@ -51,12 +51,12 @@ static void older_orders_stand_first(void)
     uint32_t b = rest(0, TL_SIDE_BUY, 100, 6);
     uint32_t c = rest(0, TL_SIDE_BUY, 100, 7);
     uint32_t index = books[0].best[0].level;
-    const tl_level *level = &levels[index];
-    CHECK(level->head == a && level->tail == c && tl_level_qty(&shelf, index) == 18);
+    CHECK(tl_level_head(&shelf, index) == a && tl_level_tail(&shelf, index) == c);
+    CHECK(tl_level_qty(&shelf, index) == 18);
     leave(b);
     CHECK(orders[a].next == c && orders[c].prev == a && tl_level_qty(&shelf, index) == 12);
     leave(a);
-    CHECK(level->head == c && level->tail == c);
+    CHECK(tl_level_head(&shelf, index) == c && tl_level_tail(&shelf, index) == c);
     tl_book_reduce(&shelf, c, 3);
     CHECK(tl_level_qty(&shelf, index) == 4 && orders[c].leaves_qty == 4);
 }
