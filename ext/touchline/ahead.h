@@ -109,7 +109,7 @@ TL_AHEAD_INLINE void tl_ahead_middle_new(const tl_engine *engine, const tl_comma
         __builtin_prefetch(&engine->risk.positions[position - 1], 1);
     if (book->root != TL_NONE) {
         uint32_t number = (uint32_t)cmd->price / TL_LEAF_LEVELS >> (book->shift - TL_CHILD_BITS);
-        __builtin_prefetch(&shelf->children[book->root * TL_LEAF_LEVELS + tl_child_slot(number)]);
+        __builtin_prefetch(&shelf->children[book->root * TL_NODE_CHILDREN + tl_child_slot(number)]);
     }
 }
 

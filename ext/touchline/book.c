@@ -4,6 +4,18 @@
 
 #include <string.h>
 
+/* Every leaf may have a path of its own below a root; but of the nodes of one height a book has no
+ * more than there are numbers for them. */
+uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books)
+{
+    uint64_t nodes = books;
+    for (uint32_t bits = TL_CHILD_BITS; bits < TL_NUMBER_BITS; bits += TL_CHILD_BITS) {
+        uint64_t numbers = (uint64_t)books << (TL_NUMBER_BITS - bits);
+        nodes += leaves < numbers ? leaves : numbers;
+    }
+    return (uint32_t)nodes;
+}
+
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, uint32_t nodes_max)
 {
     *pools = (tl_pools){.orders_max = orders_max,
@@ -28,7 +40,7 @@ void tl_book_init(tl_book *book)
 
 static uint32_t *children_of(const tl_shelf *shelf, uint32_t node)
 {
-    return &shelf->children[node * TL_LEAF_LEVELS];
+    return &shelf->children[node * TL_NODE_CHILDREN];
 }
 
 /* A node without children; while a node is free all of its children are TL_NONE. */
@@ -39,10 +51,9 @@ static uint32_t node_take(const tl_shelf *shelf, uint32_t number, uint32_t paren
     if (index != TL_NONE) {
         pools->node_free = shelf->nodes[index].parent;
     } else {
-        /* nodes_max allows every leaf a path of its own. */
         assert(pools->nodes_used < pools->nodes_max);
         index = pools->nodes_used++;
-        memset(children_of(shelf, index), 0xff, TL_LEAF_LEVELS * sizeof(uint32_t));
+        memset(children_of(shelf, index), 0xff, TL_NODE_CHILDREN * sizeof(uint32_t));
     }
     shelf->nodes[index] = (tl_branch){.number = number, .parent = parent};
     return index;

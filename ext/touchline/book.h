@@ -8,11 +8,11 @@
  *     order that betters the touch and leaves again costs no search
  *
  *   tree of one book, 64-way, over tick 0 .. 2^30 - 1; nothing but the root is where no orders are:
- *     root node ─► node … ─► leaf = 64 neighbouring price levels
+ *     root node ─► node … ─► leaf = 32 neighbouring price levels
  *     a node's bit is set while it has that child, a leaf's bit while its level has orders, so the
  *     next better or worse level is a bit scan away, whatever the depth
- *     the root is as high as the prices need: one node up to 4,096 neighbouring ticks, two up to
- *     262,144, never more than four; it grows upwards when an order comes from further away
+ *     the root is as high as the prices need: one node up to 2,048 neighbouring ticks, two up to
+ *     131,072, never more than five; it grows upwards when an order comes from further away
  *
  *   level: oldest ⇄ order ⇄ youngest        32-bit indices into one pool of orders
  *
@@ -38,9 +38,10 @@
 #include "messages.h"
 
 #define TL_NONE UINT32_MAX          /* no index */
-#define TL_LEAF_LEVELS 64u          /* price levels in a leaf, children of a node */
-#define TL_CHILD_BITS 6u            /* a node tells apart so many bits of a price */
-#define TL_TREE_HEIGHT 4u           /* the most nodes from root to leaf, both ends included */
+#define TL_LEAF_LEVELS 32u          /* price levels in a leaf: two lines of them */
+#define TL_NODE_CHILDREN 64u        /* children of a node */
+#define TL_CHILD_BITS 6u            /* a node tells apart so many bits of a leaf's number */
+#define TL_NUMBER_BITS 25u          /* of a leaf's number, price / 32 */
 #define TL_NOT_KNOWN (TL_NONE - 1)  /* in book.behind: the tree knows */
 #define TL_KEY_NONE UINT32_MAX      /* best[] where nothing rests: worse than any, never crossed */
 
@@ -83,10 +84,10 @@ typedef struct tl_queue {
 } tl_queue;
 _Static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
 
-/* The head of a leaf or a node; what it is the head of lies apart: 64 levels, 64 children. */
+/* The head of a leaf or a node; what it is the head of lies apart: 32 levels, 64 children. */
 typedef struct tl_branch {
     uint64_t live;   /* bit i: level i has orders, child i is there; 0 while it is free */
-    uint32_t number; /* leaf: price / 64; node: a number below it without the six bits told apart
+    uint32_t number; /* leaf: price / 32; node: a number below it without the six bits told apart
                         there; the last six bits say which child of its parent it is */
     uint32_t parent; /* node; TL_NONE: root; of a free leaf or node, the next free one */
 } tl_branch;
@@ -127,13 +128,16 @@ typedef struct tl_shelf {
     tl_pools *pools;
     tl_order *orders;
     uint32_t *order_qty; /* OrderQty by slot: cold, so apart */
-    tl_level *levels;    /* leaf * 64 + slot in leaf; no meaning unless the leaf's bit is set */
+    tl_level *levels;    /* leaf * 32 + slot in leaf; no meaning unless the leaf's bit is set */
     tl_queue *queues;    /* by level; no meaning unless the level has TL_LEVEL_QUEUE */
     tl_branch *leaves;
     tl_branch *nodes;
     uint32_t *children; /* node * 64 + slot in node: a leaf or node; TL_NONE: no child */
     tl_book *books;     /* by instrument */
 } tl_shelf;
+
+/* How many nodes `books` books need at the most for `leaves` leaves. */
+uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books);
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, uint32_t nodes_max);
 void tl_book_init(tl_book *book);
@@ -248,10 +252,10 @@ static inline uint32_t tl_order_find(const tl_shelf *shelf, uint64_t order_id)
 /* Which child of its parent a leaf or node is. */
 static inline uint32_t tl_child_slot(uint32_t number)
 {
-    return number % TL_LEAF_LEVELS;
+    return number % TL_NODE_CHILDREN;
 }
 
-/* Where the tree says which leaf holds prices number * 64 and up, TL_NONE for none; NULL when it
+/* Where the tree says which leaf holds prices number * 32 and up, TL_NONE for none; NULL when it
  * does not reach there. */
 static inline uint32_t *tl_book_leaf_place(const tl_shelf *shelf, const tl_book *book,
                                            uint32_t number)
@@ -261,11 +265,11 @@ static inline uint32_t *tl_book_leaf_place(const tl_shelf *shelf, const tl_book 
         return NULL;
     uint32_t node = book->root;
     while ((shift -= TL_CHILD_BITS) > 0) {
-        node = shelf->children[node * TL_LEAF_LEVELS + tl_child_slot(number >> shift)];
+        node = shelf->children[node * TL_NODE_CHILDREN + tl_child_slot(number >> shift)];
         if (node == TL_NONE)
             return NULL;
     }
-    return &shelf->children[node * TL_LEAF_LEVELS + tl_child_slot(number)];
+    return &shelf->children[node * TL_NODE_CHILDREN + tl_child_slot(number)];
 }
 
 /* A leaf in its place below a node; it has no orders yet. */
@@ -280,7 +284,7 @@ static inline uint32_t tl_leaf_add(const tl_shelf *shelf, uint32_t *place, uint3
         leaf = pools->leaves_used++;
     }
     pools->leaves_live++;
-    uint32_t node = (uint32_t)(place - shelf->children) / TL_LEAF_LEVELS;
+    uint32_t node = (uint32_t)(place - shelf->children) / TL_NODE_CHILDREN;
     *place = leaf;
     shelf->nodes[node].live |= UINT64_C(1) << tl_child_slot(number);
     shelf->leaves[leaf].number = number;
@@ -298,7 +302,7 @@ static inline void tl_leaf_drop(const tl_shelf *shelf, uint32_t index)
     leaf->parent = pools->leaf_free;
     pools->leaf_free = index;
     pools->leaves_live--;
-    shelf->children[parent * TL_LEAF_LEVELS + slot] = TL_NONE;
+    shelf->children[parent * TL_NODE_CHILDREN + slot] = TL_NONE;
     shelf->nodes[parent].live &= ~(UINT64_C(1) << slot);
     if (shelf->nodes[parent].live == 0)
         tl_book_node_emptied(shelf, parent);

@@ -11,7 +11,7 @@ from touchline.messages cimport tl_level_view
 
 cdef extern from "book.h" nogil:
     enum: TL_LEAF_LEVELS
-    enum: TL_TREE_HEIGHT
+    enum: TL_NODE_CHILDREN
     uint32_t TL_NONE
     uint32_t TL_KEY_NONE
 
@@ -70,6 +70,7 @@ cdef extern from "book.h" nogil:
         uint32_t *children
         tl_book *books
 
+    uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books)
     void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max,
                        uint32_t nodes_max)
     void tl_book_init(tl_book *book)

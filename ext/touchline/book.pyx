@@ -25,7 +25,7 @@ cdef int known_side(uint8_t side) except -1:
 cdef class Book:
     """Resting orders by price and time: prices in ticks, quantities in lots.
 
-    `orders_max` orders (1 to 2^26) on at most `leaves_max` blocks of 64 prices (1 to 2^24).
+    `orders_max` orders (1 to 2^26) on at most `leaves_max` blocks of 32 prices (1 to 2^24).
     Raises ValueError for a number out of bounds, an unknown order, or a book that is full.
     """
 
@@ -34,14 +34,13 @@ cdef class Book:
             raise ValueError(f"orders_max {orders_max} is outside 1 to {1 << 26}")
         if not 1 <= leaves_max <= 1 << 24:
             raise ValueError(f"leaves_max {leaves_max} is outside 1 to {1 << 24}")
-        # Every block may need a path of its own below the root.
-        cdef uint32_t nodes_max = leaves_max * (TL_TREE_HEIGHT - 1) + 1
+        cdef uint32_t nodes_max = tl_book_nodes_max(leaves_max, 1)
         orders = np.zeros(orders_max * sizeof(tl_order), np.uint8)
         levels = np.zeros(<size_t>leaves_max * TL_LEAF_LEVELS * sizeof(tl_level), np.uint8)
         queues = np.zeros(<size_t>leaves_max * TL_LEAF_LEVELS * sizeof(tl_queue), np.uint8)
         leaves = np.zeros(<size_t>leaves_max * sizeof(tl_branch), np.uint8)
         nodes = np.zeros(<size_t>nodes_max * sizeof(tl_branch), np.uint8)
-        children = np.zeros(<size_t>nodes_max * TL_LEAF_LEVELS, np.uint32)
+        children = np.zeros(<size_t>nodes_max * TL_NODE_CHILDREN, np.uint32)
         self.memory = (orders, levels, queues, leaves, nodes, children)
         self.shelf.pools = &self.pools
         self.shelf.books = &self.book

@@ -18,10 +18,9 @@ static bool limits_valid(const tl_engine_limits *limits)
            limits->positions_max <= most && limits->leaves_max >= 1 && limits->leaves_max <= most;
 }
 
-/* Every leaf may need a path of its own below the root of its book. */
 static uint32_t nodes_max(const tl_engine_limits *limits)
 {
-    return limits->leaves_max * (TL_TREE_HEIGHT - 1) + limits->instruments_max;
+    return tl_book_nodes_max(limits->leaves_max, limits->instruments_max);
 }
 
 static uint32_t probes_count(const tl_engine_limits *limits)
@@ -54,7 +53,7 @@ static size_t lay_out(tl_engine *engine, char *base, const tl_engine_limits *lim
     TL_PLACE(engine->shelf.levels, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
     TL_PLACE(engine->shelf.queues, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
     TL_PLACE(engine->shelf.nodes, nodes_max(limits))
-    TL_PLACE(engine->shelf.children, (size_t)nodes_max(limits) * TL_LEAF_LEVELS)
+    TL_PLACE(engine->shelf.children, (size_t)nodes_max(limits) * TL_NODE_CHILDREN)
 #undef TL_PLACE
     return at;
 }

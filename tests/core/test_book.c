@@ -4,6 +4,7 @@
 
 #define ORDERS 4096u
 #define LEAVES 48u
+#define NODES (LEAVES * 4 + 2)
 
 static tl_pools pools;
 static tl_order orders[ORDERS];
@@ -11,8 +12,8 @@ static uint32_t order_qty[ORDERS];
 static tl_level levels[LEAVES * TL_LEAF_LEVELS];
 static tl_queue queues[LEAVES * TL_LEAF_LEVELS];
 static tl_branch leaves[LEAVES];
-static tl_branch nodes[LEAVES * TL_TREE_HEIGHT];
-static uint32_t children[LEAVES * TL_TREE_HEIGHT * TL_LEAF_LEVELS];
+static tl_branch nodes[NODES];
+static uint32_t children[NODES * TL_NODE_CHILDREN];
 static tl_book books[2];
 static const tl_shelf shelf = {&pools, orders, order_qty, levels, queues,
                                leaves, nodes,  children,  books};
@@ -21,7 +22,7 @@ static void reset(void)
 {
     memset(levels, 0, sizeof levels);
     memset(leaves, 0, sizeof leaves);
-    tl_pools_init(&pools, ORDERS, LEAVES, LEAVES * (TL_TREE_HEIGHT - 1) + 2);
+    tl_pools_init(&pools, ORDERS, LEAVES, tl_book_nodes_max(LEAVES, 2));
     tl_book_init(&books[0]);
     tl_book_init(&books[1]);
 }
@@ -116,14 +117,14 @@ static void what_orders_far_apart_have_used_is_used_again(void)
 static void the_root_is_as_high_as_the_prices_need(void)
 {
     reset();
-    uint32_t near = rest(0, TL_SIDE_SELL, 4096, 1);
-    uint32_t neighbour = rest(0, TL_SIDE_SELL, 8191, 1);
+    uint32_t near = rest(0, TL_SIDE_SELL, 2048, 1);
+    uint32_t neighbour = rest(0, TL_SIDE_SELL, 4095, 1);
     CHECK(books[0].shift == 6 && pools.nodes_used == 1);
-    uint32_t below = rest(0, TL_SIDE_SELL, 4095, 1);
+    uint32_t below = rest(0, TL_SIDE_SELL, 2047, 1);
     CHECK(books[0].shift == 12 && pools.nodes_used == 3);
     CHECK(tl_book_worse_level(&shelf, TL_SIDE_SELL, orders[below].level) == orders[near].level);
     uint32_t far = rest(0, TL_SIDE_SELL, TL_PRICE_MAX, 1);
-    CHECK(books[0].shift == 24 && tl_book_best_price(&books[0], 1) == 4095);
+    CHECK(books[0].shift == 30 && tl_book_best_price(&books[0], 1) == 2047);
     leave(below);
     leave(near);
     leave(neighbour);
@@ -204,6 +205,40 @@ static void any_sequence_leaves_the_levels_a_plain_array_has(uint64_t seed)
     CHECK(pools.leaves_live == 0 && pools.orders_open == 0);
 }
 
+/* Prices near and far, with hardly ever a leaf to spare: the pools are as large as they must be,
+ * and the way to the best price is never lost. */
+static void paths_come_and_go_within_the_pools(uint64_t seed)
+{
+    static uint32_t open[ORDERS];
+    uint32_t count = 0;
+    reset();
+    for (int i = 0; i < 20000; i++) {
+        uint64_t r = random_next(&seed);
+        uint16_t instrument = r & 1;
+        uint32_t price = 1 + (uint32_t)(r >> 8) % (UINT32_C(1) << (r >> 40) % 30);
+        bool enter = (r >> 4 & 7) != 0;
+        if (enter && tl_book_has_room(&shelf, &books[instrument], price)) {
+            open[count++] = rest(instrument, TL_SIDE_SELL, price, 1);
+        } else if (count > 0) {
+            uint32_t at = (uint32_t)(r >> 32) % count;
+            leave(open[at]);
+            open[at] = open[--count];
+        }
+        CHECK(pools.nodes_used <= pools.nodes_max && pools.leaves_used <= LEAVES);
+        uint32_t best[2] = {0, 0};
+        for (uint32_t j = 0; j < count; j++) {
+            const tl_order *order = &orders[open[j]];
+            if (best[order->instrument] == 0 || order->price < best[order->instrument])
+                best[order->instrument] = order->price;
+        }
+        CHECK(tl_book_best_price(&books[0], 1) == best[0]);
+        CHECK(tl_book_best_price(&books[1], 1) == best[1]);
+        if (count == 1000)
+            while (count > 0)
+                leave(open[--count]);
+    }
+}
+
 int main(void)
 {
     older_orders_stand_first();
@@ -214,5 +249,7 @@ int main(void)
     a_root_without_children_gives_way();
     for (uint64_t seed = 1; seed <= 10; seed++)
         any_sequence_leaves_the_levels_a_plain_array_has(seed);
+    for (uint64_t seed = 1; seed <= 10; seed++)
+        paths_come_and_go_within_the_pools(seed);
     return 0;
 }
