@@ -79,7 +79,8 @@ TL_AHEAD_INLINE const tl_order *tl_ahead_own(const tl_shelf *shelf, const tl_com
 /* The level at a price, as far as the tree reaches it now. */
 TL_AHEAD_INLINE void tl_ahead_price(const tl_shelf *shelf, const tl_book *book, int64_t price)
 {
-    const uint32_t *place = tl_book_leaf_place(shelf, book, (uint32_t)price / TL_LEAF_LEVELS);
+    uint32_t number = tl_leaf_number(book, (uint32_t)price);
+    const uint32_t *place = tl_book_leaf_place(shelf, book, number);
     if (place != NULL && *place != TL_NONE)
         tl_ahead_level(shelf, *place * TL_LEAF_LEVELS + (uint32_t)price % TL_LEAF_LEVELS);
 }
@@ -108,8 +109,9 @@ TL_AHEAD_INLINE void tl_ahead_middle_new(const tl_engine *engine, const tl_comma
     if (position != 0)
         __builtin_prefetch(&engine->risk.positions[position - 1], 1);
     if (book->root != TL_NONE) {
-        uint32_t number = (uint32_t)cmd->price / TL_LEAF_LEVELS >> (book->shift - TL_CHILD_BITS);
-        __builtin_prefetch(&shelf->children[book->root * TL_NODE_CHILDREN + tl_child_slot(number)]);
+        uint32_t number = tl_leaf_number(book, (uint32_t)cmd->price);
+        uint32_t slot = tl_child_slot(number >> (book->shift - TL_CHILD_BITS));
+        __builtin_prefetch(&shelf->children[book->root * TL_NODE_CHILDREN + slot]);
     }
 }
 

@@ -5,12 +5,12 @@
 #include <string.h>
 
 /* Every leaf may have a path of its own below a root; but of the nodes of one height a book has no
- * more than there are numbers for them. */
+ * more than its prices have numbers there. */
 uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books)
 {
     uint64_t nodes = books;
-    for (uint32_t bits = TL_CHILD_BITS; bits < TL_NUMBER_BITS; bits += TL_CHILD_BITS) {
-        uint64_t numbers = (uint64_t)books << (TL_NUMBER_BITS - bits);
+    for (uint32_t bits = TL_CHILD_BITS; bits < TL_BLOCK_BITS; bits += TL_CHILD_BITS) {
+        uint64_t numbers = books * ((UINT64_C(1) << (TL_BLOCK_BITS - bits)) + 1);
         nodes += leaves < numbers ? leaves : numbers;
     }
     return (uint32_t)nodes;
@@ -77,13 +77,15 @@ static void child_drop(const tl_shelf *shelf, uint32_t node, uint32_t number)
     shelf->nodes[node].live &= ~(UINT64_C(1) << tl_child_slot(number));
 }
 
-/* A root just above the leaves; one without children, far from here, gives way to it. */
-static void root_start(const tl_shelf *shelf, tl_book *book, uint32_t leaf_number)
+/* A root just above the leaves, this price in its middle; the one before, which has no children,
+ * gives way to it. */
+static void root_start(const tl_shelf *shelf, tl_book *book, uint32_t price)
 {
     if (book->root != TL_NONE)
         node_give_back(shelf, book->root);
+    book->offset = TL_LEAF_FIRST - price / TL_LEAF_LEVELS;
     book->shift = TL_CHILD_BITS;
-    book->number = leaf_number >> book->shift;
+    book->number = TL_LEAF_FIRST >> book->shift;
     book->root = node_take(shelf, book->number, TL_NONE);
 }
 
@@ -99,12 +101,12 @@ static void root_raise(const tl_shelf *shelf, tl_book *book)
     child_add(shelf, book->root, number, below);
 }
 
-/* Where the tree will say which leaf has this number, with the path there made. */
-uint32_t *tl_book_path_add(const tl_shelf *shelf, tl_book *book, uint32_t leaf_number)
+/* Where the tree will say which leaf is this price's, with the path there made. */
+uint32_t *tl_book_path_add(const tl_shelf *shelf, tl_book *book, uint32_t price)
 {
-    if (leaf_number >> book->shift != book->number &&
-        (book->root == TL_NONE || shelf->nodes[book->root].live == 0))
-        root_start(shelf, book, leaf_number);
+    if (book->root == TL_NONE || shelf->nodes[book->root].live == 0)
+        root_start(shelf, book, price);
+    uint32_t leaf_number = tl_leaf_number(book, price);
     while (leaf_number >> book->shift != book->number)
         root_raise(shelf, book);
     uint32_t index = book->root;
@@ -137,7 +139,7 @@ bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price
 {
     if (shelf->pools->leaves_live < shelf->pools->leaves_max)
         return true;
-    const uint32_t *place = tl_book_leaf_place(shelf, book, price / TL_LEAF_LEVELS);
+    const uint32_t *place = tl_book_leaf_place(shelf, book, tl_leaf_number(book, price));
     return place != NULL && *place != TL_NONE;
 }
 
@@ -203,8 +205,9 @@ uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
     uint32_t count = 0;
     uint32_t index = book->best[tl_side_index(side)].level;
     while (index != TL_NONE && count < views_max) {
-        views[count++] = (tl_level_view){tl_level_price(shelf, index), tl_level_qty(shelf, index),
-                                         level_orders(shelf, index), 0};
+        views[count++] = (tl_level_view){.price = tl_level_price(shelf, book, index),
+                                         .qty = tl_level_qty(shelf, index),
+                                         .orders = level_orders(shelf, index)};
         index = tl_book_worse_level(shelf, side, index);
     }
     return count;

@@ -11,8 +11,9 @@
  *     root node ─► node … ─► leaf = 32 neighbouring price levels
  *     a node's bit is set while it has that child, a leaf's bit while its level has orders, so the
  *     next better or worse level is a bit scan away, whatever the depth
- *     the root is as high as the prices need: one node up to 2,048 neighbouring ticks, two up to
- *     131,072, never more than five; it grows upwards when an order comes from further away
+ *     the root is as high as the prices need: one node up to 1,000 ticks around the first price,
+ *     two up to 65,000, never more than five; it grows upwards when an order comes from further
+ *     away
  *
  *   level: oldest ⇄ order ⇄ youngest        32-bit indices into one pool of orders
  *
@@ -41,9 +42,13 @@
 #define TL_LEAF_LEVELS 32u          /* price levels in a leaf: two lines of them */
 #define TL_NODE_CHILDREN 64u        /* children of a node */
 #define TL_CHILD_BITS 6u            /* a node tells apart so many bits of a leaf's number */
-#define TL_NUMBER_BITS 25u          /* of a leaf's number, price / 32 */
+#define TL_BLOCK_BITS 25u           /* of price / 32 */
 #define TL_NOT_KNOWN (TL_NONE - 1)  /* in book.behind: the tree knows */
 #define TL_KEY_NONE UINT32_MAX      /* best[] where nothing rests: worse than any, never crossed */
+
+/* The number of the leaf of a book's first price: of each node above it the middle child, so prices
+ * on both sides of it share these nodes; and above price / 32 of any price, so none is negative. */
+#define TL_LEAF_FIRST (1u << 25 | 32u << 18 | 32u << 12 | 32u << 6 | 32u)
 
 /* 0 for buy, 1 for sell: how the core indexes what exists once per side. */
 static inline unsigned tl_side_index(uint8_t side)
@@ -87,8 +92,8 @@ _Static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
 /* The head of a leaf or a node; what it is the head of lies apart: 32 levels, 64 children. */
 typedef struct tl_branch {
     uint64_t live;   /* bit i: level i has orders, child i is there; 0 while it is free */
-    uint32_t number; /* leaf: price / 32; node: a number below it without the six bits told apart
-                        there; the last six bits say which child of its parent it is */
+    uint32_t number; /* leaf: price / 32 + book.offset; node: a number below it without the six
+                        bits told apart there; its last six bits: which child of its parent it is */
     uint32_t parent; /* node; TL_NONE: root; of a free leaf or node, the next free one */
 } tl_branch;
 _Static_assert(sizeof(tl_branch) == 16, "four heads to a cache line");
@@ -104,7 +109,8 @@ typedef struct tl_book {
     uint32_t root;     /* TL_NONE: no order has rested yet */
     uint32_t number;   /* of the root; UINT32_MAX without one: no leaf's number leads to it */
     uint32_t shift;    /* bits of a leaf's number that the root and the nodes below tell apart */
-    uint32_t _pad[5];
+    uint32_t offset;   /* from price / 32 to a leaf's number, modulo 2^32 */
+    uint32_t _pad[4];
 } tl_book;
 _Static_assert(sizeof(tl_book) == 64, "a book is one cache line");
 
@@ -155,12 +161,19 @@ uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
 
 /* The slow halves of the functions below; kept out of the flattened step. */
 #define TL_APART __attribute__((noinline))
-TL_APART uint32_t *tl_book_path_add(const tl_shelf *shelf, tl_book *book, uint32_t number);
+TL_APART uint32_t *tl_book_path_add(const tl_shelf *shelf, tl_book *book, uint32_t price);
 TL_APART void tl_book_node_emptied(const tl_shelf *shelf, uint32_t node);
 
-static inline uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
+/* The leaf of a price, as the book numbers it now. */
+static inline uint32_t tl_leaf_number(const tl_book *book, uint32_t price)
 {
-    return shelf->leaves[level / TL_LEAF_LEVELS].number * TL_LEAF_LEVELS + level % TL_LEAF_LEVELS;
+    return price / TL_LEAF_LEVELS + book->offset;
+}
+
+static inline uint32_t tl_level_price(const tl_shelf *shelf, const tl_book *book, uint32_t level)
+{
+    uint32_t block = shelf->leaves[level / TL_LEAF_LEVELS].number - book->offset;
+    return block * TL_LEAF_LEVELS + level % TL_LEAF_LEVELS;
 }
 
 /* Is it the only order at its price? Of an order that rests. */
@@ -255,8 +268,8 @@ static inline uint32_t tl_child_slot(uint32_t number)
     return number % TL_NODE_CHILDREN;
 }
 
-/* Where the tree says which leaf holds prices number * 32 and up, TL_NONE for none; NULL when it
- * does not reach there. */
+/* Where the tree says which leaf has this number, TL_NONE for none; NULL when it does not reach
+ * there. */
 static inline uint32_t *tl_book_leaf_place(const tl_shelf *shelf, const tl_book *book,
                                            uint32_t number)
 {
@@ -311,12 +324,12 @@ static inline void tl_leaf_drop(const tl_shelf *shelf, uint32_t index)
 /* The level at `price`, made if need be; tl_book_has_room said that it can be. */
 static inline uint32_t tl_book_level_at(const tl_shelf *shelf, tl_book *book, uint32_t price)
 {
-    uint32_t *place = tl_book_leaf_place(shelf, book, price / TL_LEAF_LEVELS);
+    uint32_t *place = tl_book_leaf_place(shelf, book, tl_leaf_number(book, price));
     if (place == NULL)
-        place = tl_book_path_add(shelf, book, price / TL_LEAF_LEVELS);
+        place = tl_book_path_add(shelf, book, price);
     uint32_t leaf = *place;
     if (leaf == TL_NONE)
-        leaf = tl_leaf_add(shelf, place, price / TL_LEAF_LEVELS);
+        leaf = tl_leaf_add(shelf, place, tl_leaf_number(book, price));
     return leaf * TL_LEAF_LEVELS + price % TL_LEAF_LEVELS;
 }
 
@@ -355,9 +368,12 @@ static inline void tl_best_next(const tl_shelf *shelf, tl_book *book, uint32_t l
     }
     uint32_t next = tl_book_worse_level(shelf, side, level);
     best->level = next;
-    best->key = next == TL_NONE ? TL_KEY_NONE : tl_key(side_index, tl_level_price(shelf, next));
-    if (next == TL_NONE)
-        *behind = *best;
+    if (next != TL_NONE) {
+        best->key = tl_key(side_index, tl_level_price(shelf, book, next));
+        return;
+    }
+    best->key = TL_KEY_NONE;
+    *behind = *best;
 }
 
 static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t level,

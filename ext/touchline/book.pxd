@@ -48,6 +48,7 @@ cdef extern from "book.h" nogil:
         uint32_t root
         uint32_t number
         uint32_t shift
+        uint32_t offset
 
     ctypedef struct tl_pools:
         uint32_t orders_max
@@ -82,7 +83,7 @@ cdef extern from "book.h" nogil:
     unsigned tl_side_index(uint8_t side)
     uint32_t tl_key(unsigned side_index, uint32_t price)
     uint32_t tl_book_best_price(const tl_book *book, unsigned side_index)
-    uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
+    uint32_t tl_level_price(const tl_shelf *shelf, const tl_book *book, uint32_t level)
     uint32_t tl_level_head(const tl_shelf *shelf, uint32_t level)
     uint32_t tl_level_tail(const tl_shelf *shelf, uint32_t level)
     uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)

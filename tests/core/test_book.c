@@ -117,14 +117,16 @@ static void what_orders_far_apart_have_used_is_used_again(void)
 static void the_root_is_as_high_as_the_prices_need(void)
 {
     reset();
-    uint32_t near = rest(0, TL_SIDE_SELL, 2048, 1);
-    uint32_t neighbour = rest(0, TL_SIDE_SELL, 4095, 1);
+    uint32_t near = rest(0, TL_SIDE_SELL, 9 * 1024, 1);
+    uint32_t neighbour = rest(0, TL_SIDE_SELL, 10 * 1024 - 1, 1);
     CHECK(books[0].shift == 6 && pools.nodes_used == 1);
-    uint32_t below = rest(0, TL_SIDE_SELL, 2047, 1);
+    leave(rest(0, TL_SIDE_SELL, 8 * 1024, 1));
+    CHECK(books[0].shift == 6 && pools.nodes_used == 1);
+    uint32_t below = rest(0, TL_SIDE_SELL, 8 * 1024 - 1, 1);
     CHECK(books[0].shift == 12 && pools.nodes_used == 3);
     CHECK(tl_book_worse_level(&shelf, TL_SIDE_SELL, orders[below].level) == orders[near].level);
     uint32_t far = rest(0, TL_SIDE_SELL, TL_PRICE_MAX, 1);
-    CHECK(books[0].shift == 30 && tl_book_best_price(&books[0], 1) == 2047);
+    CHECK(books[0].shift == 30 && tl_book_best_price(&books[0], 1) == 8 * 1024 - 1);
     leave(below);
     leave(near);
     leave(neighbour);
