@@ -35,7 +35,7 @@ typedef struct tl_ahead_for {
 #define TL_AHEAD_INLINE static inline __attribute__((always_inline))
 
 /* A position stands for four lines: its own, its book, instrument and probe. Leaves count once they
- * have been used: orders that come and go make all of them the working set, not those live now. */
+ * have been used: so many have had orders at one time. */
 TL_AHEAD_INLINE tl_ahead_for tl_ahead_pays(const tl_engine *engine)
 {
     const tl_pools *pools = engine->shelf.pools;
