@@ -74,7 +74,7 @@ def more_cases(orders: int) -> list[Case]:
         Case("burst", "burst", orders),
         Case("cancel-storm", "cancel-storm", orders),
         *(Case(f"deep-{n}", "deep", orders // 2, size=n) for n in (10_000, 100_000, 1_000_000)),
-        *(Case(f"wide-{690 * n}", "wide", orders, size=n) for n in (15, 150, 1_500)),
+        *(Case(f"wide-{690 * n}", "wide", orders, size=n) for n in (1, 15, 150, 1_500)),
         *(
             Case(f"normal-{n}-symbols", "normal", orders, instruments=n)
             for n in (10, 1_000, 10_000)

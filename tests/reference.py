@@ -38,7 +38,7 @@ __all__ = ["Limits", "Reference"]
 
 OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC)
-BLOCK_PRICES = 64
+BLOCK_PRICES = 32
 
 
 class Reference(Administration):

@@ -34,7 +34,7 @@ class PlainBook:
 
 def test_any_sequence_leaves_the_queues_a_plain_list_has(seed: int) -> None:
     numbers = random.Random(seed)
-    book, plain = Book(orders_max=200, leaves_max=8), PlainBook()
+    book, plain = Book(orders_max=200, leaves_max=12), PlainBook()
     for _ in range(5000):
         if plain.orders and numbers.random() < 0.45:
             order_id = numbers.choice(list(plain.orders))
@@ -105,9 +105,9 @@ def test_an_order_the_book_cannot_hold_is_refused(
 
 def test_a_block_of_prices_too_many_is_refused() -> None:
     book = Book(leaves_max=1)
-    book.enter(BUY, 63, 1)
+    book.enter(BUY, 31, 1)
     with pytest.raises(ValueError, match="all 1 blocks of price levels are taken"):
-        book.enter(SELL, 64, 1)
+        book.enter(SELL, 32, 1)
 
 
 def test_more_than_an_order_has_is_not_taken_off() -> None:

@@ -35,7 +35,7 @@ typedef struct tl_ahead_for {
 #define TL_AHEAD_INLINE static inline __attribute__((always_inline))
 
 /* A position stands for four lines: its own, its book, instrument and probe. Leaves count once they
- * have been used: orders that come and go make all of them the working set, not those live now. */
+ * have been used: so many have had orders at one time. */
 TL_AHEAD_INLINE tl_ahead_for tl_ahead_pays(const tl_engine *engine)
 {
     const tl_pools *pools = engine->shelf.pools;
@@ -79,9 +79,10 @@ TL_AHEAD_INLINE const tl_order *tl_ahead_own(const tl_shelf *shelf, const tl_com
 /* The level at a price, as far as the tree reaches it now. */
 TL_AHEAD_INLINE void tl_ahead_price(const tl_shelf *shelf, const tl_book *book, int64_t price)
 {
-    uint32_t leaf = tl_book_leaf_find(shelf, book, (uint32_t)price / TL_LEAF_LEVELS);
-    if (leaf != TL_NONE)
-        tl_ahead_level(shelf, leaf * TL_LEAF_LEVELS + (uint32_t)price % TL_LEAF_LEVELS);
+    uint32_t number = tl_leaf_number(book, (uint32_t)price);
+    const uint32_t *place = tl_book_leaf_place(shelf, book, number);
+    if (place != NULL && *place != TL_NONE)
+        tl_ahead_level(shelf, *place * TL_LEAF_LEVELS + (uint32_t)price % TL_LEAF_LEVELS);
 }
 
 TL_AHEAD_INLINE void tl_ahead_far(const tl_engine *engine, const tl_command *cmd,
@@ -108,8 +109,9 @@ TL_AHEAD_INLINE void tl_ahead_middle_new(const tl_engine *engine, const tl_comma
     if (position != 0)
         __builtin_prefetch(&engine->risk.positions[position - 1], 1);
     if (book->root != TL_NONE) {
-        uint32_t number = (uint32_t)cmd->price / TL_LEAF_LEVELS >> (book->shift - TL_CHILD_BITS);
-        __builtin_prefetch(&shelf->children[book->root * TL_LEAF_LEVELS + tl_child_slot(number)]);
+        uint32_t number = tl_leaf_number(book, (uint32_t)cmd->price);
+        uint32_t slot = tl_child_slot(number >> (book->shift - TL_CHILD_BITS));
+        __builtin_prefetch(&shelf->children[book->root * TL_NODE_CHILDREN + slot]);
     }
 }
 

@@ -1,8 +1,20 @@
-/* The bitmap tree under a book: walking it, growing it, and taking back what has emptied.
+/* The bitmap tree under a book: walking it, growing it, and cutting off what has emptied.
  * The fast halves, which a plain order touches, are in book.h. */
 #include "book.h"
 
 #include <string.h>
+
+/* Every leaf may have a path of its own below a root; but of the nodes of one height a book has no
+ * more than its prices have numbers there. */
+uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books)
+{
+    uint64_t nodes = books;
+    for (uint32_t bits = TL_CHILD_BITS; bits < TL_BLOCK_BITS; bits += TL_CHILD_BITS) {
+        uint64_t numbers = books * ((UINT64_C(1) << (TL_BLOCK_BITS - bits)) + 1);
+        nodes += leaves < numbers ? leaves : numbers;
+    }
+    return (uint32_t)nodes;
+}
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, uint32_t nodes_max)
 {
@@ -10,6 +22,7 @@ void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, ui
                         .leaves_max = leaves_max,
                         .nodes_max = nodes_max,
                         .order_free = TL_NONE,
+                        .leaf_free = TL_NONE,
                         .node_free = TL_NONE};
 }
 
@@ -27,9 +40,10 @@ void tl_book_init(tl_book *book)
 
 static uint32_t *children_of(const tl_shelf *shelf, uint32_t node)
 {
-    return &shelf->children[node * TL_LEAF_LEVELS];
+    return &shelf->children[node * TL_NODE_CHILDREN];
 }
 
+/* A node without children; while a node is free all of its children are TL_NONE. */
 static uint32_t node_take(const tl_shelf *shelf, uint32_t number, uint32_t parent)
 {
     tl_pools *pools = shelf->pools;
@@ -37,14 +51,11 @@ static uint32_t node_take(const tl_shelf *shelf, uint32_t number, uint32_t paren
     if (index != TL_NONE) {
         pools->node_free = shelf->nodes[index].parent;
     } else {
-        /* nodes_max allows every leaf a path of its own. */
         assert(pools->nodes_used < pools->nodes_max);
         index = pools->nodes_used++;
+        memset(children_of(shelf, index), 0xff, TL_NODE_CHILDREN * sizeof(uint32_t));
     }
     shelf->nodes[index] = (tl_branch){.number = number, .parent = parent};
-    memset(children_of(shelf, index), 0xff, TL_LEAF_LEVELS * sizeof(uint32_t));
-    if (parent != TL_NONE)
-        children_of(shelf, parent)[tl_child_slot(number)] = index;
     return index;
 }
 
@@ -54,36 +65,27 @@ static void node_give_back(const tl_shelf *shelf, uint32_t index)
     shelf->pools->node_free = index;
 }
 
-static bool node_has_children(const tl_shelf *shelf, uint32_t index)
+static void child_add(const tl_shelf *shelf, uint32_t node, uint32_t number, uint32_t child)
 {
-    for (unsigned i = 0; i < TL_LEAF_LEVELS; i++)
-        if (children_of(shelf, index)[i] != TL_NONE)
-            return true;
-    return false;
+    children_of(shelf, node)[tl_child_slot(number)] = child;
+    shelf->nodes[node].live |= UINT64_C(1) << tl_child_slot(number);
 }
 
-/* Detach a child that is gone; nodes left without children go too, except the root. */
-static void node_drop_child(const tl_shelf *shelf, uint32_t index, uint32_t child_number)
+static void child_drop(const tl_shelf *shelf, uint32_t node, uint32_t number)
 {
-    for (;;) {
-        const tl_branch *node = &shelf->nodes[index];
-        children_of(shelf, index)[tl_child_slot(child_number)] = TL_NONE;
-        if (node->parent == TL_NONE || node_has_children(shelf, index))
-            return;
-        uint32_t parent = node->parent;
-        child_number = node->number;
-        node_give_back(shelf, index);
-        index = parent;
-    }
+    children_of(shelf, node)[tl_child_slot(number)] = TL_NONE;
+    shelf->nodes[node].live &= ~(UINT64_C(1) << tl_child_slot(number));
 }
 
-/* A root just above the leaves; one without children, far from here, gives way to it. */
-static void root_start(const tl_shelf *shelf, tl_book *book, uint32_t leaf_number)
+/* A root just above the leaves, this price in its middle; the one before, which has no children,
+ * gives way to it. */
+static void root_start(const tl_shelf *shelf, tl_book *book, uint32_t price)
 {
     if (book->root != TL_NONE)
         node_give_back(shelf, book->root);
+    book->offset = TL_LEAF_FIRST - price / TL_LEAF_LEVELS;
     book->shift = TL_CHILD_BITS;
-    book->number = leaf_number >> book->shift;
+    book->number = TL_LEAF_FIRST >> book->shift;
     book->root = node_take(shelf, book->number, TL_NONE);
 }
 
@@ -91,103 +93,45 @@ static void root_start(const tl_shelf *shelf, tl_book *book, uint32_t leaf_numbe
 static void root_raise(const tl_shelf *shelf, tl_book *book)
 {
     uint32_t below = book->root;
+    uint32_t number = book->number;
     book->number >>= TL_CHILD_BITS;
     book->shift += TL_CHILD_BITS;
     book->root = node_take(shelf, book->number, TL_NONE);
-    tl_branch *child = &shelf->nodes[below];
-    uint32_t slot = tl_child_slot(child->number);
-    child->parent = book->root;
-    children_of(shelf, book->root)[slot] = below;
-    shelf->nodes[book->root].live = (uint64_t)(child->live != 0) << slot;
+    shelf->nodes[below].parent = book->root;
+    child_add(shelf, book->root, number, below);
 }
 
-/* The node just above a leaf, with the path to it made where it was missing. */
-static uint32_t node_above_leaf(const tl_shelf *shelf, tl_book *book, uint32_t leaf_number)
+/* Where the tree will say which leaf is this price's, with the path there made. */
+uint32_t *tl_book_path_add(const tl_shelf *shelf, tl_book *book, uint32_t price)
 {
-    if (leaf_number >> book->shift != book->number &&
-        (book->root == TL_NONE || !node_has_children(shelf, book->root)))
-        root_start(shelf, book, leaf_number);
+    if (book->root == TL_NONE || shelf->nodes[book->root].live == 0)
+        root_start(shelf, book, price);
+    uint32_t leaf_number = tl_leaf_number(book, price);
     while (leaf_number >> book->shift != book->number)
         root_raise(shelf, book);
     uint32_t index = book->root;
     for (uint32_t shift = book->shift - TL_CHILD_BITS; shift > 0; shift -= TL_CHILD_BITS) {
         uint32_t number = leaf_number >> shift;
         uint32_t child = children_of(shelf, index)[tl_child_slot(number)];
-        index = child != TL_NONE ? child : node_take(shelf, number, index);
+        if (child == TL_NONE) {
+            child = node_take(shelf, number, index);
+            child_add(shelf, index, number, child);
+        }
+        index = child;
     }
-    return index;
+    return &children_of(shelf, index)[tl_child_slot(leaf_number)];
 }
 
-/* ── leaves ────────────────────────────────────────────────────────────────────────────────── */
-
-/* The first vacant leaf from `index` on, or TL_NONE. */
-static uint32_t vacant_from(const tl_shelf *shelf, uint32_t index)
-{
-    uint32_t word = index / 64;
-    uint64_t bits = shelf->vacant[word] & (UINT64_MAX << index % 64);
-    if (bits != 0)
-        return word * 64 + (uint32_t)__builtin_ctzll(bits);
-    uint32_t blocks = (shelf->pools->leaves_max + 4095) / 4096;
-    uint32_t block = word / 64;
-    uint64_t words = shelf->vacant_blocks[block] & ~(UINT64_MAX >> (63 - word % 64));
-    while (words == 0 && ++block < blocks)
-        words = shelf->vacant_blocks[block];
-    if (words == 0)
-        return TL_NONE;
-    word = block * 64 + (uint32_t)__builtin_ctzll(words);
-    return word * 64 + (uint32_t)__builtin_ctzll(shelf->vacant[word]);
-}
-
-/* A leaf nobody uses: one never used, or the vacant one that the hand meets next. */
-static uint32_t leaf_take(const tl_shelf *shelf)
-{
-    tl_pools *pools = shelf->pools;
-    if (pools->leaves_used < pools->leaves_max)
-        return pools->leaves_used++;
-    uint32_t index = vacant_from(shelf, pools->leaf_hand);
-    if (index == TL_NONE)
-        index = vacant_from(shelf, 0);
-    assert(index != TL_NONE);
-    pools->leaf_hand = index + 1 < pools->leaves_max ? index + 1 : 0;
-    tl_vacant_clear(shelf, index);
-    node_drop_child(shelf, shelf->leaves[index].parent, shelf->leaves[index].number);
-    return index;
-}
-
-uint32_t tl_book_leaf_add(const tl_shelf *shelf, tl_book *book, uint32_t number)
-{
-    /* Taken before the path is looked up: taking may drop nodes of this very path. */
-    uint32_t index = leaf_take(shelf);
-    uint32_t parent = node_above_leaf(shelf, book, number);
-    children_of(shelf, parent)[tl_child_slot(number)] = index;
-    shelf->leaves[index] = (tl_branch){.number = number, .parent = parent};
-    tl_vacant_set(shelf, index);
-    return index;
-}
-
-/* The node has a child again: its parent is told, and so on up. */
-void tl_book_node_filled(const tl_shelf *shelf, uint32_t index)
-{
-    uint32_t slot = tl_child_slot(shelf->nodes[index].number);
-    for (uint32_t up = shelf->nodes[index].parent; up != TL_NONE; up = shelf->nodes[up].parent) {
-        tl_branch *node = &shelf->nodes[up];
-        bool was_live = node->live != 0;
-        node->live |= UINT64_C(1) << slot;
-        if (was_live)
-            return;
-        slot = tl_child_slot(node->number);
-    }
-}
-
+/* A node without children leaves, and so does every node above it that had no other; a root stays.
+ */
 void tl_book_node_emptied(const tl_shelf *shelf, uint32_t index)
 {
-    uint32_t slot = tl_child_slot(shelf->nodes[index].number);
-    for (uint32_t up = shelf->nodes[index].parent; up != TL_NONE; up = shelf->nodes[up].parent) {
-        tl_branch *node = &shelf->nodes[up];
-        node->live &= ~(UINT64_C(1) << slot);
-        if (node->live != 0)
-            return;
-        slot = tl_child_slot(node->number);
+    while (shelf->nodes[index].live == 0 && shelf->nodes[index].parent != TL_NONE) {
+        uint32_t empty = index;
+        uint32_t number = shelf->nodes[index].number;
+        index = shelf->nodes[index].parent;
+        node_give_back(shelf, empty);
+        child_drop(shelf, index, number);
     }
 }
 
@@ -195,8 +139,8 @@ bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price
 {
     if (shelf->pools->leaves_live < shelf->pools->leaves_max)
         return true;
-    uint32_t leaf = tl_book_leaf_find(shelf, book, price / TL_LEAF_LEVELS);
-    return leaf != TL_NONE && shelf->leaves[leaf].live != 0;
+    const uint32_t *place = tl_book_leaf_place(shelf, book, tl_leaf_number(book, price));
+    return place != NULL && *place != TL_NONE;
 }
 
 /* ── from level to level ───────────────────────────────────────────────────────────────────── */
@@ -249,7 +193,7 @@ uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level
 static uint32_t level_orders(const tl_shelf *shelf, uint32_t level)
 {
     uint32_t count = 0;
-    uint32_t slot = shelf->levels[level].head;
+    uint32_t slot = tl_level_head(shelf, level);
     for (; slot != TL_NONE; slot = shelf->orders[slot].next)
         count++;
     return count;
@@ -261,8 +205,9 @@ uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
     uint32_t count = 0;
     uint32_t index = book->best[tl_side_index(side)].level;
     while (index != TL_NONE && count < views_max) {
-        views[count++] = (tl_level_view){tl_level_price(shelf, index), tl_level_qty(shelf, index),
-                                         level_orders(shelf, index), 0};
+        views[count++] = (tl_level_view){.price = tl_level_price(shelf, book, index),
+                                         .qty = tl_level_qty(shelf, index),
+                                         .orders = level_orders(shelf, index)};
         index = tl_book_worse_level(shelf, side, index);
     }
     return count;

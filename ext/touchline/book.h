@@ -7,23 +7,23 @@
  *   book.behind[side]: the level behind the touch, while it is known without asking the tree; an
  *     order that betters the touch and leaves again costs no search
  *
- *   tree of one book, 64-way, over tick 0 .. 2^30 - 1; created only where orders rest:
- *     root node ─► node … ─► leaf = 64 neighbouring price levels
- *     a node's bit is set while something rests below it, a leaf's bit while its level has orders,
- *     so the next better or worse level is a bit scan away, whatever the depth
- *     the root is as high as the prices need: one node up to 4,096 neighbouring ticks, two up to
- *     262,144, never more than four; it grows upwards when an order comes from further away
+ *   tree of one book, 64-way, over tick 0 .. 2^30 - 1; nothing but the root is where no orders are:
+ *     root node ─► node … ─► leaf = 32 neighbouring price levels
+ *     a node's bit is set while it has that child, a leaf's bit while its level has orders, so the
+ *     next better or worse level is a bit scan away, whatever the depth
+ *     the root is as high as the prices need: one node up to 1,000 ticks around the first price,
+ *     two up to 65,000, never more than five; it grows upwards when an order comes from further
+ *     away
  *
- *   level: head ⇄ order ⇄ order ⇄ tail      oldest first; 32-bit indices into one pool of orders
+ *   level: oldest ⇄ order ⇄ youngest        32-bit indices into one pool of orders
  *
  * Buy and sell orders share one tree: a book is never crossed, so bids lie below asks.
- * A leaf that empties stays where it is and is marked vacant; when a new leaf is needed and none is
- * left, a hand that goes round the marks takes the next one. Orders and nodes are reused
- * last-in-first-out: the memory touched last comes first.
+ * Orders, leaves and nodes are reused last-in-first-out: the memory touched last comes first. So
+ * how much of it is in use depends on how many orders rest, not on how far apart their prices are.
  *
  * What one order touches decides how long it takes, so everything hot is small: two orders,
- * eight levels or four heads of leaves to a cache line, and a book is one line. An order that comes
- * and goes alone at its price writes its level once and nobody reads it.
+ * sixteen levels or four heads of leaves to a cache line, and a book is one line. An order that
+ * comes and goes alone at its price writes its level once and nobody reads it.
  *
  * Memory: arrays inside the engine's state region, shared by all books of the engine, never grown.
  * One thread, the engine's, calls these functions. Nothing here knows accounts, risk or events.
@@ -39,11 +39,16 @@
 #include "messages.h"
 
 #define TL_NONE UINT32_MAX          /* no index */
-#define TL_LEAF_LEVELS 64u          /* price levels in a leaf, children of a node */
-#define TL_CHILD_BITS 6u            /* a node tells apart so many bits of a price */
-#define TL_TREE_HEIGHT 4u           /* the most nodes from root to leaf, both ends included */
+#define TL_LEAF_LEVELS 32u          /* price levels in a leaf: two lines of them */
+#define TL_NODE_CHILDREN 64u        /* children of a node */
+#define TL_CHILD_BITS 6u            /* a node tells apart so many bits of a leaf's number */
+#define TL_BLOCK_BITS 25u           /* of price / 32 */
 #define TL_NOT_KNOWN (TL_NONE - 1)  /* in book.behind: the tree knows */
 #define TL_KEY_NONE UINT32_MAX      /* best[] where nothing rests: worse than any, never crossed */
+
+/* The number of the leaf of a book's first price: of each node above it the middle child, so prices
+ * on both sides of it share these nodes; and above price / 32 of any price, so none is negative. */
+#define TL_LEAF_FIRST (1u << 25 | 32u << 18 | 32u << 12 | 32u << 6 | 32u)
 
 /* 0 for buy, 1 for sell: how the core indexes what exists once per side. */
 static inline unsigned tl_side_index(uint8_t side)
@@ -72,20 +77,24 @@ typedef struct tl_order {
 } tl_order;
 _Static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
 
-/* A lone order is its level: then head and tail are equal and nothing else is kept. What more than
- * one order have left together is in level_qty. */
-typedef struct tl_level {
-    uint32_t head; /* oldest order */
-    uint32_t tail; /* youngest order */
-} tl_level;
-_Static_assert(sizeof(tl_level) == 8, "eight levels to a cache line");
+/* A level is its oldest order. With this bit set there is a queue, and the rest of it is in
+ * tl_queue; a lone order is its level, and has nothing else. */
+typedef uint32_t tl_level;
+#define TL_LEVEL_QUEUE (UINT32_C(1) << 31)
 
-/* The head of a leaf or a node; what it is the head of lies apart: 64 levels, 64 children. */
+typedef struct tl_queue {
+    uint64_t qty;  /* what its orders have left together, lots; not kept while only one is left */
+    uint32_t tail; /* youngest order */
+    uint32_t _pad;
+} tl_queue;
+_Static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
+
+/* The head of a leaf or a node; what it is the head of lies apart: 32 levels, 64 children. */
 typedef struct tl_branch {
-    uint64_t live;   /* bit i: level i has orders, something rests below child i */
-    uint32_t number; /* leaf: price / 64; node: a number below it without the six bits told apart
-                        there; the last six bits say which child of its parent it is */
-    uint32_t parent; /* node; TL_NONE: root; of a free node, the next free one */
+    uint64_t live;   /* bit i: level i has orders, child i is there; 0 while it is free */
+    uint32_t number; /* leaf: price / 32 + book.offset; node: a number below it without the six
+                        bits told apart there; its last six bits: which child of its parent it is */
+    uint32_t parent; /* node; TL_NONE: root; of a free leaf or node, the next free one */
 } tl_branch;
 _Static_assert(sizeof(tl_branch) == 16, "four heads to a cache line");
 
@@ -100,7 +109,8 @@ typedef struct tl_book {
     uint32_t root;     /* TL_NONE: no order has rested yet */
     uint32_t number;   /* of the root; UINT32_MAX without one: no leaf's number leads to it */
     uint32_t shift;    /* bits of a leaf's number that the root and the nodes below tell apart */
-    uint32_t _pad[5];
+    uint32_t offset;   /* from price / 32 to a leaf's number, modulo 2^32 */
+    uint32_t _pad[4];
 } tl_book;
 _Static_assert(sizeof(tl_book) == 64, "a book is one cache line");
 
@@ -112,27 +122,28 @@ typedef struct tl_pools {
     uint32_t order_free;  /* top of the stack of free slots */
     uint32_t orders_used; /* slots ever used */
     uint32_t orders_open; /* slots in use now */
-    uint32_t leaves_used;
-    uint32_t leaves_live; /* leaves with at least one resting order */
-    uint32_t leaf_hand;   /* where the search for a vacant leaf goes on */
+    uint32_t leaf_free;
+    uint32_t leaves_used; /* leaves ever used */
+    uint32_t leaves_live; /* leaves in use now: each has orders */
     uint32_t node_free;
     uint32_t nodes_used;
 } tl_pools;
 
-/* Where the arrays lie in this process. */
+/* Where the arrays lie in this process. Their memory is zero at first. */
 typedef struct tl_shelf {
     tl_pools *pools;
     tl_order *orders;
     uint32_t *order_qty; /* OrderQty by slot: cold, so apart */
-    tl_level *levels;    /* leaf * 64 + slot in leaf; no meaning unless the leaf's bit is set */
-    uint64_t *level_qty; /* lots, where more than one order rests */
+    tl_level *levels;    /* leaf * 32 + slot in leaf; no meaning unless the leaf's bit is set */
+    tl_queue *queues;    /* by level; no meaning unless the level has TL_LEVEL_QUEUE */
     tl_branch *leaves;
-    uint64_t *vacant;        /* bit i: leaf i was used and has no orders now */
-    uint64_t *vacant_blocks; /* bit i: word i of `vacant` is not 0 */
     tl_branch *nodes;
-    uint32_t *children; /* node * 64 + slot in node; TL_NONE: no child */
+    uint32_t *children; /* node * 64 + slot in node: a leaf or node; TL_NONE: no child */
     tl_book *books;     /* by instrument */
 } tl_shelf;
+
+/* How many nodes `books` books need at the most for `leaves` leaves. */
+uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books);
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, uint32_t nodes_max);
 void tl_book_init(tl_book *book);
@@ -150,13 +161,19 @@ uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
 
 /* The slow halves of the functions below; kept out of the flattened step. */
 #define TL_APART __attribute__((noinline))
-TL_APART uint32_t tl_book_leaf_add(const tl_shelf *shelf, tl_book *book, uint32_t number);
-TL_APART void tl_book_node_filled(const tl_shelf *shelf, uint32_t node);
+TL_APART uint32_t *tl_book_path_add(const tl_shelf *shelf, tl_book *book, uint32_t price);
 TL_APART void tl_book_node_emptied(const tl_shelf *shelf, uint32_t node);
 
-static inline uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
+/* The leaf of a price, as the book numbers it now. */
+static inline uint32_t tl_leaf_number(const tl_book *book, uint32_t price)
 {
-    return shelf->leaves[level / TL_LEAF_LEVELS].number * TL_LEAF_LEVELS + level % TL_LEAF_LEVELS;
+    return price / TL_LEAF_LEVELS + book->offset;
+}
+
+static inline uint32_t tl_level_price(const tl_shelf *shelf, const tl_book *book, uint32_t level)
+{
+    uint32_t block = shelf->leaves[level / TL_LEAF_LEVELS].number - book->offset;
+    return block * TL_LEAF_LEVELS + level % TL_LEAF_LEVELS;
 }
 
 /* Is it the only order at its price? Of an order that rests. */
@@ -165,12 +182,25 @@ static inline bool tl_order_alone(const tl_order *order)
     return (order->prev & order->next) == TL_NONE;
 }
 
+/* The oldest order of a live level. */
+static inline uint32_t tl_level_head(const tl_shelf *shelf, uint32_t level)
+{
+    return shelf->levels[level] & ~TL_LEVEL_QUEUE;
+}
+
+/* The youngest. */
+static inline uint32_t tl_level_tail(const tl_shelf *shelf, uint32_t level)
+{
+    bool queue = (shelf->levels[level] & TL_LEVEL_QUEUE) != 0;
+    return queue ? shelf->queues[level].tail : shelf->levels[level];
+}
+
 /* What the orders of a live level have left together, lots. */
 static inline uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)
 {
-    uint32_t head = shelf->levels[level].head;
-    return head == shelf->levels[level].tail ? shelf->orders[head].leaves_qty
-                                             : shelf->level_qty[level];
+    uint32_t tail = tl_level_tail(shelf, level);
+    bool alone = tail == tl_level_head(shelf, level);
+    return alone ? shelf->orders[tail].leaves_qty : shelf->queues[level].qty;
 }
 
 /* The best price of a side in ticks, 0 when nothing rests. */
@@ -235,69 +265,72 @@ static inline uint32_t tl_order_find(const tl_shelf *shelf, uint64_t order_id)
 /* Which child of its parent a leaf or node is. */
 static inline uint32_t tl_child_slot(uint32_t number)
 {
-    return number % TL_LEAF_LEVELS;
+    return number % TL_NODE_CHILDREN;
 }
 
-/* The leaf that holds prices number * 64 and up, or TL_NONE. */
-static inline uint32_t tl_book_leaf_find(const tl_shelf *shelf, const tl_book *book,
-                                         uint32_t number)
+/* Where the tree says which leaf has this number, TL_NONE for none; NULL when it does not reach
+ * there. */
+static inline uint32_t *tl_book_leaf_place(const tl_shelf *shelf, const tl_book *book,
+                                           uint32_t number)
 {
-    if (number >> book->shift != book->number)
-        return TL_NONE;
-    uint32_t index = book->root;
-    for (uint32_t shift = book->shift; shift > 0 && index != TL_NONE;) {
-        shift -= TL_CHILD_BITS;
-        index = shelf->children[index * TL_LEAF_LEVELS + tl_child_slot(number >> shift)];
+    uint32_t shift = book->shift;
+    if (number >> shift != book->number)
+        return NULL;
+    uint32_t node = book->root;
+    while ((shift -= TL_CHILD_BITS) > 0) {
+        node = shelf->children[node * TL_NODE_CHILDREN + tl_child_slot(number >> shift)];
+        if (node == TL_NONE)
+            return NULL;
     }
-    return index;
+    return &shelf->children[node * TL_NODE_CHILDREN + tl_child_slot(number)];
+}
+
+/* A leaf in its place below a node; it has no orders yet. */
+static inline uint32_t tl_leaf_add(const tl_shelf *shelf, uint32_t *place, uint32_t number)
+{
+    tl_pools *pools = shelf->pools;
+    uint32_t leaf = pools->leaf_free;
+    if (leaf != TL_NONE) {
+        pools->leaf_free = shelf->leaves[leaf].parent;
+    } else {
+        assert(pools->leaves_used < pools->leaves_max);
+        leaf = pools->leaves_used++;
+    }
+    pools->leaves_live++;
+    uint32_t node = (uint32_t)(place - shelf->children) / TL_NODE_CHILDREN;
+    *place = leaf;
+    shelf->nodes[node].live |= UINT64_C(1) << tl_child_slot(number);
+    shelf->leaves[leaf].number = number;
+    shelf->leaves[leaf].parent = node;
+    return leaf;
+}
+
+/* Its last order has left, and so does the leaf. */
+static inline void tl_leaf_drop(const tl_shelf *shelf, uint32_t index)
+{
+    tl_pools *pools = shelf->pools;
+    tl_branch *leaf = &shelf->leaves[index];
+    uint32_t parent = leaf->parent;
+    uint32_t slot = tl_child_slot(leaf->number);
+    leaf->parent = pools->leaf_free;
+    pools->leaf_free = index;
+    pools->leaves_live--;
+    shelf->children[parent * TL_NODE_CHILDREN + slot] = TL_NONE;
+    shelf->nodes[parent].live &= ~(UINT64_C(1) << slot);
+    if (shelf->nodes[parent].live == 0)
+        tl_book_node_emptied(shelf, parent);
 }
 
 /* The level at `price`, made if need be; tl_book_has_room said that it can be. */
 static inline uint32_t tl_book_level_at(const tl_shelf *shelf, tl_book *book, uint32_t price)
 {
-    uint32_t leaf = tl_book_leaf_find(shelf, book, price / TL_LEAF_LEVELS);
+    uint32_t *place = tl_book_leaf_place(shelf, book, tl_leaf_number(book, price));
+    if (place == NULL)
+        place = tl_book_path_add(shelf, book, price);
+    uint32_t leaf = *place;
     if (leaf == TL_NONE)
-        leaf = tl_book_leaf_add(shelf, book, price / TL_LEAF_LEVELS);
+        leaf = tl_leaf_add(shelf, place, tl_leaf_number(book, price));
     return leaf * TL_LEAF_LEVELS + price % TL_LEAF_LEVELS;
-}
-
-static inline void tl_vacant_set(const tl_shelf *shelf, uint32_t leaf)
-{
-    uint64_t *word = &shelf->vacant[leaf / 64];
-    if (*word == 0)
-        shelf->vacant_blocks[leaf / 4096] |= UINT64_C(1) << leaf / 64 % 64;
-    *word |= UINT64_C(1) << leaf % 64;
-}
-
-static inline void tl_vacant_clear(const tl_shelf *shelf, uint32_t leaf)
-{
-    uint64_t *word = &shelf->vacant[leaf / 64];
-    *word &= ~(UINT64_C(1) << leaf % 64);
-    if (*word == 0)
-        shelf->vacant_blocks[leaf / 4096] &= ~(UINT64_C(1) << leaf / 64 % 64);
-}
-
-/* The leaf has its first order: so do the nodes above it that had none. */
-static inline void tl_leaf_filled(const tl_shelf *shelf, uint32_t leaf)
-{
-    const tl_branch *filled = &shelf->leaves[leaf];
-    tl_branch *node = &shelf->nodes[filled->parent];
-    tl_vacant_clear(shelf, leaf);
-    shelf->pools->leaves_live++;
-    if (node->live == 0)
-        tl_book_node_filled(shelf, filled->parent);
-    node->live |= UINT64_C(1) << tl_child_slot(filled->number);
-}
-
-static inline void tl_leaf_emptied(const tl_shelf *shelf, uint32_t leaf)
-{
-    const tl_branch *emptied = &shelf->leaves[leaf];
-    tl_branch *node = &shelf->nodes[emptied->parent];
-    tl_vacant_set(shelf, leaf);
-    shelf->pools->leaves_live--;
-    node->live &= ~(UINT64_C(1) << tl_child_slot(emptied->number));
-    if (node->live == 0)
-        tl_book_node_emptied(shelf, emptied->parent);
 }
 
 static inline bool tl_level_live(const tl_shelf *shelf, uint32_t level)
@@ -309,8 +342,6 @@ static inline void tl_level_open(const tl_shelf *shelf, tl_book *book, uint32_t 
                                  const tl_order *order)
 {
     tl_branch *leaf = &shelf->leaves[level / TL_LEAF_LEVELS];
-    if (leaf->live == 0)
-        tl_leaf_filled(shelf, level / TL_LEAF_LEVELS);
     leaf->live |= UINT64_C(1) << level % TL_LEAF_LEVELS;
     unsigned side_index = tl_side_index(order->side);
     tl_best opened = {tl_key(side_index, order->price), level};
@@ -337,9 +368,12 @@ static inline void tl_best_next(const tl_shelf *shelf, tl_book *book, uint32_t l
     }
     uint32_t next = tl_book_worse_level(shelf, side, level);
     best->level = next;
-    best->key = next == TL_NONE ? TL_KEY_NONE : tl_key(side_index, tl_level_price(shelf, next));
-    if (next == TL_NONE)
-        *behind = *best;
+    if (next != TL_NONE) {
+        best->key = tl_key(side_index, tl_level_price(shelf, book, next));
+        return;
+    }
+    best->key = TL_KEY_NONE;
+    *behind = *best;
 }
 
 static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t level,
@@ -347,13 +381,13 @@ static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t
 {
     tl_branch *leaf = &shelf->leaves[level / TL_LEAF_LEVELS];
     leaf->live &= ~(UINT64_C(1) << level % TL_LEAF_LEVELS);
-    if (leaf->live == 0)
-        tl_leaf_emptied(shelf, level / TL_LEAF_LEVELS);
     unsigned side_index = tl_side_index(last->side);
     if (book->best[side_index].level == level)
         tl_best_next(shelf, book, level, last->side);
     else if (book->behind[side_index].level == level)
         book->behind[side_index].level = TL_NOT_KNOWN;
+    if (leaf->live == 0)
+        tl_leaf_drop(shelf, level / TL_LEAF_LEVELS);
 }
 
 /* Put the order at the back of its price: side, price and leaves_qty are set. Whether others rest
@@ -363,19 +397,20 @@ static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t
 {
     tl_order *order = &shelf->orders[slot];
     uint32_t level_index = tl_book_level_at(shelf, book, order->price);
-    tl_level *level = &shelf->levels[level_index];
     order->level = level_index;
     order->next = TL_NONE;
     if (!tl_level_live(shelf, level_index)) {
         order->prev = TL_NONE;
-        *level = (tl_level){slot, slot};
+        shelf->levels[level_index] = slot;
         tl_level_open(shelf, book, level_index, order);
         return;
     }
-    shelf->level_qty[level_index] = tl_level_qty(shelf, level_index) + order->leaves_qty;
-    order->prev = level->tail;
-    shelf->orders[level->tail].next = slot;
-    level->tail = slot;
+    uint32_t tail = tl_level_tail(shelf, level_index);
+    shelf->queues[level_index] = (tl_queue){
+        .qty = tl_level_qty(shelf, level_index) + order->leaves_qty, .tail = slot};
+    shelf->levels[level_index] |= TL_LEVEL_QUEUE;
+    order->prev = tail;
+    shelf->orders[tail].next = slot;
 }
 
 /* Take the order off its level; what was left of it leaves the level's quantity. */
@@ -388,16 +423,16 @@ static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t
         tl_level_close(shelf, book, level_index, order);
         return;
     }
-    tl_level *level = &shelf->levels[level_index];
-    shelf->level_qty[level_index] -= order->leaves_qty;
+    tl_queue *queue = &shelf->queues[level_index];
+    queue->qty -= order->leaves_qty;
     if (order->prev != TL_NONE)
         shelf->orders[order->prev].next = order->next;
     else
-        level->head = order->next;
+        shelf->levels[level_index] = order->next | TL_LEVEL_QUEUE;
     if (order->next != TL_NONE)
         shelf->orders[order->next].prev = order->prev;
     else
-        level->tail = order->prev;
+        queue->tail = order->prev;
 }
 
 /* Some of the order is gone, its place in the queue is not. */
@@ -407,7 +442,7 @@ static inline void tl_book_reduce(const tl_shelf *shelf, uint32_t slot, uint32_t
     assert(qty <= order->leaves_qty);
     order->leaves_qty -= qty;
     if (!tl_order_alone(order))
-        shelf->level_qty[order->level] -= qty;
+        shelf->queues[order->level].qty -= qty;
 }
 
 #endif

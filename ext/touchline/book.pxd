@@ -11,7 +11,7 @@ from touchline.messages cimport tl_level_view
 
 cdef extern from "book.h" nogil:
     enum: TL_LEAF_LEVELS
-    enum: TL_TREE_HEIGHT
+    enum: TL_NODE_CHILDREN
     uint32_t TL_NONE
     uint32_t TL_KEY_NONE
 
@@ -27,8 +27,10 @@ cdef extern from "book.h" nogil:
         uint8_t side
         uint8_t time_in_force
 
-    ctypedef struct tl_level:
-        uint32_t head
+    ctypedef uint32_t tl_level
+
+    ctypedef struct tl_queue:
+        uint64_t qty
         uint32_t tail
 
     ctypedef struct tl_branch:
@@ -46,6 +48,7 @@ cdef extern from "book.h" nogil:
         uint32_t root
         uint32_t number
         uint32_t shift
+        uint32_t offset
 
     ctypedef struct tl_pools:
         uint32_t orders_max
@@ -62,14 +65,13 @@ cdef extern from "book.h" nogil:
         tl_order *orders
         uint32_t *order_qty
         tl_level *levels
-        uint64_t *level_qty
+        tl_queue *queues
         tl_branch *leaves
-        uint64_t *vacant
-        uint64_t *vacant_blocks
         tl_branch *nodes
         uint32_t *children
         tl_book *books
 
+    uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books)
     void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max,
                        uint32_t nodes_max)
     void tl_book_init(tl_book *book)
@@ -81,7 +83,9 @@ cdef extern from "book.h" nogil:
     unsigned tl_side_index(uint8_t side)
     uint32_t tl_key(unsigned side_index, uint32_t price)
     uint32_t tl_book_best_price(const tl_book *book, unsigned side_index)
-    uint32_t tl_level_price(const tl_shelf *shelf, uint32_t level)
+    uint32_t tl_level_price(const tl_shelf *shelf, const tl_book *book, uint32_t level)
+    uint32_t tl_level_head(const tl_shelf *shelf, uint32_t level)
+    uint32_t tl_level_tail(const tl_shelf *shelf, uint32_t level)
     uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)
     uint64_t tl_order_id(const tl_shelf *shelf, uint32_t slot)
     bint tl_orders_full(const tl_pools *pools)

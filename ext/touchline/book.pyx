@@ -25,7 +25,7 @@ cdef int known_side(uint8_t side) except -1:
 cdef class Book:
     """Resting orders by price and time: prices in ticks, quantities in lots.
 
-    `orders_max` orders (1 to 2^26) on at most `leaves_max` blocks of 64 prices (1 to 2^24).
+    `orders_max` orders (1 to 2^26) on at most `leaves_max` blocks of 32 prices (1 to 2^24).
     Raises ValueError for a number out of bounds, an unknown order, or a book that is full.
     """
 
@@ -34,25 +34,20 @@ cdef class Book:
             raise ValueError(f"orders_max {orders_max} is outside 1 to {1 << 26}")
         if not 1 <= leaves_max <= 1 << 24:
             raise ValueError(f"leaves_max {leaves_max} is outside 1 to {1 << 24}")
-        # Every block may need a path of its own below the root.
-        cdef uint32_t nodes_max = leaves_max * (TL_TREE_HEIGHT - 1) + 1
+        cdef uint32_t nodes_max = tl_book_nodes_max(leaves_max, 1)
         orders = np.zeros(orders_max * sizeof(tl_order), np.uint8)
         levels = np.zeros(<size_t>leaves_max * TL_LEAF_LEVELS * sizeof(tl_level), np.uint8)
-        level_qty = np.zeros(<size_t>leaves_max * TL_LEAF_LEVELS, np.uint64)
+        queues = np.zeros(<size_t>leaves_max * TL_LEAF_LEVELS * sizeof(tl_queue), np.uint8)
         leaves = np.zeros(<size_t>leaves_max * sizeof(tl_branch), np.uint8)
         nodes = np.zeros(<size_t>nodes_max * sizeof(tl_branch), np.uint8)
-        children = np.zeros(<size_t>nodes_max * TL_LEAF_LEVELS, np.uint32)
-        vacant = np.zeros((leaves_max + 63) // 64, np.uint64)
-        vacant_blocks = np.zeros((leaves_max + 4095) // 4096, np.uint64)
-        self.memory = (orders, levels, level_qty, leaves, vacant, vacant_blocks, nodes, children)
+        children = np.zeros(<size_t>nodes_max * TL_NODE_CHILDREN, np.uint32)
+        self.memory = (orders, levels, queues, leaves, nodes, children)
         self.shelf.pools = &self.pools
         self.shelf.books = &self.book
         self.shelf.orders = <tl_order *>cnp.PyArray_DATA(orders)
         self.shelf.levels = <tl_level *>cnp.PyArray_DATA(levels)
-        self.shelf.level_qty = <uint64_t *>cnp.PyArray_DATA(level_qty)
+        self.shelf.queues = <tl_queue *>cnp.PyArray_DATA(queues)
         self.shelf.leaves = <tl_branch *>cnp.PyArray_DATA(leaves)
-        self.shelf.vacant = <uint64_t *>cnp.PyArray_DATA(vacant)
-        self.shelf.vacant_blocks = <uint64_t *>cnp.PyArray_DATA(vacant_blocks)
         self.shelf.nodes = <tl_branch *>cnp.PyArray_DATA(nodes)
         self.shelf.children = <uint32_t *>cnp.PyArray_DATA(children)
         tl_pools_init(&self.pools, orders_max, leaves_max, nodes_max)
@@ -125,7 +120,9 @@ cdef class Book:
     def oldest(self, uint8_t side):
         """The order_id that trades next on a side: the oldest at its best price; 0 for none."""
         cdef uint32_t level = self.book.best[known_side(side)].level
-        return 0 if level == TL_NONE else tl_order_id(&self.shelf, self.shelf.levels[level].head)
+        if level == TL_NONE:
+            return 0
+        return tl_order_id(&self.shelf, tl_level_head(&self.shelf, level))
 
     def best(self, uint8_t side):
         """The best price of a side in ticks, 0 for none."""

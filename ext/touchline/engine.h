@@ -26,7 +26,7 @@ typedef struct tl_engine_limits {
     uint32_t accounts_max;    /* 1 .. 16,777,216 */
     uint32_t orders_max;      /* open orders, 1 .. 67,108,864 */
     uint32_t positions_max;   /* pairs of account and instrument, 1 .. 16,777,216 */
-    uint32_t leaves_max;      /* blocks of 64 price levels with orders, 1 .. 16,777,216 */
+    uint32_t leaves_max;      /* blocks of 32 price levels with orders, 1 .. 16,777,216 */
 } tl_engine_limits;
 
 /* Where events go. An event's seq is stored last, with release order, and is 0 while the event is

@@ -8,7 +8,7 @@ bool tl_match_fillable(const tl_shelf *shelf, const tl_book *book, const tl_take
     uint64_t found = 0;
     uint32_t level = tl_match_best(book, taker)->level;
     while (level != TL_NONE &&
-           tl_key(side_index, tl_level_price(shelf, level)) <= tl_match_limit(taker)) {
+           tl_key(side_index, tl_level_price(shelf, book, level)) <= tl_match_limit(taker)) {
         found += tl_level_qty(shelf, level);
         if (found >= taker->leaves_qty)
             return true;

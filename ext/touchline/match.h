@@ -45,7 +45,7 @@ static inline bool tl_match_next(const tl_shelf *shelf, tl_book *book, tl_taker 
 {
     if (taker->leaves_qty == 0 || !tl_match_crosses(book, taker))
         return false;
-    uint32_t slot = shelf->levels[tl_match_best(book, taker)->level].head;
+    uint32_t slot = tl_level_head(shelf, tl_match_best(book, taker)->level);
     uint32_t maker_qty = shelf->orders[slot].leaves_qty;
     fill->maker = slot;
     fill->price = shelf->orders[slot].price;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define STATE_MAGIC UINT64_C(0x32656E696C686374) /* "tchline2" */
+#define STATE_MAGIC UINT64_C(0x33656E696C686374) /* "tchline3" */
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 
 static bool limits_valid(const tl_engine_limits *limits)
@@ -18,10 +18,9 @@ static bool limits_valid(const tl_engine_limits *limits)
            limits->positions_max <= most && limits->leaves_max >= 1 && limits->leaves_max <= most;
 }
 
-/* Every leaf may need a path of its own below the root of its book. */
 static uint32_t nodes_max(const tl_engine_limits *limits)
 {
-    return limits->leaves_max * (TL_TREE_HEIGHT - 1) + limits->instruments_max;
+    return tl_book_nodes_max(limits->leaves_max, limits->instruments_max);
 }
 
 static uint32_t probes_count(const tl_engine_limits *limits)
@@ -51,12 +50,10 @@ static size_t lay_out(tl_engine *engine, char *base, const tl_engine_limits *lim
     TL_PLACE(engine->shelf.orders, limits->orders_max)
     TL_PLACE(engine->shelf.order_qty, limits->orders_max)
     TL_PLACE(engine->shelf.leaves, limits->leaves_max)
-    TL_PLACE(engine->shelf.vacant, (limits->leaves_max + 63) / 64)
-    TL_PLACE(engine->shelf.vacant_blocks, (limits->leaves_max + 4095) / 4096)
     TL_PLACE(engine->shelf.levels, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
-    TL_PLACE(engine->shelf.level_qty, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
+    TL_PLACE(engine->shelf.queues, (size_t)limits->leaves_max * TL_LEAF_LEVELS)
     TL_PLACE(engine->shelf.nodes, nodes_max(limits))
-    TL_PLACE(engine->shelf.children, (size_t)nodes_max(limits) * TL_LEAF_LEVELS)
+    TL_PLACE(engine->shelf.children, (size_t)nodes_max(limits) * TL_NODE_CHILDREN)
 #undef TL_PLACE
     return at;
 }
@@ -170,7 +167,7 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
     const tl_shelf *shelf = &engine->shelf;
     uint32_t level = book->best[tl_side_index(side)].level;
     while (level != TL_NONE) {
-        for (uint32_t slot = shelf->levels[level].head; slot != TL_NONE;
+        for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE;
              slot = shelf->orders[slot].next) {
             const tl_order *order = &shelf->orders[slot];
             hash = mix(hash, tl_order_id(shelf, slot));
@@ -284,7 +281,7 @@ uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t 
     const tl_book *book = &shelf->books[instrument];
     uint32_t level = book->best[tl_side_index(side)].level;
     while (level != TL_NONE) {
-        for (uint32_t slot = shelf->levels[level].head; slot != TL_NONE && count < views_max;
+        for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE && count < views_max;
              slot = shelf->orders[slot].next) {
             const tl_order *order = &shelf->orders[slot];
             views[count++] =

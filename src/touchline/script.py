@@ -35,7 +35,7 @@ from touchline.messages import (
 
 COLUMNS = ["row", "kind", "op", "id", "side", "price", "qty", "fills"]
 SIDES = {"1": Side.BUY, "-1": Side.SELL}
-TICKS_PER_BLOCK = 64
+TICKS_PER_BLOCK = 32
 
 
 class ScriptError(TouchlineError):

@@ -4,27 +4,25 @@
 
 #define ORDERS 4096u
 #define LEAVES 48u
+#define NODES (LEAVES * 4 + 2)
 
 static tl_pools pools;
 static tl_order orders[ORDERS];
 static uint32_t order_qty[ORDERS];
 static tl_level levels[LEAVES * TL_LEAF_LEVELS];
-static uint64_t level_qty[LEAVES * TL_LEAF_LEVELS];
+static tl_queue queues[LEAVES * TL_LEAF_LEVELS];
 static tl_branch leaves[LEAVES];
-static uint64_t vacant[(LEAVES + 63) / 64];
-static uint64_t vacant_blocks[(LEAVES + 4095) / 4096];
-static tl_branch nodes[LEAVES * TL_TREE_HEIGHT];
-static uint32_t children[LEAVES * TL_TREE_HEIGHT * TL_LEAF_LEVELS];
+static tl_branch nodes[NODES];
+static uint32_t children[NODES * TL_NODE_CHILDREN];
 static tl_book books[2];
-static const tl_shelf shelf = {&pools, orders, order_qty,     levels, level_qty, leaves,
-                               vacant, vacant_blocks, nodes, children, books};
+static const tl_shelf shelf = {&pools, orders, order_qty, levels, queues,
+                               leaves, nodes,  children,  books};
 
 static void reset(void)
 {
     memset(levels, 0, sizeof levels);
-    memset(vacant, 0, sizeof vacant);
-    memset(vacant_blocks, 0, sizeof vacant_blocks);
-    tl_pools_init(&pools, ORDERS, LEAVES, LEAVES * (TL_TREE_HEIGHT - 1) + 2);
+    memset(leaves, 0, sizeof leaves);
+    tl_pools_init(&pools, ORDERS, LEAVES, tl_book_nodes_max(LEAVES, 2));
     tl_book_init(&books[0]);
     tl_book_init(&books[1]);
 }
@@ -54,12 +52,12 @@ static void older_orders_stand_first(void)
     uint32_t b = rest(0, TL_SIDE_BUY, 100, 6);
     uint32_t c = rest(0, TL_SIDE_BUY, 100, 7);
     uint32_t index = books[0].best[0].level;
-    const tl_level *level = &levels[index];
-    CHECK(level->head == a && level->tail == c && tl_level_qty(&shelf, index) == 18);
+    CHECK(tl_level_head(&shelf, index) == a && tl_level_tail(&shelf, index) == c);
+    CHECK(tl_level_qty(&shelf, index) == 18);
     leave(b);
     CHECK(orders[a].next == c && orders[c].prev == a && tl_level_qty(&shelf, index) == 12);
     leave(a);
-    CHECK(level->head == c && level->tail == c);
+    CHECK(tl_level_head(&shelf, index) == c && tl_level_tail(&shelf, index) == c);
     tl_book_reduce(&shelf, c, 3);
     CHECK(tl_level_qty(&shelf, index) == 4 && orders[c].leaves_qty == 4);
 }
@@ -101,7 +99,7 @@ static void stale_and_invented_ids_find_nothing(void)
     CHECK(orders[slot].generation == 1);
 }
 
-static void leaves_are_taken_back_from_prices_long_deserted(void)
+static void what_orders_far_apart_have_used_is_used_again(void)
 {
     reset();
     for (uint32_t i = 0; i < 20 * LEAVES; i++) {
@@ -109,7 +107,7 @@ static void leaves_are_taken_back_from_prices_long_deserted(void)
         CHECK(tl_book_has_room(&shelf, &books[i % 2], price));
         leave(rest((uint16_t)(i % 2), TL_SIDE_SELL, price, 1));
     }
-    CHECK(pools.leaves_live == 0 && pools.leaves_used == LEAVES);
+    CHECK(pools.leaves_live == 0 && pools.leaves_used == 1 && pools.nodes_used == 2);
     for (uint32_t i = 0; i < LEAVES; i++)
         rest(0, TL_SIDE_SELL, 1 + i * 5000, 1);
     CHECK(!tl_book_has_room(&shelf, &books[0], 700000) && !tl_book_has_room(&shelf, &books[1], 1));
@@ -119,14 +117,16 @@ static void leaves_are_taken_back_from_prices_long_deserted(void)
 static void the_root_is_as_high_as_the_prices_need(void)
 {
     reset();
-    uint32_t near = rest(0, TL_SIDE_SELL, 4096, 1);
-    uint32_t neighbour = rest(0, TL_SIDE_SELL, 8191, 1);
+    uint32_t near = rest(0, TL_SIDE_SELL, 9 * 1024, 1);
+    uint32_t neighbour = rest(0, TL_SIDE_SELL, 10 * 1024 - 1, 1);
     CHECK(books[0].shift == 6 && pools.nodes_used == 1);
-    uint32_t below = rest(0, TL_SIDE_SELL, 4095, 1);
+    leave(rest(0, TL_SIDE_SELL, 8 * 1024, 1));
+    CHECK(books[0].shift == 6 && pools.nodes_used == 1);
+    uint32_t below = rest(0, TL_SIDE_SELL, 8 * 1024 - 1, 1);
     CHECK(books[0].shift == 12 && pools.nodes_used == 3);
     CHECK(tl_book_worse_level(&shelf, TL_SIDE_SELL, orders[below].level) == orders[near].level);
     uint32_t far = rest(0, TL_SIDE_SELL, TL_PRICE_MAX, 1);
-    CHECK(books[0].shift == 24 && tl_book_best_price(&books[0], 1) == 4095);
+    CHECK(books[0].shift == 30 && tl_book_best_price(&books[0], 1) == 8 * 1024 - 1);
     leave(below);
     leave(near);
     leave(neighbour);
@@ -138,18 +138,12 @@ static void the_root_is_as_high_as_the_prices_need(void)
     leave(again);
 }
 
-/* Once other prices have taken its leaves back, a root without children is moved. */
 static void a_root_without_children_gives_way(void)
 {
     reset();
     leave(rest(0, TL_SIDE_BUY, 100, 1));
-    for (uint32_t i = 0; i < LEAVES; i++)
-        rest(1, TL_SIDE_BUY, 1 + i * TL_LEAF_LEVELS, 1);
-    uint32_t used = pools.nodes_used;
-    leave(tl_order_find(&shelf, UINT64_C(1) << 32 | 1));
-    CHECK(tl_book_has_room(&shelf, &books[0], TL_PRICE_MAX));
     uint32_t far = rest(0, TL_SIDE_BUY, TL_PRICE_MAX, 1);
-    CHECK(books[0].shift == 6 && pools.nodes_used == used);
+    CHECK(books[0].shift == 6 && pools.nodes_used == 1);
     CHECK(tl_book_best_price(&books[0], 0) == TL_PRICE_MAX);
     leave(far);
 }
@@ -213,15 +207,51 @@ static void any_sequence_leaves_the_levels_a_plain_array_has(uint64_t seed)
     CHECK(pools.leaves_live == 0 && pools.orders_open == 0);
 }
 
+/* Prices near and far, with hardly ever a leaf to spare: the pools are as large as they must be,
+ * and the way to the best price is never lost. */
+static void paths_come_and_go_within_the_pools(uint64_t seed)
+{
+    static uint32_t open[ORDERS];
+    uint32_t count = 0;
+    reset();
+    for (int i = 0; i < 20000; i++) {
+        uint64_t r = random_next(&seed);
+        uint16_t instrument = r & 1;
+        uint32_t price = 1 + (uint32_t)(r >> 8) % (UINT32_C(1) << (r >> 40) % 30);
+        bool enter = (r >> 4 & 7) != 0;
+        if (enter && tl_book_has_room(&shelf, &books[instrument], price)) {
+            open[count++] = rest(instrument, TL_SIDE_SELL, price, 1);
+        } else if (count > 0) {
+            uint32_t at = (uint32_t)(r >> 32) % count;
+            leave(open[at]);
+            open[at] = open[--count];
+        }
+        CHECK(pools.nodes_used <= pools.nodes_max && pools.leaves_used <= LEAVES);
+        uint32_t best[2] = {0, 0};
+        for (uint32_t j = 0; j < count; j++) {
+            const tl_order *order = &orders[open[j]];
+            if (best[order->instrument] == 0 || order->price < best[order->instrument])
+                best[order->instrument] = order->price;
+        }
+        CHECK(tl_book_best_price(&books[0], 1) == best[0]);
+        CHECK(tl_book_best_price(&books[1], 1) == best[1]);
+        if (count == 1000)
+            while (count > 0)
+                leave(open[--count]);
+    }
+}
+
 int main(void)
 {
     older_orders_stand_first();
     best_price_is_right_after_the_last_order_of_a_level_leaves();
     stale_and_invented_ids_find_nothing();
-    leaves_are_taken_back_from_prices_long_deserted();
+    what_orders_far_apart_have_used_is_used_again();
     the_root_is_as_high_as_the_prices_need();
     a_root_without_children_gives_way();
     for (uint64_t seed = 1; seed <= 10; seed++)
         any_sequence_leaves_the_levels_a_plain_array_has(seed);
+    for (uint64_t seed = 1; seed <= 10; seed++)
+        paths_come_and_go_within_the_pools(seed);
     return 0;
 }

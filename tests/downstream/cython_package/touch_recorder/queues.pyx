@@ -12,7 +12,7 @@ def queue_at_best(book.Book resting not None, side):
     lots = []
     if level == book.TL_NONE:
         return lots
-    slot = resting.shelf.levels[level].head
+    slot = book.tl_level_head(&resting.shelf, level)
     while slot != book.TL_NONE:
         lots.append(resting.shelf.orders[slot].leaves_qty)
         slot = resting.shelf.orders[slot].next
