@@ -94,14 +94,17 @@ def printed(report: Figures, parts: tuple[str, ...]) -> Figures:
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
 @click.option("--orders", default=500_000, show_default=True, help="New orders of a core flow.")
 @click.option("--passes", default=5, show_default=True, help="Timed passes over each core flow.")
+@click.option("--rounds", default=3, show_default=True, help="Times each flow gets its passes.")
 @click.option("--seconds", default=5.0, show_default=True, help="Length of a wire run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
-def main(parts: tuple[str, ...], orders: int, passes: int, seconds: float, as_json: bool) -> None:
+def main(
+    parts: tuple[str, ...], orders: int, passes: int, rounds: int, seconds: float, as_json: bool
+) -> None:
     """Run benchmarks and write a report."""
     chosen = parts or tuple(PARTS)
     BUILD.mkdir(parents=True, exist_ok=True)
     try:
-        report = run_parts(chosen, Settings(orders, passes, seconds))
+        report = run_parts(chosen, Settings(orders, passes, rounds, seconds))
     except BenchError as e:
         sys.exit(fail(e))
     text = markdown(report)

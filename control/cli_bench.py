@@ -29,9 +29,16 @@ def checkout(package: Path) -> Path | None:
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS), metavar=f"[{'|'.join(PARTS[:5])}]...")
 @click.option("--orders", type=click.IntRange(1_000), help="New orders of a core flow.")
 @click.option("--passes", type=click.IntRange(1, 1_000), help="Timed passes over each flow.")
+@click.option("--rounds", type=click.IntRange(1, 100), help="Times each flow gets its passes.")
 @json_option
 @guarded
-def bench(parts: tuple[str, ...], orders: int | None, passes: int | None, as_json: bool) -> None:
+def bench(
+    parts: tuple[str, ...],
+    orders: int | None,
+    passes: int | None,
+    rounds: int | None,
+    as_json: bool,
+) -> None:
     """Measure: the core alone, calls from Python, FIX, capture and recovery; all without PARTS.
 
     Needs a source checkout, cmake and a C compiler. Exit code 1 when a result is not the one
@@ -44,7 +51,7 @@ def bench(parts: tuple[str, ...], orders: int | None, passes: int | None, as_jso
             "clone the repository, `make build`, and run .venv/bin/touchline bench there",
             WORLD,
         )
-    options = [("--orders", orders), ("--passes", passes)]
+    options = [("--orders", orders), ("--passes", passes), ("--rounds", rounds)]
     command = [sys.executable, "-m", "benchmarks.report", *parts]
     command += [text for name, value in options if value for text in (name, str(value))]
     done = subprocess.run([*command, "--json"] if as_json else command, cwd=root, check=False)

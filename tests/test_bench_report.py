@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import page, report, stages, tables
-from benchmarks.parts import PARTS, curve, with_curves
+from benchmarks.parts import PARTS, calmest, curve, with_curves
 from benchmarks.plots import Axis, bars, lines, number
 from touchline.control import cli_bench
 from touchline.control.cli import main
@@ -50,6 +50,7 @@ def flow_figures() -> dict[str, Any]:
             "one_by_one": times, "batches_of_256": times, "verified": True,
             "batch_sizes": [[1, 21.0], [256, 20.0]],
             "drained": {**drained, "visible": dict(single)},
+            "rounds": [{"ns_per_command": 20.0}, {"ns_per_command": 29.0}],
             "nothing": dict(single), "commands": 1_000,
             "single": {"new_order": dict(single), "other": {**single, "count": 0}, "all": single},
             "every_pass": {
@@ -121,6 +122,18 @@ def test_every_plot_is_xml_and_names_what_it_shows() -> None:
                   "Time by stage", "Saturation, in process", "Saturation, ring",
                   "Saturation, FIX"):  # fmt: skip
         assert title in titles
+
+
+def test_the_calmest_round_is_shown_and_no_other_is_hidden() -> None:
+    names = ("ns_per_command", "skeleton_ns", "batched_ns", "drained_ns", "p99_ns", "p999_ns")
+    disturbed = dict(zip(names, (19.0, 24.0, 20.0, 30.0, 90.0, 400.0), strict=True))
+    calm = dict(zip(names, (20.0, 16.0, 20.0, 21.0, 70.0, 160.0), strict=True))
+    found = calmest([disturbed, calm])
+    assert {name: found[name] for name in names} == calm
+    assert found["rounds"] == [disturbed, calm]
+    alone = {**calm, "skeleton_ns": None}
+    assert calmest([alone])["ns_per_command"] == 20.0
+    assert "| 20.0, 29.0 |" in "\n".join(tables.flows({"flows": {"normal": flow_figures()}}))
 
 
 def test_nothing_to_show_draws_nothing() -> None:
