@@ -1,8 +1,8 @@
 /* What commands to come will touch, asked of the memory while those before them are done.
  *
  *               a new order                                 a cancel or replace
- *   far         its book and instrument, where its          its order
- *               position is looked for
+ *   far         its book and instrument, where its          its order and OrderQty: who takes its
+ *               position is looked for                      slot writes both
  *   middle      its position, the node above its price      its level, position and neighbours
  *   near        the leaf and level of its price             of a replace the same for its new price
  *
@@ -96,8 +96,10 @@ TL_AHEAD_INLINE void tl_ahead_far(const tl_engine *engine, const tl_command *cmd
         __builtin_prefetch(tl_risk_probe(&engine->risk, cmd->account, cmd->instrument));
     } else if (pays.orders) {
         const tl_order *order = tl_ahead_own(&engine->shelf, cmd);
-        if (order != NULL)
+        if (order != NULL) {
             __builtin_prefetch(order, 1);
+            __builtin_prefetch(&engine->shelf.order_qty[(uint32_t)cmd->order_id], 1);
+        }
     }
 }
 
@@ -111,7 +113,8 @@ TL_AHEAD_INLINE void tl_ahead_middle_new(const tl_engine *engine, const tl_comma
     if (book->root != TL_NONE) {
         uint32_t number = tl_leaf_number(book, (uint32_t)cmd->price);
         uint32_t slot = tl_child_slot(number >> (book->shift - TL_CHILD_BITS));
-        __builtin_prefetch(&shelf->children[book->root * TL_NODE_CHILDREN + slot]);
+        __builtin_prefetch(&shelf->nodes[book->root], 1);
+        __builtin_prefetch(&shelf->children[book->root * TL_NODE_CHILDREN + slot], 1);
     }
 }
 
