@@ -2,7 +2,8 @@
 
 `python -m benchmarks.bench_batches [--orders 200000] [--json]`. One flow file for both; C is
 benchmarks/core/bench_core.c, whose events are verified; Python is Engine.submit, its events checked
-against the file's count and state hash. Both by CPU time, best of the passes.
+against the file's count and state hash. Both by CPU time, best of the passes of three rounds over
+all flows: a busy minute of the host falls on one of a pair.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from touchline import flow
 from touchline.messages import COMMAND
 
 BATCH = 256
+ROUNDS = 3
 HEAD_WORDS = 10
 
 
@@ -47,16 +49,19 @@ def python_ns(case: Case, path: Path, passes: int) -> float:
 
 def compare(orders: int, passes: int) -> dict[str, Any]:
     """Figures by flow."""
-    program = str(build_bench_core())
-    found = {}
-    for name in flow.SWINGS:
-        case = Case(name, name, orders)
-        path = flow_file(case, BUILD / "flows")
-        c_figures = json.loads(run([program, "--passes", str(passes), str(path)]))[0]
-        c_ns = c_figures["batches_of_256"]["best_ns"]
-        python = python_ns(case, path, passes)
-        found[name] = {"c_ns": c_ns, "python_ns": round(python, 2), "ratio": python / c_ns}
-    return found
+    in_c = [str(build_bench_core()), "--clocked", "1", "--passes", str(passes)]
+    best = {name: (float("inf"), float("inf")) for name in flow.SWINGS}
+    for _ in range(ROUNDS):
+        for name, (c_ns, python) in best.items():
+            case = Case(name, name, orders)
+            path = flow_file(case, BUILD / "flows")
+            figures = json.loads(run([*in_c, str(path)]))[0]
+            c_ns = min(c_ns, figures["batches_of_256"]["best_ns"])
+            best[name] = (c_ns, min(python, python_ns(case, path, passes)))
+    return {
+        name: {"c_ns": c_ns, "python_ns": round(python, 2), "ratio": round(python / c_ns, 3)}
+        for name, (c_ns, python) in best.items()
+    }
 
 
 @click.command()
