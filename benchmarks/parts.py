@@ -151,8 +151,8 @@ def open_loop(settings: Settings) -> Figures:
     return figures
 
 
-def api(settings: Settings) -> Figures:
-    """pytest-benchmark's figures for calls from Python, by this process's CPU time."""
+def api_round() -> tuple[Figures, bool]:
+    """pytest-benchmark's figures for calls from Python, by CPU time; whether all went well."""
     BUILD.mkdir(parents=True, exist_ok=True)
     out = BUILD / "api.json"
     command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
@@ -174,7 +174,19 @@ def api(settings: Settings) -> Figures:
             "best_ns": round(stats["min"] * 1e9 / commands, 1),
             "median_ns": round(stats["median"] * 1e9 / commands, 1),
         }
-    return {"calls": calls, "verified": done.returncode == 0}
+    return calls, done.returncode == 0
+
+
+def api(settings: Settings) -> Figures:
+    """Calls from Python; of each the round in which it took least."""
+    calls: Figures = {}
+    proof = True
+    for _ in range(settings.rounds):
+        found, well = api_round()
+        proof = proof and well
+        for name, one in found.items():
+            calls[name] = min(calls.get(name, one), one, key=lambda times: times["best_ns"])
+    return {"calls": calls, "verified": proof}
 
 
 def wire(settings: Settings) -> Figures:
