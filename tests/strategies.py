@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from intents import LOOSEST, Aim, Intent, Pin
 from records import COMMAND_BYTES, Command
-from reference import Limits
+from reference import BLOCK_PRICES, Limits
 from touchline.messages import (
     ACCOUNT_ALL,
     INSTRUMENT_ALL,
@@ -31,9 +31,15 @@ WIDTHS = {"seq": "u64", "ts_ns": "i64", "order_id": "u64", "cl_ord_id": "u64", "
           "qty": "i64", "account": "u32", "checksum": "u32", "instrument": "u16",
           "ord_type": "u8", "time_in_force": "u8", "type": "u8", "side": "u8", "field": "u8",
           "flags": "u8"}  # fmt: skip
-# Where blocks of levels and the branches of a tree over them begin and end.
-EDGE_PRICES = (1, 2, 63, 64, 127, 128, 4095, 4096, 262143, 262144, 1 << 24, (1 << 24) - 1,
-               1 << 29, PRICE_MAX - 1, PRICE_MAX)  # fmt: skip
+# Where blocks of levels begin and end, and the branches of a tree over them that is laid around the
+# block of the first price, which is mostly one of NEAR: so many blocks above it.
+NEAR = (60, 68)
+BRANCHES = (32, 2_016, 128_992, 8_255_456)
+EDGE_PRICES = (
+    *(1, 2, 31, 32, 1 << 24, 1 << 29, PRICE_MAX - 1, PRICE_MAX),
+    *(BLOCK_PRICES * (price // BLOCK_PRICES + away) - before
+      for price in NEAR for away in BRANCHES for before in (0, 1)),
+)  # fmt: skip
 T = TypeVar("T")
 ROUND_LIMITS = (0, 1, 5, 20, 100, 6400, 64000, PRICE_MAX, QTY_MAX, LIMIT_UNSET - 1, LIMIT_UNSET)
 
@@ -55,7 +61,7 @@ instruments = st.sampled_from((0, 0, 0, 1))
 accounts = weighted((9, st.sampled_from((0, 0, 1, 2))), (1, st.integers(3, 40)))
 sides = st.sampled_from(Side)
 times_in_force = st.sampled_from((TimeInForce.DAY, TimeInForce.DAY, *TimeInForce))
-near_prices = st.integers(60, 68)
+near_prices = st.integers(*NEAR)
 prices = weighted((12, near_prices), (1, st.sampled_from(EDGE_PRICES)))
 qtys = weighted((8, st.integers(1, 12)), (1, st.sampled_from((1, 100, QTY_MAX))))
 aims = st.builds(
