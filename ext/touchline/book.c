@@ -4,20 +4,9 @@
 
 #include <string.h>
 
-/* Every leaf may have a path of its own below a root; but of the nodes of one height a book has no
- * more than its prices have numbers there. */
-uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books)
-{
-    uint64_t nodes = books;
-    for (uint32_t bits = TL_CHILD_BITS; bits < TL_BLOCK_BITS; bits += TL_CHILD_BITS) {
-        uint64_t numbers = books * ((UINT64_C(1) << (TL_BLOCK_BITS - bits)) + 1);
-        nodes += leaves < numbers ? leaves : numbers;
-    }
-    return (uint32_t)nodes;
-}
-
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, uint32_t nodes_max)
 {
+    assert(orders_max <= TL_LEVEL_QUEUE);
     *pools = (tl_pools){.orders_max = orders_max,
                         .leaves_max = leaves_max,
                         .nodes_max = nodes_max,

@@ -11,15 +11,15 @@
  *     root node ─► node … ─► leaf = 32 neighbouring price levels
  *     a node's bit is set while it has that child, a leaf's bit while its level has orders, so the
  *     next better or worse level is a bit scan away, whatever the depth
- *     the root is as high as the prices need: one node up to 1,000 ticks around the first price,
- *     two up to 65,000, never more than five; it grows upwards when an order comes from further
- *     away
+ *     the root is as high as the prices need: one node for 32 leaves on either side of the first
+ *     price, some 1,000 ticks, two for 64,000, never more than five; it grows upwards when an order
+ *     comes from further away, and a book that has emptied is laid anew when one does
  *
  *   level: oldest ⇄ order ⇄ youngest        32-bit indices into one pool of orders
  *
  * Buy and sell orders share one tree: a book is never crossed, so bids lie below asks.
- * Orders, leaves and nodes are reused last-in-first-out: the memory touched last comes first. So
- * how much of it is in use depends on how many orders rest, not on how far apart their prices are.
+ * Orders, leaves and nodes are reused last-in-first-out: the memory touched last comes first, and
+ * prices that nobody is at take none.
  *
  * What one order touches decides how long it takes, so everything hot is small: two orders,
  * sixteen levels or four heads of leaves to a cache line, and a book is one line. An order that
@@ -42,12 +42,13 @@
 #define TL_LEAF_LEVELS 32u          /* price levels in a leaf: two lines of them */
 #define TL_NODE_CHILDREN 64u        /* children of a node */
 #define TL_CHILD_BITS 6u            /* a node tells apart so many bits of a leaf's number */
-#define TL_BLOCK_BITS 25u           /* of price / 32 */
+#define TL_TREE_HEIGHT 5u           /* the most nodes from root to leaf, both ends included */
 #define TL_NOT_KNOWN (TL_NONE - 1)  /* in book.behind: the tree knows */
 #define TL_KEY_NONE UINT32_MAX      /* best[] where nothing rests: worse than any, never crossed */
 
-/* The number of the leaf of a book's first price: of each node above it the middle child, so prices
- * on both sides of it share these nodes; and above price / 32 of any price, so none is negative. */
+/* The number of the leaf of a book's first price. It is a middle child, and so are the three nodes
+ * above it, so that prices on both sides share them; and it is above price / 32 of any price, so
+ * that no number is negative. */
 #define TL_LEAF_FIRST (1u << 25 | 32u << 18 | 32u << 12 | 32u << 6 | 32u)
 
 /* 0 for buy, 1 for sell: how the core indexes what exists once per side. */
@@ -142,8 +143,12 @@ typedef struct tl_shelf {
     tl_book *books;     /* by instrument */
 } tl_shelf;
 
-/* How many nodes `books` books need at the most for `leaves` leaves. */
-uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books);
+/* How many nodes `books` books need at the most for `leaves` leaves: each its root, and every leaf
+ * may have a path of its own below it. */
+static inline uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books)
+{
+    return books + leaves * (TL_TREE_HEIGHT - 1);
+}
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t leaves_max, uint32_t nodes_max);
 void tl_book_init(tl_book *book);
@@ -151,8 +156,8 @@ void tl_book_init(tl_book *book);
 /* May an order at `price` rest? False when its block of levels would be one too many. */
 bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price);
 
-/* The next level with orders on the worse side of a level (bids: below it) that has or just had
- * some; TL_NONE after the last. */
+/* The next level with orders on the worse side (bids: below it) of a level that is live, or is
+ * closing and whose leaf is not dropped yet; TL_NONE after the last. */
 uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level);
 
 /* Levels from the best outwards; returns how many were written. */

@@ -207,37 +207,88 @@ static void any_sequence_leaves_the_levels_a_plain_array_has(uint64_t seed)
     CHECK(pools.leaves_live == 0 && pools.orders_open == 0);
 }
 
-/* Prices near and far, with hardly ever a leaf to spare: the pools are as large as they must be,
- * and the way to the best price is never lost. */
+/* Every leaf with a path of its own: the pool of nodes is used up to the last. */
+static void nodes_suffice_for_orders_as_far_apart_as_can_be(void)
+{
+    for (int upwards = 0; upwards <= 1; upwards++) {
+        reset();
+        tl_pools_init(&pools, ORDERS, 2, tl_book_nodes_max(2, 1));
+        uint32_t first = rest(0, TL_SIDE_SELL, upwards ? 1 : (uint32_t)TL_PRICE_MAX, 1);
+        uint32_t second = rest(0, TL_SIDE_SELL, upwards ? (uint32_t)TL_PRICE_MAX : 1, 1);
+        CHECK(pools.nodes_used == pools.nodes_max && pools.nodes_used == 9);
+        CHECK(books[0].shift == 30 && tl_book_best_price(&books[0], 1) == 1);
+        uint32_t level = books[0].best[1].level;
+        CHECK(tl_level_price(&shelf, &books[0], level) == 1);
+        level = tl_book_worse_level(&shelf, TL_SIDE_SELL, level);
+        CHECK(tl_level_price(&shelf, &books[0], level) == (uint32_t)TL_PRICE_MAX);
+        leave(first);
+        leave(second);
+        CHECK(pools.leaves_live == 0);
+    }
+}
+
+static void a_queue_that_shrinks_to_one_and_grows_again_knows_its_quantity(void)
+{
+    reset();
+    uint32_t a = rest(0, TL_SIDE_SELL, 100, 5);
+    uint32_t b = rest(0, TL_SIDE_SELL, 100, 6);
+    uint32_t level = orders[a].level;
+    tl_book_reduce(&shelf, a, 1);
+    CHECK(tl_level_qty(&shelf, level) == 10);
+    leave(b);
+    CHECK(tl_level_qty(&shelf, level) == 4);
+    tl_book_reduce(&shelf, a, 2);
+    CHECK(tl_level_qty(&shelf, level) == 2);
+    rest(0, TL_SIDE_SELL, 100, 7);
+    CHECK(tl_level_qty(&shelf, level) == 9);
+    leave(a);
+    CHECK(tl_level_qty(&shelf, level) == 7);
+}
+
+static void check_best_is_the_best_of(const uint32_t *open, uint32_t count)
+{
+    uint32_t best[2][2] = {{0, 0}, {0, 0}};
+    for (uint32_t i = 0; i < count; i++) {
+        const tl_order *order = &orders[open[i]];
+        unsigned side_index = tl_side_index(order->side);
+        uint32_t *price = &best[order->instrument][side_index];
+        if (*price == 0 || (side_index ? order->price < *price : order->price > *price))
+            *price = order->price;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        CHECK(tl_book_best_price(&books[i / 2], i % 2) == best[i / 2][i % 2]);
+}
+
+/* Prices near and far on both sides, with hardly ever a leaf to spare, in books that empty often
+ * and begin elsewhere: the way to the best price is never lost. */
 static void paths_come_and_go_within_the_pools(uint64_t seed)
 {
     static uint32_t open[ORDERS];
     uint32_t count = 0;
+    uint32_t middle[2] = {0, 0};
     reset();
     for (int i = 0; i < 20000; i++) {
         uint64_t r = random_next(&seed);
         uint16_t instrument = r & 1;
-        uint32_t price = 1 + (uint32_t)(r >> 8) % (UINT32_C(1) << (r >> 40) % 30);
-        bool enter = (r >> 4 & 7) != 0;
+        if (count == 0)
+            for (unsigned j = 0; j < 2; j++)
+                middle[j] = 1 + (uint32_t)(random_next(&seed) % (uint64_t)TL_PRICE_MAX);
+        uint32_t away = 1 + (uint32_t)(r >> 8) % (UINT32_C(1) << (r >> 40) % 31);
+        bool buy = r >> 1 & 1;
+        uint32_t price = buy ? middle[instrument] - away : middle[instrument] + away;
+        bool enter = count < 60 && (r >> 4 & 7) != 0 && price >= 1 && price <= TL_PRICE_MAX;
         if (enter && tl_book_has_room(&shelf, &books[instrument], price)) {
-            open[count++] = rest(instrument, TL_SIDE_SELL, price, 1);
+            open[count++] = rest(instrument, buy ? TL_SIDE_BUY : TL_SIDE_SELL, price, 1);
+        } else if (count == 60) {
+            while (count > 0)
+                leave(open[--count]);
         } else if (count > 0) {
             uint32_t at = (uint32_t)(r >> 32) % count;
             leave(open[at]);
             open[at] = open[--count];
         }
         CHECK(pools.nodes_used <= pools.nodes_max && pools.leaves_used <= LEAVES);
-        uint32_t best[2] = {0, 0};
-        for (uint32_t j = 0; j < count; j++) {
-            const tl_order *order = &orders[open[j]];
-            if (best[order->instrument] == 0 || order->price < best[order->instrument])
-                best[order->instrument] = order->price;
-        }
-        CHECK(tl_book_best_price(&books[0], 1) == best[0]);
-        CHECK(tl_book_best_price(&books[1], 1) == best[1]);
-        if (count == 1000)
-            while (count > 0)
-                leave(open[--count]);
+        check_best_is_the_best_of(open, count);
     }
 }
 
@@ -249,6 +300,8 @@ int main(void)
     what_orders_far_apart_have_used_is_used_again();
     the_root_is_as_high_as_the_prices_need();
     a_root_without_children_gives_way();
+    nodes_suffice_for_orders_as_far_apart_as_can_be();
+    a_queue_that_shrinks_to_one_and_grows_again_knows_its_quantity();
     for (uint64_t seed = 1; seed <= 10; seed++)
         any_sequence_leaves_the_levels_a_plain_array_has(seed);
     for (uint64_t seed = 1; seed <= 10; seed++)
