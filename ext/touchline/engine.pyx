@@ -244,7 +244,7 @@ cdef class Engine:
 
     def depth(self, uint16_t instrument, uint8_t side, uint32_t levels_max=10):
         """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL. A copy."""
-        cdef uint32_t room = min(levels_max, self.limits.leaves_max * 32)
+        cdef uint32_t room = min(levels_max, tl_engine_orders_open(self.engine))
         views = np.zeros(room, dtype=LEVEL)
         n = tl_engine_depth(self.engine, instrument, side,
                             <tl_level_view *>cnp.PyArray_DATA(views), room)
