@@ -22,6 +22,7 @@ from benchmarks.parts import PARTS, Settings
 from benchmarks.tables import TABLES
 
 Figures = dict[str, Any]
+AT_LEAST_ONE = click.IntRange(1)
 PREPARE = """\
 ## How to prepare a machine for figures that count
 
@@ -90,11 +91,11 @@ def printed(report: Figures, parts: tuple[str, ...]) -> Figures:
     return {**report, **report[parts[0]]} if len(parts) == 1 else report
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
-@click.option("--orders", default=500_000, show_default=True, help="New orders of a core flow.")
-@click.option("--passes", default=5, show_default=True, help="Timed passes over each core flow.")
-@click.option("--rounds", default=3, show_default=True, help="Times each flow gets its passes.")
+@click.option("--orders", type=AT_LEAST_ONE, default=500_000, help="New orders of a core flow.")
+@click.option("--passes", type=AT_LEAST_ONE, default=5, help="Timed passes over each core flow.")
+@click.option("--rounds", type=AT_LEAST_ONE, default=3, help="Times each flow gets its passes.")
 @click.option("--seconds", default=5.0, show_default=True, help="Length of a wire run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
 def main(
