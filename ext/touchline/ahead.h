@@ -114,7 +114,7 @@ TL_AHEAD_INLINE void tl_ahead_middle_new(const tl_engine *engine, const tl_comma
         uint32_t number = tl_leaf_number(book, (uint32_t)cmd->price);
         uint32_t slot = tl_child_slot(number >> (book->shift - TL_CHILD_BITS));
         __builtin_prefetch(&shelf->nodes[book->root], 1);
-        __builtin_prefetch(&shelf->children[book->root * TL_NODE_CHILDREN + slot], 1);
+        __builtin_prefetch(&tl_node_children(shelf, book->root)[slot], 1);
     }
 }
 

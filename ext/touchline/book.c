@@ -27,11 +27,6 @@ void tl_book_init(tl_book *book)
 
 /* ── nodes ─────────────────────────────────────────────────────────────────────────────────── */
 
-static uint32_t *children_of(const tl_shelf *shelf, uint32_t node)
-{
-    return &shelf->children[node * TL_NODE_CHILDREN];
-}
-
 /* A node without children; while a node is free all of its children are TL_NONE. */
 static uint32_t node_take(const tl_shelf *shelf, uint32_t number, uint32_t parent)
 {
@@ -42,7 +37,7 @@ static uint32_t node_take(const tl_shelf *shelf, uint32_t number, uint32_t paren
     } else {
         assert(pools->nodes_used < pools->nodes_max);
         index = pools->nodes_used++;
-        memset(children_of(shelf, index), 0xff, TL_NODE_CHILDREN * sizeof(uint32_t));
+        memset(tl_node_children(shelf, index), 0xff, TL_NODE_CHILDREN * sizeof(uint32_t));
     }
     shelf->nodes[index] = (tl_branch){.number = number, .parent = parent};
     return index;
@@ -56,13 +51,13 @@ static void node_give_back(const tl_shelf *shelf, uint32_t index)
 
 static void child_add(const tl_shelf *shelf, uint32_t node, uint32_t number, uint32_t child)
 {
-    children_of(shelf, node)[tl_child_slot(number)] = child;
+    tl_node_children(shelf, node)[tl_child_slot(number)] = child;
     shelf->nodes[node].live |= UINT64_C(1) << tl_child_slot(number);
 }
 
 static void child_drop(const tl_shelf *shelf, uint32_t node, uint32_t number)
 {
-    children_of(shelf, node)[tl_child_slot(number)] = TL_NONE;
+    tl_node_children(shelf, node)[tl_child_slot(number)] = TL_NONE;
     shelf->nodes[node].live &= ~(UINT64_C(1) << tl_child_slot(number));
 }
 
@@ -101,14 +96,14 @@ uint32_t *tl_book_path_add(const tl_shelf *shelf, tl_book *book, uint32_t price)
     uint32_t index = book->root;
     for (uint32_t shift = book->shift - TL_CHILD_BITS; shift > 0; shift -= TL_CHILD_BITS) {
         uint32_t number = leaf_number >> shift;
-        uint32_t child = children_of(shelf, index)[tl_child_slot(number)];
+        uint32_t child = tl_node_children(shelf, index)[tl_child_slot(number)];
         if (child == TL_NONE) {
             child = node_take(shelf, number, index);
             child_add(shelf, index, number, child);
         }
         index = child;
     }
-    return &children_of(shelf, index)[tl_child_slot(leaf_number)];
+    return &tl_node_children(shelf, index)[tl_child_slot(leaf_number)];
 }
 
 /* A node without children leaves, and so does every node above it that had no other; a root stays.
@@ -155,7 +150,7 @@ static unsigned best_bit(uint64_t bits, uint8_t side)
 static uint32_t best_level_below(const tl_shelf *shelf, uint32_t child, int height, uint8_t side)
 {
     for (; height > 1; height--)
-        child = children_of(shelf, child)[best_bit(shelf->nodes[child].live, side)];
+        child = tl_node_children(shelf, child)[best_bit(shelf->nodes[child].live, side)];
     return child * TL_LEAF_LEVELS + best_bit(shelf->leaves[child].live, side);
 }
 
@@ -171,7 +166,7 @@ uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level
         const tl_branch *node = &shelf->nodes[up];
         bit = nearest_worse_bit(node->live, slot, side);
         if (bit >= 0)
-            return best_level_below(shelf, children_of(shelf, up)[bit], height, side);
+            return best_level_below(shelf, tl_node_children(shelf, up)[bit], height, side);
         slot = tl_child_slot(node->number);
         up = node->parent;
     }

@@ -273,6 +273,12 @@ static inline uint32_t tl_child_slot(uint32_t number)
     return number % TL_NODE_CHILDREN;
 }
 
+/* Its children; as size_t, because the largest pools have 2^26 nodes and more. */
+static inline uint32_t *tl_node_children(const tl_shelf *shelf, uint32_t node)
+{
+    return &shelf->children[(size_t)node * TL_NODE_CHILDREN];
+}
+
 /* Where the tree says which leaf has this number, TL_NONE for none; NULL when it does not reach
  * there. */
 static inline uint32_t *tl_book_leaf_place(const tl_shelf *shelf, const tl_book *book,
@@ -283,11 +289,11 @@ static inline uint32_t *tl_book_leaf_place(const tl_shelf *shelf, const tl_book 
         return NULL;
     uint32_t node = book->root;
     while ((shift -= TL_CHILD_BITS) > 0) {
-        node = shelf->children[node * TL_NODE_CHILDREN + tl_child_slot(number >> shift)];
+        node = tl_node_children(shelf, node)[tl_child_slot(number >> shift)];
         if (node == TL_NONE)
             return NULL;
     }
-    return &shelf->children[node * TL_NODE_CHILDREN + tl_child_slot(number)];
+    return &tl_node_children(shelf, node)[tl_child_slot(number)];
 }
 
 /* A leaf in its place below a node; it has no orders yet. */
@@ -302,7 +308,7 @@ static inline uint32_t tl_leaf_add(const tl_shelf *shelf, uint32_t *place, uint3
         leaf = pools->leaves_used++;
     }
     pools->leaves_live++;
-    uint32_t node = (uint32_t)(place - shelf->children) / TL_NODE_CHILDREN;
+    uint32_t node = (uint32_t)((size_t)(place - shelf->children) / TL_NODE_CHILDREN);
     *place = leaf;
     shelf->nodes[node].live |= UINT64_C(1) << tl_child_slot(number);
     shelf->leaves[leaf].number = number;
@@ -320,7 +326,7 @@ static inline void tl_leaf_drop(const tl_shelf *shelf, uint32_t index)
     leaf->parent = pools->leaf_free;
     pools->leaf_free = index;
     pools->leaves_live--;
-    shelf->children[parent * TL_NODE_CHILDREN + slot] = TL_NONE;
+    tl_node_children(shelf, parent)[slot] = TL_NONE;
     shelf->nodes[parent].live &= ~(UINT64_C(1) << slot);
     if (shelf->nodes[parent].live == 0)
         tl_book_node_emptied(shelf, parent);
