@@ -40,7 +40,7 @@ CURVE_POINTS = (0, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 100)
 class Settings:
     orders: int = 500_000  # new orders of a core flow
     passes: int = 5
-    rounds: int = 3  # over all flows of a part
+    rounds: int = 5  # over all flows of a part
     seconds: float = 5.0  # of a wire run
 
 

@@ -95,7 +95,7 @@ def printed(report: Figures, parts: tuple[str, ...]) -> Figures:
 @click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
 @click.option("--orders", type=AT_LEAST_ONE, default=500_000, help="New orders of a core flow.")
 @click.option("--passes", type=AT_LEAST_ONE, default=5, help="Timed passes over each core flow.")
-@click.option("--rounds", type=AT_LEAST_ONE, default=3, help="Times each flow gets its passes.")
+@click.option("--rounds", type=AT_LEAST_ONE, default=5, help="Times each flow gets its passes.")
 @click.option("--seconds", default=5.0, show_default=True, help="Length of a wire run.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of Markdown.")
 def main(
