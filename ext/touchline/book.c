@@ -55,12 +55,6 @@ static void child_add(const tl_shelf *shelf, uint32_t node, uint32_t number, uin
     shelf->nodes[node].live |= UINT64_C(1) << tl_child_slot(number);
 }
 
-static void child_drop(const tl_shelf *shelf, uint32_t node, uint32_t number)
-{
-    tl_node_children(shelf, node)[tl_child_slot(number)] = TL_NONE;
-    shelf->nodes[node].live &= ~(UINT64_C(1) << tl_child_slot(number));
-}
-
 /* A root just above the leaves, this price in its middle; the one before, which has no children,
  * gives way to it. */
 static void root_start(const tl_shelf *shelf, tl_book *book, uint32_t price)
@@ -115,7 +109,7 @@ void tl_book_node_emptied(const tl_shelf *shelf, uint32_t index)
         uint32_t number = shelf->nodes[index].number;
         index = shelf->nodes[index].parent;
         node_give_back(shelf, empty);
-        child_drop(shelf, index, number);
+        tl_child_drop(shelf, index, number);
     }
 }
 

@@ -316,18 +316,22 @@ static inline uint32_t tl_leaf_add(const tl_shelf *shelf, uint32_t *place, uint3
     return leaf;
 }
 
+static inline void tl_child_drop(const tl_shelf *shelf, uint32_t node, uint32_t number)
+{
+    tl_node_children(shelf, node)[tl_child_slot(number)] = TL_NONE;
+    shelf->nodes[node].live &= ~(UINT64_C(1) << tl_child_slot(number));
+}
+
 /* Its last order has left, and so does the leaf. */
 static inline void tl_leaf_drop(const tl_shelf *shelf, uint32_t index)
 {
     tl_pools *pools = shelf->pools;
     tl_branch *leaf = &shelf->leaves[index];
     uint32_t parent = leaf->parent;
-    uint32_t slot = tl_child_slot(leaf->number);
     leaf->parent = pools->leaf_free;
     pools->leaf_free = index;
     pools->leaves_live--;
-    tl_node_children(shelf, parent)[slot] = TL_NONE;
-    shelf->nodes[parent].live &= ~(UINT64_C(1) << slot);
+    tl_child_drop(shelf, parent, leaf->number);
     if (shelf->nodes[parent].live == 0)
         tl_book_node_emptied(shelf, parent);
 }
