@@ -15,9 +15,9 @@ PIP_INSTALL      := $(BIN)/python -m pip install -q -c $(CONSTRAINTS)
 
 # A change in any of these recompiles; a change in the list of Python files reinstalls the links to
 # them; a change inside a Python file needs nothing.
-COMPILED := CMakeLists.txt ext/CMakeLists.txt pyproject.toml $(wildcard ext/touchline/*)
+COMPILED := CMakeLists.txt ext/CMakeLists.txt pyproject.toml $(wildcard ext/touchline/*/*)
 PY_FILES := $(sort $(shell find src control fix -type f ! -name '*.pyc' ! -name '*.so'))
-C_FILES  := $(COMPILED) $(wildcard tests/core/* benchmarks/core/*)
+C_FILES  := $(COMPILED) $(wildcard tests/*/*.c tests/harness/*.h benchmarks/core/*)
 
 .PHONY: help
 help:
@@ -102,7 +102,7 @@ test-sanitized: build/sanitized/build.ninja
 # The engine's shells compiled with sanitizers, beside a copy of the Python files, in a folder that
 # comes before the installed package: -S keeps the editable install's finder away.
 SANITIZED := build/sanitized-python
-SANITIZED_TESTS := tests/test_model.py tests/test_golden.py tests/test_book.py
+SANITIZED_TESTS := tests/core/test_model.py tests/core/test_golden.py tests/core/test_book.py
 SITE       = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 ASAN       = $(shell gcc -print-file-name=libasan.so)
 
@@ -148,7 +148,8 @@ bench-api: build
 bench-compare: build
 	$(BIN)/python -m benchmarks.compare
 
-FUZZ_TESTS := tests/test_model.py tests/test_instruments.py tests/test_database.py
+FUZZ_TESTS := tests/core/test_model.py tests/market/test_instruments.py \
+  tests/capture/test_database.py
 fuzz: build
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZ_TESTS)
 

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from benchmarks.common import Case
-from touchline import flow
-from touchline.engine import Engine
+from touchline.core.engine import Engine
+from touchline.core.messages import ExecType, OrdType, Side, TimeInForce
+from touchline.data import flow
 from touchline.market import Market, OrdStatus, Report
-from touchline.messages import ExecType, OrdType, Side, TimeInForce
 
 ROUNDS, ITERATIONS = 200, 1_000
 CALLS = ROUNDS * ITERATIONS + 1  # the last one, outside the clock, gives the fixture's result

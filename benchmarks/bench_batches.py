@@ -18,8 +18,8 @@ import click
 import numpy as np
 
 from benchmarks.common import BUILD, BenchError, Case, build_bench_core, fail, flow_file, run
-from touchline import flow
-from touchline.messages import COMMAND
+from touchline.core.messages import COMMAND
+from touchline.data import flow
 
 BATCH = 256
 ROUNDS = 3

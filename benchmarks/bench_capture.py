@@ -21,9 +21,9 @@ from benchmarks.bench_recovery import shm_path
 from benchmarks.common import BenchError, Case, fail
 from benchmarks.recording import EVENT_SLOTS, Recorded, recorded
 from touchline.config import Config, load
-from touchline.consumer import EventFeed
-from touchline.control.capture import Capture, Store
-from touchline.messages import ExecType
+from touchline.control.capture.writer import Capture, Store
+from touchline.core.messages import ExecType
+from touchline.runtime.feed import EventFeed
 
 ORDERS = 200_000
 READ_MAX = 65_536

@@ -19,10 +19,10 @@ from typing import Any
 
 from benchmarks.common import BenchError, Case, fail
 from benchmarks.recording import EVENT_SLOTS, Recorded, recorded
-from touchline.journal import JournalReader
-from touchline.replay import replay_all
-from touchline.ring import Bus
-from touchline.runner import Runner
+from touchline.runtime.bus import Bus
+from touchline.runtime.journal import JournalReader
+from touchline.runtime.replay import replay_all
+from touchline.runtime.runner import Runner
 
 ORDERS = 250_000
 TIMES = 3
@@ -37,10 +37,10 @@ def shm_path() -> Path:
 def recover(source: Recorded) -> float:
     """Seconds that a new engine takes until it is where the last one was."""
     with JournalReader(source.journal) as reader:
-        limits = reader.limits
+        capacities = reader.capacities
     with Bus.create(shm_path(), event_slots=EVENT_SLOTS) as bus:
         try:
-            with Runner(source.journal, bus, limits) as runner:
+            with Runner(source.journal, bus, capacities) as runner:
                 start = time.perf_counter()
                 found = runner.open()
                 seconds = time.perf_counter() - start

@@ -93,7 +93,7 @@ class Venue:
         )
 
     def _command(self, *arguments: str) -> list[str]:
-        module = [sys.executable, "-m", "touchline.control.cli"]
+        module = [sys.executable, "-m", "touchline.control.operate.cli"]
         return [*module, "--config", str(self._config), *arguments]
 
     def status(self) -> Figures:

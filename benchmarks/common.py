@@ -10,11 +10,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import touchline.engine
-from touchline import flow, flow_shapes
-from touchline.engine import Engine
-from touchline.flow import Flow
-from touchline.flow_shapes import SHAPES
+import touchline.core.engine
+from touchline.core.engine import Engine
+from touchline.data import flow, flow_shapes
+from touchline.data.flow import Flow
+from touchline.data.flow_shapes import SHAPES
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
@@ -55,7 +55,9 @@ class Case:
             accounts_max=64,
             orders_max=max(1 << 16, resting + self.size * (self.flow == "deep")),
             positions_max=max(1024, 2 * flow_shapes.ACCOUNTS * self.instruments),
-            leaves_max=1 << 16 if self.flow == "wide" else min(1 << 16, 4096 * self.instruments),
+            price_blocks_max=1 << 16
+            if self.flow == "wide"
+            else min(1 << 16, 4096 * self.instruments),
         )
 
 
@@ -126,7 +128,7 @@ def processors() -> tuple[int, int | None]:
 def flow_file(case: Case, directory: Path, seed: int = SEED) -> Path:
     """The case's flow with resolved ids and expected results, written once per engine build."""
     made_of = hashlib.sha256(repr((case, seed)).encode())
-    for source in (flow.__file__, flow_shapes.__file__, touchline.engine.__file__, __file__):
+    for source in (flow.__file__, flow_shapes.__file__, touchline.core.engine.__file__, __file__):
         made_of.update(Path(source).read_bytes())
     path = directory / f"{case.name}-{made_of.hexdigest()[:16]}.flow"
     if path.exists():
@@ -139,7 +141,7 @@ def flow_file(case: Case, directory: Path, seed: int = SEED) -> Path:
     engine = case.engine()
     expected = flow.expect(generated.setup, commands, engine)
     part = path.with_suffix(".part")
-    flow.write_file(part, generated, commands, expected, engine.limits, engine.state_hash())
+    flow.write_file(part, generated, commands, expected, engine.capacities, engine.state_hash())
     part.rename(path)
     return path
 

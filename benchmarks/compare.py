@@ -21,8 +21,8 @@ import click
 import numpy as np
 
 from benchmarks.common import ROOT, SEED, BenchError, Case, commit, fail, machine, run
-from touchline import flow
-from touchline.messages import ExecType, MsgType, Side, TimeInForce
+from touchline.core.messages import ExecType, MsgType, Side, TimeInForce
+from touchline.data import flow
 
 PEERS = ROOT / "benchmarks" / "peers"
 ENVIRONMENTS = ROOT / "build" / "compare"

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import SEED, BenchError, Case
-from touchline import flow
-from touchline.engine import Engine
+from touchline.core.engine import Engine
+from touchline.core.messages import COMMAND, LANE_API, MsgType, Text
+from touchline.data import flow
 from touchline.errors import TouchlineError
-from touchline.journal import JournalReader
-from touchline.messages import COMMAND, LANE_API, MsgType, Text
-from touchline.ring import Bus
-from touchline.runner import Runner
+from touchline.runtime.bus import Bus
+from touchline.runtime.journal import JournalReader
+from touchline.runtime.runner import Runner
 
 DEADLINE_S = 60.0
 EVENT_SLOTS = 1 << 20
@@ -64,11 +64,11 @@ def commands_of(case: Case) -> flow.Records:
 def recorded(case: Case, directory: Path, bus_path: Path) -> Iterator[Recorded]:
     """Send the case through a lane to a runner with a journal, and wait until all is done."""
     commands = commands_of(case)
-    limits = case.engine().limits
+    capacities = case.engine().capacities
     journal = directory / "journal"
     with Bus.create(bus_path, event_slots=EVENT_SLOTS) as bus:
         try:
-            with Runner(journal, bus, limits, wait="park") as runner:
+            with Runner(journal, bus, capacities, wait="park") as runner:
                 runner.open()
                 thread = threading.Thread(target=runner.run)
                 thread.start()
@@ -99,7 +99,7 @@ def send_all(bus: Bus, commands: flow.Records) -> float:
 def write_flow(journal: Path, path: Path) -> Path:
     """The journal as a flow file: what comes before the first order is not timed."""
     with JournalReader(journal) as reader:
-        limits = reader.limits
+        capacities = reader.capacities
         parts = []
         while len(part := reader.read()):
             parts.append(part.tobytes())
@@ -110,9 +110,9 @@ def write_flow(journal: Path, path: Path) -> Path:
     warm = int(orders[0]) if len(orders) else 0
     refs = np.full(len(commands), -1, np.int64)
     source = flow.Flow("recorded", commands[:0], commands, refs, warm=warm)
-    engine = Engine(**limits._asdict())
+    engine = Engine(**capacities._asdict())
     expected = flow.expect(source.setup, commands, engine)
-    flow.write_file(path, source, commands, expected, limits, engine.state_hash())
+    flow.write_file(path, source, commands, expected, capacities, engine.state_hash())
     return path
 
 

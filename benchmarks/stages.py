@@ -97,7 +97,7 @@ def by_stage(costs: dict[tuple[str, int], int]) -> dict[str, int]:
     totals = dict.fromkeys(STAGES, 0)
     for (file, line), cost in costs.items():
         path = Path(file)
-        if path.parent.name == "touchline":
+        if path.parents[1].name == "touchline":
             totals[stage_of(path.name, function_at(path, line))] += cost
     return totals
 

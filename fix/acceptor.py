@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import quickfix as fix
 
-from touchline.consumer import EventFeed
+from touchline.core.messages import COMMAND, LANE_FIX, ExecType, MsgType
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.delivery import Delivered, last_stored
 from touchline.fix.desk import OTHER_REASON, Desk, Malformed, Session, fields_of
@@ -29,9 +29,9 @@ from touchline.fix.orders import Orders, report_key
 from touchline.fix.outbound import Reporter
 from touchline.fix.roster import Roster
 from touchline.fix.settings import GatewaySettings, quickfix_settings
-from touchline.messages import COMMAND, LANE_FIX, ExecType, MsgType
-from touchline.replay import replay
-from touchline.ring import Bus, Lane
+from touchline.runtime.bus import Bus, Lane
+from touchline.runtime.feed import EventFeed
+from touchline.runtime.replay import replay
 
 if TYPE_CHECKING:
     from touchline.config import Config

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from touchline.core.messages import COMMAND, LANE_FIX, MsgType, Text
 from touchline.fix import outbound
 from touchline.fix.orders import COMMAND_PICKED, TEXT_PICKED, Command, Order, Orders, Request
 from touchline.fix.outbound import (
@@ -28,7 +29,6 @@ from touchline.fix.outbound import (
     order_status,
 )
 from touchline.instruments import Instrument
-from touchline.messages import COMMAND, LANE_FIX, MsgType, Text
 
 SEND_TIMEOUT_S = 0.5
 OTHER_REASON, UNSUPPORTED_MSG_TYPE, NOT_AVAILABLE, FIELD_MISSING = 0, 3, 4, 5  # tag 380

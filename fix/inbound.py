@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
+from touchline.core.messages import MsgType, OrdType, Side, TimeInForce
 from touchline.errors import PriceError, QtyError
 from touchline.fix.desk import (
     FIELD_MISSING,
@@ -27,7 +28,6 @@ from touchline.fix.desk import (
 from touchline.fix.orders import REFUSED, TEXT_BYTES, Command, Order, Request
 from touchline.fix.outbound import NO_EXEC
 from touchline.instruments import Instrument
-from touchline.messages import MsgType, OrdType, Side, TimeInForce
 
 UNKNOWN_SYMBOL, UNKNOWN_ORDER, DUPLICATE, UNSUPPORTED = 1, 5, 6, 11  # OrdRejReason(103)
 WRONG_QTY, WRONG_ACCOUNT, OFF_TICK, OTHER = 13, 15, 18, 99

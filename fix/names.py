@@ -10,10 +10,10 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from touchline.consumer import Directory
 from touchline.fix.orders import Orders
 from touchline.instruments import Instrument
-from touchline.journal import JournalReader
+from touchline.runtime.feed import Directory
+from touchline.runtime.journal import JournalReader
 
 BATCH = 65536
 

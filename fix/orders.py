@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.messages import (
+from touchline.core.messages import (
     COMMAND,
     EVENT,
     LANE_FIX,

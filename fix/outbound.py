@@ -18,9 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.fix.orders import Event, Order, Orders, Report, events_of
-from touchline.instruments import Instrument
-from touchline.messages import (
+from touchline.core.messages import (
     Flag,
     OrdType,
     Reason,
@@ -28,6 +26,8 @@ from touchline.messages import (
     ord_rej_reason,
     reason_text,
 )
+from touchline.fix.orders import Event, Order, Orders, Report, events_of
+from touchline.instruments import Instrument
 
 SOH = "\x01"
 FIX42 = "FIX.4.2"
@@ -52,7 +52,7 @@ class Names(Protocol):
 
 
 class Feed(Protocol):
-    """Events from one seq on without gaps, as touchline.consumer.EventFeed gives them."""
+    """Events from one seq on without gaps, as touchline.runtime.feed.EventFeed gives them."""
 
     def read(self, max: int = ...) -> NDArray[np.void]: ...
     def wait(self, timeout_s: float) -> bool: ...

@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "figures.h"
-#include "ring.h"
-#include "runner.h"
+#include "touchline/runtime/bus.h"
+#include "touchline/runtime/runner.h"
 
 #define BURST_S 0.4 /* well under the second after which a real-time thread is stopped */
 #define READ_MAX 64
@@ -110,7 +110,7 @@ static void venue_open(venue *venue, const load *load, const options *options, i
     check(tl_bus_create(&venue->bus, venue->bus_path, &geometry), "bus");
     tl_runner_config config = {.journal_dir = venue->journal,
                                .bus = venue->bus,
-                               .limits = load->flow->limits,
+                               .capacities = load->flow->capacities,
                                .segment_bytes = 64 << 20,
                                .wait = TL_WAIT_SPIN,
                                .cpu = options->runner_cpu};

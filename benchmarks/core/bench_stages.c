@@ -16,7 +16,7 @@
 #include <math.h>
 
 #include "figures.h"
-#include "stage.h"
+#include "touchline/core/stage.h"
 
 #define WHOLE TL_STAGE_COUNT /* all stages of a command together */
 #define LOOKS 1001

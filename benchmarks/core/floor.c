@@ -38,9 +38,9 @@ static void widen(price_range *range, int64_t price)
 static bool find_ranges(bench *bench)
 {
     const flow *flow = bench->flow;
-    for (uint32_t i = 0; i < flow->limits.instruments_max; i++)
+    for (uint32_t i = 0; i < flow->capacities.instruments_max; i++)
         bench->ranges[i] = (price_range){UINT32_MAX, 0};
-    int error = tl_engine_open(&bench->engine, &flow->limits);
+    int error = tl_engine_open(&bench->engine, &flow->capacities);
     if (error != 0)
         fail("engine", strerror(-error));
     bool all = true;
@@ -70,12 +70,13 @@ static bool find_ranges(bench *bench)
 static void find_ids(bench *bench)
 {
     const flow *flow = bench->flow;
-    const tl_engine_limits *limits = &flow->limits;
-    twin *twins = allocate(limits->orders_max * sizeof(twin));
+    const tl_engine_capacities *capacities = &flow->capacities;
+    twin *twins = allocate(capacities->orders_max * sizeof(twin));
     tl_event_sink reports = {allocate((bench->sink.mask + 1) * sizeof(tl_event)),
                              bench->sink.mask, 0};
-    skeleton *matcher = skeleton_open(bench->ranges, limits->instruments_max, limits->orders_max);
-    if (tl_engine_open(&bench->engine, limits) != 0)
+    skeleton *matcher = skeleton_open(bench->ranges, capacities->instruments_max,
+                                     capacities->orders_max);
+    if (tl_engine_open(&bench->engine, capacities) != 0)
         fail("engine", strerror(ENOMEM));
     for (uint64_t i = 0; i < flow->setup_count + flow->count; i++) {
         tl_command *cmd = &bench->mapped[i];
@@ -86,7 +87,7 @@ static void find_ids(bench *bench)
             continue;
         bool enters = cmd->type == TL_MSG_TYPE_NEW_ORDER;
         uint64_t order_id = enters ? event->order_id : cmd->order_id;
-        twin *twin = &twins[(uint32_t)order_id % limits->orders_max];
+        twin *twin = &twins[(uint32_t)order_id % capacities->orders_max];
         if (!enters)
             cmd->order_id = twin->order_id == order_id ? twin->skeleton_id : 0;
         skeleton_step(matcher, cmd, &reports);
@@ -103,7 +104,7 @@ bool floor_prepare(bench *bench)
 {
     const flow *flow = bench->flow;
     size_t commands = (size_t)(flow->setup_count + flow->count);
-    bench->ranges = allocate(flow->limits.instruments_max * sizeof(price_range));
+    bench->ranges = allocate(flow->capacities.instruments_max * sizeof(price_range));
     if (!find_ranges(bench))
         return false;
     bench->mapped = allocate(commands * sizeof(tl_command));
@@ -123,8 +124,9 @@ static void add_trades(bench *bench, trades *trades, uint64_t first)
 static void floor_begin(bench *bench, trades *trades)
 {
     const flow *flow = bench->flow;
-    const tl_engine_limits *limits = &flow->limits;
-    bench->skeleton = skeleton_open(bench->ranges, limits->instruments_max, limits->orders_max);
+    const tl_engine_capacities *capacities = &flow->capacities;
+    bench->skeleton = skeleton_open(bench->ranges, capacities->instruments_max,
+                                     capacities->orders_max);
     bench->sink.next = bench->listed;
     *trades = (struct trades){0, 0};
     for (uint64_t i = 0; i < flow->setup_count; i++) {

@@ -1,6 +1,6 @@
-/* A flow file as src/touchline/flow.py writes it: resolved commands and what they must produce.
+/* A flow file as touchline.data.flow writes it: resolved commands and what they must produce.
  *
- *   magic, setup count, command count, five limits, warm-up count, spare | commands
+ *   magic, setup count, command count, five capacities, warm-up count, spare | commands
  *   | events, hash, state
  *
  * The file is read whole into one aligned block, which the flow owns. Benchmarks only; any failure
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
+#include "touchline/core/engine.h"
 
 #define FLOW_MAGIC UINT64_C(0x31574F4C464C54) /* "TLFLOW1" */
 #define FLOW_HEAD_WORDS 10
@@ -27,7 +27,7 @@ typedef struct flow {
     tl_command *commands;
     uint64_t setup_count; /* listings, then warm-up commands, which nobody times */
     uint64_t count;
-    tl_engine_limits limits;
+    tl_engine_capacities capacities;
     uint64_t events;     /* of setup and commands together */
     uint64_t event_hash; /* sum of event_fold over them */
     uint64_t state_hash; /* at the end */
@@ -77,7 +77,7 @@ static inline flow flow_read(const char *path)
         .commands = commands + setup_count,
         .setup_count = setup_count,
         .count = head[2],
-        .limits = {(uint32_t)head[3], (uint32_t)head[4], (uint32_t)head[5], (uint32_t)head[6],
+        .capacities = {(uint32_t)head[3], (uint32_t)head[4], (uint32_t)head[5], (uint32_t)head[6],
                    (uint32_t)head[7]},
         .events = tail[0],
         .event_hash = tail[1],

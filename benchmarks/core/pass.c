@@ -60,7 +60,7 @@ static uint64_t fold_since(bench *bench, uint64_t first)
 uint64_t pass_begin(bench *bench)
 {
     const flow *flow = bench->flow;
-    int error = tl_engine_open(&bench->engine, &flow->limits);
+    int error = tl_engine_open(&bench->engine, &flow->capacities);
     if (error != 0)
         fail("engine", strerror(-error));
     bench->sink.next = 0;

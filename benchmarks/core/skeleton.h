@@ -12,7 +12,7 @@
 #ifndef TOUCHLINE_BENCH_SKELETON_H
 #define TOUCHLINE_BENCH_SKELETON_H
 
-#include "engine.h"
+#include "touchline/core/engine.h"
 
 typedef struct skeleton skeleton;
 

@@ -1,8 +1,8 @@
 """touchline, one call with plain integers a command; the trades of those that have any."""
 
-from touchline.engine import Engine
-from touchline.flow import setup_commands
-from touchline.messages import OrdType, Side, TimeInForce
+from touchline.core.engine import Engine
+from touchline.core.messages import OrdType, Side, TimeInForce
+from touchline.data.flow import setup_commands
 
 SIDES = (int(Side.SELL), int(Side.BUY))
 LIMIT = int(OrdType.LIMIT)

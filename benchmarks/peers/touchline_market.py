@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
+from touchline.core.messages import TimeInForce
 from touchline.market import Market
-from touchline.messages import TimeInForce
 
 IOC = int(TimeInForce.IOC)
 

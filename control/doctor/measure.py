@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from touchline.control.doctor.check import Check, Found, made, unread
 from touchline.control.doctor.machine import Machine
 from touchline.measure import Jitter, clock_cost, jitter, loopback_round_trip, ring_round_trip
-from touchline.ring import Bus
+from touchline.runtime.bus import Bus
 
 QUANTILES = {"p50_ns": 0.5, "p90_ns": 0.9, "p99_ns": 0.99, "p999_ns": 0.999, "max_ns": 1.0}
 WARM_UP = 10  # a tenth of the samples comes before the caches know the code

@@ -5,21 +5,10 @@
 Order books, matching and pre-trade risk run in C; see docs/architecture.md for the flow.
 """
 
-from touchline.book import Book
-from touchline.engine import Engine, EngineLimits
-from touchline.errors import (
-    ConfigError,
-    JournalCorrupt,
-    Lapped,
-    PriceError,
-    QtyError,
-    SessionError,
-    TouchlineError,
-)
-from touchline.include import get_include, get_library_dir
-from touchline.instruments import Instrument
-from touchline.market import Market, Report
-from touchline.messages import (
+from touchline.core.book import Book
+from touchline.core.engine import Engine, EngineCapacities
+from touchline.core.include import get_include, get_library_dir
+from touchline.core.messages import (
     COMMAND,
     EVENT,
     LEVEL,
@@ -37,6 +26,17 @@ from touchline.messages import (
     TradingStatus,
     reason_text,
 )
+from touchline.errors import (
+    ConfigError,
+    JournalCorrupt,
+    Lapped,
+    PriceError,
+    QtyError,
+    SessionError,
+    TouchlineError,
+)
+from touchline.instruments import Instrument
+from touchline.market import Market, Report
 
 __all__ = [
     "COMMAND",
@@ -46,7 +46,7 @@ __all__ = [
     "Book",
     "ConfigError",
     "Engine",
-    "EngineLimits",
+    "EngineCapacities",
     "EntryStatus",
     "ExecType",
     "Flag",

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal, DecimalException, InvalidOperation
 
+from touchline.core.messages import Reason, reason_text
 from touchline.errors import PriceError, QtyError
-from touchline.messages import Reason, reason_text
 
 _INT64_MAX = (1 << 63) - 1
 _OF_PRICE = (

@@ -1,5 +1,5 @@
 /* The book's levels and queues, against a plain array of quantities by price. */
-#include "book.h"
+#include "touchline/core/book.h"
 #include "check.h"
 
 #define ORDERS 4096u

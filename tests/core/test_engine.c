@@ -3,17 +3,17 @@
 #include <stdbool.h>
 
 #include "check.h"
-#include "engine.h"
+#include "touchline/core/engine.h"
 
 #define SLOTS 1024u
 
 static tl_event slots[SLOTS];
 
-static tl_engine *open_engine(uint32_t orders_max, uint32_t leaves_max)
+static tl_engine *open_engine(uint32_t orders_max, uint32_t price_blocks_max)
 {
     tl_engine *engine;
-    tl_engine_limits limits = {2, 3, orders_max, 4, leaves_max};
-    CHECK(tl_engine_open(&engine, &limits) == 0);
+    tl_engine_capacities capacities = {2, 3, orders_max, 4, price_blocks_max};
+    CHECK(tl_engine_open(&engine, &capacities) == 0);
     return engine;
 }
 
@@ -46,7 +46,7 @@ static void list(tl_engine *engine, tl_event_sink *sink)
 static void limits_out_of_bounds_are_refused(void)
 {
     tl_engine *engine;
-    const tl_engine_limits wrong[] = {{0, 1, 1, 1, 1},       {UINT16_MAX, 1, 1, 1, 1},
+    const tl_engine_capacities wrong[] = {{0, 1, 1, 1, 1},       {UINT16_MAX, 1, 1, 1, 1},
                                       {1, 0, 1, 1, 1},       {1, 1, 0, 1, 1},
                                       {1, 1, UINT32_MAX, 1, 1}, {1, 1, 1, 0, 1},
                                       {1, 1, 1, 1, 0},       {1, 1, 1, 1, UINT32_MAX}};
@@ -196,8 +196,8 @@ static tl_command any_command(uint64_t *seed)
 static tl_engine *open_many(tl_event_sink *sink, uint64_t seed)
 {
     tl_engine *engine;
-    const tl_engine_limits limits = {INSTRUMENTS, ACCOUNTS, 2 * ORDERS, 8192, 16384};
-    CHECK(tl_engine_open(&engine, &limits) == 0);
+    const tl_engine_capacities capacities = {INSTRUMENTS, ACCOUNTS, 2 * ORDERS, 8192, 16384};
+    CHECK(tl_engine_open(&engine, &capacities) == 0);
     tl_command list = {.type = TL_MSG_TYPE_SECURITY_DEFINITION};
     for (; list.instrument < INSTRUMENTS; list.instrument++)
         tl_engine_step(engine, &list, sink);

@@ -1,6 +1,6 @@
 /* The records' layout and the checksum, against numbers known from elsewhere. */
 #include "check.h"
-#include "messages.h"
+#include "touchline/core/messages.h"
 
 /* The nibble-wise twin, over any bytes: the standard check value of CRC32C is E3069283. */
 static uint32_t crc32c_by_bits(const unsigned char *bytes, size_t count)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fix_script import Script
-from fix_venue import SYMBOLS, Venue, running_venue
+from harness.fix_script import Script
+from harness.fix_venue import SYMBOLS, Venue, running_venue
 
 SCRIPTS = sorted(Path(__file__).parent.glob("conformance/*.def"))
 VERSIONS = ("FIX.4.4", "FIX.4.2")

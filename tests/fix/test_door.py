@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from fix_client import Closed, FixClient, framed, utc_now
-from fix_venue import Venue, running_venue
+from harness.fix_client import Closed, FixClient, framed, utc_now
+from harness.fix_venue import Venue, running_venue
 from touchline.errors import SessionError
 from touchline.fix.door import Door, bound, read_logon
 from touchline.fix.roster import Roster

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fix_client import FixClient, Message, utc_now
-from fix_venue import running_venue
+from harness.fix_client import FixClient, Message, utc_now
+from harness.fix_venue import running_venue
 
 MESSAGES = 1500
 VALUES = (

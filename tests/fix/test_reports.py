@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fix_venue import venue_config
+from harness.fix_venue import venue_config
+from touchline.core.messages import COMMAND, EVENT, Reason, cxl_rej_reason, ord_rej_reason
 from touchline.errors import SessionError
 from touchline.fix.desk import Malformed, fields_of
 from touchline.fix.orders import COMMAND_PICKED, EVENT_PICKED, Event, events_of
 from touchline.fix.outbound import avg_px, known_cxl_rej_reason, known_ord_rej_reason, transact_time
 from touchline.fix.settings import GatewaySettings, dictionary, quickfix_settings
 from touchline.instruments import Instrument
-from touchline.messages import COMMAND, EVENT, Reason, cxl_rej_reason, ord_rej_reason
 
 INSTRUMENT = Instrument(0, "AAA", Decimal("0.05"), Decimal(1), "USD")
 

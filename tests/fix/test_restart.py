@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fix_client import Closed, FixClient, Message, utc_now
-from fix_venue import Venue, running_venue, until
-from touchline.replay import replay
-from touchline.ring import Bus
+from harness.fix_client import Closed, FixClient, Message, utc_now
+from harness.fix_venue import Venue, running_venue, until
+from touchline.runtime.bus import Bus
+from touchline.runtime.replay import replay
 
 
 @pytest.fixture

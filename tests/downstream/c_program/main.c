@@ -3,7 +3,7 @@
  * sink; one thread. */
 #include <stdio.h>
 
-#include "engine.h"
+#include "touchline/core/engine.h"
 
 #define SLOTS 1024u
 
@@ -31,7 +31,7 @@ static void print_depth(const tl_engine *engine, uint8_t side)
 
 int main(void)
 {
-    tl_engine_limits limits = {1, 2, 100, 10, 10};
+    tl_engine_capacities limits = {1, 2, 100, 10, 10};
     tl_event_sink sink = {slots, SLOTS - 1, 0};
     tl_engine *engine;
     if (tl_engine_open(&engine, &limits) != 0)

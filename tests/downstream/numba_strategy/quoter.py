@@ -7,7 +7,7 @@ both when the middle moves. Without numba the same lines run in the interpreter,
 import numpy as np
 
 from touchline import COMMAND, Engine, ExecType, MsgType, OrdType, Side, TimeInForce
-from touchline.pointers import function
+from touchline.core.pointers import function
 
 try:
     from numba import njit

@@ -1,7 +1,7 @@
 # cython: language_level=3
-"""Reads the queues of a touchline.book.Book through its C structs."""
+"""Reads the queues of a touchline.core.book.Book through its C structs."""
 
-cimport touchline.book as book
+cimport touchline.core.book as book
 from libc.stdint cimport uint32_t
 
 

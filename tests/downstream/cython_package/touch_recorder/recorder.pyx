@@ -6,8 +6,8 @@ import numpy as np
 cimport numpy as cnp
 from libc.stdint cimport int64_t
 
-from touchline.engine cimport Engine, tl_engine_best, tl_engine_step
-from touchline.messages cimport TL_SIDE_BUY, TL_SIDE_SELL, tl_command
+from touchline.core.engine cimport Engine, tl_engine_best, tl_engine_step
+from touchline.core.messages cimport TL_SIDE_BUY, TL_SIDE_SELL, tl_command
 
 cnp.import_array()
 

@@ -1,0 +1,1 @@
+"""The capture: every event to Parquet, and DuckDB's views over the files."""

@@ -1,0 +1,210 @@
+"""Events as an Arrow table: the columns of the captured Parquet files, with names people read.
+
+Codes become dictionary columns of names; ticks and lots stay whole numbers, with the size of a tick
+and a lot of each instrument in the schema's metadata; a field that an event of its kind does not
+have is null. Pure functions. docs/capture.md describes every column.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from touchline.core.messages import (
+    ACCOUNT_ALL,
+    INSTRUMENT_ALL,
+    EntryStatus,
+    ExecType,
+    Flag,
+    Limit,
+    OrdType,
+    Reason,
+    Side,
+    TimeInForce,
+    TradingStatus,
+)
+from touchline.instruments import Instrument
+
+METADATA_KEY = b"touchline"
+LAYOUT_VERSION = 1
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+_FIELDS: list[tuple[str, Any]] = [
+    ("seq", pa.int64()),
+    ("ts_ns", pa.int64()),
+    ("exec_type", _NAME),
+    ("instrument", pa.int32()),
+    ("symbol", _NAME),
+    ("order_id", pa.uint64()),
+    ("cl_ord_id", pa.uint64()),
+    ("contra_order_id", pa.uint64()),
+    ("account", pa.int64()),
+    ("account_name", _NAME),
+    ("contra_account", pa.int64()),
+    ("contra_account_name", _NAME),
+    ("side", _NAME),
+    ("ord_type", _NAME),
+    ("time_in_force", _NAME),
+    ("price", pa.int64()),
+    ("qty", pa.int64()),
+    ("leaves_qty", pa.int64()),
+    ("reason", _NAME),
+    ("value", pa.int64()),
+    ("limit", pa.int64()),
+    ("field", _NAME),
+    ("status", _NAME),
+    ("maker_done", pa.bool_()),
+    ("priority_kept", pa.bool_()),
+    ("flags", pa.uint8()),
+]
+
+_ENTRY_PAGE = 256
+_STATUSES = {int(status): status.name for status in TradingStatus} | {
+    _ENTRY_PAGE + int(status): status.name for status in EntryStatus
+}
+_REFUSALS = (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
+_ORDER_TYPES = (
+    ExecType.NEW, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED, ExecType.REPLACED,
+)  # fmt: skip
+_SECURITY_ONLY = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS)
+_ACCOUNT_ONLY = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS)
+
+
+def schema(instruments: Mapping[int, Instrument]) -> pa.Schema:
+    """The columns, with what a tick and a lot are worth in the metadata."""
+    scales = {
+        instrument.symbol: {
+            "instrument": number,
+            "tick_size": str(instrument.tick_size),
+            "lot_size": str(instrument.lot_size),
+            "currency": instrument.currency,
+        }
+        for number, instrument in sorted(instruments.items())
+    }
+    text = json.dumps({"version": LAYOUT_VERSION, "instruments": scales})
+    return pa.schema(_FIELDS, metadata={METADATA_KEY: text.encode()})
+
+
+def scales(parquet_schema: pa.Schema) -> dict[str, dict[str, Any]]:
+    """By symbol, the sizes that `schema` wrote into the metadata of a file."""
+    found: dict[str, dict[str, Any]] = json.loads(parquet_schema.metadata[METADATA_KEY])[
+        "instruments"
+    ]
+    return found
+
+
+def table(
+    events: NDArray[np.void], instruments: Mapping[int, Instrument], accounts: Mapping[int, str]
+) -> pa.Table:
+    """A batch of events as rows. Numbers without a name have a null name."""
+    symbols = {number: instrument.symbol for number, instrument in instruments.items()}
+    columns = _identities(events, symbols, accounts) | _amounts(events) | _verdicts(events)
+    wanted = schema(instruments)
+    return pa.Table.from_arrays([columns[name] for name in wanted.names], schema=wanted)
+
+
+def _identities(
+    events: NDArray[np.void], symbols: Mapping[int, str], accounts: Mapping[int, str]
+) -> dict[str, pa.Array]:
+    """When, what, and about which instrument, order and account."""
+    kind = events["exec_type"]
+    trade = kind == ExecType.TRADE
+    # What an event is not about stays null, though the command answered may carry a number.
+    neither = np.isin(kind, [ExecType.VENUE_STATUS, ExecType.CHECKPOINT])
+    all_instruments = events["instrument"] == INSTRUMENT_ALL
+    all_accounts = (events["account"] == ACCOUNT_ALL) | (
+        (kind == ExecType.LIMIT) & (events["reason"] <= Limit.REFERENCE_PRICE)
+    )
+    instrument = ~(neither | np.isin(kind, _ACCOUNT_ONLY) | all_instruments)
+    account = ~(neither | np.isin(kind, _SECURITY_ONLY) | all_accounts)
+    order = events["order_id"] != 0
+    client = ~trade & (events["cl_ord_id"] != 0)
+    return {
+        "seq": _numbers(events["seq"], pa.int64()),
+        "ts_ns": _numbers(events["ts_ns"], pa.int64()),
+        "exec_type": _names(kind, ExecType),
+        "instrument": _numbers(events["instrument"], pa.int32(), instrument),
+        "symbol": _named(events["instrument"], symbols, instrument),
+        "order_id": _numbers(events["order_id"], pa.uint64(), order),
+        "cl_ord_id": _numbers(events["cl_ord_id"], pa.uint64(), client),
+        "contra_order_id": _numbers(events["contra_order_id"], pa.uint64(), trade),
+        "account": _numbers(events["account"], pa.int64(), account),
+        "account_name": _named(events["account"], accounts, account),
+        "contra_account": _numbers(events["contra_account"], pa.int64(), trade),
+        "contra_account_name": _named(events["contra_account"], accounts, trade),
+    }
+
+
+def _amounts(events: NDArray[np.void]) -> dict[str, pa.Array]:
+    """Sides, prices and quantities. MASS_CANCELED counts orders in `qty`."""
+    kind = events["exec_type"]
+    order = np.isin(kind, _ORDER_TYPES)
+    # A market order has no price but that of its trades.
+    priced = order & ((events["ord_type"] != OrdType.MARKET) | (kind == ExecType.TRADE))
+    return {
+        "side": _names(events["side"], Side),
+        "ord_type": _names(events["ord_type"], OrdType),
+        "time_in_force": _names(events["time_in_force"], TimeInForce),
+        "price": _numbers(events["price"], pa.int64(), priced),
+        "qty": _numbers(events["qty"], pa.int64(), order | (kind == ExecType.MASS_CANCELED)),
+        "leaves_qty": _numbers(events["leaves_qty"], pa.int64(), order),
+    }
+
+
+def _verdicts(events: NDArray[np.void]) -> dict[str, pa.Array]:
+    """Why not, and what administrative events have set."""
+    kind, reason, flags = events["exec_type"], events["reason"], events["flags"]
+    refused = np.isin(kind, _REFUSALS)
+    limit = kind == ExecType.LIMIT
+    trading = kind == ExecType.SECURITY_STATUS
+    entry = np.isin(kind, [ExecType.ACCOUNT_STATUS, ExecType.VENUE_STATUS])
+    # The two kinds of status share numbers, so those of entry are looked up one page on.
+    status = events["qty"] + np.where(entry, _ENTRY_PAGE, 0)
+    return {
+        "reason": _names(np.where(limit, 0, reason), Reason),
+        "value": _numbers(
+            events["value"], pa.int64(), refused | limit | (kind == ExecType.CHECKPOINT)
+        ),
+        "limit": _numbers(events["limit"], pa.int64(), refused),
+        "field": _names(np.where(limit, reason, 0), Limit),
+        "status": _named(status, _STATUSES, trading | entry),
+        "maker_done": _bit(flags, Flag.MAKER_DONE, kind == ExecType.TRADE),
+        "priority_kept": _bit(flags, Flag.PRIORITY_KEPT, kind == ExecType.REPLACED),
+        "flags": _numbers(flags, pa.uint8()),
+    }
+
+
+def _numbers(values: Any, form: Any, valid: Any = None) -> pa.Array:
+    """A column of numbers, null where not valid."""
+    mask = None if valid is None else ~valid
+    return pa.array(np.ascontiguousarray(values), form, mask=mask, from_pandas=False)
+
+
+def _bit(flags: Any, flag: Flag, valid: Any) -> pa.Array:
+    return pa.array(flags & int(flag) != 0, pa.bool_(), mask=~valid)
+
+
+def _names(codes: Any, names: type[IntEnum]) -> pa.Array:
+    """A column of an enum's names; 0 is null, and a code without a name is its number."""
+    present = np.flatnonzero(np.bincount(codes, minlength=256))
+    known = {int(member): member.name for member in names}
+    places = np.zeros(256, np.int32)
+    places[present] = np.arange(len(present))
+    dictionary = pa.array([known.get(code, str(code)) for code in present.tolist()], pa.string())
+    indices = pa.array(places[codes], mask=codes == 0)
+    return pa.DictionaryArray.from_arrays(indices, dictionary)
+
+
+def _named(numbers: Any, names: Mapping[int, str], valid: Any) -> pa.Array:
+    """A column of names given to numbers, null where not valid or without a name."""
+    places = np.full(max(names, default=0) + 2, -1, np.int32)
+    places[list(names)] = np.arange(len(names))
+    found = places[np.minimum(numbers, len(places) - 1)]
+    indices = pa.array(found, mask=~valid | (found < 0))
+    return pa.DictionaryArray.from_arrays(indices, pa.array(list(names.values()), pa.string()))

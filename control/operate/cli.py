@@ -1,0 +1,238 @@
+"""The `touchline` command line: run a venue, look at it, replay it, ask its history.
+
+Operator commands are in cli_operator.py, those about the machine in cli_machine.py, output and exit
+codes in terminal.py; this module reads options and calls. Imports of heavy parts happen inside the
+commands, so that `--help` is quick.
+
+Exit codes: 0 done; 1 the answer is no (refused, a check failed); 2 wrong command line or
+configuration; 3 the venue is not running; 4 it did not answer in time; 5 the world failed (disk,
+port, journal, another venue).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from touchline import __version__
+from touchline.config import Config, load
+from touchline.control.operate import cli_bench, cli_machine, cli_operator
+from touchline.control.operate.template import TEMPLATE
+from touchline.control.operate.terminal import (
+    NO,
+    emit,
+    fail,
+    guarded,
+    json_option,
+    pairs,
+    table,
+)
+
+DEFAULT_CONFIG = "touchline.toml"
+
+
+@dataclass
+class Options:
+    """Where the configuration comes from; read when a command first needs it."""
+
+    path: Path
+    overrides: dict[str, str] = field(default_factory=dict)
+
+    def load(self) -> Config:
+        return load(self.path, self.overrides)
+
+
+def _key_values(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or key.count(".") != 1:
+            raise click.BadParameter(f"{value!r} is not of the form section.key=value")
+        found[key] = text
+    return found
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog=__doc__.split("\n\n")[2]
+)
+@click.version_option(__version__, prog_name="touchline")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="TOUCHLINE_CONFIG",
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    show_envvar=True,
+    help="The configuration file.",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="SECTION.KEY=VALUE",
+    callback=_key_values,
+    help="Override one value; may be given several times.",
+)
+@click.pass_context
+def main(context: click.Context, path: Path, overrides: dict[str, str]) -> None:
+    """An exchange core: FIX in, risk-checked, matched, journaled, published, captured, replayed."""
+    context.obj = Options(path, overrides)
+
+
+@main.command()
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@json_option
+@click.pass_obj
+@guarded
+def init(options: Options, force: bool, as_json: bool) -> None:
+    """Write a commented configuration with two instruments and two broker sessions."""
+    try:
+        with options.path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(TEMPLATE)
+    except FileExistsError:
+        fail(f"{options.path} is there already; --force overwrites it", NO)
+    emit(
+        as_json,
+        {"path": options.path.resolve()},
+        f"wrote {options.path}; next: `touchline run`",
+    )
+
+
+@main.command()
+@click.option("--in-process", is_flag=True, help="All parts as threads of this process.")
+@json_option
+@click.pass_obj
+@guarded
+def run(options: Options, in_process: bool, as_json: bool) -> None:
+    """Run the venue until SIGTERM, SIGINT or SIGHUP."""
+    from touchline.control.supervisor.host import run_until_signal
+    from touchline.control.supervisor.log import open_log
+
+    config = options.load()
+    open_log("host", config.log_dir)
+    state_hash = run_until_signal(config, in_process=in_process)
+    if as_json:
+        emit(True, {"venue": config.venue.name, "state_hash": state_hash}, "")
+
+
+@main.command()
+@json_option
+@click.pass_obj
+@guarded
+def status(options: Options, as_json: bool) -> None:
+    """Say whether the venue runs, and how its parts are; exit code 3 when it does not."""
+    from touchline.control.operate import monitor
+
+    facts = monitor.status(options.load())
+    emit(as_json, facts, monitor.status_text(facts))
+
+
+@main.command()
+@click.argument("symbol")
+@click.option("--levels", type=click.IntRange(1, 1000), help="Price levels a side.")
+@json_option
+@click.pass_obj
+@guarded
+def book(options: Options, symbol: str, levels: int | None, as_json: bool) -> None:
+    """Show the live book of one instrument."""
+    from touchline.control.operate import monitor
+
+    config = options.load()
+    with monitor.open_books(config, [symbol]) as subscriber:
+        facts = monitor.book_facts(subscriber.book(symbol), levels or config.publish.depth_levels)
+    emit(as_json, facts, monitor.book_text(facts))
+
+
+@main.command()
+@click.option(
+    "--script",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Run recorded order flow from a file and check the fills it names.",
+)
+@json_option
+@click.pass_obj
+@guarded
+def replay(options: Options, script: Path | None, as_json: bool) -> None:
+    """Replay the journal from its first command, or a script of order flow."""
+    if script is not None:
+        _replay_script(script, as_json)
+        return
+    from touchline.control.operate.verify import replay_facts
+
+    facts = replay_facts(options.load().journal_dir)
+    emit(as_json, facts, pairs({key.replace("_", " "): value for key, value in facts.items()}))
+
+
+def _replay_script(path: Path, as_json: bool) -> None:
+    from touchline.data.script import run_script
+
+    result = run_script(path)
+    wrong = [str(mismatch) for mismatch in result.mismatches]
+    facts: dict[str, Any] = {
+        "script": str(result.path),
+        "operations": sum(result.operations.values()),
+        "checked": result.checked,
+        "right": result.right,
+        "wrong": wrong,
+        "events": result.events,
+        "state_hash": f"{result.state_hash:016x}",
+    }
+    shown = {k.replace("_", " "): v for k, v in facts.items()} | {"wrong": len(wrong)}
+    emit(as_json, facts, pairs(shown))
+    if not result.ok:
+        fail("\n".join([*wrong[:20], f"{len(wrong)} lines are wrong"]), NO)
+
+
+@main.command()
+@click.argument("sql")
+@json_option
+@click.pass_obj
+@guarded
+def query(options: Options, sql: str, as_json: bool) -> None:
+    """Ask the captured history in SQL: views orders, executions, trades, bars_1m, refusals, events.
+
+    For example: touchline query "SELECT symbol, sum(qty) FROM trades GROUP BY symbol"
+    """
+    from touchline.control.capture import database
+
+    columns, rows = database.query(options.load(), sql)
+    facts = {"columns": columns, "rows": [list(row) for row in rows]}
+    emit(as_json, facts, table(columns, rows))
+
+
+@main.command()
+@click.option("--seconds", type=click.FloatRange(1, 600), default=20.0, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--rate",
+    type=click.IntRange(1, 5000),
+    default=150,
+    show_default=True,
+    help="Requests a second of each client.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Use this directory and leave everything there.",
+)
+@json_option
+@guarded
+def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool) -> None:
+    """Show it all: a venue, four FIX clients, a live book, and the proof that it adds up."""
+    from touchline.control.demo.demo import run_demo
+
+    if not run_demo(seconds=seconds, seed=seed, rate=rate, keep=keep, as_json=as_json):
+        raise click.exceptions.Exit(NO)
+
+
+cli_operator.add_to(main)
+cli_machine.add_to(main)
+cli_bench.add_to(main)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""`touchline bench`: run the benchmarks of a source checkout and print what they found.
+
+The benchmarks are no part of an installed package: they compile C against the core's sources. They
+run in a process of their own, from the checkout this package is loaded from.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+import touchline
+from touchline.control.operate.terminal import NO, WORLD, fail, guarded, json_option
+
+PARTS = ("core", "api", "wire", "capture", "recovery", "shapes", "stages", "open-loop")
+
+
+def checkout(package: Path) -> Path | None:
+    """The source checkout that a package is loaded from, or None when it is installed."""
+    root = package.resolve().parents[2]
+    needed = (root / "benchmarks" / "report.py", root / "CMakeLists.txt", root / "ext")
+    return root if all(path.exists() for path in needed) else None
+
+
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice(PARTS), metavar=f"[{'|'.join(PARTS[:5])}]...")
+@click.option("--orders", type=click.IntRange(1_000), help="New orders of a core flow.")
+@click.option("--passes", type=click.IntRange(1, 1_000), help="Timed passes over each flow.")
+@click.option("--rounds", type=click.IntRange(1, 100), help="Times each flow gets its passes.")
+@json_option
+@guarded
+def bench(
+    parts: tuple[str, ...],
+    orders: int | None,
+    passes: int | None,
+    rounds: int | None,
+    as_json: bool,
+) -> None:
+    """Measure: the core alone, calls from Python, FIX, capture and recovery; all without PARTS.
+
+    Needs a source checkout, cmake and a C compiler. Exit code 1 when a result is not the one
+    expected, 5 when nothing could be measured.
+    """
+    root = checkout(Path(touchline.__file__))
+    if root is None:
+        fail(
+            f"{Path(touchline.__file__).parent} is no source checkout: "
+            "clone the repository, `make build`, and run .venv/bin/touchline bench there",
+            WORLD,
+        )
+    options = [("--orders", orders), ("--passes", passes), ("--rounds", rounds)]
+    command = [sys.executable, "-m", "benchmarks.report", *parts]
+    command += [text for name, value in options if value for text in (name, str(value))]
+    done = subprocess.run([*command, "--json"] if as_json else command, cwd=root, check=False)
+    if done.returncode:
+        raise click.exceptions.Exit(NO if done.returncode == 1 else WORLD)
+
+
+def add_to(group: click.Group) -> None:
+    """Put the command into the group."""
+    group.add_command(bench)

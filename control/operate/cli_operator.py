@@ -1,0 +1,179 @@
+"""The operator's commands on the command line; each is one call in admin.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from touchline.control.operate.terminal import emit, guarded, json_option
+from touchline.core.messages import LIMIT_UNSET, Limit
+from touchline.errors import TouchlineError
+from touchline.instruments import Instrument
+
+timeout_option = click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0.01, 3600),
+    default=5.0,
+    show_default=True,
+    help="Seconds to wait for the venue's answer.",
+)
+
+
+def operator(function: Callable[..., Any]) -> click.Command:
+    """A command that opens the operator's lane; the function gets the lane and returns facts.
+
+    The facts' "done" is what a person reads.
+    """
+
+    @click.pass_obj
+    @guarded
+    def wrapper(options: Any, as_json: bool, timeout_s: float, **arguments: Any) -> None:
+        from touchline.control.supervisor.admin import Admin
+
+        with Admin(options.load(), timeout_s=timeout_s) as admin:
+            facts = function(admin, **arguments)
+        emit(as_json, facts, facts["done"])
+
+    wrapper.__doc__ = function.__doc__
+    name = function.__name__.strip("_").replace("_", "-")
+    return click.command(name)(json_option(timeout_option(wrapper)))
+
+
+@operator
+def _halt(admin: Any, symbol: str) -> dict[str, Any]:
+    """Refuse new orders and replaces in one instrument; cancels stay possible."""
+    admin.halt(symbol)
+    return {"symbol": symbol, "status": "HALTED", "done": f"{symbol} is halted"}
+
+
+@operator
+def _resume(admin: Any, symbol: str) -> dict[str, Any]:
+    """End the halt of one instrument."""
+    admin.resume(symbol)
+    return {"symbol": symbol, "status": "READY_TO_TRADE", "done": f"{symbol} is ready to trade"}
+
+
+@operator
+def _kill(admin: Any, keep_orders: bool) -> dict[str, Any]:
+    """The kill switch: refuse all new orders, then cancel everything that rests."""
+    canceled = admin.kill(keep_orders=keep_orders)
+    what = "resting orders stay" if keep_orders else f"{canceled} orders canceled"
+    return {
+        "venue_status": "BLOCKED",
+        "canceled": canceled,
+        "done": f"the venue is killed, {what}; `touchline revive` opens it again",
+    }
+
+
+@operator
+def _revive(admin: Any) -> dict[str, Any]:
+    """Turn the kill switch off: new orders are accepted again."""
+    admin.revive()
+    return {"venue_status": "OPEN", "done": "the venue accepts orders again"}
+
+
+@operator
+def _block(admin: Any, account: str) -> dict[str, Any]:
+    """Refuse new orders and replaces of one account; cancels stay possible."""
+    admin.block(account)
+    return {"account": account, "status": "BLOCKED", "done": f"{account} is blocked"}
+
+
+@operator
+def _unblock(admin: Any, account: str) -> dict[str, Any]:
+    """Let a blocked account trade again."""
+    admin.unblock(account)
+    return {"account": account, "status": "OPEN", "done": f"{account} may trade"}
+
+
+@operator
+def _limit(admin: Any, symbol: str, name: str, value: str, account: str | None) -> dict[str, Any]:
+    """Set one limit of an instrument, or of an account in it (--account).
+
+    VALUE is a price, a quantity or an amount as people write it, or `none` for no limit. A limit
+    that the configuration names is set back to that at the next start.
+    """
+    limit = Limit[name.upper()]
+    if (limit >= Limit.ORDER_QTY_MAX) != (account is not None):
+        needs = "needs --account" if account is None else "belongs to the instrument: no --account"
+        raise TouchlineError(f"{name} {needs}")
+    instrument = admin.instrument(symbol)
+    units = LIMIT_UNSET if value == "none" else _units(limit, value, instrument)
+    admin.set_limit(limit, units, symbol, account)
+    whose = f"{account} in {symbol}" if account else symbol
+    return {
+        "symbol": symbol,
+        "account": account,
+        "limit": limit.name,
+        "value": None if value == "none" else units,
+        "done": f"{name} of {whose} is {value}",
+    }
+
+
+def _units(limit: Limit, value: str, instrument: Instrument) -> int:
+    """The value in the core's units."""
+    if limit == Limit.ORDER_VALUE_MAX:
+        return instrument.floor_value(value)
+    if limit in (Limit.QTY_MAX, Limit.ORDER_QTY_MAX, Limit.POSITION_MAX):
+        return instrument.to_lots(value)
+    return instrument.to_ticks(value)
+
+
+@operator
+def _cancel(admin: Any, symbol: str | None, account: str | None) -> dict[str, Any]:
+    """Cancel all resting orders, or those of one instrument or account."""
+    canceled = admin.mass_cancel(symbol, account)
+    return {"canceled": canceled, "done": f"{canceled} orders canceled"}
+
+
+@operator
+def _end_of_day(admin: Any) -> dict[str, Any]:
+    """Expire every resting order with TimeInForce Day."""
+    expired = admin.mass_cancel(end_of_day=True)
+    return {"expired": expired, "done": f"{expired} orders expired"}
+
+
+@operator
+def _checkpoint(admin: Any) -> dict[str, Any]:
+    """Journal a checkpoint and print the state hash it carries."""
+    seq, state_hash = admin.checkpoint()
+    text = f"{state_hash:016x}"
+    return {"event_seq": seq, "state_hash": text, "done": f"event {seq}: state hash {text}"}
+
+
+_SYMBOL = click.Argument(["symbol"])
+_ACCOUNT = click.Argument(["account"])
+_PARAMETERS: dict[click.Command, list[click.Parameter]] = {
+    _halt: [_SYMBOL],
+    _resume: [_SYMBOL],
+    _kill: [
+        click.Option(["--keep-orders"], is_flag=True, help="Leave resting orders in the book.")
+    ],
+    _revive: [],
+    _block: [_ACCOUNT],
+    _unblock: [_ACCOUNT],
+    _limit: [
+        _SYMBOL,
+        click.Argument(
+            ["name"], type=click.Choice([limit.name.lower() for limit in Limit]), metavar="LIMIT"
+        ),
+        click.Argument(["value"]),
+        click.Option(["--account"], help="Whose trading the limit is for."),
+    ],
+    _cancel: [
+        click.Option(["--symbol"], help="Only in this instrument."),
+        click.Option(["--account"], help="Only of this account."),
+    ],
+    _end_of_day: [],
+    _checkpoint: [],
+}
+
+
+def add_to(group: click.Group) -> None:
+    """Put the operator's commands into the group."""
+    for command, parameters in _PARAMETERS.items():
+        command.params = [*parameters, *command.params]
+        group.add_command(command)

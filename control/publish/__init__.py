@@ -1,0 +1,1 @@
+"""The publisher: market data over ZeroMQ, from a mirror of every book."""

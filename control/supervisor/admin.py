@@ -1,0 +1,273 @@
+"""Operator commands: sent on the operator's lane, answered by events of the ring.
+
+Each operator, and the supervisor at start, opens an `Admin` for a moment; several take turns on the
+lane. The lane gives out cl_ord_ids, by which an answer is told from every other event. What goes
+wrong is a TouchlineError that says what to do: NotRunning, Unanswered or Refused, each with the
+exit code of the command line. An Admin belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from touchline.config import Config
+from touchline.control.supervisor.setup import as_commands
+from touchline.core.messages import (
+    ACCOUNT_ALL,
+    EVENT,
+    INSTRUMENT_ALL,
+    LANE_ADMIN,
+    EntryStatus,
+    ExecType,
+    Flag,
+    Limit,
+    MsgType,
+    Reason,
+    TimeInForce,
+    TradingStatus,
+    reason_text,
+)
+from touchline.errors import Lapped, TouchlineError
+from touchline.instruments import Instrument
+from touchline.runtime.bus import Bus
+from touchline.runtime.feed import Directory
+from touchline.runtime.journal import JournalReader
+
+Records = NDArray[np.void]
+BATCH = 256  # fewer than the smallest event ring holds, so no answer is lapped
+
+
+class NotRunning(TouchlineError):
+    """There is no venue to talk to."""
+
+    exit_code = 3
+
+
+class Unanswered(TouchlineError):
+    """The venue did not answer in time."""
+
+    exit_code = 4
+
+
+class Refused(TouchlineError):
+    """The engine answered, and said no."""
+
+    exit_code = 1
+
+
+def attach(config: Config) -> Bus:
+    """The bus of the running venue; NotRunning when there is none, or none of this data_dir.
+
+    A bus is found by the venue's name, which another venue on this machine may have too.
+    """
+    try:
+        bus = Bus.attach(str(config.bus_path))
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.EAGAIN):
+            raise
+        raise NotRunning(_not_running(config)) from error
+    status = bus.status()
+    if status["state"] != "running" or not status["alive"]:
+        bus.close()
+        raise NotRunning(_not_running(config))
+    if status["journal_id"] != _journal_id(config):
+        bus.close()
+        raise NotRunning(
+            f"{config.venue.data_dir} is not running; pid {status['pid']} is another venue called "
+            f"{config.venue.name}: give one of them another venue.name"
+        )
+    return bus
+
+
+def _journal_id(config: Config) -> int | None:
+    """The number of the journal in data_dir; None when there is none yet."""
+    try:
+        return JournalReader(str(config.journal_dir)).journal_id
+    except FileNotFoundError:
+        return None
+
+
+def _not_running(config: Config) -> str:
+    return f"venue {config.venue.name} is not running; start it with `touchline run`"
+
+
+class Admin:
+    """The operator's lane of a running venue; use it as a context manager, then let it go."""
+
+    def __init__(self, config: Config, *, timeout_s: float = 5.0) -> None:
+        self._config = config
+        self._timeout_s = timeout_s
+        self._bus = attach(config)
+        self._lane = self._bus.lane(LANE_ADMIN)
+        self._names: Directory | None = None
+
+    def __enter__(self) -> Admin:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lane.close()
+        self._bus.close()
+
+    @property
+    def names(self) -> Directory:
+        """The names of the journal, read when first needed."""
+        if self._names is None:
+            self._names = Directory.read(str(self._config.journal_dir))
+        return self._names
+
+    def halt(self, symbol: str) -> None:
+        """Refuse new orders and replaces in one instrument; cancels stay possible."""
+        self._security_status(symbol, TradingStatus.HALTED)
+
+    def resume(self, symbol: str) -> None:
+        """End a halt."""
+        self._security_status(symbol, TradingStatus.READY_TO_TRADE)
+
+    def kill(self, *, keep_orders: bool = False) -> int:
+        """Refuse new orders venue-wide, and take off all that rest; how many those were."""
+        self._one(type=MsgType.VENUE_STATUS, field=EntryStatus.BLOCKED)
+        return 0 if keep_orders else self.mass_cancel()
+
+    def revive(self) -> None:
+        """Turn the kill switch off again."""
+        self._one(type=MsgType.VENUE_STATUS, field=EntryStatus.OPEN)
+
+    def block(self, account: str) -> None:
+        """Refuse new orders and replaces of one account; cancels stay possible."""
+        self._account_status(account, EntryStatus.BLOCKED)
+
+    def unblock(self, account: str) -> None:
+        """Let a blocked account trade again."""
+        self._account_status(account, EntryStatus.OPEN)
+
+    def set_limit(self, limit: Limit, value: int, symbol: str, account: str | None = None) -> None:
+        """Set one limit, in ticks and lots; `account` for those of an account's trading."""
+        self._one(
+            type=MsgType.LIMIT,
+            field=limit,
+            price=value,
+            instrument=self._instrument(symbol),
+            account=0 if account is None else self._account(account),
+        )
+
+    def mass_cancel(
+        self, symbol: str | None = None, account: str | None = None, *, end_of_day: bool = False
+    ) -> int:
+        """Take off every order that matches, or expire the Day orders; how many those were."""
+        answer = self._one(
+            type=MsgType.MASS_CANCEL,
+            instrument=INSTRUMENT_ALL if symbol is None else self._instrument(symbol),
+            account=ACCOUNT_ALL if account is None else self._account(account),
+            time_in_force=TimeInForce.DAY if end_of_day else 0,
+            flags=Flag.EXPIRE if end_of_day else 0,
+        )
+        return int(answer["qty"])
+
+    def checkpoint(self) -> tuple[int, int]:
+        """The number of a CHECKPOINT event, and the state hash it carries."""
+        answer = self._one(type=MsgType.CHECKPOINT)
+        return int(answer["seq"]), int(answer["value"]) & 0xFFFFFFFFFFFFFFFF
+
+    def instrument(self, symbol: str) -> Instrument:
+        """What the symbol's ticks and lots are worth."""
+        return self.names.instruments()[self._instrument(symbol)]
+
+    def send(self, commands: Records) -> Records:
+        """Send commands and return their answers in order; raises Refused when one is a refusal.
+
+        A command that is refused does not stop those behind it. TEXT has no answer.
+        """
+        starts = range(0, len(commands), BATCH)
+        answers = [self._exchange(commands[start : start + BATCH].copy()) for start in starts]
+        # As bytes: numpy would lay out records with overlapping fields anew.
+        found = np.frombuffer(b"".join(part.tobytes() for part in answers), EVENT)
+        no = np.isin(found["exec_type"], (ExecType.REJECTED, ExecType.CANCEL_REJECTED))
+        if no.any():
+            raise Refused(_refusal(found[no][0]))
+        return found
+
+    def _exchange(self, batch: Records) -> Records:
+        """Send one batch and wait for the answer to each command that has one."""
+        asking = batch["type"] != MsgType.TEXT
+        count = int(asking.sum())
+        first = self._lane.cl_ord_ids(count) if count else 0
+        ids = np.arange(first, first + count, dtype=np.uint64)
+        batch["cl_ord_id"][asking] = ids
+        reader = self._bus.events()
+        self._send(batch)
+        answers: dict[int, Any] = {}
+        deadline = time.monotonic() + self._timeout_s
+        while len(answers) < count:
+            if not reader.wait(max(0.0, min(0.5, deadline - time.monotonic()))):
+                self._give_up_when(time.monotonic() >= deadline, count - len(answers))
+            try:
+                events = reader.read(4096)
+            except Lapped as lapped:
+                reader = self._bus.events(lapped.oldest_seq)
+                continue
+            wanted = np.isin(events["cl_ord_id"], ids) & np.isin(events["exec_type"], _ANSWERS)
+            answers.update((int(event["cl_ord_id"]), event) for event in events[wanted])
+        return np.array([answers[int(number)] for number in ids], EVENT)
+
+    def _send(self, batch: Records) -> None:
+        try:
+            self._lane.send(batch, self._timeout_s)
+        except TimeoutError as error:
+            raise Unanswered(f"the engine does not take commands: {error}") from error
+
+    def _give_up_when(self, late: bool, missing: int) -> None:
+        status = self._bus.status()
+        if status["state"] in ("stopped", "failed"):
+            raise NotRunning(f"venue {self._config.venue.name} stopped before it answered")
+        if late:
+            raise Unanswered(
+                f"venue {self._config.venue.name} left {missing} commands unanswered for "
+                f"{self._timeout_s:g} s; it may have taken them: see `touchline status`"
+            )
+
+    def _one(self, **fields: Any) -> Any:
+        return self.send(as_commands([fields]))[0]
+
+    def _security_status(self, symbol: str, status: TradingStatus) -> None:
+        self._one(type=MsgType.SECURITY_STATUS, instrument=self._instrument(symbol), field=status)
+
+    def _account_status(self, account: str, status: EntryStatus) -> None:
+        self._one(type=MsgType.ACCOUNT_STATUS, account=self._account(account), field=status)
+
+    def _instrument(self, symbol: str) -> int:
+        return _number(self.names.symbols, symbol, "instrument")
+
+    def _account(self, account: str) -> int:
+        return _number(self.names.accounts, account, "account")
+
+
+_ANSWERS = (
+    ExecType.REJECTED,
+    ExecType.CANCEL_REJECTED,
+    ExecType.MASS_CANCELED,
+    ExecType.SECURITY_DEFINITION,
+    ExecType.SECURITY_STATUS,
+    ExecType.ACCOUNT,
+    ExecType.ACCOUNT_STATUS,
+    ExecType.LIMIT,
+    ExecType.VENUE_STATUS,
+    ExecType.CHECKPOINT,
+)
+
+
+def _number(names: dict[int, str], wanted: str, what: str) -> int:
+    for number, name in names.items():
+        if name == wanted:
+            return number
+    known = ", ".join(sorted(names.values())) or "none"
+    raise Refused(f"there is no {what} {wanted!r}; known are {known}")
+
+
+def _refusal(answer: Any) -> str:
+    reason = Reason(int(answer["reason"]))
+    return reason_text(reason, int(answer["value"]), int(answer["limit"])) or reason.name

@@ -1,0 +1,171 @@
+/* Open orders changed or taken off: cancel, replace, mass cancel. Section 4 of docs/rules.md. */
+#include "touchline/core/step.h"
+
+/* The open order a cancel or replace means, or TL_NONE when it is not this account's. */
+static uint32_t find_own(const tl_step *s)
+{
+    uint32_t slot = tl_order_find(s->shelf, s->cmd->order_id);
+    if (slot == TL_NONE)
+        return TL_NONE;
+    uint32_t position = s->shelf->orders[slot].position;
+    return s->engine->risk.positions[position].account == s->cmd->account ? slot : TL_NONE;
+}
+
+void tl_step_cancel(const tl_step *s)
+{
+    uint32_t slot = find_own(s);
+    if (slot == TL_NONE) {
+        tl_refuse(s, TL_EXEC_TYPE_CANCEL_REJECTED, &(tl_verdict){TL_REASON_UNKNOWN_ORDER, 0, 0});
+        return;
+    }
+    tl_canceled(s, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_NONE);
+    tl_unrest(s, slot);
+    tl_order_give_back(s->shelf, slot);
+}
+
+/* Rule 4.2: may the order become what the command wants? */
+static bool replace_passes(const tl_step *s, uint32_t slot, int64_t executed, tl_verdict *verdict)
+{
+    const tl_command *cmd = s->cmd;
+    const tl_order *order = &s->shelf->orders[slot];
+    const tl_position *position = &s->engine->risk.positions[order->position];
+    const tl_instrument *instrument = &s->engine->risk.instruments[order->instrument];
+    TL_STAGE(RISK);
+    verdict->reason = tl_risk_may_enter(&s->engine->risk, instrument,
+                                        &s->engine->risk.accounts[position->account]);
+    if (verdict->reason != TL_REASON_NONE)
+        return false;
+    int64_t open_qty = cmd->qty > executed ? cmd->qty - executed : 0;
+    tl_risk_order wanted = {.instrument = instrument,
+                            .position = position,
+                            .price = cmd->price,
+                            .qty = cmd->qty,
+                            .open_qty = open_qty,
+                            .given_up = order->leaves_qty,
+                            .buy = order->side == TL_SIDE_BUY};
+    if (!tl_risk_in_range(&wanted, verdict))
+        return false;
+    bool same_price = cmd->price == order->price;
+    bool no_larger = cmd->qty <= s->shelf->order_qty[slot];
+    if (!(same_price && no_larger) && !tl_risk_within_limits(&wanted, verdict))
+        return false;
+    TL_STAGE(MATCH);
+    tl_book *book = &s->shelf->books[order->instrument];
+    if (!same_price && !tl_book_has_room(s->shelf, book, (uint32_t)cmd->price)) {
+        *verdict = (tl_verdict){TL_REASON_LEVELS_FULL, 0,
+                                s->engine->state->capacities.price_blocks_max};
+        return false;
+    }
+    return true;
+}
+
+static void replaced(const tl_step *s, uint32_t slot, uint8_t flags)
+{
+    const tl_order *order = &s->shelf->orders[slot];
+    tl_event *event = tl_order_event_begin(s, TL_EXEC_TYPE_REPLACED, slot);
+    event->qty = s->shelf->order_qty[slot];
+    event->leaves_qty = order->leaves_qty;
+    event->flags = flags;
+    tl_event_publish(s, event);
+}
+
+/* Rule 4.3: the place in the queue is lost, and the order meets the book again. */
+static void requeue(const tl_step *s, uint32_t slot, uint32_t leaves_qty)
+{
+    tl_order *order = &s->shelf->orders[slot];
+    tl_unrest(s, slot);
+    order->price = (uint32_t)s->cmd->price;
+    order->leaves_qty = leaves_qty;
+    replaced(s, slot, 0);
+    tl_step_meet_book(s, slot, order->price, TL_ORD_TYPE_LIMIT);
+    if (order->leaves_qty > 0)
+        tl_rest(s, slot, &s->engine->risk.positions[order->position]);
+    else
+        tl_order_give_back(s->shelf, slot);
+}
+
+void tl_step_replace(const tl_step *s)
+{
+    const tl_command *cmd = s->cmd;
+    uint32_t slot = find_own(s);
+    tl_verdict verdict = {0};
+    if (slot == TL_NONE) {
+        tl_refuse(s, TL_EXEC_TYPE_CANCEL_REJECTED, &(tl_verdict){TL_REASON_UNKNOWN_ORDER, 0, 0});
+        return;
+    }
+    tl_order *order = &s->shelf->orders[slot];
+    uint32_t *order_qty = &s->shelf->order_qty[slot];
+    uint32_t executed = *order_qty - order->leaves_qty;
+    if (!replace_passes(s, slot, executed, &verdict)) {
+        tl_refuse(s, TL_EXEC_TYPE_CANCEL_REJECTED, &verdict);
+        return;
+    }
+    bool shrinks = cmd->price == order->price && cmd->qty < *order_qty;
+    *order_qty = cmd->qty > executed ? (uint32_t)cmd->qty : executed;
+    uint32_t leaves_qty = *order_qty - executed;
+    if (shrinks && leaves_qty > 0) {
+        uint32_t cut = order->leaves_qty - leaves_qty;
+        tl_risk_open(&s->engine->risk.positions[order->position], tl_side_index(order->side),
+                     -(int64_t)cut);
+        tl_book_reduce(s->shelf, slot, cut);
+        replaced(s, slot, TL_FLAG_PRIORITY_KEPT);
+        return;
+    }
+    requeue(s, slot, leaves_qty);
+}
+
+/* Rule 4.6: what is wrong with the filter, if anything. */
+static bool mass_cancel_valid(const tl_step *s, tl_verdict *verdict)
+{
+    const tl_command *cmd = s->cmd;
+    if (cmd->instrument != TL_INSTRUMENT_ALL && tl_listed(s->engine, cmd->instrument) == NULL)
+        *verdict = (tl_verdict){TL_REASON_UNKNOWN_SYMBOL, cmd->instrument, 0};
+    else if (cmd->account != TL_ACCOUNT_ALL && tl_opened(s->engine, cmd->account) == NULL)
+        *verdict = (tl_verdict){TL_REASON_UNKNOWN_ACCOUNT, cmd->account, 0};
+    else {
+        tl_command any = *cmd;
+        any.ord_type = TL_ORD_TYPE_LIMIT;
+        any.side = cmd->side != 0 ? cmd->side : TL_SIDE_BUY;
+        any.time_in_force =
+            cmd->time_in_force != 0 ? cmd->time_in_force : (uint8_t)TL_TIME_IN_FORCE_DAY;
+        verdict->reason = tl_step_characteristics(&any);
+    }
+    return verdict->reason == TL_REASON_NONE;
+}
+
+static bool mass_cancel_means(const tl_step *s, const tl_order *order)
+{
+    const tl_command *cmd = s->cmd;
+    if (order->position == TL_NONE)
+        return false;
+    uint32_t account = s->engine->risk.positions[order->position].account;
+    return (cmd->instrument == TL_INSTRUMENT_ALL || cmd->instrument == order->instrument) &&
+           (cmd->account == TL_ACCOUNT_ALL || cmd->account == account) &&
+           (cmd->side == 0 || cmd->side == order->side) &&
+           (cmd->time_in_force == 0 || cmd->time_in_force == order->time_in_force);
+}
+
+void tl_step_mass_cancel(const tl_step *s)
+{
+    tl_verdict verdict = {0};
+    if (!mass_cancel_valid(s, &verdict)) {
+        tl_refuse(s, TL_EXEC_TYPE_REJECTED, &verdict);
+        return;
+    }
+    bool expire = (s->cmd->flags & TL_FLAG_EXPIRE) != 0;
+    uint32_t count = 0;
+    for (uint32_t slot = 0; slot < s->shelf->pools->orders_used; slot++) {
+        if (!mass_cancel_means(s, &s->shelf->orders[slot]))
+            continue;
+        tl_canceled(s, slot, expire ? TL_EXEC_TYPE_EXPIRED : TL_EXEC_TYPE_CANCELED,
+                 expire ? TL_REASON_NONE : TL_REASON_MASS_CANCEL);
+        tl_unrest(s, slot);
+        tl_order_give_back(s->shelf, slot);
+        count++;
+    }
+    tl_event *event = tl_event_begin(s, TL_EXEC_TYPE_MASS_CANCELED);
+    event->qty = count;
+    event->side = s->cmd->side;
+    event->time_in_force = s->cmd->time_in_force;
+    tl_event_publish(s, event);
+}

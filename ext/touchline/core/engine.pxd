@@ -1,0 +1,56 @@
+"""The engine for Cython: the C interface of engine.h, and the extension type that owns one."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from touchline.core.answer cimport Answer
+from touchline.core.messages cimport tl_command, tl_event, tl_level_view, tl_order_view
+
+
+cdef extern from "touchline/core/engine.h" nogil:
+    ctypedef struct tl_engine_capacities:
+        uint32_t instruments_max
+        uint32_t accounts_max
+        uint32_t orders_max
+        uint32_t positions_max
+        uint32_t price_blocks_max
+
+    ctypedef struct tl_event_sink:
+        tl_event *slots
+        uint64_t mask
+        uint64_t next
+
+    ctypedef struct tl_engine:
+        pass
+
+    int tl_engine_open(tl_engine **engine, const tl_engine_capacities *capacities)
+    void tl_engine_close(tl_engine *engine)
+    void tl_engine_step(tl_engine *engine, const tl_command *cmd, tl_event_sink *sink)
+    uint64_t tl_engine_events_bound(const tl_engine *engine)
+    size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t count,
+                                tl_event_sink *sink, uint64_t room)
+    const tl_engine_capacities *tl_engine_get_capacities(const tl_engine *engine)
+    uint64_t tl_engine_event_seq(const tl_engine *engine)
+    uint64_t tl_engine_hash(const tl_engine *engine)
+    int64_t tl_engine_best(const tl_engine *engine, uint16_t instrument, uint8_t side)
+    uint32_t tl_engine_depth(const tl_engine *engine, uint16_t instrument, uint8_t side,
+                             tl_level_view *views, uint32_t views_max)
+    uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t side,
+                              tl_order_view *views, uint32_t views_max)
+    uint32_t tl_engine_orders_open(const tl_engine *engine)
+    void tl_engine_position(const tl_engine *engine, uint32_t account, uint16_t instrument,
+                            int64_t *position)
+    size_t tl_engine_snapshot_bytes(const tl_engine *engine)
+    void tl_engine_snapshot(const tl_engine *engine, void *data)
+    int tl_engine_restore(tl_engine *engine, const void *data, size_t count)
+
+
+cdef class Engine:
+    cdef tl_engine *engine
+    cdef tl_event_sink sink
+    cdef uint64_t room
+    cdef object buffer
+
+    cdef object events_view(self)
+    cdef int step(self, const tl_command *cmd) except -1
+    cdef Answer keep(self, object kind, object context)

@@ -1,0 +1,79 @@
+/* The state hash: section 7 of docs/rules.md. */
+#include "touchline/core/state.h"
+
+static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t side, uint64_t hash)
+{
+    const tl_shelf *shelf = &engine->shelf;
+    uint32_t level = book->best[tl_side_index(side)].level;
+    while (level != TL_NONE) {
+        for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE;
+             slot = shelf->orders[slot].next) {
+            const tl_order *order = &shelf->orders[slot];
+            hash = tl_mix(hash, tl_order_id(shelf, slot));
+            hash = tl_mix(hash, order->price);
+            hash = tl_mix(hash, order->leaves_qty);
+            hash = tl_mix(hash, shelf->order_qty[slot]);
+            hash = tl_mix(hash, engine->risk.positions[order->position].account);
+            hash = tl_mix(hash, order->time_in_force);
+        }
+        level = tl_book_worse_level(shelf, side, level);
+    }
+    return tl_mix(hash, 0);
+}
+
+static uint64_t hash_instruments(const tl_engine *engine, uint64_t hash)
+{
+    for (uint32_t i = 0; i < engine->risk.counts->instruments_max; i++) {
+        const tl_instrument *instrument = tl_listed(engine, i);
+        if (instrument == NULL)
+            continue;
+        hash = tl_mix(hash, i);
+        hash = tl_mix(hash, instrument->trading_status);
+        hash = tl_mix(hash, (uint64_t)instrument->price_min);
+        hash = tl_mix(hash, (uint64_t)instrument->price_max);
+        hash = tl_mix(hash, (uint64_t)instrument->qty_max);
+        hash = tl_mix(hash, (uint64_t)instrument->price_collar);
+        hash = tl_mix(hash, (uint64_t)instrument->reference_price);
+        hash = hash_side(engine, &engine->shelf.books[i], TL_SIDE_BUY, hash);
+        hash = hash_side(engine, &engine->shelf.books[i], TL_SIDE_SELL, hash);
+    }
+    return hash;
+}
+
+/* A sum, because the table's order is no part of the state. */
+static uint64_t hash_positions(const tl_engine *engine)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < engine->risk.counts->positions_used; i++) {
+        const tl_position *position = &engine->risk.positions[i];
+        uint64_t hash = tl_mix(0, position->account);
+        hash = tl_mix(hash, position->instrument);
+        hash = tl_mix(hash, (uint64_t)position->net);
+        hash = tl_mix(hash, (uint64_t)position->open[0]);
+        hash = tl_mix(hash, (uint64_t)position->open[1]);
+        hash = tl_mix(hash, (uint64_t)position->order_qty_max);
+        hash = tl_mix(hash, (uint64_t)position->order_value_max);
+        hash = tl_mix(hash, (uint64_t)position->position_max);
+        sum += hash;
+    }
+    return sum;
+}
+
+uint64_t tl_engine_hash(const tl_engine *engine)
+{
+    uint64_t hash = UINT64_C(0x746F7563686C696E);
+    hash = tl_mix(hash, engine->state->event_seq);
+    hash = tl_mix(hash, engine->risk.counts->venue_status);
+    hash = hash_instruments(engine, hash);
+    for (uint32_t i = 0; i < engine->risk.counts->accounts_max; i++) {
+        const tl_account *account = tl_opened(engine, i);
+        if (account != NULL)
+            hash = tl_mix(tl_mix(hash, i), account->entry_status);
+    }
+    hash = tl_mix(hash, hash_positions(engine));
+    hash = tl_mix(hash, engine->shelf.pools->orders_used);
+    for (uint32_t slot = engine->shelf.pools->order_free; slot != TL_NONE;
+         slot = engine->shelf.orders[slot].next)
+        hash = tl_mix(tl_mix(hash, slot), engine->shelf.orders[slot].generation);
+    return hash;
+}

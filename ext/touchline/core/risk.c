@@ -1,0 +1,145 @@
+/* The limits an order must respect, one function each, and the table of positions. */
+#include "touchline/core/risk.h"
+
+#include <string.h>
+
+void tl_risk_init(tl_risk *risk)
+{
+    risk->counts->venue_status = TL_ENTRY_STATUS_OPEN;
+}
+
+void tl_position_init(tl_position *position, uint32_t account, uint32_t instrument)
+{
+    *position = (tl_position){.account = account,
+                              .instrument = instrument,
+                              .order_qty_max = TL_LIMIT_UNSET,
+                              .order_value_max = TL_LIMIT_UNSET,
+                              .position_max = TL_LIMIT_UNSET};
+}
+
+/* ── the table of positions ────────────────────────────────────────────────────────────────── */
+
+/* The probe that holds the entry, or the free one where it would go. The table has twice as many
+ * probes as positions at least, so there is always a free one. */
+static uint32_t *probe_of(const tl_risk *risk, uint32_t account, uint32_t instrument)
+{
+    uint32_t mask = risk->counts->probe_mask;
+    uint32_t at = (uint32_t)(tl_risk_probe(risk, account, instrument) - risk->probes);
+    while (risk->probes[at] != 0) {
+        const tl_position *position = &risk->positions[risk->probes[at] - 1];
+        if (position->account == account && position->instrument == instrument)
+            break;
+        at = (at + 1) & mask;
+    }
+    return &risk->probes[at];
+}
+
+tl_position *tl_risk_find(const tl_risk *risk, uint32_t account, uint32_t instrument)
+{
+    uint32_t found = *probe_of(risk, account, instrument);
+    return found == 0 ? NULL : &risk->positions[found - 1];
+}
+
+tl_position *tl_risk_need(const tl_risk *risk, uint32_t account, uint32_t instrument)
+{
+    uint32_t *probe = probe_of(risk, account, instrument);
+    if (*probe == 0) {
+        if (risk->counts->positions_used == risk->counts->positions_max)
+            return NULL;
+        *probe = ++risk->counts->positions_used;
+        tl_position_init(&risk->positions[*probe - 1], account, instrument);
+    }
+    return &risk->positions[*probe - 1];
+}
+
+/* ── limits ────────────────────────────────────────────────────────────────────────────────── */
+
+int64_t tl_risk_protection_price(const tl_instrument *instrument, bool buy)
+{
+    int64_t bound = buy ? instrument->price_max : instrument->price_min;
+    if (instrument->price_collar == TL_LIMIT_UNSET)
+        return bound;
+    int64_t collar = buy ? instrument->reference_price + instrument->price_collar
+                         : instrument->reference_price - instrument->price_collar;
+    return buy == (collar < bound) ? collar : bound;
+}
+
+static tl_verdict check_order_qty_max(const tl_risk_order *order)
+{
+    if (order->qty <= order->position->order_qty_max)
+        return (tl_verdict){0};
+    return (tl_verdict){TL_REASON_ORDER_QTY_MAX, order->qty, order->position->order_qty_max};
+}
+
+static tl_verdict check_price_collar(const tl_risk_order *order)
+{
+    const tl_instrument *instrument = order->instrument;
+    if (instrument->price_collar == TL_LIMIT_UNSET)
+        return (tl_verdict){0};
+    if (instrument->reference_price == 0)
+        return (tl_verdict){TL_REASON_NO_REFERENCE_PRICE, 0, instrument->price_collar};
+    int64_t lowest = instrument->reference_price - instrument->price_collar;
+    int64_t highest = instrument->reference_price + instrument->price_collar;
+    if (!order->market && order->price < lowest)
+        return (tl_verdict){TL_REASON_PRICE_COLLAR, order->price, lowest};
+    if (!order->market && order->price > highest)
+        return (tl_verdict){TL_REASON_PRICE_COLLAR, order->price, highest};
+    return (tl_verdict){0};
+}
+
+/* What a market order could cost at the worst. Rule 5.4. */
+static int64_t market_price(const tl_risk_order *order)
+{
+    int64_t worst = tl_risk_protection_price(order->instrument, order->buy);
+    if (order->buy)
+        return worst;
+    if (worst < order->instrument->reference_price)
+        worst = order->instrument->reference_price;
+    return worst < order->best_bid ? order->best_bid : worst;
+}
+
+static tl_verdict check_order_value_max(const tl_risk_order *order)
+{
+    if (order->position->order_value_max == TL_LIMIT_UNSET)
+        return (tl_verdict){0};
+    /* At most 2^31 x 2^31. */
+    int64_t value = (order->market ? market_price(order) : order->price) * order->qty;
+    if (value <= order->position->order_value_max)
+        return (tl_verdict){0};
+    return (tl_verdict){TL_REASON_ORDER_VALUE_MAX, value, order->position->order_value_max};
+}
+
+static tl_verdict check_position_max(const tl_risk_order *order)
+{
+    const tl_position *position = order->position;
+    if (position->position_max == TL_LIMIT_UNSET)
+        return (tl_verdict){0};
+    int64_t net = order->buy ? position->net : -position->net;
+    int64_t open = position->open[!order->buy] - order->given_up;
+    int64_t value = net + open + order->open_qty;
+    if (value <= position->position_max)
+        return (tl_verdict){0};
+    return (tl_verdict){TL_REASON_POSITION_MAX, value, position->position_max};
+}
+
+void tl_risk_limit_changed(tl_instrument *instrument, tl_position *position)
+{
+    instrument->limited = instrument->price_collar != TL_LIMIT_UNSET;
+    if (position != NULL)
+        position->limited = position->order_qty_max != TL_LIMIT_UNSET ||
+                            position->order_value_max != TL_LIMIT_UNSET ||
+                            position->position_max != TL_LIMIT_UNSET;
+}
+
+bool tl_risk_within_limits(const tl_risk_order *order, tl_verdict *verdict)
+{
+    if (!(order->position->limited | order->instrument->limited))
+        return true;
+#define TL_RISK_CHECK(name)                                                                        \
+    *verdict = check_##name(order);                                                                \
+    if (verdict->reason != TL_REASON_NONE)                                                         \
+        return false;
+    TL_RISK_CHECKS(TL_RISK_CHECK)
+#undef TL_RISK_CHECK
+    return true;
+}

@@ -1,0 +1,160 @@
+/* Pre-trade risk: what an order must pass before it meets the book.
+ *
+ * Three nodes hold limits and their use: the venue, the instrument, and an account's trading in one
+ * instrument (the position). One cache line each, found by direct index or, for positions, by one
+ * probe of a table that never moves its entries; an order remembers its entry. Limits change by
+ * commands alone. Risk never looks at a book: it is told the best opposite price.
+ * Rules 2.2 to 2.4 and section 5 in docs/rules.md. The engine's thread owns all of it.
+ */
+#ifndef TOUCHLINE_RISK_H
+#define TOUCHLINE_RISK_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "touchline/core/messages.h"
+
+typedef struct tl_instrument {
+    int64_t price_collar;    /* ticks either side of the reference; TL_LIMIT_UNSET: none */
+    int64_t reference_price; /* ticks; 0: none */
+    int64_t price_min;
+    int64_t price_max;
+    int64_t qty_max;
+    uint8_t trading_status; /* 0: not listed */
+    uint8_t limited;        /* one of section 5's limits is set: a collar */
+    uint8_t _pad[22];
+} tl_instrument;
+_Static_assert(sizeof(tl_instrument) == 64, "an instrument's limits are one cache line");
+
+typedef struct tl_account {
+    uint8_t entry_status; /* 0: not open */
+} tl_account;
+
+/* An account's trading in one instrument. */
+typedef struct tl_position {
+    uint32_t account;
+    uint32_t instrument;
+    int64_t net;     /* lots bought less lots sold */
+    int64_t open[2]; /* lots resting in the book, by side */
+    int64_t order_qty_max;
+    int64_t order_value_max; /* ticks x lots */
+    int64_t position_max;
+    uint8_t limited; /* one of the three is set */
+    uint8_t _pad[7];
+} tl_position;
+_Static_assert(sizeof(tl_position) == 64, "a position is one cache line");
+
+typedef struct tl_risk_counts {
+    uint32_t instruments_max;
+    uint32_t accounts_max;
+    uint32_t positions_max;
+    uint32_t positions_used;
+    uint32_t probe_mask; /* size of the probe table, less one */
+    uint8_t venue_status;
+    uint8_t _pad[3];
+} tl_risk_counts;
+
+/* Where the arrays lie in this process. */
+typedef struct tl_risk {
+    tl_risk_counts *counts;
+    tl_instrument *instruments;
+    tl_account *accounts;
+    tl_position *positions;
+    uint32_t *probes; /* open addressing: 0 or the index of a position plus one */
+} tl_risk;
+
+/* Why an order is refused; reason 0 while it is not. */
+typedef struct tl_verdict {
+    uint8_t reason;
+    int64_t value;
+    int64_t limit;
+} tl_verdict;
+
+/* An order as risk sees it. */
+typedef struct tl_risk_order {
+    const tl_instrument *instrument;
+    const tl_position *position; /* a copy of the unset one before the first accepted order */
+    int64_t price;               /* 0 for a market order */
+    int64_t qty;                 /* OrderQty */
+    int64_t open_qty;            /* what of it could rest: OrderQty less what is executed */
+    int64_t given_up;            /* open quantity of the order it replaces */
+    int64_t best_bid;            /* of use to a market order; 0: none */
+    bool buy;
+    bool market;
+} tl_risk_order;
+
+void tl_risk_init(tl_risk *risk);
+void tl_position_init(tl_position *position, uint32_t account, uint32_t instrument);
+
+/* Where the search for an account's trading in an instrument begins. */
+static inline uint32_t *tl_risk_probe(const tl_risk *risk, uint32_t account, uint32_t instrument)
+{
+    uint64_t key = (uint64_t)account << 32 | instrument;
+    uint64_t hash = key * UINT64_C(0x9E3779B97F4A7C15);
+    return &risk->probes[(uint32_t)(hash >> 32) & risk->counts->probe_mask];
+}
+
+/* The entry of an account's trading in an instrument, or NULL. */
+tl_position *tl_risk_find(const tl_risk *risk, uint32_t account, uint32_t instrument);
+
+/* The entry, made if need be; NULL when the table is full. */
+tl_position *tl_risk_need(const tl_risk *risk, uint32_t account, uint32_t instrument);
+
+/* A limit has changed: note whether any is set. An order that meets none asks this alone. */
+void tl_risk_limit_changed(tl_instrument *instrument, tl_position *position);
+
+/* The price a market order does not trade beyond. Rule 5.3. */
+int64_t tl_risk_protection_price(const tl_instrument *instrument, bool buy);
+
+/* May this instrument and account enter or replace orders now? Rule 2.2. */
+static inline uint8_t tl_risk_may_enter(const tl_risk *risk, const tl_instrument *instrument,
+                                        const tl_account *account)
+{
+    if (risk->counts->venue_status != TL_ENTRY_STATUS_OPEN)
+        return TL_REASON_VENUE_KILLED;
+    if (instrument->trading_status != TL_TRADING_STATUS_READY_TO_TRADE)
+        return TL_REASON_HALTED;
+    if (account->entry_status != TL_ENTRY_STATUS_OPEN)
+        return TL_REASON_ACCOUNT_BLOCKED;
+    return TL_REASON_NONE;
+}
+
+/* Are quantity and price ones the instrument knows? Rules 2.3 and 2.4. */
+static inline bool tl_risk_in_range(const tl_risk_order *order, tl_verdict *verdict)
+{
+    const tl_instrument *instrument = order->instrument;
+    if (order->qty < 1 || order->qty > instrument->qty_max)
+        *verdict = (tl_verdict){TL_REASON_INVALID_QTY, order->qty, instrument->qty_max};
+    else if (order->market && order->price != 0)
+        *verdict = (tl_verdict){TL_REASON_MARKET_WITH_PRICE, order->price, 0};
+    else if (!order->market && order->price < instrument->price_min)
+        *verdict = (tl_verdict){TL_REASON_PRICE_BELOW_MIN, order->price, instrument->price_min};
+    else if (!order->market && order->price > instrument->price_max)
+        *verdict = (tl_verdict){TL_REASON_PRICE_ABOVE_MAX, order->price, instrument->price_max};
+    return verdict->reason == TL_REASON_NONE;
+}
+
+/* The limits of section 5, in the order of this list; each row is a function in risk.c. */
+#define TL_RISK_CHECKS(X)                                                                          \
+    X(order_qty_max)                                                                               \
+    X(price_collar)                                                                                \
+    X(order_value_max)                                                                             \
+    X(position_max)
+
+/* Fills the verdict with the first limit broken; false if there is one. */
+bool tl_risk_within_limits(const tl_risk_order *order, tl_verdict *verdict);
+
+static inline void tl_risk_open(tl_position *position, unsigned side_index, int64_t qty)
+{
+    position->open[side_index] += qty;
+    assert(position->open[side_index] >= 0);
+}
+
+/* A trade moved the owner's position. */
+static inline void tl_risk_traded(tl_position *position, bool bought, int64_t qty)
+{
+    position->net += bought ? qty : -qty;
+}
+
+#endif

@@ -1,0 +1,53 @@
+/* Inside the engine: the state region and where its parts lie. Shared by those that step it and by
+ * those that open, copy, hash and query it; nobody else includes this. */
+#ifndef TOUCHLINE_STATE_H
+#define TOUCHLINE_STATE_H
+
+#include "touchline/core/book.h"
+#include "touchline/core/engine.h"
+#include "touchline/core/risk.h"
+
+#define TL_STATE_MAGIC UINT64_C(0x33656E696C686374) /* "tchline3" */
+
+/* The first bytes of the region. Everything after it is arrays, found by the capacities alone. */
+typedef struct tl_state {
+    uint64_t magic;
+    uint64_t bytes;
+    tl_engine_capacities capacities;
+    uint32_t _pad;
+    uint64_t event_seq; /* events so far */
+    tl_risk_counts risk;
+    tl_pools pools;
+} tl_state;
+
+struct tl_engine {
+    tl_state *state;
+    tl_shelf shelf;
+    tl_risk risk;
+};
+
+/* An instrument by number, or NULL when it is not listed; an account likewise. */
+static inline tl_instrument *tl_listed(const tl_engine *engine, uint32_t instrument)
+{
+    if (instrument >= engine->risk.counts->instruments_max)
+        return NULL;
+    tl_instrument *found = &engine->risk.instruments[instrument];
+    return found->trading_status != 0 ? found : NULL;
+}
+
+static inline tl_account *tl_opened(const tl_engine *engine, uint32_t account)
+{
+    if (account >= engine->risk.counts->accounts_max)
+        return NULL;
+    tl_account *found = &engine->risk.accounts[account];
+    return found->entry_status != 0 ? found : NULL;
+}
+
+/* One more value into a hash or checksum. */
+static inline uint64_t tl_mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ hash >> 29;
+}
+
+#endif

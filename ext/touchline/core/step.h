@@ -1,0 +1,143 @@
+/* Inside the engine: what the files that do commands share. step.c meets the book with orders,
+ * amend.c cancels and replaces them, administer.c sets limits and statuses; engine.c says which.
+ * Each event is written once, in its final place. Nobody else includes this.
+ */
+#ifndef TOUCHLINE_STEP_H
+#define TOUCHLINE_STEP_H
+
+#include "touchline/core/match.h"
+#include "touchline/core/stage.h"
+#include "touchline/core/state.h"
+
+/* What one step needs, so that no function takes five parameters. */
+typedef struct tl_step {
+    tl_engine *engine;
+    const tl_shelf *shelf;
+    const tl_command *cmd;
+    tl_event_sink *sink;
+} tl_step;
+
+/* A cleared event in its final place. Until event_publish it shows a reader seq 0: the store of 0
+ * comes before the other fields (fence), the store of the number after them (release). */
+static inline tl_event *tl_event_begin(const tl_step *s, uint8_t exec_type)
+{
+    TL_STAGE(PUBLISH);
+    tl_event *event = &s->sink->slots[s->sink->next & s->sink->mask];
+    __atomic_store_n(&event->seq, 0, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    event->ts_ns = s->cmd->ts_ns;
+    event->order_id = 0;
+    event->cl_ord_id = s->cmd->cl_ord_id;
+    event->price = 0;
+    event->limit = 0;
+    event->account = s->cmd->account;
+    event->contra_account = 0;
+    event->instrument = s->cmd->instrument;
+    event->ord_type = 0;
+    event->time_in_force = 0;
+    event->exec_type = exec_type;
+    event->side = 0;
+    event->reason = 0;
+    event->flags = 0;
+    return event;
+}
+
+/* Ask for the cache line of the slot eight further on, to own it by the time its event is written:
+ * a reader on another core still holds it from the last lap, and a store that waits for it stops
+ * those behind it. One instruction, which never faults, so the address is not wrapped at the ring's
+ * end; where the processor knows no prefetchw it does nothing. */
+static inline void tl_event_own_ahead(const tl_event *event)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw 512(%0)" : : "r"(event));
+#else
+    (void)event;
+#endif
+}
+
+static inline void tl_event_publish(const tl_step *s, tl_event *event)
+{
+    s->sink->next++;
+    tl_event_own_ahead(event);
+    __atomic_store_n(&event->seq, ++s->engine->state->event_seq, __ATOMIC_RELEASE);
+    TL_STAGE(MATCH);
+}
+
+/* An event about an order: what the order itself says. */
+static inline tl_event *tl_order_event_begin(const tl_step *s, uint8_t exec_type, uint32_t slot)
+{
+    const tl_order *order = &s->shelf->orders[slot];
+    tl_event *event = tl_event_begin(s, exec_type);
+    event->order_id = tl_order_id(s->shelf, slot);
+    event->price = order->price;
+    event->account = s->engine->risk.positions[order->position].account;
+    event->instrument = order->instrument;
+    event->ord_type = TL_ORD_TYPE_LIMIT;
+    event->time_in_force = order->time_in_force;
+    event->side = order->side;
+    return event;
+}
+
+/* A refusal: the request as it came, and why. */
+static inline void tl_refuse(const tl_step *s, uint8_t exec_type, const tl_verdict *verdict)
+{
+    tl_event *event = tl_event_begin(s, exec_type);
+    if (exec_type == TL_EXEC_TYPE_CANCEL_REJECTED) {
+        event->order_id = s->cmd->order_id;
+        event->flags = s->cmd->type == TL_MSG_TYPE_REPLACE ? TL_FLAG_REPLACE : 0;
+    }
+    event->value = verdict->value;
+    event->limit = verdict->limit;
+    event->ord_type = s->cmd->ord_type;
+    event->time_in_force = s->cmd->time_in_force;
+    event->side = s->cmd->side;
+    event->reason = verdict->reason;
+    tl_event_publish(s, event);
+}
+
+static inline void tl_reject(const tl_step *s, uint8_t reason, int64_t value, int64_t limit)
+{
+    tl_refuse(s, TL_EXEC_TYPE_REJECTED, &(tl_verdict){reason, value, limit});
+}
+
+static inline void tl_canceled(const tl_step *s, uint32_t slot, uint8_t exec_type, uint8_t reason)
+{
+    tl_event *event = tl_order_event_begin(s, exec_type, slot);
+    event->qty = s->shelf->orders[slot].leaves_qty;
+    event->reason = reason;
+    tl_event_publish(s, event);
+}
+
+/* ── resting ───────────────────────────────────────────────────────────────────────────────── */
+
+static inline void tl_rest(const tl_step *s, uint32_t slot, tl_position *position)
+{
+    const tl_order *order = &s->shelf->orders[slot];
+    tl_risk_open(position, tl_side_index(order->side), order->leaves_qty);
+    tl_book_append(s->shelf, &s->shelf->books[order->instrument], slot);
+}
+
+/* Off the book and out of the position's open quantity; the slot stays taken. */
+static inline void tl_unrest(const tl_step *s, uint32_t slot)
+{
+    const tl_order *order = &s->shelf->orders[slot];
+    tl_risk_open(&s->engine->risk.positions[order->position], tl_side_index(order->side),
+                 -(int64_t)order->leaves_qty);
+    tl_book_remove(s->shelf, &s->shelf->books[order->instrument], slot);
+}
+
+/* ── commands ──────────────────────────────────────────────────────────────────────────────── */
+
+/* Why a new order's Side, OrdType or TimeInForce is refused, or TL_REASON_NONE. */
+uint8_t tl_step_characteristics(const tl_command *cmd);
+
+/* Trade the order at up to `price` for as long as the book crosses it. Section 3. */
+void tl_step_meet_book(const tl_step *s, uint32_t slot, uint32_t price, uint8_t ord_type);
+
+void tl_step_new_order(const tl_step *s);   /* section 2 */
+void tl_step_cancel(const tl_step *s);      /* section 4 */
+void tl_step_replace(const tl_step *s);
+void tl_step_mass_cancel(const tl_step *s);
+void tl_step_administer(const tl_step *s);  /* section 6 */
+
+#endif

@@ -1,0 +1,378 @@
+/* Traffic on the bus: doorbells, lanes of commands, the broadcast ring of events. ring.h draws it;
+ * ring_file.c makes the file. Nothing here allocates; no system call is made unless somebody
+ * sleeps, a lane is full or a shared lane changes hands. */
+#define _GNU_SOURCE
+#include "touchline/runtime/bus.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_NS INT64_C(1000000000)
+/* The engine asks for the line eight slots on; a reader twice that far behind leaves it alone. */
+#define FOLLOW_BEHIND 16u
+#define FOLLOW_LOOKS 8
+#define FOLLOW_RELAXES 4
+#define LOOKS_MAX 256          /* looks before a waiting side goes to sleep: a few microseconds */
+#define NAP_NS INT64_C(20000000) /* a sleeping producer looks again this often, come what may */
+
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+static inline uint64_t stamp_acquire(const uint64_t *stamp)
+{
+    /* Acquire: the body is read after the stamp that vouches for it. */
+    return atomic_load_explicit((const _Atomic uint64_t *)stamp, memory_order_acquire);
+}
+
+/* Doorbells */
+
+uint32_t tl_doorbell_arm(tl_doorbell *bell)
+{
+    /* Acquire: a ring seen here happened before the look that follows. */
+    const uint32_t armed = atomic_load_explicit(&bell->rings, memory_order_acquire);
+    atomic_store_explicit(&bell->waiting, 1, memory_order_relaxed);
+    /* Sequentially consistent against the fence of whoever rings: either the waker sees `waiting`,
+     * or the look that follows sees what the waker published. Both may be true; neither can not. */
+    atomic_thread_fence(memory_order_seq_cst);
+    return armed;
+}
+
+void tl_doorbell_wait(tl_doorbell *bell, uint32_t armed, int64_t timeout_ns)
+{
+    const struct timespec timeout = {timeout_ns / SECOND_NS, timeout_ns % SECOND_NS};
+    /* Not FUTEX_PRIVATE: sleeper and waker are different processes. Every caller looks again, so
+     * EAGAIN, EINTR and ETIMEDOUT need no telling apart. */
+    syscall(SYS_futex, &bell->rings, FUTEX_WAIT, armed, &timeout, NULL, 0);
+}
+
+void tl_doorbell_wake(tl_doorbell *bell)
+{
+    /* The flag goes down before the count goes up: a sleeper that armed with the new count raises
+     * the flag after this store, so its flag stays. Release: it sees the flag taken down. */
+    atomic_store_explicit(&bell->waiting, 0, memory_order_relaxed);
+    atomic_fetch_add_explicit(&bell->rings, 1, memory_order_release);
+    syscall(SYS_futex, &bell->rings, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+void tl_doorbell_ring(tl_doorbell *bell)
+{
+    /* Relaxed: the caller's fence orders this look after what it published. */
+    if (__builtin_expect(atomic_load_explicit(&bell->waiting, memory_order_relaxed) != 0, 0))
+        tl_doorbell_wake(bell);
+}
+
+static int detached(const tl_bus_header *header)
+{
+    /* Relaxed: it goes up once and nothing else is read on its word. */
+    return atomic_load_explicit(&header->detached, memory_order_relaxed) != 0;
+}
+
+/* Lanes: the producer */
+
+/* Start where the last producer ended. If it died in the middle of a chunk, the chunk is whole
+ * when its first stamp is there, because that one is stored last; else none of it is, and the
+ * stamps it did leave must go before new commands give them bodies. */
+static void lane_recover(tl_lane *lane)
+{
+    tl_bus_lane *cursors = lane->cursors;
+    lane->tail = atomic_load_explicit(&cursors->tail, memory_order_acquire);
+    lane->head_seen = atomic_load_explicit(&cursors->head, memory_order_acquire);
+    if (atomic_load_explicit(&cursors->sending, memory_order_acquire) == 0)
+        return;
+    const uint64_t tail = lane->tail;
+    const int whole = stamp_acquire(&lane->slots[tail & lane->mask].seq) == tail + 1;
+    for (uint64_t at = tail; at < tail + TL_LANE_CHUNK; at++) {
+        uint64_t *stamp = &lane->slots[at & lane->mask].seq;
+        if (stamp_acquire(stamp) != at + 1)
+            continue;
+        if (whole)
+            lane->tail = at + 1;
+        else
+            atomic_store_explicit((_Atomic uint64_t *)stamp, 0, memory_order_relaxed);
+    }
+    /* Release: whoever takes the lane next sees the stamps gone when it sees `sending` down. */
+    atomic_store_explicit(&cursors->tail, lane->tail, memory_order_release);
+    atomic_store_explicit(&cursors->sending, 0, memory_order_release);
+}
+
+static int lane_take(tl_lane *lane, int64_t deadline_ns)
+{
+    const struct timespec nap = {0, 200000};
+    int rc = tl_bus_lock_byte(lane->fd, 1 + lane->number, F_WRLCK);
+    while ((rc == -EAGAIN || rc == -EACCES) && monotonic_ns() < deadline_ns) {
+        nanosleep(&nap, NULL);
+        rc = tl_bus_lock_byte(lane->fd, 1 + lane->number, F_WRLCK);
+    }
+    if (rc != 0)
+        return rc == -EAGAIN || rc == -EACCES ? -EADDRINUSE : rc;
+    atomic_store_explicit(&lane->cursors->pid, (uint32_t)getpid(), memory_order_relaxed);
+    lane_recover(lane);
+    return 0;
+}
+
+int tl_lane_open(tl_lane *lane, const tl_bus *bus, uint32_t number, int shared)
+{
+    const tl_bus_geometry *g = &bus->header->geometry;
+    char self[32];
+    if (number >= g->lanes)
+        return -ECHRNG;
+    /* Opened again through /proc: the same file even if its name is gone, yet a lock of its own. */
+    snprintf(self, sizeof self, "/proc/self/fd/%d", bus->fd);
+    *lane = (tl_lane){
+        .cursors = &bus->header->lane[number],
+        .header = bus->header,
+        .slots = bus->commands + (size_t)number * g->lane_slots,
+        .mask = g->lane_slots - 1,
+        .number = number,
+        .fd = open(self, O_RDWR | O_CLOEXEC),
+        .shared = shared,
+    };
+    if (lane->fd < 0)
+        return -errno;
+    const int rc = shared ? 0 : lane_take(lane, 0);
+    if (rc != 0)
+        tl_lane_close(lane);
+    return rc;
+}
+
+void tl_lane_close(tl_lane *lane)
+{
+    /* Said, not left to close: a forked child may share the open file, and the lock with it. */
+    if (lane->fd >= 0) {
+        tl_bus_lock_byte(lane->fd, 1 + lane->number, F_UNLCK);
+        close(lane->fd);
+    }
+    lane->fd = -1;
+}
+
+static int lane_has_room(tl_lane *lane, uint64_t count)
+{
+    if (lane->tail + count - lane->head_seen <= lane->mask + 1)
+        return 1;
+    /* Acquire: the engine has finished reading the slots before `head`; they may be written. */
+    lane->head_seen = atomic_load_explicit(&lane->cursors->head, memory_order_acquire);
+    return lane->tail + count - lane->head_seen <= lane->mask + 1;
+}
+
+static int lane_wait(tl_lane *lane, uint64_t count, int64_t deadline_ns)
+{
+    for (int looks = 0; looks < LOOKS_MAX; looks++) {
+        if (lane_has_room(lane, count))
+            return 0;
+        relax();
+    }
+    while (!lane_has_room(lane, count)) {
+        if (detached(lane->header))
+            return -ESTALE;
+        const int64_t left_ns = deadline_ns - monotonic_ns();
+        if (left_ns <= 0)
+            return -ETIMEDOUT;
+        const uint32_t armed = tl_doorbell_arm(&lane->cursors->space);
+        if (!lane_has_room(lane, count))
+            tl_doorbell_wait(&lane->cursors->space, armed, left_ns < NAP_NS ? left_ns : NAP_NS);
+    }
+    return 0;
+}
+
+static void lane_publish(tl_lane *lane, const tl_command *cmds, uint32_t count)
+{
+    tl_bus_lane *cursors = lane->cursors;
+    const size_t stamp_bytes = sizeof cmds->seq;
+    atomic_store_explicit(&cursors->sending, 1, memory_order_relaxed);
+    /* Release: no stamp below becomes visible, even to a successor after a crash, before it. */
+    atomic_thread_fence(memory_order_release);
+    for (uint32_t i = 0; i < count; i++)
+        memcpy((char *)&lane->slots[(lane->tail + i) & lane->mask] + stamp_bytes,
+               (const char *)&cmds[i] + stamp_bytes, sizeof(tl_command) - stamp_bytes);
+    for (uint32_t i = count; i-- > 0;) {
+        const uint64_t at = lane->tail + i;
+        /* Release: the body is there before its stamp; the first stamp, which lets the engine in,
+         * comes after all the others. */
+        atomic_store_explicit((_Atomic uint64_t *)&lane->slots[at & lane->mask].seq, at + 1,
+                              memory_order_release);
+    }
+    lane->tail += count;
+    /* Release twice: a successor that sees `sending` down sees this tail and its stamps. */
+    atomic_store_explicit(&cursors->tail, lane->tail, memory_order_release);
+    atomic_store_explicit(&cursors->sending, 0, memory_order_release);
+    /* Pairs with the fence in tl_doorbell_arm: the engine sees the stamps or we see it waiting. */
+    atomic_thread_fence(memory_order_seq_cst);
+    tl_doorbell_ring(&lane->header->engine);
+}
+
+int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t timeout_ns,
+                 size_t *sent)
+{
+    assert(lane->fd >= 0);
+    const int64_t deadline_ns = monotonic_ns() + timeout_ns;
+    *sent = 0;
+    if (detached(lane->header))
+        return -ESTALE;
+    int rc = lane->shared ? lane_take(lane, deadline_ns) : 0;
+    while (rc == 0 && *sent < count) {
+        const size_t left = count - *sent;
+        const uint32_t chunk = left < TL_LANE_CHUNK ? (uint32_t)left : TL_LANE_CHUNK;
+        rc = lane_has_room(lane, chunk) ? 0 : lane_wait(lane, chunk, deadline_ns);
+        if (rc == 0) {
+            lane_publish(lane, cmds + *sent, chunk);
+            *sent += chunk;
+        }
+    }
+    if (lane->shared && rc != -EADDRINUSE)
+        tl_bus_lock_byte(lane->fd, 1 + lane->number, F_UNLCK);
+    return rc;
+}
+
+uint64_t tl_lane_ids(tl_lane *lane, uint32_t count)
+{
+    /* Relaxed: the number must be nobody else's; it orders nothing. */
+    uint32_t last = atomic_load_explicit(&lane->cursors->counter, memory_order_relaxed);
+    do {
+        if (count > UINT32_MAX - last)
+            return 0;
+    } while (!atomic_compare_exchange_weak_explicit(&lane->cursors->counter, &last, last + count,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return (uint64_t)lane->number << 32 | (last + 1);
+}
+
+/* Lanes: the engine */
+
+uint32_t tl_bus_lane_ready(const tl_bus *bus, uint32_t lane, uint64_t head, uint32_t max)
+{
+    uint32_t ready = 0;
+    while (ready < max && stamp_acquire(&tl_bus_lane_slot(bus, lane, head + ready)->seq) ==
+                              head + ready + 1)
+        ready++;
+    return ready;
+}
+
+void tl_bus_note(tl_bus *bus, uint64_t first_seq, const uint64_t head[TL_BUS_LANES_MAX],
+                 const uint32_t count[TL_BUS_LANES_MAX])
+{
+    tl_bus_intent *intent = &bus->header->intent;
+    /* A kill keeps the program's order of stores to shared memory, so release order is enough: the
+     * old note is gone before a new word is written, the new one is whole before it counts, and
+     * it counts before any of its commands is journalled. */
+    atomic_store_explicit(&intent->first_seq, 0, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    memcpy(intent->head, head, sizeof intent->head);
+    memcpy(intent->count, count, sizeof intent->count);
+    atomic_store_explicit(&intent->first_seq, first_seq, memory_order_release);
+    atomic_thread_fence(memory_order_release);
+}
+
+/* Events */
+
+static const tl_event *event_slot(const tl_bus *bus, uint64_t seq)
+{
+    return &bus->events[seq & (bus->header->geometry.event_slots - 1)];
+}
+
+uint64_t tl_bus_oldest_event(const tl_bus *bus)
+{
+    /* Acquire: slots up to the newest are stamped. The slots the engine may be filling right now,
+     * beyond the newest published, are counted as gone already: an eighth of the ring. */
+    const uint64_t newest = atomic_load_explicit(&bus->header->events, memory_order_acquire);
+    const uint64_t slots = bus->header->geometry.event_slots;
+    const uint64_t kept = slots - slots / 8;
+    return newest > kept ? newest - kept + 1 : 1;
+}
+
+/* The slot is a seqlock: 0, body, seq. Copy, then look at the stamp again. */
+static int event_copy(const tl_event *slot, uint64_t seq, tl_event *out)
+{
+    const _Atomic uint64_t *from = (const _Atomic uint64_t *)slot;
+    uint64_t *to = (uint64_t *)out;
+    to[0] = seq;
+    /* Relaxed, word by word: a copy torn by the writer is defined behaviour, and thrown away. */
+    for (size_t i = 1; i < sizeof(tl_event) / sizeof(uint64_t); i++)
+        to[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
+    /* Acquire fence: had any word above come from a later event, the stamp below would show it. */
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&from[0], memory_order_relaxed) == seq;
+}
+
+int64_t tl_event_reader_read(tl_event_reader *reader, tl_event *out, size_t max)
+{
+    assert(max <= INT64_MAX);
+    size_t count = 0;
+    uint64_t stamp = 0;
+    while (count < max) {
+        const uint64_t seq = reader->next + count;
+        const tl_event *slot = event_slot(reader->bus, seq);
+        stamp = stamp_acquire(&slot->seq);
+        if (stamp != seq || !event_copy(slot, seq, out + count))
+            break;
+        count++;
+    }
+    reader->next += count;
+    if (count > 0 || max == 0)
+        return (int64_t)count;
+    if (stamp > reader->next)
+        return -EOVERFLOW;
+    return detached(reader->bus->header) ? -ESTALE : 0;
+}
+
+int64_t tl_event_reader_follow(tl_event_reader *reader, tl_event *out, size_t max)
+{
+    const uint64_t wanted = reader->next + FOLLOW_BEHIND - 1;
+    for (int looks = 0; looks < FOLLOW_LOOKS; looks++) {
+        if (stamp_acquire(&event_slot(reader->bus, wanted)->seq) >= wanted)
+            break;
+        for (int i = 0; i < FOLLOW_RELAXES; i++)
+            relax();
+    }
+    return tl_event_reader_read(reader, out, max);
+}
+
+static int event_there(const tl_event_reader *reader)
+{
+    return stamp_acquire(&event_slot(reader->bus, reader->next)->seq) >= reader->next;
+}
+
+int tl_event_reader_look(const tl_event_reader *reader)
+{
+    if (event_there(reader))
+        return 1;
+    return detached(reader->bus->header) ? -ESTALE : 0;
+}
+
+int tl_event_reader_wait(const tl_event_reader *reader, int64_t timeout_ns)
+{
+    tl_bus_header *header = reader->bus->header;
+    for (int looks = 0; looks < LOOKS_MAX; looks++) {
+        if (event_there(reader))
+            return 1;
+        relax();
+    }
+    const int64_t deadline_ns = monotonic_ns() + timeout_ns;
+    for (;;) {
+        if (detached(header))
+            return -ESTALE;
+        const uint32_t armed = tl_doorbell_arm(&header->readers);
+        if (event_there(reader))
+            return 1;
+        const int64_t left_ns = deadline_ns - monotonic_ns();
+        if (left_ns <= 0)
+            return 0;
+        tl_doorbell_wait(&header->readers, armed, left_ns);
+    }
+}

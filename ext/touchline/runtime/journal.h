@@ -1,0 +1,115 @@
+/* The journal: the sequenced commands as they were, in segment files; the only truth.
+ *
+ *   00000001.tlj                      00000002.tlj
+ *   | header 4096 B | 64 B | 64 B |…  | header (checksum of the last record before) | 64 B |…
+ *
+ * A segment is allocated whole and filled with zeros before its header is written, so a record of
+ * zeros is the end. One process writes and holds the directory's lock; any number read, also while
+ * it writes. A writer belongs to one thread, but for the helper thread it runs to prepare segments.
+ */
+#ifndef TOUCHLINE_JOURNAL_H
+#define TOUCHLINE_JOURNAL_H
+
+#include "touchline/core/messages.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TL_JOURNAL_MAGIC UINT64_C(0x314c4e52554f4a54) /* "TJOURNL1" */
+#define TL_JOURNAL_VERSION 2u /* 1: rule 2.7 had blocks of 64 prices */
+#define TL_JOURNAL_HEADER_BYTES 4096u
+#define TL_JOURNAL_SEGMENT_MIN (2 * TL_JOURNAL_HEADER_BYTES)
+#define TL_JOURNAL_SEGMENT_MAX (UINT64_C(1) << 40)
+#define TL_JOURNAL_CAPACITIES 5
+#define TL_JOURNAL_PATH_BYTES 1024
+#define TL_JOURNAL_TEXT_BYTES 256
+
+typedef struct tl_journal_header {
+    uint64_t magic; /* stored last */
+    uint32_t version;
+    uint32_t index;         /* of the segment, from 1; its file's name */
+    uint64_t segment_bytes; /* header included */
+    uint64_t first_seq;
+    int64_t created_ns;
+    uint64_t journal_id;                /* the same in all segments of one journal */
+    uint32_t capacities[TL_JOURNAL_CAPACITIES]; /* the engine's, in tl_engine_capacities' order */
+    uint32_t previous_checksum;         /* of the last record before this segment; 0: none */
+    uint8_t _pad[52];
+    uint32_t checksum; /* CRC32C of the bytes before */
+} tl_journal_header;
+_Static_assert(sizeof(tl_journal_header) == 128, "the used part of a header is two cache lines");
+
+/* What went wrong, and where. -EBADMSG: the journal is damaged; -EBUSY: another writer has it;
+ * -EINVAL: written with other capacities, or settings out of bounds; else the system's own. */
+typedef struct tl_journal_fault {
+    int error;
+    uint64_t offset; /* in the file, of the record */
+    uint64_t seq;    /* of the command that should stand there */
+    char path[TL_JOURNAL_PATH_BYTES];
+    char text[TL_JOURNAL_TEXT_BYTES];
+} tl_journal_fault;
+
+typedef struct tl_journal_reader {
+    tl_journal_header header; /* of the segment being read */
+    const char *map;
+    size_t map_bytes; /* a file cut short is mapped as far as it goes */
+    uint64_t slot;    /* of the next record in the segment */
+    uint64_t seq;     /* of the next record */
+    uint32_t last_checksum;
+    uint32_t swept; /* 1: nothing valid lay beyond the end when it was first met */
+    int fd;
+    char dir[TL_JOURNAL_PATH_BYTES - 32];
+} tl_journal_reader;
+
+/* Open the journal in `dir` at its first command. -ENOENT when there is none. */
+int tl_journal_reader_open(tl_journal_reader **out, const char *dir, tl_journal_fault *fault);
+void tl_journal_reader_close(tl_journal_reader *reader);
+/* Point `first` at the next commands, in place, and pass over them: at most `max`, those of one
+ * segment. 0 at the end, which may be asked again as the writer goes on. Valid until the next
+ * call. -EBADMSG when a bad record is followed by good ones: that is not a torn tail. */
+int64_t tl_journal_reader_next(tl_journal_reader *reader, const tl_command **first, size_t max,
+                               tl_journal_fault *fault);
+
+typedef struct tl_journal_config {
+    const char *dir; /* created if absent; its parent is not */
+    uint32_t capacities[TL_JOURNAL_CAPACITIES];
+    uint32_t sync_batch;    /* 1: tl_journal_commit waits for the disk */
+    uint64_t segment_bytes; /* of segments to come; a multiple of 4096 */
+    int64_t now_ns;         /* identifies a new journal */
+    int32_t avoid_cpu;      /* where the helper thread must not run, or -1 */
+} tl_journal_config;
+
+typedef struct tl_journal tl_journal;
+
+/* Lock the journal for writing. Then call recover until it returns 0, then append. */
+int tl_journal_open(tl_journal **out, const tl_journal_config *config, tl_journal_fault *fault);
+void tl_journal_close(tl_journal *journal);
+/* As tl_journal_reader_next; at the end cuts a torn tail and makes ready to append. */
+int64_t tl_journal_recover(tl_journal *journal, const tl_command **first, size_t max,
+                           tl_journal_fault *fault);
+/* What recovery cut, as a line for people; "" when nothing. */
+const char *tl_journal_torn(const tl_journal *journal);
+
+/* Make room: how many commands, at most `want`, may be appended now. Moves to the next segment
+ * when this one is full; -ENOSPC or another error when there is none, with nothing changed. */
+int64_t tl_journal_reserve(tl_journal *journal, size_t want, int64_t now_ns,
+                           tl_journal_fault *fault);
+/* Stamp the checksum and append; room was reserved. `cmd->seq` is tl_journal_seq_next(). */
+void tl_journal_append(tl_journal *journal, tl_command *cmd);
+/* With sync_batch, return when what was appended is on the disk; else at once. */
+int tl_journal_commit(tl_journal *journal, tl_journal_fault *fault);
+
+uint64_t tl_journal_seq_next(const tl_journal *journal);
+uint64_t tl_journal_id(const tl_journal *journal);
+uint64_t tl_journal_bytes(const tl_journal *journal);
+
+/* Shared by reader and writer. */
+uint32_t tl_journal_header_checksum(const tl_journal_header *header);
+void tl_journal_path(char path[TL_JOURNAL_PATH_BYTES], const char *dir, uint32_t index);
+/* 1 when the segment's header has been written, 0 when not yet or no such file, or -errno. */
+int tl_journal_started(const char *dir, uint32_t index);
+__attribute__((format(printf, 5, 6))) int
+tl_journal_fail(tl_journal_fault *fault, int error, const char *dir, uint32_t index,
+                const char *format, ...);
+
+#endif

@@ -1,0 +1,363 @@
+/* The engine thread. runner.h draws the flow. Owns engine and journal; is the only consumer of the
+ * lanes and the only writer of the event ring. The busy path makes no system call but for waking a
+ * sleeper and, when asked to, syncing the journal. */
+#define _GNU_SOURCE
+#include "touchline/runtime/runner.h"
+
+#include "touchline/runtime/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LANE_BATCH 64u       /* commands taken from one lane in a pass: none starves another */
+#define LANE_BATCH_SYNC 256u /* more share one sync, which costs the same for all */
+#define RECOVER_BATCH 4096u
+#define LOOKS_MAX 512            /* looks before parking or yielding: a few microseconds */
+#define BEAT_LOOKS 65536u        /* idle looks between heartbeats when never sleeping */
+#define PARK_NS INT64_C(100000000) /* a parked engine still shows its heartbeat */
+
+struct tl_runner {
+    tl_engine *engine;
+    tl_journal *journal;
+    tl_bus *bus;
+    tl_bus_header *header;
+    tl_event_sink sink;
+    int64_t ts_ns; /* stamped last; never decreases */
+    uint64_t head[TL_BUS_LANES_MAX];
+    uint32_t count[TL_BUS_LANES_MAX]; /* of the batch at hand, lane by lane */
+    uint32_t lanes;
+    uint32_t lane_batch;
+    uint32_t wait;
+    int32_t cpu;
+    uint32_t idle; /* looks in vain since the last batch */
+    _Atomic int stop;
+    tl_command batch[TL_BUS_LANES_MAX * LANE_BATCH_SYNC];
+};
+
+/* The ring laps a reader that is too slow, so there is always room. */
+static void batch_step(tl_runner *r, const tl_command *cmds, size_t count)
+{
+    const size_t done = tl_engine_step_batch(r->engine, cmds, count, &r->sink, UINT64_MAX);
+    assert(done == count);
+    (void)done;
+}
+
+/* Recovery */
+
+/* Keep each lane's counter of cl_ord_ids above every one the journal knows. */
+static void counters_note(uint32_t counters[TL_BUS_LANES_MAX], const tl_command *cmd)
+{
+    uint64_t lane, counter;
+    if (cmd->type == TL_MSG_TYPE_TEXT) {
+        if (cmd->field != TL_TEXT_CL_ORD_ID)
+            return;
+        lane = cmd->side;
+        counter = cmd->key;
+    } else {
+        lane = cmd->cl_ord_id >> 32;
+        counter = cmd->cl_ord_id & UINT32_MAX;
+    }
+    if (lane < TL_BUS_LANES_MAX && counter > counters[lane])
+        counters[lane] = (uint32_t)counter;
+}
+
+/* Replay the journal straight into the ring, so that it ends up holding the newest events and
+ * readers that were attached before go on as if nothing had been. */
+static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, tl_journal_fault *fault)
+{
+    uint32_t counters[TL_BUS_LANES_MAX] = {0};
+    const tl_command *first = NULL;
+    int64_t count;
+    while ((count = tl_journal_recover(r->journal, &first, RECOVER_BATCH, fault)) > 0) {
+        for (int64_t i = 0; i < count; i++)
+            counters_note(counters, &first[i]);
+        batch_step(r, first, (size_t)count);
+        r->ts_ns = first[count - 1].ts_ns;
+    }
+    if (count < 0)
+        return (int)count;
+    recovery->commands = tl_journal_seq_next(r->journal) - 1;
+    recovery->events = tl_engine_event_seq(r->engine);
+    recovery->state_hash = tl_engine_hash(r->engine);
+    memcpy(recovery->torn, tl_journal_torn(r->journal), sizeof recovery->torn);
+    assert(r->sink.next == recovery->events + 1);
+    tl_bus_settle(r->bus, recovery->commands, counters, r->head);
+    return 0;
+}
+
+static void status_recovered(tl_runner *r, const tl_runner_recovery *recovery)
+{
+    tl_bus_header *h = r->header;
+    memcpy(h->torn_text, recovery->torn, sizeof h->torn_text);
+    memset(h->error_text, 0, sizeof h->error_text);
+    atomic_store(&h->error, 0);
+    atomic_store(&h->commands, recovery->commands);
+    atomic_store(&h->journal_bytes, tl_journal_bytes(r->journal));
+    atomic_store(&h->started_ns, tl_clock_utc_ns());
+    atomic_store(&h->heartbeat_ns, tl_clock_utc_ns());
+    atomic_store(&h->pid, (uint32_t)getpid());
+    atomic_store(&h->events, recovery->events);
+    atomic_store(&h->journal_id, tl_journal_id(r->journal));
+    tl_doorbell_wake(&h->readers);
+}
+
+/* A failure for those attached to see: the text first, `failed` last. */
+static void status_failed(tl_runner *r, const tl_journal_fault *fault)
+{
+    snprintf(r->header->error_text, sizeof r->header->error_text, "%.*s: %.*s", 100, fault->path,
+             140, fault->text);
+    atomic_store(&r->header->error, (uint32_t)fault->error);
+    atomic_store(&r->header->state, TL_BUS_FAILED);
+    tl_doorbell_wake(&r->header->readers);
+}
+
+static int parts_open(tl_runner *r, const tl_runner_config *config, tl_journal_fault *fault)
+{
+    const tl_engine_capacities *capacities = &config->capacities;
+    const tl_journal_config journal = {
+        .dir = config->journal_dir,
+        .capacities = {capacities->instruments_max, capacities->accounts_max,
+                       capacities->orders_max, capacities->positions_max,
+                       capacities->price_blocks_max},
+        .sync_batch = config->sync_batch,
+        .segment_bytes = config->segment_bytes,
+        .now_ns = tl_clock_utc_ns(),
+        .avoid_cpu = config->cpu,
+    };
+    *fault = (tl_journal_fault){0};
+    const int rc = tl_engine_open(&r->engine, capacities);
+    if (rc != 0)
+        return tl_journal_fail(fault, -rc, config->journal_dir, 0, "cannot open the engine: %s",
+                               rc == -EINVAL ? "a limit is out of bounds" : strerror(-rc));
+    return tl_journal_open(&r->journal, &journal, fault);
+}
+
+int tl_runner_open(tl_runner **out, const tl_runner_config *config, tl_runner_recovery *recovery,
+                   tl_journal_fault *fault)
+{
+    assert(config->bus->owner);
+    tl_runner *r = calloc(1, sizeof *r);
+    *recovery = (tl_runner_recovery){0};
+    *fault = (tl_journal_fault){0};
+    if (r == NULL)
+        return tl_journal_fail(fault, ENOMEM, config->journal_dir, 0, "no memory for a runner");
+    r->bus = config->bus;
+    r->header = config->bus->header;
+    r->lanes = r->header->geometry.lanes;
+    r->lane_batch = config->sync_batch ? LANE_BATCH_SYNC : LANE_BATCH;
+    r->wait = config->wait;
+    r->cpu = config->cpu;
+    r->sink = (tl_event_sink){r->bus->events, r->header->geometry.event_slots - 1, 1};
+    atomic_store(&r->header->state, TL_BUS_STARTING);
+    int rc = parts_open(r, config, fault);
+    if (rc == 0) {
+        const uint64_t had = atomic_load(&r->header->journal_id);
+        if (had != 0 && had != tl_journal_id(r->journal))
+            tl_bus_wipe(r->bus);
+        rc = journal_replay(r, recovery, fault);
+    }
+    if (rc != 0) {
+        status_failed(r, fault);
+        tl_runner_close(r);
+        return rc;
+    }
+    status_recovered(r, recovery);
+    *out = r;
+    return 0;
+}
+
+void tl_runner_close(tl_runner *r)
+{
+    if (r == NULL)
+        return;
+    tl_journal_close(r->journal);
+    if (r->engine != NULL)
+        tl_engine_close(r->engine);
+    free(r);
+}
+
+uint64_t tl_runner_hash(const tl_runner *r)
+{
+    return tl_engine_hash(r->engine);
+}
+
+/* A batch */
+
+/* How many commands wait; notes them lane by lane. */
+static uint32_t batch_find(tl_runner *r)
+{
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < r->lanes; i++) {
+        r->count[i] = tl_bus_lane_ready(r->bus, i, r->head[i], r->lane_batch);
+        total += r->count[i];
+    }
+    return total;
+}
+
+/* The segment has less room than the batch wants: leave the last ones for the next pass. */
+static void batch_trim(tl_runner *r, uint32_t total, uint32_t room)
+{
+    for (uint32_t i = r->lanes; total > room;) {
+        i--;
+        const uint32_t over = total - room;
+        const uint32_t less = over < r->count[i] ? over : r->count[i];
+        r->count[i] -= less;
+        total -= less;
+    }
+}
+
+static uint32_t batch_journal(tl_runner *r)
+{
+    uint64_t seq = tl_journal_seq_next(r->journal);
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < r->lanes; i++)
+        for (uint32_t n = 0; n < r->count[i]; n++) {
+            tl_command *cmd = &r->batch[total++];
+            *cmd = *tl_bus_lane_slot(r->bus, i, r->head[i] + n);
+            cmd->seq = seq++;
+            cmd->ts_ns = r->ts_ns;
+            tl_journal_append(r->journal, cmd);
+        }
+    return total;
+}
+
+/* Everybody may see that the batch is done: producers their room, readers the newest event. */
+static void batch_publish(tl_runner *r, uint32_t total)
+{
+    tl_bus_header *h = r->header;
+    for (uint32_t i = 0; i < r->lanes; i++)
+        if (r->count[i] != 0) {
+            r->head[i] += r->count[i];
+            /* Release: the slots have been read before their producer may write them. */
+            atomic_store_explicit(&h->lane[i].head, r->head[i], memory_order_release);
+        }
+    /* Release: the events up to here are stamped. The figures after it order nothing. */
+    atomic_store_explicit(&h->events, r->sink.next - 1, memory_order_release);
+    atomic_store_explicit(&h->commands, tl_journal_seq_next(r->journal) - 1, memory_order_relaxed);
+    atomic_store_explicit(&h->journal_bytes, tl_journal_bytes(r->journal), memory_order_relaxed);
+    atomic_store_explicit(&h->heartbeat_ns, r->ts_ns, memory_order_relaxed);
+    atomic_store_explicit(&h->batches,
+                          atomic_load_explicit(&h->batches, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    /* Pairs with the fence in tl_doorbell_arm: a sleeper sees the stores above or is seen. */
+    atomic_thread_fence(memory_order_seq_cst);
+    tl_doorbell_ring(&h->readers);
+    for (uint32_t i = 0; i < r->lanes && total != 0; i++)
+        tl_doorbell_ring(&h->lane[i].space);
+}
+
+/* One pass: 1 when it did something, 0 when no command waited, -errno when the journal failed. */
+static int batch_run(tl_runner *r, tl_journal_fault *fault)
+{
+    uint32_t total = batch_find(r);
+    if (total == 0)
+        return 0;
+    const int64_t now_ns = tl_clock_utc_ns();
+    r->ts_ns = now_ns > r->ts_ns ? now_ns : r->ts_ns;
+    const int64_t room = tl_journal_reserve(r->journal, total, r->ts_ns, fault);
+    if (room < 0)
+        return (int)room;
+    if (room < total)
+        batch_trim(r, total, (uint32_t)room);
+    tl_bus_note(r->bus, tl_journal_seq_next(r->journal), r->head, r->count);
+    total = batch_journal(r);
+    const int rc = tl_journal_commit(r->journal, fault);
+    if (rc != 0)
+        return rc;
+    batch_step(r, r->batch, total);
+    batch_publish(r, total);
+    return 1;
+}
+
+/* Between batches */
+
+static int stopping(const tl_runner *r)
+{
+    /* Acquire: what the stopper did before is visible after run returns. */
+    return atomic_load_explicit(&r->stop, memory_order_acquire);
+}
+
+static void beat(tl_runner *r)
+{
+    atomic_store_explicit(&r->header->heartbeat_ns, tl_clock_utc_ns(), memory_order_relaxed);
+}
+
+static void park(tl_runner *r)
+{
+    const uint32_t armed = tl_doorbell_arm(&r->header->engine);
+    if (batch_find(r) == 0 && !stopping(r)) {
+        tl_doorbell_wait(&r->header->engine, armed, PARK_NS);
+        beat(r);
+    }
+}
+
+static void idle(tl_runner *r)
+{
+    r->idle++;
+    if (r->wait != TL_WAIT_SPIN && r->idle > LOOKS_MAX) {
+        if (r->wait == TL_WAIT_PARK)
+            park(r);
+        else
+            sched_yield();
+    }
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+    if (r->idle % BEAT_LOOKS == 0)
+        beat(r);
+}
+
+static int pin(const tl_runner *r, cpu_set_t *before, tl_journal_fault *fault)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    if (r->cpu < 0)
+        return 0;
+    if (r->cpu < CPU_SETSIZE)
+        CPU_SET((size_t)r->cpu, &one);
+    if (sched_getaffinity(0, sizeof *before, before) != 0 ||
+        sched_setaffinity(0, sizeof one, &one) != 0)
+        return tl_journal_fail(fault, errno, "", 0, "cannot run on processor %d: %s", r->cpu,
+                               strerror(errno));
+    return 0;
+}
+
+int tl_runner_run(tl_runner *r, tl_journal_fault *fault)
+{
+    cpu_set_t before;
+    *fault = (tl_journal_fault){0};
+    int rc = pin(r, &before, fault);
+    if (rc == 0) {
+        beat(r);
+        atomic_store(&r->header->state, TL_BUS_RUNNING);
+        while (rc >= 0 && !stopping(r)) {
+            rc = batch_run(r, fault);
+            if (rc == 0)
+                idle(r);
+            else
+                r->idle = 0;
+        }
+        if (r->cpu >= 0)
+            sched_setaffinity(0, sizeof before, &before);
+    }
+    atomic_store(&r->stop, 0);
+    if (rc < 0) {
+        status_failed(r, fault);
+        return rc;
+    }
+    atomic_store(&r->header->state, TL_BUS_STOPPED);
+    tl_doorbell_wake(&r->header->readers);
+    return 0;
+}
+
+void tl_runner_stop(tl_runner *r)
+{
+    /* Release, then the bell without asking: this is rare. */
+    atomic_store_explicit(&r->stop, 1, memory_order_release);
+    tl_doorbell_wake(&r->header->engine);
+}

@@ -1,0 +1,152 @@
+"""What no single value of a configuration can tell: clashes between its sections.
+
+`cross_check` looks at the parts that are right on their own and names what does not fit together.
+Pure functions; called by config.load alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from touchline.core.messages import PRICE_MAX, QTY_MAX
+from touchline.errors import PriceError, QtyError
+
+if TYPE_CHECKING:
+    from touchline.config.sections import (
+        AccountSection,
+        EngineSection,
+        FixSection,
+        InstrumentSection,
+        PublishSection,
+        SessionSection,
+    )
+
+NUMBER_BYTES_MAX = 36  # of a number that the journal keeps as text
+SESSIONS_MAX = 256  # a session's number is one byte of the command that names a ClOrdID
+
+Loc = tuple[int | str, ...]
+Problem = tuple[Loc, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a configuration that are right on their own; list items keep their place."""
+
+    engine: EngineSection
+    fix: FixSection
+    publish: PublishSection
+    instruments: list[tuple[int, InstrumentSection]]
+    accounts: list[tuple[int, AccountSection]]
+    sessions: list[tuple[int, SessionSection]]
+    accounts_named: set[str]
+
+
+def cross_check(parts: Parts) -> Iterator[Problem]:
+    """Every problem that takes more than one value to see."""
+    yield from _twice("instruments", "symbol", ((i, s.symbol) for i, s in parts.instruments))
+    yield from _twice("accounts", "name", ((i, a.name) for i, a in parts.accounts))
+    yield from _twice("sessions", "comp_id", ((i, s.comp_id) for i, s in parts.sessions))
+    for index, instrument in parts.instruments:
+        yield from _instrument(("instruments", index), instrument)
+    for index, session in parts.sessions:
+        yield from _session(("sessions", index), session, parts)
+    yield from _ports(parts)
+    yield from _sizes(parts)
+    if len(parts.sessions) > SESSIONS_MAX:
+        yield ("sessions",), f"{len(parts.sessions)} are too many; the most are {SESSIONS_MAX}"
+
+
+def _twice(section: str, key: str, values: Iterable[tuple[int, Hashable]]) -> Iterator[Problem]:
+    seen: dict[Hashable, int] = {}
+    for index, value in values:
+        first = seen.setdefault(value, index)
+        if first != index:
+            yield (section, index, key), f"{value!r} is taken by {section}[{first + 1}] already"
+
+
+def _instrument(loc: Loc, section: InstrumentSection) -> Iterator[Problem]:
+    """Prices on tick and in range, quantities in whole lots and in range, bounds in order."""
+    instrument = section.instrument(0)
+    for key in ("tick_size", "lot_size"):
+        if len(format(getattr(section, key), "f")) > NUMBER_BYTES_MAX:
+            yield (*loc, key), f"is written with more than {NUMBER_BYTES_MAX} digits"
+    ticks: dict[str, int] = {}
+    for key in ("price_min", "price_max", "reference_price", "price_collar"):
+        price = getattr(section, key)
+        if price is None:
+            continue
+        try:
+            ticks[key] = instrument.to_ticks(price)
+        except PriceError as error:
+            yield (*loc, key), f"{error}"
+            continue
+        if ticks[key] > PRICE_MAX:
+            allowed = instrument.to_price(PRICE_MAX)
+            yield (*loc, key), f"{price} is above {allowed}, the most {PRICE_MAX} ticks can say"
+    if ticks.get("price_min", 1) > ticks.get("price_max", PRICE_MAX):
+        yield (*loc, "price_min"), f"{section.price_min} is above price_max {section.price_max}"
+    reference = ticks.get("reference_price", ticks.get("price_min", 1))
+    if not ticks.get("price_min", 1) <= reference <= ticks.get("price_max", PRICE_MAX):
+        yield (*loc, "reference_price"), f"{section.reference_price} is outside the price range"
+    if section.qty_max is not None:
+        try:
+            lots = instrument.to_lots(section.qty_max)
+        except QtyError as error:
+            yield (*loc, "qty_max"), f"{error}"
+            return
+        if lots > QTY_MAX:
+            allowed = instrument.to_qty(QTY_MAX)
+            yield (*loc, "qty_max"), f"{section.qty_max} is above {allowed}, {QTY_MAX} lots"
+
+
+def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Problem]:
+    if session.comp_id == parts.fix.comp_id:
+        yield (*loc, "comp_id"), f"{session.comp_id!r} is the venue's own, fix.comp_id"
+    for account in dict.fromkeys(session.accounts):
+        if account not in parts.accounts_named:
+            known = ", ".join(sorted(parts.accounts_named)) or "none"
+            yield (*loc, "accounts"), f"{account!r} is not an account; [[accounts]] names {known}"
+    if len(set(session.accounts)) != len(session.accounts):
+        yield (*loc, "accounts"), "names an account twice"
+
+
+def _ports(parts: Parts) -> Iterator[Problem]:
+    """Two listeners of this venue cannot share a port."""
+    wanted = [
+        (("fix", "port"), parts.fix.enabled, parts.fix.port),
+        (("publish", "pub_port"), parts.publish.enabled, parts.publish.pub_port),
+        (("publish", "snapshot_port"), parts.publish.enabled, parts.publish.snapshot_port),
+    ]
+    seen: dict[int, str] = {}
+    for loc, enabled, port in wanted:
+        if not enabled:
+            continue
+        first = seen.setdefault(port, ".".join(loc))
+        if first != ".".join(loc):
+            yield loc, f"port {port} is taken by {first} already"
+
+
+def _sizes(parts: Parts) -> Iterator[Problem]:
+    """The engine is opened for fixed numbers of everything."""
+    engine = parts.engine
+    for key, items in (("instruments", parts.instruments), ("accounts", parts.accounts)):
+        allowed = getattr(engine, f"{key}_max")
+        if len(items) > allowed:
+            yield (
+                ("engine", f"{key}_max"),
+                f"{allowed} is too small for the {len(items)} of [[{key}]]",
+            )
+    limited = [
+        a
+        for _, a in parts.accounts
+        if (a.order_qty_max, a.order_value_max, a.position_max) != (None, None, None)
+    ]
+    places = len(limited) * len(parts.instruments)
+    if places > engine.positions_max:
+        yield (
+            ("engine", "positions_max"),
+            f"{engine.positions_max} is too small: {len(limited)} accounts with limits "
+            f"in {len(parts.instruments)} instruments take {places} places",
+        )

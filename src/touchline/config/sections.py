@@ -1,0 +1,377 @@
+"""The configuration of a venue: what it may say, where it comes from, and what is wrong with it.
+
+Values come from a TOML file, are overridden by the environment (TOUCHLINE_FIX__PORT=9900), and
+those by flags of the command line. Everything wrong is reported at once, each problem with the file
+and line, the variable or the flag it came from. Decimal numbers are read as Decimal, never float.
+Settings are frozen values handed down as arguments; nothing else reads the environment for them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings.exceptions import SettingsError
+
+from touchline.config.check import Parts, Problem, cross_check
+from touchline.config.lines import ENV_PREFIX, Origin
+from touchline.errors import ConfigError
+from touchline.instruments import Instrument
+
+NAME_BYTES = 36
+
+
+def _name(value: str) -> str:
+    """A name as the journal can hold it: 1 to 36 bytes, printable, without blanks."""
+    size = len(value.encode("utf-8", "surrogatepass"))
+    if not 1 <= size <= NAME_BYTES:
+        raise ValueError(f"is {size} bytes long; allowed are 1 to {NAME_BYTES}")
+    if not value.isprintable() or " " in value:
+        raise ValueError("may not hold blanks or unprintable characters")
+    return value
+
+
+def _file_name(value: str) -> str:
+    """A name that also becomes part of a file's name."""
+    if not all(c.isascii() and (c.isalnum() or c in "._-") for c in _name(value)):
+        raise ValueError("may hold only letters, digits and the characters . _ -")
+    return value
+
+
+def _exact(value: object) -> object:
+    """Refuse a float where an exact decimal number is wanted."""
+    if isinstance(value, float):
+        raise ValueError("is a binary floating-point number; write it as text or Decimal")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+FileName = Annotated[str, AfterValidator(_file_name)]
+Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+Limit = Annotated[Number, Field(ge=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_S = TypeVar("_S", bound=_Section)
+
+
+class Venue(_Section):
+    """[venue]: its name, and where it keeps its files."""
+
+    name: FileName = "touchline"
+    data_dir: Path = Path("data")
+    run_dir: Path = Path("/dev/shm")
+
+
+class EngineSection(_Section):
+    """[engine]: how much the core holds and how its thread waits and writes."""
+
+    instruments_max: int = Field(default=16, ge=1, le=65534)
+    accounts_max: int = Field(default=64, ge=1, le=1 << 20)
+    orders_max: int = Field(default=65536, ge=1, le=1 << 24)
+    positions_max: int = Field(default=1024, ge=1, le=1 << 24)
+    price_blocks_max: int = Field(default=4096, ge=1, le=1 << 24)
+    wait: Literal["park", "yield", "spin"] = "park"
+    sync: Literal["none", "batch"] = "none"
+    segment_mb: int = Field(default=64, ge=1, le=4096)
+    lane_slots: int = Field(default=16384, ge=64, le=1 << 24)
+    event_slots: int = Field(default=131072, ge=1024, le=1 << 26)
+    cpu: int | None = Field(default=None, ge=0)
+
+
+class FixSection(_Section):
+    """[fix]: the acceptor brokers connect to."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 9878
+    comp_id: FileName = "TOUCHLINE"
+    heartbeat_s: int = Field(default=30, ge=1, le=3600)
+
+
+class PublishSection(_Section):
+    """[publish]: market data over ZeroMQ."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    pub_port: Port = 5556
+    snapshot_port: Port = 5557
+    depth_levels: int = Field(default=10, ge=1, le=1000)
+
+
+class CaptureSection(_Section):
+    """[capture]: every event to Parquet files."""
+
+    enabled: bool = True
+    flush_s: float = Field(default=1.0, gt=0, le=3600)
+    rows_max: int = Field(default=200_000, ge=1, le=1 << 24)
+
+
+class InstrumentSection(_Section):
+    """[[instruments]]: one instrument; prices and quantities as people write them."""
+
+    symbol: Name
+    tick_size: Positive
+    lot_size: Positive = Decimal(1)
+    currency: Name = "USD"
+    price_min: Positive | None = None
+    price_max: Positive | None = None
+    qty_max: Positive | None = None
+    reference_price: Positive | None = None
+    price_collar: Limit | None = None
+    halted: bool = False
+
+    def instrument(self, index: int) -> Instrument:
+        """The instrument under its number in the core."""
+        return Instrument(index, self.symbol, self.tick_size, self.lot_size, self.currency)
+
+
+class AccountSection(_Section):
+    """[[accounts]]: one account and its limits, which apply in every instrument."""
+
+    name: Name
+    order_qty_max: Limit | None = None
+    order_value_max: Limit | None = None
+    position_max: Limit | None = None
+    blocked: bool = False
+
+
+class SessionSection(_Section):
+    """[[sessions]]: one FIX counterparty; the first account serves orders without Account(1)."""
+
+    comp_id: FileName
+    begin_string: Literal["FIX.4.4", "FIX.4.2"] = "FIX.4.4"
+    accounts: tuple[Name, ...] = Field(min_length=1)
+    password: str | None = Field(default=None, repr=False)
+
+
+class Config(_Section):
+    """A whole configuration; build one with `load` to have it checked across sections too."""
+
+    venue: Venue = Venue()
+    engine: EngineSection = EngineSection()
+    fix: FixSection = FixSection()
+    publish: PublishSection = PublishSection()
+    capture: CaptureSection = CaptureSection()
+    instruments: tuple[InstrumentSection, ...] = ()
+    accounts: tuple[AccountSection, ...] = ()
+    sessions: tuple[SessionSection, ...] = ()
+
+    @property
+    def bus_path(self) -> Path:
+        """The file of the shared-memory rings."""
+        return self.venue.run_dir / f"touchline-{self.venue.name}.bus"
+
+    @property
+    def journal_dir(self) -> Path:
+        return self.venue.data_dir / "journal"
+
+    @property
+    def fix_dir(self) -> Path:
+        return self.venue.data_dir / "fix"
+
+    @property
+    def capture_dir(self) -> Path:
+        return self.venue.data_dir / "capture"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.venue.data_dir / "log"
+
+    @property
+    def database_path(self) -> Path:
+        return self.venue.data_dir / "touchline.duckdb"
+
+
+class _ExactEnv(EnvSettingsSource):
+    """Reads JSON values of variables without letting a number become a float."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        return json.loads(value, parse_float=Decimal)
+
+
+class _Environment(BaseSettings):
+    """What the environment says, unjudged: values as text, lists as JSON."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter="__")
+    venue: dict[str, Any] = {}
+    engine: dict[str, Any] = {}
+    fix: dict[str, Any] = {}
+    publish: dict[str, Any] = {}
+    capture: dict[str, Any] = {}
+    instruments: list[Any] = []
+    accounts: list[Any] = []
+    sessions: list[Any] = []
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *args: Any, **kwargs: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (_ExactEnv(settings_cls),)
+
+
+def load(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The configuration in the file, overridden by the environment and then by `overrides`.
+
+    `path` None means no file. `overrides` maps dotted keys ("fix.port") to values. A relative
+    data_dir counts from the file's directory. Raises ConfigError that lists every problem.
+    """
+    flags = dict(overrides or {})
+    data, text = _read(path)
+    environment, problems = _environment()
+    raw = _merged(data, environment, flags)
+    found: list[Problem] = []
+    config = Config()
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        found += [(e["loc"], _reason(e)) for e in error.errors()]
+    found += cross_check(_valid_parts(raw))
+    if problems or found:
+        origin = Origin(str(path or ""), text, environment, flags)
+        raise ConfigError(*problems, *origin.tell_all(found))
+    return _anchored(config, path)
+
+
+def _read(path: str | Path | None) -> tuple[dict[str, Any], str]:
+    """The file as TOML data and as text; ConfigError when there is none or it is not TOML."""
+    if path is None:
+        return {}, ""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        raise ConfigError(f"{path}: {reason}; `touchline init` writes a new one") from error
+    try:
+        return tomllib.loads(text, parse_float=Decimal), text
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r" \(at line (\d+), column \d+\)", str(error))
+        place = f"{path}:{line[1]}" if line else f"{path}"
+        raise ConfigError(f"{place}: is not TOML: {error}") from error
+
+
+def _environment() -> tuple[dict[str, Any], list[str]]:
+    """What the environment says, section by section, and the variables that make no sense."""
+    problems = [
+        f"environment variable {name}: there is no such section; "
+        f"the sections are {', '.join(Config.model_fields)}"
+        for name in sorted(os.environ)
+        if name.startswith(ENV_PREFIX)
+        and "__" in name
+        and name[len(ENV_PREFIX) :].split("__")[0].lower() not in Config.model_fields
+    ]
+    try:
+        return _Environment().model_dump(exclude_unset=True), problems
+    except (SettingsError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        return {}, [*problems, f"environment: {reason}; a list is written as JSON"]
+
+
+def _merged(
+    data: dict[str, Any], environment: dict[str, Any], flags: dict[str, Any]
+) -> dict[str, Any]:
+    """The three sources on top of one another; a list replaces the list below it."""
+    raw = {k: dict(v) if isinstance(v, dict) else v for k, v in data.items()}
+    for section, values in environment.items():
+        if isinstance(values, dict) and isinstance(raw.setdefault(section, {}), dict):
+            raw[section].update(values)
+        else:
+            raw[section] = values
+    for dotted, value in flags.items():
+        section, _, key = dotted.partition(".")
+        if not key:
+            raw[section] = value
+        elif isinstance(raw.setdefault(section, {}), dict):
+            raw[section][key] = value
+    return raw
+
+
+def _valid_parts(raw: dict[str, Any]) -> Parts:
+    """Every section and list item without the keys that are wrong on their own."""
+
+    def section(key: str, kind: type[_S]) -> _S:
+        return _lenient(kind, raw.get(key, {})) or kind()
+
+    def items(key: str, kind: type[_S]) -> list[tuple[int, _S]]:
+        values = raw.get(key, [])
+        found = enumerate(values if isinstance(values, list | tuple) else [])
+        parts = ((index, _lenient(kind, value)) for index, value in found)
+        return [(index, part) for index, part in parts if part is not None]
+
+    return Parts(
+        engine=section("engine", EngineSection),
+        fix=section("fix", FixSection),
+        publish=section("publish", PublishSection),
+        instruments=items("instruments", InstrumentSection),
+        accounts=items("accounts", AccountSection),
+        sessions=items("sessions", SessionSection),
+        accounts_named=_names(raw.get("accounts")),
+    )
+
+
+def _lenient(kind: type[_S], value: object) -> _S | None:
+    """The value with its wrong keys left out; None when it makes no sense without them."""
+    for _ in range(2):
+        try:
+            return kind.model_validate(value)
+        except ValidationError as error:
+            if not isinstance(value, dict):
+                return None
+            wrong = {e["loc"][0] for e in error.errors() if e["loc"]}
+            value = {k: v for k, v in value.items() if k not in wrong}
+    return None
+
+
+def _names(accounts: object) -> set[str]:
+    """Names of all accounts, right or wrong otherwise, so that one mistake is told once."""
+    items = accounts if isinstance(accounts, list | tuple) else []
+    return {str(item["name"]) for item in items if isinstance(item, dict) and "name" in item}
+
+
+def _reason(error: ErrorDetails) -> str:
+    """What pydantic found wrong with a value, and the value."""
+    key = str(error["loc"][-1]) if error["loc"] else ""
+    if error["type"] == "extra_forbidden":
+        return f"there is no key {key!r} here"
+    if error["type"] == "missing":
+        return f"{key} is missing"
+    text = (
+        error["msg"]
+        .removeprefix("Value error, ")
+        .removeprefix("Input ")
+        .replace("valid tuple", "list")
+    )
+    shown = "***" if key == "password" else f"{error['input']!s:.60}"
+    return f"{key} = {shown!r}: {text}"
+
+
+def _anchored(config: Config, path: str | Path | None) -> Config:
+    """The configuration with its directories made absolute, from where the file lies."""
+    base = Path(path).resolve().parent if path is not None else Path.cwd()
+    venue = config.venue.model_copy(
+        update={
+            "data_dir": base / config.venue.data_dir,
+            "run_dir": base / config.venue.run_dir,
+        }
+    )
+    return config.model_copy(update={"venue": venue})

@@ -1,0 +1,77 @@
+from typing import Any, NamedTuple, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from touchline.core import answer
+
+Answer = answer.Answer
+_Kept = TypeVar("_Kept", bound=Answer)
+
+class EngineCapacities(NamedTuple):
+    instruments_max: int = 16
+    accounts_max: int = 64
+    orders_max: int = 65536
+    positions_max: int = 1024
+    price_blocks_max: int = 4096
+
+class Engine:
+    def __init__(
+        self,
+        *,
+        instruments_max: int = 16,
+        accounts_max: int = 64,
+        orders_max: int = 65536,
+        positions_max: int = 1024,
+        price_blocks_max: int = 4096,
+    ) -> None: ...
+    def events(self) -> NDArray[np.void]: ...
+    @overload
+    def answer(self, kind: type[_Kept], context: object = None) -> _Kept: ...
+    @overload
+    def answer(self, kind: None = None, context: object = None) -> Answer: ...
+    def submit(self, commands: NDArray[np.void]) -> NDArray[np.void]: ...
+    def new_order(
+        self,
+        instrument: int,
+        account: int,
+        side: int,
+        ord_type: int,
+        time_in_force: int,
+        price: int,
+        qty: int,
+        cl_ord_id: int = 0,
+        ts_ns: int = 0,
+    ) -> int: ...
+    def cancel(self, order_id: int, account: int, cl_ord_id: int = 0, ts_ns: int = 0) -> int: ...
+    def replace(
+        self,
+        order_id: int,
+        account: int,
+        price: int,
+        qty: int,
+        cl_ord_id: int = 0,
+        ts_ns: int = 0,
+    ) -> int: ...
+    @property
+    def address(self) -> int: ...
+    def event_sink(self) -> NDArray[np.uint64]: ...
+    def event_slots(self) -> NDArray[np.void]: ...
+    def best_bid(self, instrument: int) -> int: ...
+    def best_ask(self, instrument: int) -> int: ...
+    def depth(self, instrument: int, side: int, levels_max: int = 10) -> NDArray[np.void]: ...
+    def orders(self, instrument: int, side: int) -> NDArray[np.void]: ...
+    def position(self, account: int, instrument: int) -> tuple[int, int, int]: ...
+    def state_hash(self) -> int: ...
+    @property
+    def event_seq(self) -> int: ...
+    @property
+    def orders_open(self) -> int: ...
+    @property
+    def capacities(self) -> EngineCapacities: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, data: bytes) -> None: ...
+
+def function_pointers() -> dict[str, int]: ...
+
+__test__: dict[str, Any]

@@ -1,0 +1,1 @@
+"""Order flow for studies and benchmarks: seeded flows and recorded scripts."""

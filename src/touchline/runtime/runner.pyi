@@ -1,0 +1,38 @@
+from os import PathLike
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+from touchline.core.engine import EngineCapacities
+from touchline.runtime.bus import Bus
+
+class Recovery(NamedTuple):
+    commands: int
+    events: int
+    state_hash: int
+    torn: str | None
+
+class Runner:
+    bus: Bus
+    def __init__(
+        self,
+        journal_dir: str | PathLike[str],
+        bus: Bus,
+        capacities: EngineCapacities,
+        *,
+        wait: Literal["spin", "yield", "park"] = "park",
+        sync: Literal["none", "batch"] = "none",
+        segment_bytes: int = 67108864,
+        cpu: int | None = None,
+    ) -> None: ...
+    def open(self) -> Recovery: ...
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+    def state_hash(self) -> int: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...

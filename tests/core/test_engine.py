@@ -1,0 +1,191 @@
+"""The engine as a quant calls it: arguments checked, views kept straight, long answers whole."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import touchline.core.engine
+from touchline.core.engine import Engine, EngineCapacities
+from touchline.core.messages import COMMAND, EVENT, ExecType, MsgType, OrdType, Side, TimeInForce
+
+
+def opened(**capacities: int) -> Engine:
+    """An engine with instrument 0 and accounts 0 and 1."""
+    engine = Engine(**capacities)
+    setup = np.zeros(3, COMMAND)
+    setup["type"] = [MsgType.SECURITY_DEFINITION, MsgType.ACCOUNT, MsgType.ACCOUNT]
+    setup["account"] = [0, 0, 1]
+    engine.submit(setup)
+    return engine
+
+
+def enter(engine: Engine, side: Side, price: int, qty: int, account: int = 0) -> int:
+    return engine.new_order(0, account, side, OrdType.LIMIT, TimeInForce.DAY, price, qty)
+
+
+def test_single_calls_answer_as_a_batch_does() -> None:
+    one, batch = opened(), opened()
+    enter(one, Side.BUY, 100, 5)
+    order_id = int(one.events()[0]["order_id"])
+    answers = [one.events().tobytes()]
+    calls: list[Callable[[], int]] = [
+        lambda: one.replace(order_id, 0, 101, 7, cl_ord_id=2),
+        lambda: enter(one, Side.SELL, 101, 3, account=1),
+        lambda: one.cancel(order_id, 0, cl_ord_id=3),
+    ]
+    for call in calls:
+        assert call() == len(one.events())
+        answers.append(one.events().tobytes())
+    commands = np.zeros(4, COMMAND)
+    commands["type"] = [MsgType.NEW_ORDER, MsgType.REPLACE, MsgType.NEW_ORDER, MsgType.CANCEL]
+    commands["order_id"] = [0, order_id, 0, order_id]
+    commands["cl_ord_id"] = [0, 2, 0, 3]
+    commands["account"] = [0, 0, 1, 0]
+    commands["side"] = [Side.BUY, 0, Side.SELL, 0]
+    commands["ord_type"] = [OrdType.LIMIT, 0, OrdType.LIMIT, 0]
+    commands["time_in_force"] = [TimeInForce.DAY, 0, TimeInForce.DAY, 0]
+    commands["price"] = [100, 101, 101, 0]
+    commands["qty"] = [5, 7, 3, 0]
+    together = batch.submit(commands)
+    assert b"".join(answers) == together.tobytes()
+    assert together["exec_type"].tolist() == [
+        ExecType.NEW,
+        ExecType.REPLACED,
+        ExecType.NEW,
+        ExecType.TRADE,
+        ExecType.CANCELED,
+    ]
+    assert one.state_hash() == batch.state_hash()
+
+
+def test_a_batch_whose_events_outgrow_the_buffer_comes_back_whole() -> None:
+    commands = np.zeros(50_000, COMMAND)
+    commands["type"] = MsgType.NEW_ORDER
+    commands["ord_type"] = OrdType.LIMIT
+    commands["time_in_force"] = TimeInForce.IOC
+    commands["side"] = Side.BUY
+    commands["price"] = 100
+    commands["qty"] = 1
+    commands["cl_ord_id"] = np.arange(50_000)
+    events = opened(orders_max=16).submit(commands)
+    assert events.dtype == EVENT
+    assert events["seq"].tolist() == list(range(4, 100_004))
+    assert np.array_equal(events["cl_ord_id"][::2], commands["cl_ord_id"])
+    assert set(events["exec_type"][1::2]) == {ExecType.CANCELED}
+
+
+def test_events_are_a_view_that_the_next_call_overwrites() -> None:
+    engine = opened()
+    enter(engine, Side.BUY, 100, 5)
+    view, kept = engine.events(), engine.events().copy()
+    enter(engine, Side.BUY, 99, 6)
+    assert view["price"][0] == 99
+    assert kept["price"][0] == 100
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [np.zeros(3), np.zeros((2, 2), COMMAND), np.zeros(6, COMMAND)[::2], np.zeros(2, EVENT)],
+    ids=["floats", "two dimensions", "with gaps", "events"],
+)
+def test_arrays_that_are_no_commands_are_refused(wrong: np.ndarray) -> None:
+    engine = opened()
+    before = engine.state_hash()
+    with pytest.raises(ValueError, match="commands must be"):
+        engine.submit(wrong)
+    assert engine.state_hash() == before
+
+
+def test_numbers_that_do_not_fit_are_refused_before_the_engine_sees_them() -> None:
+    engine = opened()
+    with pytest.raises(OverflowError):
+        engine.new_order(70_000, 0, Side.BUY, OrdType.LIMIT, TimeInForce.DAY, 1, 1)
+    with pytest.raises(OverflowError):
+        engine.new_order(0, 0, Side.BUY, OrdType.LIMIT, TimeInForce.DAY, 1 << 63, 1)
+    assert engine.event_seq == 3
+
+
+def test_limits_are_checked_and_told() -> None:
+    assert Engine().capacities == EngineCapacities()
+    assert Engine(orders_max=7).capacities.orders_max == 7
+    with pytest.raises(ValueError, match="capacities"):
+        Engine(instruments_max=0)
+    with pytest.raises(ValueError, match="capacities"):
+        Engine(orders_max=1 << 30)
+
+
+def test_depth_orders_and_touch_tell_the_same_book() -> None:
+    engine = opened()
+    for price, qty in ((100, 5), (101, 6), (100, 7)):
+        enter(engine, Side.BUY, price, qty)
+    assert engine.best_bid(0) == 101
+    assert engine.best_ask(0) == 0
+    assert engine.depth(0, Side.BUY).tolist() == [(101, 6, 1), (100, 12, 2)]
+    assert len(engine.depth(0, Side.BUY, 1)) == 1
+    assert engine.orders(0, Side.BUY)["leaves_qty"].tolist() == [6, 5, 7]
+    assert engine.position(0, 0) == (0, 18, 0)
+    assert engine.position(1, 0) == (0, 0, 0)
+    assert engine.orders_open == 3
+
+
+@pytest.mark.parametrize(
+    ("limit", "more", "each"),
+    [
+        ("instruments_max", 6400, 400),
+        ("orders_max", 65536, 36),
+        ("positions_max", 65536 - 1024, 80),
+        ("price_blocks_max", 65536, 1744),
+        ("accounts_max", 65536, 1),
+    ],
+)
+def test_memory_is_what_the_manual_says(limit: str, more: int, each: int) -> None:
+    """docs/operations.md: bytes for each instrument, order, position, leaf and account."""
+    capacities = EngineCapacities(positions_max=1024)
+    larger = EngineCapacities(**{**capacities._asdict(), limit: getattr(capacities, limit) + more})
+    taken = len(Engine(**larger._asdict()).snapshot()) - len(
+        Engine(**capacities._asdict()).snapshot()
+    )
+    assert each - 8 <= taken / more <= each + 1
+
+
+def test_a_snapshot_of_another_engine_is_refused() -> None:
+    with pytest.raises(ValueError, match="snapshot"):
+        Engine().restore(Engine(orders_max=9).snapshot())
+    with pytest.raises(ValueError, match="snapshot"):
+        Engine().restore(b"")
+
+
+def test_a_damaged_snapshot_is_refused_and_changes_nothing() -> None:
+    engine = opened()
+    enter(engine, Side.BUY, 100, 5)
+    before = engine.state_hash()
+    damaged = bytearray(engine.snapshot())
+    damaged[len(damaged) // 2] ^= 1
+    with pytest.raises(ValueError, match="whole snapshot"):
+        engine.restore(bytes(damaged))
+    assert engine.state_hash() == before
+
+
+def test_a_module_exports_its_start_alone_so_that_the_step_is_one_piece() -> None:
+    """A function others may replace at load time can not be inlined: the step cost 5 ns more."""
+    library = ctypes.PyDLL(touchline.core.engine.__file__)
+    assert library.PyInit_engine
+    with pytest.raises(AttributeError):
+        _ = library.tl_engine_step
+
+
+def test_a_view_keeps_its_memory_and_nothing_more() -> None:
+    engine = opened()
+    enter(engine, Side.BUY, 100, 5)
+    references = sys.getrefcount(EVENT)
+    for _ in range(100):
+        view = engine.events()
+    assert sys.getrefcount(EVENT) == references + 1
+    del engine
+    assert view["price"].tolist() == [100]
+    assert view.dtype == EVENT

@@ -1,0 +1,63 @@
+"""Runs the engine or the gateway of a test's venue in a process of its own, until SIGTERM.
+
+`python fix_part.py engine|gateway CONFIG.json` says "ready" on standard output when it is, or why
+it failed. SIGUSR1 makes it print where its threads are.
+"""
+
+import faulthandler
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from touchline.config import Config
+from touchline.core.engine import EngineCapacities
+from touchline.errors import TouchlineError
+from touchline.fix.acceptor import Gateway
+from touchline.fix.settings import GatewaySettings
+from touchline.runtime.bus import Bus
+from touchline.runtime.runner import Runner
+
+
+def run_engine(config: Config, stop: threading.Event) -> None:
+    bus = Bus.create(str(config.bus_path), lane_slots=1024, event_slots=16384)
+    engine = config.engine
+    capacities = EngineCapacities(
+        engine.instruments_max,
+        engine.accounts_max,
+        engine.orders_max,
+        engine.positions_max,
+        engine.price_blocks_max,
+    )
+    with Runner(str(config.journal_dir), bus, capacities, segment_bytes=1 << 20) as runner:
+        runner.open()
+        thread = threading.Thread(target=runner.run)
+        thread.start()
+        print("ready", flush=True)
+        stop.wait()
+        runner.stop()
+        thread.join()
+    bus.close()
+
+
+def run_gateway(config: Config, stop: threading.Event) -> None:
+    with Gateway(GatewaySettings.from_config(config), stop) as gateway:
+        print("ready", flush=True)
+        gateway.serve()
+
+
+def main(part: str, path: str) -> int:
+    faulthandler.register(signal.SIGUSR1)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    config = Config.model_validate_json(Path(path).read_text())
+    try:
+        {"engine": run_engine, "gateway": run_gateway}[part](config, stop)
+    except (OSError, TouchlineError) as error:
+        print(f"failed: {error}", flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,143 @@
+"""A venue for the FIX tests: engine and gateway, each a process of its own, over real sockets.
+
+The test itself is the operator: it sends the set-up through lane 0 and may kill either process.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from touchline.config import Config
+from touchline.control.supervisor.setup import read_journal, setup_commands
+from touchline.core.messages import LANE_ADMIN
+from touchline.runtime.bus import Bus
+
+DEADLINE_S = 30.0
+PART = Path(__file__).with_name("fix_part.py")
+SYMBOLS = 120
+_NUMBERS = count()
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """Wait for a condition with a deadline; its value."""
+    end = time.monotonic() + DEADLINE_S
+    while not (value := condition()):
+        assert time.monotonic() < end, f"never happened: {what}"
+        threading.Event().wait(0.002)
+    return value
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def venue_config(data_dir: Path, **changes: Any) -> Config:
+    """Five brokers of both versions; symbols S00 to S119, tick 0.05, lot 10."""
+    sessions = [
+        {"comp_id": "BROKER1", "accounts": ["ACC1", "ACC1B"]},
+        {"comp_id": "BROKER2", "accounts": ["ACC2"]},
+        {"comp_id": "OLD1", "begin_string": "FIX.4.2", "accounts": ["ACC3"]},
+        {"comp_id": "OLD2", "begin_string": "FIX.4.2", "accounts": ["ACC4"], "password": "secret"},
+        {"comp_id": "LOCKED", "accounts": ["ACC5"], "password": "secret"},
+    ]
+    values: dict[str, Any] = {
+        "venue": {"name": f"fix{os.getpid()}-{next(_NUMBERS)}", "data_dir": str(data_dir)},
+        "engine": {"instruments_max": 128, "orders_max": 4096},
+        "fix": {"port": free_port()},
+        "instruments": [
+            {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"} for n in range(SYMBOLS)
+        ],
+        "accounts": [{"name": n} for n in ("ACC1", "ACC1B", "ACC2", "ACC3", "ACC4", "ACC5")],
+        "sessions": sessions,
+    }
+    return Config.model_validate(values | changes)
+
+
+class Venue:
+    """Engine and gateway of one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.port = config.fix.port
+        self.parts: dict[str, subprocess.Popen[str]] = {}
+        config.venue.data_dir.mkdir(parents=True, exist_ok=True)
+        self._file = config.venue.data_dir / "config.json"
+        self._file.write_text(config.model_dump_json())
+
+    def start(self, part: str) -> str:
+        """Start "engine" or "gateway"; what it said: "ready", or why it failed."""
+        self.launch(part)
+        return self.said(part)
+
+    def launch(self, part: str) -> None:
+        self.parts[part] = subprocess.Popen(
+            [sys.executable, str(PART), part, str(self._file)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def said(self, part: str) -> str:
+        output = self.parts[part].stdout
+        assert output is not None
+        return output.readline().strip()
+
+    def open(self) -> None:
+        """Start both at once: the gateway waits for the engine and for the set-up."""
+        self.launch("engine")
+        self.launch("gateway")
+        assert self.said("engine") == "ready"
+        self.set_up(self.config)
+        assert self.said("gateway") == "ready"
+
+    def restart(self) -> None:
+        """Stop both in good order and start them again."""
+        self.end("gateway")
+        self.end("engine")
+        self.launch("engine")
+        self.launch("gateway")
+        assert [self.said(part) for part in ("engine", "gateway")] == ["ready", "ready"]
+
+    def set_up(self, config: Config) -> None:
+        """Send what the configuration asks for, and wait until it is done."""
+        commands = setup_commands(config, read_journal(config.journal_dir))
+        with Bus.attach(str(config.bus_path)) as bus:
+            wanted = bus.status()["commands"] + len(commands)
+            with bus.lane(LANE_ADMIN) as lane:
+                lane.send(commands)
+            until(lambda: bus.status()["commands"] >= wanted, "the set-up is journalled")
+
+    def end(self, part: str, number: int = signal.SIGTERM) -> None:
+        """Stop a part with a signal, and wait until it is gone."""
+        process = self.parts.pop(part)
+        process.send_signal(number)
+        process.wait(DEADLINE_S)
+        assert process.stdout is not None
+        process.stdout.close()
+
+    def close(self) -> None:
+        for part in ("gateway", "engine"):
+            if part in self.parts:
+                self.end(part, signal.SIGKILL)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.config.bus_path)
+
+
+@contextlib.contextmanager
+def running_venue(data_dir: Path, **changes: Any) -> Iterator[Venue]:
+    venue = Venue(venue_config(data_dir, **changes))
+    try:
+        venue.open()
+        yield venue
+    finally:
+        venue.close()

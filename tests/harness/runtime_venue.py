@@ -1,0 +1,152 @@
+"""A venue's runtime for tests: bus, engine and journal, in a thread or in processes to be killed.
+
+Flows are drawn from a seed. Processes are spawned, so that no lock or thread is inherited.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from touchline.core.engine import EngineCapacities
+from touchline.core.messages import COMMAND, LANE_API, MsgType, OrdType, Side, Text, TimeInForce
+from touchline.runtime.bus import Bus
+from touchline.runtime.runner import Runner
+
+DEADLINE_S = 60.0
+LIMITS = EngineCapacities(
+    instruments_max=2, accounts_max=4, orders_max=4096, positions_max=16, price_blocks_max=64
+)
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def until(condition: Callable[[], Any], what: str) -> None:
+    """Wait for a condition; fail loudly at the deadline."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {DEADLINE_S} s for {what}"
+        time.sleep(0.0005)
+
+
+def flow(seed: int, count: int, *, lane: int = LANE_API, first: int = 1) -> np.ndarray:
+    """Commands numbered from `first` on: two names, a listing, accounts, then orders, cancels,
+    replaces, some of which mean orders that are there and some that are not."""
+    rng = np.random.default_rng([seed, lane, first])
+    commands = np.zeros(count, COMMAND)
+    commands["type"] = rng.choice(
+        [MsgType.NEW_ORDER, MsgType.CANCEL, MsgType.REPLACE], count, p=[0.7, 0.2, 0.1]
+    )
+    commands["cl_ord_id"] = (lane << 32) | np.arange(first, first + count, dtype=np.uint64)
+    commands["order_id"] = (rng.integers(1, 4, count) << 32) | rng.integers(0, 100, count)
+    commands["account"] = rng.integers(0, 3, count)
+    commands["side"] = rng.choice([Side.BUY, Side.SELL], count)
+    commands["ord_type"] = OrdType.LIMIT
+    commands["time_in_force"] = rng.choice([TimeInForce.DAY, TimeInForce.IOC], count, p=[0.8, 0.2])
+    commands["price"] = rng.integers(90, 110, count)
+    commands["qty"] = rng.integers(0, 50, count)
+    if first == 1:
+        prelude = min(count, 5)
+        commands[:prelude] = opening(lane)[:prelude]
+    return commands
+
+
+def opening(lane: int) -> np.ndarray:
+    commands = np.zeros(5, COMMAND)
+    commands["cl_ord_id"] = (lane << 32) | np.arange(1, 6, dtype=np.uint64)
+    for i, (kind, text) in enumerate([(Text.SYMBOL, b"AAA"), (Text.ACCOUNT, b"ACC1")]):
+        commands[i]["text"] = text
+        commands[i]["type"] = MsgType.TEXT
+        commands[i]["field"] = kind
+        commands[i]["key"] = 0
+    commands[2]["type"] = MsgType.SECURITY_DEFINITION
+    for i in (3, 4):
+        commands[i]["type"] = MsgType.ACCOUNT
+        commands[i]["account"] = i - 3
+    return commands
+
+
+class RuntimeVenue:
+    """Where one venue lives, and how to start its parts."""
+
+    def __init__(self, directory: Path, **geometry: int) -> None:
+        self.journal = directory / "journal"
+        self.bus_path = f"/dev/shm/touchline-test-{os.getpid()}-{uuid.uuid4().hex[:8]}.bus"
+        self.geometry = {"lanes": 3, "lane_slots": 1024, "event_slots": 65536, **geometry}
+        self.sync = "none"
+        self.children: list[BaseProcess] = []
+
+    @contextmanager
+    def running(self, **settings: Any) -> Iterator[tuple[Bus, Runner]]:
+        """The engine in a thread of this process."""
+        with Bus.create(self.bus_path, **self.geometry) as bus:
+            runner = Runner(self.journal, bus, LIMITS, **{"segment_bytes": 1 << 16, **settings})
+            runner.open()
+            thread = threading.Thread(target=runner.run)
+            thread.start()
+            try:
+                yield bus, runner
+            finally:
+                runner.stop()
+                thread.join()
+                runner.close()
+
+    def start(self, target: Callable[..., None], *args: Any) -> BaseProcess:
+        child = SPAWN.Process(target=target, args=args, daemon=True)
+        child.start()
+        self.children.append(child)
+        return child
+
+    def start_engine(self) -> BaseProcess:
+        return self.start(run_engine, self.bus_path, str(self.journal), self.geometry, self.sync)
+
+    def attach(self) -> Bus:
+        until(self.is_up, "the engine")
+        return Bus.attach(self.bus_path)
+
+    def is_up(self) -> bool:
+        try:
+            with Bus.attach(self.bus_path) as bus:
+                status = bus.status()
+        except OSError:
+            return False
+        return bool(status["alive"]) and status["state"] == "running"
+
+    def end(self) -> None:
+        for child in self.children:
+            child.kill()
+            child.join()
+        Path(self.bus_path).unlink(missing_ok=True)
+
+
+def run_engine(bus_path: str, journal: str, geometry: dict[str, int], sync: str) -> None:
+    """An engine process: recovers and runs until it is killed."""
+    bus = Bus.create(bus_path, **geometry)
+    runner = Runner(
+        journal, bus, LIMITS, segment_bytes=1 << 16, sync="batch" if sync == "batch" else "none"
+    )
+    runner.open()
+    runner.run()
+
+
+def joined(parts: list[np.ndarray]) -> np.ndarray:
+    """Batches one after the other, in the records' own layout, which numpy would repack."""
+    return np.concatenate(parts, dtype=parts[0].dtype)
+
+
+def digest(events: np.ndarray) -> str:
+    return hashlib.sha256(events.tobytes()).hexdigest()
+
+
+def wait_commands(bus: Bus, count: int) -> None:
+    until(lambda: bus.status()["commands"] >= count, f"{count} commands to be done")

@@ -1,0 +1,247 @@
+"""The market of names and decimals: it says what the engine under it says, and adds no rule."""
+
+from __future__ import annotations
+
+import random
+import re
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from touchline.core.engine import Answer, Engine
+from touchline.core.messages import COMMAND, ExecType, OrdType, Side, TimeInForce
+from touchline.errors import PriceError, QtyError
+from touchline.instruments import Instrument
+from touchline.market import Fill, Level, Market, Number, OpenOrder, OrdStatus, Position, Report
+from touchline.market.listing import Listing
+
+ENGINE = Engine(orders_max=16, price_blocks_max=16)
+
+
+@pytest.fixture
+def market() -> Market:
+    """AAA in cents and whole pieces, BBB in eighths and tens; two accounts."""
+    market = Market()
+    market.list_instrument("AAA", tick_size="0.01", currency="USD")
+    market.list_instrument("BBB", tick_size="0.125", lot_size=10)
+    for name in ("ACC1", "ACC2"):
+        market.open_account(name)
+    return market
+
+
+def test_two_orders_that_cross_report_a_fill_in_names_and_decimals(market: Market) -> None:
+    resting = market.sell("BBB", 100, "10.25", account="ACC1")
+    taker = market.buy("BBB", "30", Decimal("10.5"), account="ACC2")
+    assert resting.ord_status is OrdStatus.NEW
+    assert (resting.leaves_qty, resting.fills, resting.avg_px) == (Decimal(100), [], None)
+    assert taker.ord_status is OrdStatus.FILLED
+    assert taker.fills == [Fill(Decimal("10.25"), Decimal(30), resting.order_id, "ACC1")]
+    assert (taker.filled_qty, taker.leaves_qty, taker.account) == (Decimal(30), Decimal(0), "ACC2")
+    assert market.position("ACC1", "BBB") == Position(Decimal(-30), Decimal(0), Decimal(70))
+    assert market.position("ACC1", "AAA") == Position(Decimal(0), Decimal(0), Decimal(0))
+
+
+def test_a_sweep_lists_its_fills_in_order_and_their_average(market: Market) -> None:
+    for price in ("1.02", "1.01", "1.03"):
+        market.sell("AAA", 10, price, account="ACC1")
+    swept = market.buy("AAA", 35, "1.03", account="ACC2")
+    assert [fill.last_px for fill in swept.fills] == [
+        Decimal("1.01"), Decimal("1.02"), Decimal("1.03"),
+    ]  # fmt: skip
+    assert swept.ord_status is OrdStatus.PARTIALLY_FILLED
+    assert (swept.filled_qty, swept.leaves_qty, swept.avg_px) == (
+        Decimal(30),
+        Decimal(5),
+        Decimal("1.02"),
+    )
+    assert "PARTIALLY_FILLED AAA filled 30 leaves 5" in repr(swept)
+
+
+def test_an_order_without_a_price_is_a_market_order(market: Market) -> None:
+    market.buy("AAA", 5, "9.99", account="ACC1")
+    sold = market.sell("AAA", 8, account="ACC2")
+    assert sold.events["ord_type"].tolist() == [OrdType.MARKET] * 3
+    assert sold.ord_status is OrdStatus.CANCELED
+    assert (sold.filled_qty, sold.leaves_qty) == (Decimal(5), Decimal(0))
+    assert sold.text == "a market order's remainder does not rest"
+
+
+def test_a_refusal_is_a_report_with_its_reason(market: Market) -> None:
+    refused = market.buy("AAA", 0, "1", account="ACC1")
+    assert (refused.accepted, refused.ord_status) == (False, OrdStatus.REJECTED)
+    assert refused.text == "quantity 0 is outside 1 to 2147483647 lots"
+    assert (refused.order_id, refused.leaves_qty, refused.fills) == (0, Decimal(0), [])
+    assert "outside 1" in repr(refused)
+    assert market.engine.orders_open == 0
+
+
+def test_an_order_is_canceled_by_its_report_or_as_the_book_gave_it(market: Market) -> None:
+    bid = market.buy("AAA", 5, "1", account="ACC1")
+    market.buy("AAA", 6, "2", account="ACC2")
+    (found, _) = market.open_orders("AAA", Side.BUY)
+    six = Decimal(6)
+    assert found == OpenOrder(found.order_id, "AAA", "ACC2", Side.BUY, Decimal(2), six, six)
+    assert market.cancel(found).ord_status is OrdStatus.CANCELED
+    assert market.cancel(bid).accepted
+    again = market.cancel(bid)
+    assert (again.accepted, again.text) == (False, "no such open order of this account")
+    assert market.depth("AAA", Side.BUY) == []
+
+
+def test_a_replace_keeps_the_order_id_and_counts_what_is_executed(market: Market) -> None:
+    offer = market.sell("AAA", 10, "1.50", account="ACC1")
+    market.buy("AAA", 4, "1.50", account="ACC2")
+    moved = market.replace(offer, 12, "1.49")
+    assert (moved.order_id, moved.ord_status) == (offer.order_id, OrdStatus.PARTIALLY_FILLED)
+    assert moved.leaves_qty == 8
+    assert market.depth("AAA", Side.SELL) == [Level(Decimal("1.49"), Decimal(8), 1)]
+    assert market.replace(offer, 4, "1.49").ord_status is OrdStatus.FILLED
+    assert market.best_ask("AAA") is None
+
+
+def test_the_touch_is_told_in_prices(market: Market) -> None:
+    assert market.best_bid("BBB") is None
+    market.buy("BBB", 10, "3.125", account="ACC1")
+    market.sell("BBB", 10, "3.250", account="ACC1")
+    assert (market.best_bid("BBB"), market.best_ask("BBB")) == (Decimal("3.125"), Decimal("3.25"))
+
+
+def test_a_report_stays_what_it_was(market: Market) -> None:
+    offer = market.sell("AAA", 10, "1.50", account="ACC1")
+    taken = market.buy("AAA", 10, "1.50", account="ACC2")
+    fills = taken.fills
+    for _ in range(10):
+        market.buy("AAA", 1, "0.01", account="ACC1")
+    assert taken.fills == fills
+    assert offer.ord_status is OrdStatus.NEW
+
+
+@pytest.mark.parametrize("price", ["1.005", "abc", Decimal("NaN"), 1.5, True, Fraction(1, 2), ""])
+def test_what_is_no_price_is_refused_before_the_engine_sees_it(
+    market: Market, price: object
+) -> None:
+    for same in ("1.5", "1", 1, Decimal("1.5"), "0.5"):
+        market.buy("AAA", 1, same, account="ACC1")
+    before = market.engine.event_seq
+    with pytest.raises(PriceError):
+        market.buy("AAA", 1, price, account="ACC1")  # type: ignore[arg-type]
+    with pytest.raises(QtyError):
+        market.buy("BBB", 15, 1, account="ACC1")
+    assert market.engine.event_seq == before
+
+
+def test_a_number_with_an_exponent_is_one_only_as_a_decimal(market: Market) -> None:
+    for _ in range(2):
+        assert market.buy("AAA", 1, Decimal("1E+1"), account="ACC1").accepted
+        with pytest.raises(PriceError):
+            market.buy("AAA", 1, "1E+1", account="ACC1")
+    assert market.best_bid("AAA") == 10
+
+
+SIZES = st.sampled_from(["0.01", "1", "0.125", "25", "0.0005", "1E+2", "1E-9", "123456789123"])
+WRITTEN = st.one_of(
+    st.decimals(allow_nan=True, allow_infinity=True, places=4),
+    st.decimals(min_value=-(10**6), max_value=10**6, places=3),
+    st.integers(-(10**20), 10**20),
+    st.integers(-2000, 2000),
+    st.integers(-2000, 2000).map(lambda cents: f"{Decimal(cents) / 100}"),
+    st.text("0123456789.+-e ", max_size=24),
+    st.text(max_size=4),
+)
+
+
+@given(SIZES, WRITTEN)
+def test_a_listing_reads_numbers_as_its_instrument_does(size: str, number: Number) -> None:
+    instrument = Instrument(0, "AAA", Decimal(size), Decimal(size))
+    listing = Listing(ENGINE, instrument, [])
+    try:
+        wanted = instrument.to_ticks(number)
+    except PriceError as e:
+        with pytest.raises(PriceError, match=re.escape(str(e))):
+            listing.ticks(number)
+        with pytest.raises(QtyError, match=r"^quantity "):
+            listing.lots(number)
+    else:
+        assert listing.ticks(number) == listing.lots(number) == wanted
+
+
+def test_unknown_and_repeated_names_are_errors(market: Market) -> None:
+    with pytest.raises(LookupError, match="no instrument 'CCC' is listed"):
+        market.buy("CCC", 1, 1, account="ACC1")
+    with pytest.raises(LookupError, match="no account 'ACC9' is open"):
+        market.buy("AAA", 1, 1, account="ACC9")
+    with pytest.raises(ValueError, match="'AAA' is listed already"):
+        market.list_instrument("AAA", "0.01")
+    with pytest.raises(ValueError, match="not positive"):
+        market.list_instrument("CCC", 0)
+    with pytest.raises(ValueError, match="'ACC1' is open already"):
+        market.open_account("ACC1")
+
+
+def test_an_engine_without_a_place_says_so() -> None:
+    market = Market(instruments_max=1, accounts_max=1)
+    market.list_instrument("AAA", 1)
+    market.open_account("ACC1")
+    with pytest.raises(ValueError, match="unknown instrument 1"):
+        market.list_instrument("BBB", 1)
+    with pytest.raises(ValueError, match="unknown account 1"):
+        market.open_account("ACC2")
+
+
+def test_a_market_gives_the_events_of_its_engine(market: Market, seed: int) -> None:
+    """A seeded flow by name and the same by number: equal events and equal states."""
+    rng = random.Random(seed)
+    twin = Engine()
+    twin.submit(market_setup())
+    known: list[Report] = []
+    tifs = (TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK)
+    for _ in range(2_000):
+        ticks, lots = rng.randint(95, 105), rng.randint(0, 20)
+        price = rng.choice((f"{Decimal(ticks) / 100}", Decimal(ticks) / 100))
+        if known and rng.random() < 0.4:
+            order = rng.choice(known)
+            if rng.random() < 0.5:
+                report = market.cancel(order)
+                twin.cancel(order.order_id, order.account_number)
+            else:
+                report = market.replace(order, lots, price)
+                twin.replace(order.order_id, order.account_number, ticks, lots)
+        else:
+            side, owner, tif = rng.choice(list(Side)), rng.randrange(2), rng.choice(tifs)
+            enter = market.buy if side == Side.BUY else market.sell
+            report = enter("AAA", lots, price, account=f"ACC{owner + 1}", time_in_force=tif)
+            twin.new_order(0, owner, side, OrdType.LIMIT, tif, ticks, lots)
+            if report.accepted:
+                known.append(report)
+        assert report.events.tobytes() == twin.events().tobytes()
+        trades = report.events[report.events["exec_type"] == ExecType.TRADE]
+        assert [trade[:2] for trade in report.trades] == trades[["price", "qty"]].tolist()
+    assert market.engine.state_hash() == twin.state_hash()
+
+
+def market_setup() -> np.ndarray:
+    """The commands by which the fixture's market lists and opens."""
+    commands = np.zeros(4, COMMAND)
+    commands["type"] = [ord(letter) for letter in "ddaa"]
+    commands["instrument"][1] = 1
+    commands["account"][3] = 1
+    return commands
+
+
+def test_an_answer_is_made_by_an_engine_alone() -> None:
+    engine = Engine()
+    with pytest.raises(TypeError):
+        Answer()
+    for wrong in (int, object()):
+        with pytest.raises(TypeError, match="no kind of Answer"):
+            engine.answer(wrong)  # type: ignore[call-overload]
+    empty = engine.answer()
+    assert (empty.count, empty.order_id, len(empty.events), empty.trades) == (0, 0, 0, [])
+    engine.cancel(7, 3)
+    kept = engine.answer(context="mine")
+    assert (kept.context, kept.count, kept.account_number) == ("mine", 1, 3)
+    assert kept.exec_type == kept.last_exec_type == ExecType.CANCEL_REJECTED

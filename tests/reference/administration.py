@@ -1,0 +1,90 @@
+"""Section 6 of docs/rules.md: listing, accounts, limits, statuses, checkpoints."""
+
+from reference.answers import Answers
+from reference.state import Instrument, Position, require, state_hash
+from touchline.core.messages import (
+    LIMIT_UNSET,
+    PRICE_MAX,
+    QTY_MAX,
+    EntryStatus,
+    Limit,
+    Reason,
+    TradingStatus,
+)
+
+ACCOUNT_LIMITS = (Limit.ORDER_QTY_MAX, Limit.ORDER_VALUE_MAX, Limit.POSITION_MAX)
+
+
+class Administration(Answers):
+    def security_definition(self) -> None:
+        """6.1"""
+        number = self.cmd.instrument
+        require(number < self.capacities.instruments_max, Reason.UNKNOWN_SYMBOL, number)
+        require(number not in self.state.instruments, Reason.ALREADY_DEFINED, number)
+        self.state.instruments[number] = Instrument(number)
+        self.report_administration()
+
+    def account(self) -> None:
+        """6.2"""
+        number = self.cmd.account
+        require(number < self.capacities.accounts_max, Reason.UNKNOWN_ACCOUNT, number)
+        require(number not in self.state.accounts, Reason.ALREADY_DEFINED, number)
+        self.state.accounts[number] = EntryStatus.OPEN
+        self.report_administration()
+
+    def limit(self) -> None:
+        """6.3"""
+        name, value = self.cmd.field, self.cmd.price
+        require(name in set(Limit), Reason.INVALID_FIELD, name)
+        instrument = self.listed_instrument(self.cmd.instrument)
+        place = (self.cmd.account, self.cmd.instrument)
+        attribute = Limit(name).name.lower()
+        lowest, highest = {
+            Limit.PRICE_MIN: (1, instrument.price_max),
+            Limit.PRICE_MAX: (instrument.price_min, PRICE_MAX),
+            Limit.QTY_MAX: (1, QTY_MAX),
+            Limit.PRICE_COLLAR: (0, PRICE_MAX),
+            Limit.REFERENCE_PRICE: (0, PRICE_MAX),
+        }.get(Limit(name), (0, LIMIT_UNSET))
+        of_account = name in ACCOUNT_LIMITS
+        if of_account:
+            self.check_account_open(self.cmd.account)
+        require(value >= lowest, Reason.INVALID_LIMIT, value, lowest)
+        unset = name == Limit.PRICE_COLLAR and value == LIMIT_UNSET
+        require(value <= highest or unset, Reason.INVALID_LIMIT, value, highest)
+        if of_account:
+            self.check_position_place(*place)
+            setattr(self.state.positions.setdefault(place, Position()), attribute, value)
+        else:
+            setattr(instrument, attribute, value)
+        self.report_administration(value=value, reason=name)
+
+    def security_status(self) -> None:
+        """6.4"""
+        instrument, status = self.listed_instrument(self.cmd.instrument), self.cmd.field
+        require(status in set(TradingStatus), Reason.INVALID_FIELD, status)
+        instrument.status = status
+        self.report_administration(qty=status)
+
+    def account_status(self) -> None:
+        """6.5"""
+        account, status = self.cmd.account, self.cmd.field
+        self.check_account_open(account)
+        require(status in set(EntryStatus), Reason.INVALID_FIELD, status)
+        self.state.accounts[account] = status
+        self.report_administration(qty=status)
+
+    def venue_status(self) -> None:
+        """6.5"""
+        status = self.cmd.field
+        require(status in set(EntryStatus), Reason.INVALID_FIELD, status)
+        self.state.venue_status = status
+        self.report_administration(qty=status)
+
+    def checkpoint(self) -> None:
+        """6.7"""
+        h = state_hash(self.state)
+        self.report_administration(value=h - (1 << 64) if h >= 1 << 63 else h)
+
+    def text(self) -> None:
+        """1.2: a name for the record."""

@@ -1,0 +1,190 @@
+"""What the reference remembers, the limits of section 5 and the hash of section 7 of docs/rules.md.
+
+Plain values in dicts and lists; tests/reference/engine.py is the only one to change them.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from touchline.core.messages import (
+    LIMIT_UNSET,
+    PRICE_MAX,
+    QTY_MAX,
+    EntryStatus,
+    OrdType,
+    Reason,
+    Side,
+    TradingStatus,
+)
+
+
+class Capacities(NamedTuple):
+    """How much of everything there is room for."""
+
+    instruments_max: int = 16
+    accounts_max: int = 64
+    orders_max: int = 65536
+    positions_max: int = 1024
+    price_blocks_max: int = 4096
+
+
+@dataclass(eq=False)
+class Order:
+    order_id: int
+    account: int
+    instrument: int
+    side: int
+    ord_type: int
+    time_in_force: int
+    price: int
+    order_qty: int
+    leaves_qty: int
+
+    @property
+    def executed_qty(self) -> int:
+        return self.order_qty - self.leaves_qty
+
+
+@dataclass
+class Instrument:
+    """6.1; `book` holds the resting orders of each side, the best price first, the oldest first."""
+
+    number: int
+    status: int = TradingStatus.READY_TO_TRADE
+    price_min: int = 1
+    price_max: int = PRICE_MAX
+    qty_max: int = QTY_MAX
+    price_collar: int = LIMIT_UNSET
+    reference_price: int = 0
+    book: dict[int, list[Order]] = field(default_factory=lambda: {Side.BUY: [], Side.SELL: []})
+
+
+@dataclass
+class Position:
+    """What an account has and may have in one instrument; `open_qty` is what rests in the book."""
+
+    net: int = 0
+    open_qty: dict[int, int] = field(default_factory=lambda: {Side.BUY: 0, Side.SELL: 0})
+    order_qty_max: int = LIMIT_UNSET
+    order_value_max: int = LIMIT_UNSET
+    position_max: int = LIMIT_UNSET
+
+
+class Refused(Exception):
+    """1.3"""
+
+    def __init__(self, reason: Reason, value: int, limit: int) -> None:
+        super().__init__(reason, value, limit)
+        self.reason, self.value, self.limit = reason, value, limit
+
+
+def require(allowed: bool, reason: Reason, value: int = 0, limit: int = 0) -> None:
+    if not allowed:
+        raise Refused(reason, value, limit)
+
+
+def as_good_as(side: int, price: int, other: int) -> bool:
+    """To buy for more, or to sell for less, is the better offer to the other side."""
+    return price >= other if side == Side.BUY else price <= other
+
+
+@dataclass
+class State:
+    event_seq: int = 0
+    venue_status: int = EntryStatus.OPEN
+    instruments: dict[int, Instrument] = field(default_factory=dict)
+    accounts: dict[int, int] = field(default_factory=dict)  # number: entry status
+    positions: dict[tuple[int, int], Position] = field(default_factory=dict)
+    open_orders: dict[int, Order] = field(default_factory=dict)
+    generations: list[int] = field(default_factory=list)  # of every slot ever used
+    free_slots: list[int] = field(default_factory=list)  # a stack; its top is the end
+
+
+# Section 5: limits
+
+
+def check_limits(instrument: Instrument, position: Position, order: Order, given_up: int) -> None:
+    """5.6; `given_up` is what a replaced order has open until now."""
+    most = position.order_qty_max
+    require(order.order_qty <= most, Reason.ORDER_QTY_MAX, order.order_qty, most)  # 5.1
+    check_collar(instrument, order)
+    most = position.order_value_max
+    value = price_to_value_at(instrument, order) * order.order_qty
+    require(value <= most, Reason.ORDER_VALUE_MAX, value, most)
+    most = position.position_max
+    held = position.net if order.side == Side.BUY else -position.net
+    reached = held + position.open_qty[order.side] - given_up + order.leaves_qty
+    require(reached <= most, Reason.POSITION_MAX, reached, most)  # 5.5
+
+
+def check_collar(instrument: Instrument, order: Order) -> None:
+    """5.2"""
+    collar, reference = instrument.price_collar, instrument.reference_price
+    if collar == LIMIT_UNSET:
+        return
+    require(reference != 0, Reason.NO_REFERENCE_PRICE, 0, collar)
+    if order.ord_type == OrdType.LIMIT:
+        low, high = reference - collar, reference + collar
+        require(order.price >= low, Reason.PRICE_COLLAR, order.price, low)
+        require(order.price <= high, Reason.PRICE_COLLAR, order.price, high)
+
+
+def protection_price(instrument: Instrument, side: int) -> int:
+    """5.3"""
+    collar, reference = instrument.price_collar, instrument.reference_price
+    if collar == LIMIT_UNSET:
+        return instrument.price_max if side == Side.BUY else instrument.price_min
+    if side == Side.BUY:
+        return min(reference + collar, instrument.price_max)
+    return max(reference - collar, instrument.price_min)
+
+
+def price_to_value_at(instrument: Instrument, order: Order) -> int:
+    """5.4"""
+    if order.ord_type == OrdType.LIMIT:
+        return order.price
+    protection = protection_price(instrument, order.side)
+    if order.side == Side.BUY:
+        return protection
+    bids = instrument.book[Side.BUY]
+    best_bid = bids[0].price if bids else 0
+    return max(instrument.reference_price, best_bid, protection)
+
+
+# Section 7: state hash
+
+U64 = (1 << 64) - 1
+
+
+def mix(h: int, *values: int) -> int:
+    for value in values:
+        h = (h ^ (value & U64)) * 0x9E3779B97F4A7C15 & U64
+        h ^= h >> 29
+    return h
+
+
+def state_hash(state: State) -> int:
+    h = mix(0x746F7563686C696E, state.event_seq, state.venue_status)  # 7.1
+    for number, instrument in sorted(state.instruments.items()):  # 7.2
+        h = mix(h, number, instrument.status, instrument.price_min, instrument.price_max)
+        h = mix(h, instrument.qty_max, instrument.price_collar, instrument.reference_price)
+        for side in (Side.BUY, Side.SELL):
+            for order in instrument.book[side]:
+                h = mix(h, order.order_id, order.price, order.leaves_qty, order.order_qty,
+                        order.account, order.time_in_force)  # fmt: skip
+            h = mix(h, 0)
+    for number, status in sorted(state.accounts.items()):  # 7.3
+        h = mix(h, number, status)
+    h = mix(h, sum(position_hash(*place) for place in state.positions.items()))  # 7.4
+    h = mix(h, len(state.generations))  # 7.5
+    for slot in reversed(state.free_slots):
+        h = mix(h, slot, state.generations[slot])
+    return h
+
+
+def position_hash(place: tuple[int, int], position: Position) -> int:
+    """7.4"""
+    account, instrument = place
+    return mix(0, account, instrument, position.net, position.open_qty[Side.BUY],
+               position.open_qty[Side.SELL], position.order_qty_max, position.order_value_max,
+               position.position_max)  # fmt: skip

@@ -1,0 +1,254 @@
+"""The walls between the parts: who may include and import what.
+
+docs/development.md has these tables in words. A test collects every trespass before it fails.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness import sources
+
+# The rooms of ext/touchline, and which others each may include and cimport.
+C_ROOMS = {
+    "core": set[str](),
+    "runtime": {"core"},
+    "market": {"core"},
+    "measure": {"core", "runtime"},
+}
+# Inside a room: what a part may include of its neighbours; messages everybody may.
+C_PARTS = {
+    "core": {
+        "messages": set[str](),
+        "book": set[str](),
+        "risk": set[str](),
+        "match": {"book"},
+        "engine": {"book", "match", "risk"},
+        "answer": set[str](),
+    },
+    "runtime": {
+        "clock": set[str](),
+        "bus": set[str](),
+        "journal": set[str](),
+        "runner": {"bus", "journal", "clock"},
+    },
+    "market": {"listing": set[str](), "entry": {"listing"}},
+    "measure": {"measure": set[str]()},
+}
+# Files whose stem does not begin with their part's name: inside the engine.
+C_PART_OF = dict.fromkeys(
+    (
+        "ahead",
+        "stage",
+        "state",
+        "snapshot",
+        "hash",
+        "query",
+        "step",
+        "enter",
+        "amend",
+        "administer",
+    ),
+    "engine",
+)
+# What a shell hands out of another part: the record it keeps answers in.
+SHELL_PARTS = {"engine": {"answer"}}
+# What a room includes of another: its public face alone.
+C_FACES = {"core": {"messages", "engine"}, "runtime": {"bus"}}
+SHELL_FACES = C_FACES | {"core": {"messages", "engine", "answer"}}
+
+# The pure step needs nothing of the world. Memory is state.c's business, at open and close alone.
+PURE_HEADERS = {"assert.h", "errno.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
+STATE_HEADERS = PURE_HEADERS | {"stdlib.h", "sys/mman.h"}
+ALLOCATION = re.compile(r"\b(?:malloc|calloc|realloc|free|mmap|munmap|alloca)\(")
+
+# What the Python folders must not import.
+FORBIDDEN = {
+    "src": ("touchline.control", "touchline.fix", "quickfix", "duckdb", "pyarrow"),
+    "fix": ("touchline.control", "zmq", "duckdb", "pyarrow"),
+    "control": (),
+}
+# The modules below use time, chance or the environment; everybody else is given them as arguments.
+WORLD = {
+    "os.environ": {"src/touchline/config/sections.py"},
+    "random": {"control/demo/flow.py"},
+    "secrets": {"control/demo/demo.py", "control/demo/venue.py"},
+    "time": {
+        f"control/{file}.py"
+        for file in (
+            "demo/client",
+            "demo/demo",
+            "demo/venue",
+            "doctor/measure",
+            "operate/monitor",
+            "operate/verify",
+            "supervisor/admin",
+            "supervisor/host",
+        )
+    },
+    "now": {"control/demo/client.py", "control/supervisor/host.py"},
+}
+# The rooms of the package and of the control plane, and which others each may import.
+PACKAGE_ROOMS = {
+    "core": set[str](),
+    "runtime": {"core"},
+    "market": {"core"},
+    "data": {"core", "runtime", "market"},
+    "config": {"core"},
+    "marketdata": {"core"},
+    "measure": {"core", "runtime"},
+}
+CONTROL_ROOMS = {
+    "supervisor": set[str](),
+    "publish": {"supervisor"},
+    "capture": {"supervisor"},
+    "doctor": set[str](),
+    "operate": {"supervisor", "capture", "doctor", "demo"},
+    "demo": {"supervisor", "capture", "operate"},
+}
+
+EXT = sources.ROOT / "ext/touchline"
+C_FILES = [path for path in sources.files(".c", ".h") if path.is_relative_to(EXT)]
+SHELLS = [path for path in sources.files(".pyx", ".pxd") if path.is_relative_to(EXT)]
+PYTHON_FILES = [path for path in sources.files(".py") if sources.top(path) in FORBIDDEN]
+
+
+def part_of(stem: str) -> str:
+    return C_PART_OF.get(stem, stem.split("_")[0])
+
+
+def room_of(path: Path) -> str:
+    return path.parent.name
+
+
+def may_use(path: Path, room: str, stem: str, faces: dict[str, set[str]]) -> bool:
+    """May a file of the core use the part of this name in this room?"""
+    own, part = room_of(path), part_of(path.stem)
+    if room != own:
+        return room in C_ROOMS[own] and stem in faces.get(room, set())
+    allowed = C_PARTS[own][part] | SHELL_PARTS.get(part, set()) | {part, "messages"}
+    return part_of(stem) in allowed
+
+
+def test_every_c_file_belongs_to_a_part_that_has_a_row() -> None:
+    rows = {(room, part) for room, parts in C_PARTS.items() for part in parts}
+    assert {(room_of(path), part_of(path.stem)) for path in C_FILES + SHELLS} == rows
+
+
+def test_a_c_file_includes_only_what_its_part_may() -> None:
+    trespasses = []
+    for path in C_FILES:
+        for file, ours in sources.includes(path):
+            if not ours:
+                continue
+            top, _, below = file.partition("/")
+            room, _, name = below.partition("/")
+            if top != "touchline" or not may_use(path, room, Path(name).stem, C_FACES):
+                trespasses.append(f"{sources.name(path)} includes {file}")
+    assert not trespasses
+
+
+def test_no_c_file_knows_python() -> None:
+    everything = sources.files(".c", ".h")
+    assert len(everything) > 20
+    knowing = [path for path in everything if ("Python.h", False) in sources.includes(path)]
+    knowing += [path for path in everything if ("Python.h", True) in sources.includes(path)]
+    assert not knowing
+
+
+def test_the_pure_step_uses_nothing_of_the_world() -> None:
+    trespasses = []
+    for path in C_FILES:
+        if room_of(path) != "core":
+            continue
+        allowed = STATE_HEADERS if path.name == "state.c" else PURE_HEADERS
+        headers = {file for file, ours in sources.includes(path) if not ours}
+        trespasses += [f"{sources.name(path)} includes <{file}>" for file in headers - allowed]
+        if path.name != "state.c" and ALLOCATION.search(path.read_text()):
+            trespasses.append(f"{sources.name(path)} allocates or frees")
+    assert not trespasses
+
+
+def test_the_engine_allocates_at_open_and_frees_at_close_alone() -> None:
+    path = sources.ROOT / "ext/touchline/core/state.c"
+    lines = path.read_text().splitlines()
+    users = {
+        function
+        for function, first, count in sources.c_functions(path)
+        if ALLOCATION.search("\n".join(lines[first - 1 : first - 1 + count]))
+    }
+    assert users == {"tl_engine_open", "tl_engine_close"}
+
+
+def test_only_the_runner_reads_the_clock() -> None:
+    readers = {
+        path.name
+        for path in C_FILES
+        if ("touchline/runtime/clock.h", True) in sources.includes(path)
+    }
+    assert readers == {"runner.c"}
+
+
+def test_a_cython_file_declares_its_own_header_alone() -> None:
+    """The declarations of others it cimports from their .pxd, as far as its part may know them."""
+    trespasses = []
+    for path in SHELLS:
+        text = path.read_text()
+        own = f"touchline/{room_of(path)}/{path.stem}.h"
+        declared = re.findall(r'cdef extern from "([^"]+)"', text)
+        imported = re.findall(r"^\s*from touchline\.(\w+)\.(\w+) c?import", text, re.MULTILINE)
+        trespasses += [
+            f"{sources.name(path)} declares {header}" for header in declared if header != own
+        ]
+        trespasses += [
+            f"{sources.name(path)} imports touchline.{room}.{stem}"
+            for room, stem in imported
+            if not may_use(path, room, stem, SHELL_FACES)
+        ]
+    assert not trespasses
+
+
+def test_a_room_imports_only_the_rooms_below_it() -> None:
+    trespasses = []
+    for path in PYTHON_FILES:
+        *_, top, room, _ = ("", *path.relative_to(sources.ROOT).parts)
+        table = CONTROL_ROOMS if top == "control" else PACKAGE_ROOMS
+        prefix = "touchline.control" if top == "control" else "touchline"
+        if room not in table:
+            continue
+        for other in table.keys() - table[room] - {room}:
+            trespasses += [
+                f"{sources.name(path)} imports {module}"
+                for module in sources.imports(path)
+                if f"{module}.".startswith(f"{prefix}.{other}.")
+            ]
+    assert not trespasses
+
+
+def test_a_python_file_imports_only_what_its_folder_may() -> None:
+    trespasses = [
+        f"{sources.name(path)} imports {module}"
+        for path in PYTHON_FILES
+        for module in sources.imports(path)
+        for forbidden in FORBIDDEN[sources.top(path)]
+        if module == forbidden or module.startswith(f"{forbidden}.")
+    ]
+    assert not trespasses
+
+
+def world_used(path: Path) -> set[str]:
+    imported = sources.imports(path)
+    used: set[str] = {module for module in ("random", "secrets", "time") if module in imported}
+    text = path.read_text()
+    if re.search(r"\bos\.(?:environ|getenv)\b|from os import .*environ", text):
+        used.add("os.environ")
+    if re.search(r"\b(?:datetime\.(?:now|utcnow|today)|date\.today)\(", text):
+        used.add("now")
+    return used
+
+
+def test_clock_chance_and_environment_come_in_by_few_doors() -> None:
+    users = {(thing, sources.name(path)) for path in PYTHON_FILES for thing in world_used(path)}
+    allowed = {(thing, file) for thing, files in WORLD.items() for file in files}
+    assert users == allowed

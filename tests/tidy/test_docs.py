@@ -1,0 +1,96 @@
+"""The documents say what is there: links lead somewhere, every constant and field is explained."""
+
+from __future__ import annotations
+
+import enum
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import sources
+from touchline.core import messages
+
+DOCS = sources.files(".md")
+MESSAGES = (sources.ROOT / "docs/messages.md").read_text()
+RULES = (sources.ROOT / "docs/rules.md").read_text()
+ENUMS = [
+    value
+    for value in vars(messages).values()
+    if isinstance(value, type) and issubclass(value, enum.IntEnum) and list(value)
+] + [messages.Flag]
+
+
+def section(title: str) -> str:
+    """The text under a heading of docs/messages.md, up to the next heading of any level."""
+    found = re.search(rf"^#+ {title}\b.*?\n(.*?)(?=^#|\Z)", MESSAGES, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/messages.md has no section {title!r}"
+    return found[1]
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+def ids(value: object) -> str:
+    return sources.name(value) if isinstance(value, Path) else getattr(value, "__name__", "")
+
+
+@pytest.mark.parametrize("path", DOCS, ids=ids)
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        to = (path.parent / file) if file else path
+        assert to.exists(), f"{target} leads nowhere"
+        if anchor:
+            assert anchor in anchors(to), f"{target}: no such heading"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=ids)
+def test_every_file_named_in_a_document_exists(path: Path) -> None:
+    named = re.findall(
+        r"`((?:src|ext|control|fix|tests|benchmarks|docs|deploy)/[\w./-]+\.\w+)`", path.read_text()
+    )
+    for file in named:
+        assert (sources.ROOT / file).exists(), f"{file} does not exist"
+
+
+@pytest.mark.parametrize("constants", ENUMS, ids=ids)
+def test_every_constant_has_a_row_with_its_value(constants: type[enum.IntEnum]) -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?(\S+?)`? \|", section(constants.__name__), re.M))
+    wanted = {member.name: getattr(member, "fix", str(member.value)) for member in constants}
+    assert rows == wanted
+
+
+@pytest.mark.parametrize(
+    ("title", "dtype"),
+    [
+        ("Command", messages.COMMAND),
+        ("Event", messages.EVENT),
+        ("Level", messages.LEVEL),
+        ("Order", messages.ORDER),
+    ],
+)
+def test_every_field_has_a_row_with_its_type_and_place(title: str, dtype: np.dtype) -> None:
+    assert dtype.fields is not None
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| `(\w+)` \|", section(title), re.MULTILINE)
+    wanted = [
+        (name, str(offset), kind.str.lstrip("<|"))
+        for name, (kind, offset, *_) in dtype.fields.items()
+    ]
+    assert sorted(rows) == sorted(wanted)
+
+
+def test_every_rule_that_the_core_cites_exists() -> None:
+    rules = {
+        f"{chapter}.{number}"
+        for chapter, body in re.findall(r"^## (\d)\..*?\n(.*?)(?=^## |\Z)", RULES, re.M | re.S)
+        for number in re.findall(r"^(\d+)\. ", body, re.MULTILINE)
+    }
+    for path in sources.files(".c", ".h", ".py", ".pyx"):
+        for cited in re.findall(r"\b[Rr]ules? (\d\.\d+)", path.read_text()):
+            assert cited in rules, f"{sources.name(path)} cites rule {cited}"
