@@ -57,7 +57,7 @@ FORCE:
 
 $(VENV)/installed: $(VENV)/tools build/files.list $(COMPILED)
 	@echo "Compiling touchline and installing it into $(VENV)"
-	@$(PIP_INSTALL) --no-build-isolation -e '.[venue,test]'
+	@$(PIP_INSTALL) --no-build-isolation -e '.[venue,bench,test]'
 	@touch $@
 
 .PHONY: build

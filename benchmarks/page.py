@@ -1,12 +1,14 @@
-"""The report as one self-contained HTML page: the plots, then the tables of the Markdown report."""
+"""The report as one self-contained HTML page: each part's tables and, below them, its charts."""
 
 from __future__ import annotations
 
 import re
-from html import escape
 from typing import Any
 
+import markdown
+
 from benchmarks.plots import Axis, Points, bars, lines
+from benchmarks.stages import adds_up
 
 Figures = dict[str, Any]
 NS = Axis("ns a command")
@@ -26,7 +28,7 @@ def throughput(report: Figures) -> str:
     for flow, figures in report["core"]["flows"].items():
         rates = {name: 1e3 / figures[key] for name, key in names.items() if figures[key]}
         groups[flow.replace("normal-", "n-").replace("-symbols", "-sym")] = rates
-    return bars("Throughput by flow", Axis("million commands a second"), groups)
+    return bars("Throughput by flow", Axis("million commands a second"), groups, False)
 
 
 def percentile_points(curve: Points) -> Points:
@@ -89,8 +91,7 @@ def scaling(report: Figures, pattern: str, title: str, axis: Axis) -> str:
     return lines(title, axis, NS, series)
 
 
-def batches(report: Figures) -> str:
-    flows = {**report.get("core", {}).get("flows", {}), **report.get("shapes", {}).get("flows", {})}
+def batches(flows: Figures) -> str:
     series = {name: flow["batch_sizes"] for name, flow in flows.items() if "batch_sizes" in flow}
     return lines("Scaling by batch", Axis("commands a call", log=True), NS, series)
 
@@ -122,63 +123,71 @@ def saturation(runs: list[Figures], title: str, key: str, unit: str) -> str:
     return lines(title, Axis("offered a second", log=True), Axis(unit, log=True), series)
 
 
-def plots(report: Figures) -> list[str]:
-    """Every plot for which there are figures."""
-    drawn = []
-    if "core" in report:
-        flows = report["core"]["flows"]
-        drawn += [throughput(report), latency(flows, "One command: percentiles by flow")]
-        drawn += [latency_every_pass(flows), latency_by_kind(report), visible(report)]
-    if "shapes" in report:
-        depth = Axis("resting orders", log=True)
-        ticks = Axis("ticks that prices spread over", log=True)
-        symbols = Axis("symbols", log=True)
-        drawn += [
-            scaling(report, r"deep-(\d+)", "Scaling by depth", depth),
-            scaling(report, r"wide-(\d+)", "Scaling by price range", ticks),
-            scaling(report, r"normal(?:-(\d+)-symbols)?", "Scaling by symbols", symbols),
-        ]
-    if "core" in report or "shapes" in report:
-        drawn.append(batches(report))
-    if "stages" in report:
-        drawn += [stages(report), stage_times(report)]
-    for way, title in (("engine", "Saturation, in process"), ("ring", "Saturation, ring")):
-        runs = report.get("open-loop", {}).get(way, [])
-        drawn.append(saturation(runs, title, "latency", "ns"))
-    runs = report.get("wire", {}).get("runs", [])
-    drawn.append(saturation(runs, "Saturation, FIX: order to acceptance", "accepted_us", "µs"))
-    return [svg for svg in drawn if svg]
+def core_charts(report: Figures) -> list[str]:
+    flows = report["core"]["flows"]
+    return [
+        throughput(report),
+        latency(flows, "One command: percentiles by flow"),
+        latency_every_pass(flows),
+        latency_by_kind(report),
+        visible(report),
+        batches(flows),
+    ]
 
 
-def html_of(markdown: str) -> str:
-    """As much of Markdown as the report uses: headings, tables, lists, paragraphs, code."""
-    out: list[str] = []
-    table = False
-    for line in markdown.splitlines():
-        text = re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(line))
-        if line.startswith("|---"):
-            continue
-        if line.startswith("|"):
-            tag = "td" if table else "th"
-            out += [] if table else ["<table>"]
-            table = True
-            cells = "".join(f"<{tag}>{part.strip()}</{tag}>" for part in text.strip("|").split("|"))
-            out.append(f"<tr>{cells}</tr>")
-            continue
-        out += ["</table>"] if table else []
-        table = False
-        if line.startswith("#"):
-            level = len(line) - len(line.lstrip("#"))
-            out.append(f"<h{level}>{text.lstrip('# ')}</h{level}>")
-        elif line.startswith("- "):
-            out.append(f"<li>{text[2:]}</li>")
-        elif line:
-            out.append(f"<p>{text}</p>")
-    return "\n".join([*out, *(["</table>"] if table else [])])
+def shape_charts(report: Figures) -> list[str]:
+    depth = Axis("resting orders", log=True)
+    ticks = Axis("ticks that prices spread over", log=True)
+    symbols = Axis("symbols", log=True)
+    return [
+        scaling(report, r"deep-(\d+)", "Scaling by depth", depth),
+        scaling(report, r"wide-(\d+)", "Scaling by price range", ticks),
+        scaling(report, r"normal(?:-(\d+)-symbols)?", "Scaling by symbols", symbols),
+    ]
 
 
-def page(report: Figures, markdown: str) -> str:
-    """The whole page."""
-    figures = "\n".join(f"<figure>{svg}</figure>" for svg in plots(report))
+def stage_charts(report: Figures) -> list[str]:
+    """Times that do not add up to the whole are no picture of it: the table says so."""
+    drawn = [stages(report)]
+    return [*drawn, stage_times(report)] if adds_up(report["stages"]["time"]) else drawn
+
+
+def open_loop_charts(report: Figures) -> list[str]:
+    figures = report["open-loop"]
+    return [
+        saturation(figures.get("engine", []), "Saturation, in process", "latency", "ns"),
+        saturation(figures.get("ring", []), "Saturation, ring", "latency", "ns"),
+    ]
+
+
+def wire_charts(report: Figures) -> list[str]:
+    runs = report["wire"]["runs"]
+    return [saturation(runs, "Saturation, FIX: order to acceptance", "accepted_us", "µs")]
+
+
+CHARTS = {
+    "core": core_charts,
+    "shapes": shape_charts,
+    "stages": stage_charts,
+    "open-loop": open_loop_charts,
+    "wire": wire_charts,
+}
+
+
+def charts(report: Figures, part: str) -> list[str]:
+    """The charts of a part for which there are figures, each an SVG."""
+    if part not in report or part not in CHARTS:
+        return []
+    return [svg for svg in CHARTS[part](report) if svg]
+
+
+def page(report: Figures, text: str) -> str:
+    """The whole page: the Markdown report, and below each part's heading and tables its charts."""
+    sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    body = []
+    for section in sections:
+        body.append(markdown.markdown(section, extensions=["tables"]))
+        part = section.partition("\n")[0].removeprefix("## ")
+        body += [f"<figure>{svg}</figure>" for svg in charts(report, part)]
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>touchline</title>'
-    return f"{head}<style>{STYLE}</style><h1>touchline</h1>{figures}{html_of(markdown)}</html>\n"
+    return f"{head}<style>{STYLE}</style><h1>touchline</h1>{''.join(body)}</html>\n"

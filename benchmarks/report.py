@@ -23,6 +23,11 @@ from benchmarks.tables import TABLES
 
 Figures = dict[str, Any]
 AT_LEAST_ONE = click.IntRange(1)
+WORDS = """\
+Times are of this machine; the ratio to the *skeleton* of the same run is what to compare. The
+skeleton is a matcher of a few hundred lines that does nothing but match: no accounts, limits,
+statuses or hash, every price range known beforehand. *Drained* means that another core reads every
+event while the engine runs; its time ends when the reader has the last one."""
 PREPARE = """\
 ## How to prepare a machine for figures that count
 
@@ -30,7 +35,7 @@ PREPARE = """\
 - Kernel arguments: `isolcpus=2,3 nohz_full=2,3 rcu_nocbs=2,3 irqaffinity=0,1`; no SMT on them.
 - Governor `performance`, no boost, C-states off (`processor.max_cstate=1 idle=poll`).
 - Hugepages for the engine's region; transparent ones off; NUMA balancing off; no swap.
-- `sysctl kernel.sched_rt_runtime_us=-1`, limits `rtprio` and `memlock` unlimited.
+- `sysctl kernel.sched_rt_runtime_us=-1`, process limits `rtprio` and `memlock` unlimited.
 - Nothing else running; `perf stat` must show cycles and instructions.
 """
 
@@ -57,7 +62,7 @@ def hindrances(about: dict[str, str | int]) -> list[str]:
 def markdown(report: Figures) -> str:
     """The report as tables."""
     about = ", ".join(f"{name} {value}" for name, value in report["machine"].items())
-    lines = [f"Commit {report['commit']}, {report['date']}. {about}.", ""]
+    lines = [f"Commit {report['commit']}, {report['date']}. {about}.", "", WORDS, ""]
     lines += ["## What limits the numbers here", ""]
     lines += [f"- {text}" for text in report["limits"]] + [""]
     for part in PARTS:

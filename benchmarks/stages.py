@@ -119,6 +119,17 @@ def mean_ns(histogram: Figures) -> float:
     return round(total / max(1, int(histogram["count"])), 2)
 
 
+def adds_up(figures: Figures) -> bool:
+    """Is the sum of the stages within a quarter of the same commands clocked whole, for each kind?
+
+    What the marks cost is subtracted; where that does not fit the machine, the rest means nothing.
+    """
+    pairs = [
+        (by["whole"]["mean_ns"], by["unmarked"]["mean_ns"]) for by in figures["kinds"].values()
+    ]
+    return all(abs(whole - unmarked) <= unmarked / 4 for whole, unmarked in pairs)
+
+
 def together(marked: list[Figures], unmarked: list[Figures]) -> Figures:
     """Time by kind and stage from runs of bench_stages and bench_core over one flow.
 

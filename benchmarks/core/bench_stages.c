@@ -21,6 +21,8 @@
 #define WHOLE TL_STAGE_COUNT /* all stages of a command together */
 #define LOOKS 1001
 #define MARKS 1000
+#define STEP_RANGE 1024 /* differences looked at, cycles */
+#define SEEN_MIN 100    /* a difference seen less often is an interruption's */
 
 tl_stage_clock tl_stages;
 
@@ -34,7 +36,7 @@ typedef struct stage_times {
 
 static stage_times pass_times[KINDS], best_times[KINDS];
 static double mark_cycles;  /* of one mark with nothing before it */
-static uint64_t clock_step; /* smallest difference between two reads of the counter */
+static double clock_step;   /* cycles between two values that the counter can show */
 
 /* ── the clock ───────────────────────────────────────────────────────────────────────────────── */
 
@@ -50,17 +52,31 @@ static void measure_mark(void)
     mark_cycles = median(means, LOOKS);
 }
 
-/* With one fence, so that two reads may be closer than two marks. */
+/* How far apart the values are that the counter can show. The time between two reads is made to
+ * differ by a few cycles; where every difference comes up the step is a cycle, where they come in
+ * clusters it is the distance between these. The time that a read takes says nothing about it. */
 static void measure_step(void)
 {
-    uint64_t before = __rdtsc();
-    clock_step = UINT64_MAX;
+    static uint32_t seen[STEP_RANGE];
+    uint32_t values = 0, clusters = 0, last = 0, first = STEP_RANGE;
     for (int i = 0; i < LOOKS * MARKS; i++) {
-        _mm_lfence();
-        uint64_t now = __rdtsc();
-        clock_step = now != before && now - before < clock_step ? now - before : clock_step;
-        before = now;
+        uint64_t before = tl_stage_now();
+        for (int spin = 0; spin < i % 61; spin++)
+            __asm__ volatile("");
+        uint64_t taken = tl_stage_now() - before;
+        if (taken < STEP_RANGE)
+            seen[taken]++;
     }
+    for (uint32_t value = 0; value < STEP_RANGE; value++) {
+        if (seen[value] < SEEN_MIN)
+            continue;
+        first = first == STEP_RANGE ? value : first;
+        clusters += clusters == 0 || value > last + 1;
+        last = value;
+        values++;
+    }
+    bool each = values < 2 || 2 * values > last - first;
+    clock_step = each || clusters < 2 ? 1 : (double)(last - first) / (clusters - 1);
 }
 
 /* ── passes ──────────────────────────────────────────────────────────────────────────────────── */
@@ -160,7 +176,7 @@ static void bench_file(const char *path, int passes, cycle_counter counter)
     }
     printf("{\"file\": \"%s\", \"commands\": %" PRIu64 ", \"passes\": %d, ", path, flow.count,
            passes);
-    printf("\"clock_step_ns\": %.2f, \"mark_ns\": %.2f, ", (double)clock_step / counter.per_ns,
+    printf("\"clock_step_ns\": %.2f, \"mark_ns\": %.2f, ", clock_step / counter.per_ns,
            mark_cycles / counter.per_ns);
     print_series("one_by_one", &marked);
     printf("\"time\": {");

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import page, report, stages, tables
-from benchmarks.parts import PARTS, calmest, curve, with_curves
-from benchmarks.plots import Axis, bars, lines, number
+from benchmarks.parts import PARTS, calmest, curve, usual, with_curves
+from benchmarks.plots import Axis, bars, lines
 from touchline.control.operate import cli_bench
 from touchline.control.operate.cli import main
 
@@ -80,7 +80,10 @@ def stage_figures() -> dict[str, Any]:
 def whole_report() -> dict[str, Any]:
     latency = with_curves({"latency": {"p50_ns": 40.0, "p99_ns": 80.0, "p999_ns": 200.0,
                                        "max_ns": 900.0, **HISTOGRAM}})  # fmt: skip
-    rates = [{"rate": rate, "done_per_s": rate, **latency} for rate in (1e6, 2e6)]
+    rates = [
+        {"rate": rate, "done_per_s": rate, "p99_ns_of_rounds": [80.0, 90.0], **latency}
+        for rate in (1e6, 2e6)
+    ]
     micros = {"p50": 400.0, "p90": 500.0, "p99": 900.0, "p99.9": 2e3, "max": 3e3}
     wire = {"rate": 500, "orders_per_s": 499.0, "accepted_us": micros, "filled_us": micros}
     deep = {f"deep-{n}": flow_figures() for n in (1_000, 10_000)}
@@ -113,9 +116,16 @@ def test_buckets_become_curves_wherever_they_are() -> None:
     assert found["a"]["b"]["curve"] == curve(HISTOGRAM)
 
 
-def test_every_plot_is_xml_and_names_what_it_shows() -> None:
-    drawn = page.plots(whole_report())
-    titles = "".join("".join(ElementTree.fromstring(svg).itertext()) for svg in drawn)
+def drawn(found: dict[str, Any]) -> list[str]:
+    return [svg for part in PARTS for svg in page.charts(found, part)]
+
+
+def words_of(svg: str) -> str:
+    return " ".join(ElementTree.fromstring(svg).itertext())
+
+
+def test_every_chart_is_xml_and_names_what_it_shows() -> None:
+    titles = " ".join(words_of(svg) for svg in drawn(whole_report()))
     for title in ("Throughput by flow", "command: percentiles by flow", "by kind",
                   "least of all passes: percentiles by flow", "on another core",
                   "Scaling by depth", "Scaling by symbols", "Scaling by batch", "Stages",
@@ -137,28 +147,60 @@ def test_the_calmest_round_is_shown_and_no_other_is_hidden() -> None:
 
 
 def test_nothing_to_show_draws_nothing() -> None:
-    assert page.plots({}) == []
+    assert drawn({}) == []
     assert lines("t", Axis("x"), Axis("y"), {"a": []}) == ""
-    assert bars("t", Axis("y"), {}) == ""
+    assert bars("t", Axis("y"), {}, False) == ""
 
 
-def test_names_are_escaped_in_plots_and_page() -> None:
+def test_names_are_escaped_in_charts() -> None:
     svg = lines("a < b", Axis("x"), Axis("y", log=True), {"<&>": [[1, 2], [2, 4]]})
-    assert "a < b" in ElementTree.fromstring(svg).itertext()
-    assert page.html_of("a < `b`") == "<p>a &lt; <code>b</code></p>"
+    assert "a < b" in words_of(svg)
+    assert "<&>" in words_of(svg)
 
 
-def test_the_page_holds_plots_and_tables_and_nothing_from_elsewhere() -> None:
+def test_the_page_holds_charts_and_tables_and_nothing_from_elsewhere() -> None:
     found = whole_report()
     text = report.markdown(found)
     whole = page.page(found, text)
-    assert whole.count("<svg") == len(page.plots(found))
+    assert whole.count("<svg") == len(drawn(found))
+    assert whole.count("<table>") == text.count("\n|---")
     assert "How to prepare a machine" in whole
     assert "src=" not in whole
-    assert "href=" not in whole
     for part in PARTS:
         assert f"## {part}\n" in text
         assert tables.TABLES[part](found[part])[0].startswith("| ")
+
+
+def test_machine_and_what_the_words_mean_come_before_any_figure() -> None:
+    found = whole_report()
+    whole = page.page(found, report.markdown(found))
+    first = whole.index("<table>")
+    for words in ("cpus 2", "2026-01-01", "a virtual machine", "Drained", "skeleton"):
+        assert 0 < whole.index(words) < first < whole.index("<svg")
+
+
+def test_the_ratio_to_the_skeleton_is_the_first_figure_of_a_flow() -> None:
+    head, _, row = tables.flows({"flows": {"normal": flow_figures()}})
+    assert head.startswith("| flow | ratio to the skeleton | ")
+    assert row.startswith("| normal | 1.67 | 20.0 | 12.0 | ")
+
+
+def test_stages_that_do_not_add_up_are_called_so_and_not_drawn() -> None:
+    found = whole_report()
+    assert not any("do not add up" in line for line in tables.stages(found["stages"]))
+    found["stages"]["time"]["kinds"]["cancel"]["unmarked"]["mean_ns"] = 17.4
+    assert any("do not add up" in line for line in tables.stages(found["stages"]))
+    assert [words_of(svg).count("Time by stage") for svg in page.charts(found, "stages")] == [0]
+
+
+def test_of_several_open_loops_the_usual_one_is_shown_beside_all() -> None:
+    runs = [
+        [{"rate": 1e6, "latency": {"p99_ns": p99, "buckets": HISTOGRAM["buckets"], "count": 1_000}}]
+        for p99 in (900.0, 80.0, 95.0)
+    ]
+    (found,) = usual(runs)
+    assert found["latency"]["p99_ns"] == 95.0
+    assert found["p99_ns_of_rounds"] == [900.0, 80.0, 95.0]
 
 
 def test_what_is_slow_in_every_pass_is_told_from_what_is_in_one() -> None:
@@ -200,10 +242,6 @@ def test_of_several_runs_the_one_that_took_least_is_kept() -> None:
     assert found["kinds"]["cancel"]["unmarked"]["mean_ns"] == 20.5
 
 
-def test_numbers_on_axes_are_short() -> None:
-    assert [number(value) for value in (0.5, 25, 20_000, 3e6)] == ["0.5", "25", "20k", "3M"]
-
-
 def test_one_part_stands_at_the_top_of_the_json() -> None:
     found = whole_report()
     assert report.printed(found, ("core",))["flows"] == found["core"]["flows"]
@@ -229,7 +267,7 @@ def test_instructions_are_counted_by_line_and_not_twice() -> None:
         ("step.h", "tl_event_begin", "publish"),
         ("step.h", "tl_canceled", "publish"),
         ("risk.h", "tl_risk_in_range", "risk"),
-        ("step.c", "passes_limits", "risk"),
+        ("enter.c", "passes_limits", "risk"),
         ("book.h", "tl_book_append", "match"),
         ("match.h", "tl_match_next", "match"),
         ("engine.c", "tl_engine_step", "decode"),
