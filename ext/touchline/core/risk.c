@@ -1,58 +1,10 @@
-/* The limits an order must respect, one function each, and the table of positions. */
+/* The limits an order must respect, one function each. */
 #include "touchline/core/risk.h"
-
-#include <string.h>
 
 void tl_risk_init(tl_risk *risk)
 {
     risk->counts->venue_status = TL_ENTRY_STATUS_OPEN;
 }
-
-void tl_position_init(tl_position *position, uint32_t account, uint32_t instrument)
-{
-    *position = (tl_position){.account = account,
-                              .instrument = instrument,
-                              .order_qty_max = TL_LIMIT_UNSET,
-                              .order_value_max = TL_LIMIT_UNSET,
-                              .position_max = TL_LIMIT_UNSET};
-}
-
-/* ── the table of positions ────────────────────────────────────────────────────────────────── */
-
-/* The probe that holds the entry, or the free one where it would go. The table has twice as many
- * probes as positions at least, so there is always a free one. */
-static uint32_t *probe_of(const tl_risk *risk, uint32_t account, uint32_t instrument)
-{
-    uint32_t mask = risk->counts->probe_mask;
-    uint32_t at = (uint32_t)(tl_risk_probe(risk, account, instrument) - risk->probes);
-    while (risk->probes[at] != 0) {
-        const tl_position *position = &risk->positions[risk->probes[at] - 1];
-        if (position->account == account && position->instrument == instrument)
-            break;
-        at = (at + 1) & mask;
-    }
-    return &risk->probes[at];
-}
-
-tl_position *tl_risk_find(const tl_risk *risk, uint32_t account, uint32_t instrument)
-{
-    uint32_t found = *probe_of(risk, account, instrument);
-    return found == 0 ? NULL : &risk->positions[found - 1];
-}
-
-tl_position *tl_risk_need(const tl_risk *risk, uint32_t account, uint32_t instrument)
-{
-    uint32_t *probe = probe_of(risk, account, instrument);
-    if (*probe == 0) {
-        if (risk->counts->positions_used == risk->counts->positions_max)
-            return NULL;
-        *probe = ++risk->counts->positions_used;
-        tl_position_init(&risk->positions[*probe - 1], account, instrument);
-    }
-    return &risk->positions[*probe - 1];
-}
-
-/* ── limits ────────────────────────────────────────────────────────────────────────────────── */
 
 int64_t tl_risk_protection_price(const tl_instrument *instrument, bool buy)
 {
