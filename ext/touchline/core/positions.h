@@ -18,7 +18,7 @@
 typedef struct tl_position {
     uint32_t account;
     uint32_t instrument;
-    int64_t net;     /* lots bought less lots sold */
+    int64_t net;     /* lots bought less lots sold; rule 5.7 */
     int64_t open[2]; /* lots resting in the book, by side */
     int64_t order_qty_max;
     int64_t order_value_max; /* ticks x lots */
@@ -75,14 +75,17 @@ static inline void tl_position_left(tl_position *position, unsigned side_index, 
     assert(position->open[side_index] >= 0);
 }
 
+/* Rule 5.7: where no number is large enough the position stays at the largest. */
 static inline void tl_position_bought(tl_position *position, uint32_t qty)
 {
-    position->net += qty;
+    if (__builtin_add_overflow(position->net, (int64_t)qty, &position->net))
+        position->net = INT64_MAX;
 }
 
 static inline void tl_position_sold(tl_position *position, uint32_t qty)
 {
-    position->net -= qty;
+    if (__builtin_sub_overflow(position->net, (int64_t)qty, &position->net))
+        position->net = INT64_MIN;
 }
 
 #endif

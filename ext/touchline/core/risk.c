@@ -61,17 +61,28 @@ static tl_verdict check_order_value_max(const tl_risk_order *order)
     return (tl_verdict){TL_REASON_ORDER_VALUE_MAX, value, order->position->order_value_max};
 }
 
+/* Rule 5.5: the position there would be, exactly, and as far as a number of 64 bits says it. */
+static int64_t position_reached(const tl_risk_order *order, int64_t resting)
+{
+    int64_t reached;
+    bool beyond = order->buy ? __builtin_add_overflow(order->position->net, resting, &reached)
+                             : __builtin_sub_overflow(resting, order->position->net, &reached);
+    return beyond ? INT64_MAX : reached;
+}
+
+/* What rests or would is far from the largest number and a limit is not negative: limit less
+ * resting can not overflow, where net and resting together could. */
 static tl_verdict check_position_max(const tl_risk_order *order)
 {
     const tl_position *position = order->position;
     if (position->position_max == TL_LIMIT_UNSET)
         return (tl_verdict){0};
-    int64_t net = order->buy ? position->net : -position->net;
-    int64_t open = position->open[!order->buy] - order->given_up;
-    int64_t value = net + open + order->open_qty;
-    if (value <= position->position_max)
+    int64_t resting = position->open[!order->buy] - order->given_up + order->open_qty;
+    int64_t room = position->position_max - resting;
+    if (order->buy ? position->net <= room : position->net >= -room)
         return (tl_verdict){0};
-    return (tl_verdict){TL_REASON_POSITION_MAX, value, position->position_max};
+    return (tl_verdict){TL_REASON_POSITION_MAX, position_reached(order, resting),
+                        position->position_max};
 }
 
 void tl_risk_limit_changed(tl_instrument *instrument, tl_position *position)
