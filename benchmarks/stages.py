@@ -36,11 +36,12 @@ ROUNDS = 2  # of the two programs in turn
 # The first pattern that fits `file:function` decides; what fits none is decode: finding out what is
 # asked, of whom, and whether it makes sense.
 RULES = (
-    (re.compile(r":(?:tl_)?\w*event\w*|:tl_refuse|:tl_reject|:tl_canceled|:replaced|:trade"),
-     "publish"),
-    (re.compile(r"^risk\w*\.[ch]:|:tl_risk\w*|:\w*passes\w*|:\w*limits\w*"), "risk"),
-    (re.compile(r"^(?:book|match|order|level)\w*\.[ch]:|:tl_rest|:tl_unrest|:requeue|:\w*meet_book|"
-                r":tl_order_\w*|:\w*crosses\w*"), "match"),
+    (re.compile(r":(?:tl_)?\w*event\w*|:tl_refuse|:tl_reject|:tl_canceled|:replaced|:tell_\w*|"
+                r":cancel_remainder"), "publish"),
+    (re.compile(r"^risk\.[ch]:|^positions\.c:|:tl_risk\w*|:tl_position_(?:find|need|probe)|"
+                r":\w*passes\w*|:\w*limits\w*"), "risk"),
+    (re.compile(r"^(?:shelf|orders|levels|book|positions|match)\.[ch]:|"
+                r":tl_rest\w*|:tl_unrest|:tl_owner|:requeue|:tl_match"), "match"),
 )  # fmt: skip
 DEFINITION = re.compile(r"^[A-Za-z_][\w \t*,()]*?\b(\w+)\(")
 

@@ -3,26 +3,26 @@
 #include "check.h"
 
 #define ORDERS 4096u
-#define LEAVES 48u
-#define NODES (LEAVES * 4 + 2)
+#define BLOCKS 48u
+#define NODES (BLOCKS * 4 + 2)
 
 static tl_pools pools;
 static tl_order orders[ORDERS];
 static uint32_t order_qty[ORDERS];
-static tl_level levels[LEAVES * TL_LEAF_LEVELS];
-static tl_queue queues[LEAVES * TL_LEAF_LEVELS];
-static tl_branch leaves[LEAVES];
+static tl_level levels[BLOCKS * TL_BLOCK_LEVELS];
+static tl_queue queues[BLOCKS * TL_BLOCK_LEVELS];
+static tl_branch blocks[BLOCKS];
 static tl_branch nodes[NODES];
 static uint32_t children[NODES * TL_NODE_CHILDREN];
 static tl_book books[2];
 static const tl_shelf shelf = {&pools, orders, order_qty, levels, queues,
-                               leaves, nodes,  children,  books};
+                               blocks, nodes,  children,  books};
 
 static void reset(void)
 {
     memset(levels, 0, sizeof levels);
-    memset(leaves, 0, sizeof leaves);
-    tl_pools_init(&pools, ORDERS, LEAVES, tl_book_nodes_max(LEAVES, 2));
+    memset(blocks, 0, sizeof blocks);
+    tl_pools_init(&pools, ORDERS, BLOCKS, tl_book_nodes_max(BLOCKS, 2));
     tl_book_init(&books[0]);
     tl_book_init(&books[1]);
 }
@@ -79,7 +79,7 @@ static void best_price_is_right_after_the_last_order_of_a_level_leaves(void)
     leave(far_bid);
     leave(far_ask);
     CHECK(books[0].best[0].level == TL_NONE && books[0].best[1].level == TL_NONE);
-    CHECK(pools.leaves_live == 0 && pools.orders_open == 0);
+    CHECK(pools.blocks_live == 0 && pools.orders_open == 0);
 }
 
 static void stale_and_invented_ids_find_nothing(void)
@@ -102,13 +102,13 @@ static void stale_and_invented_ids_find_nothing(void)
 static void what_orders_far_apart_have_used_is_used_again(void)
 {
     reset();
-    for (uint32_t i = 0; i < 20 * LEAVES; i++) {
+    for (uint32_t i = 0; i < 20 * BLOCKS; i++) {
         uint32_t price = 1 + i * 1000003u % (uint32_t)TL_PRICE_MAX;
         CHECK(tl_book_has_room(&shelf, &books[i % 2], price));
         leave(rest((uint16_t)(i % 2), TL_SIDE_SELL, price, 1));
     }
-    CHECK(pools.leaves_live == 0 && pools.leaves_used == 1 && pools.nodes_used == 2);
-    for (uint32_t i = 0; i < LEAVES; i++)
+    CHECK(pools.blocks_live == 0 && pools.blocks_used == 1 && pools.nodes_used == 2);
+    for (uint32_t i = 0; i < BLOCKS; i++)
         rest(0, TL_SIDE_SELL, 1 + i * 5000, 1);
     CHECK(!tl_book_has_room(&shelf, &books[0], 700000) && !tl_book_has_room(&shelf, &books[1], 1));
     CHECK(tl_book_has_room(&shelf, &books[0], 2));
@@ -132,7 +132,7 @@ static void the_root_is_as_high_as_the_prices_need(void)
     leave(neighbour);
     CHECK(tl_book_best_price(&books[0], 1) == TL_PRICE_MAX);
     leave(far);
-    CHECK(books[0].best[1].level == TL_NONE && pools.leaves_live == 0);
+    CHECK(books[0].best[1].level == TL_NONE && pools.blocks_live == 0);
     uint32_t again = rest(0, TL_SIDE_SELL, 1, 1);
     CHECK(tl_book_best_price(&books[0], 1) == 1);
     leave(again);
@@ -204,10 +204,10 @@ static void any_sequence_leaves_the_levels_a_plain_array_has(uint64_t seed)
     }
     while (count > 0)
         leave(open[--count]);
-    CHECK(pools.leaves_live == 0 && pools.orders_open == 0);
+    CHECK(pools.blocks_live == 0 && pools.orders_open == 0);
 }
 
-/* Every leaf with a path of its own: the pool of nodes is used up to the last. */
+/* Every block with a path of its own: the pool of nodes is used up to the last. */
 static void nodes_suffice_for_orders_as_far_apart_as_can_be(void)
 {
     for (int upwards = 0; upwards <= 1; upwards++) {
@@ -223,7 +223,7 @@ static void nodes_suffice_for_orders_as_far_apart_as_can_be(void)
         CHECK(tl_level_price(&shelf, &books[0], level) == (uint32_t)TL_PRICE_MAX);
         leave(first);
         leave(second);
-        CHECK(pools.leaves_live == 0);
+        CHECK(pools.blocks_live == 0);
     }
 }
 
@@ -259,7 +259,7 @@ static void check_best_is_the_best_of(const uint32_t *open, uint32_t count)
         CHECK(tl_book_best_price(&books[i / 2], i % 2) == best[i / 2][i % 2]);
 }
 
-/* Prices near and far on both sides, with hardly ever a leaf to spare, in books that empty often
+/* Prices near and far on both sides, with hardly ever a block to spare, in books that empty often
  * and begin elsewhere: the way to the best price is never lost. */
 static void paths_come_and_go_within_the_pools(uint64_t seed)
 {
@@ -287,7 +287,7 @@ static void paths_come_and_go_within_the_pools(uint64_t seed)
             leave(open[at]);
             open[at] = open[--count];
         }
-        CHECK(pools.nodes_used <= pools.nodes_max && pools.leaves_used <= LEAVES);
+        CHECK(pools.nodes_used <= pools.nodes_max && pools.blocks_used <= BLOCKS);
         check_best_is_the_best_of(open, count);
     }
 }

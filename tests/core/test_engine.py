@@ -144,7 +144,7 @@ def test_depth_orders_and_touch_tell_the_same_book() -> None:
     ],
 )
 def test_memory_is_what_the_manual_says(limit: str, more: int, each: int) -> None:
-    """docs/operations.md: bytes for each instrument, order, position, leaf and account."""
+    """docs/operations.md: bytes for each instrument, order, position, block and account."""
     capacities = EngineCapacities(positions_max=1024)
     larger = EngineCapacities(**{**capacities._asdict(), limit: getattr(capacities, limit) + more})
     taken = len(Engine(**larger._asdict()).snapshot()) - len(

@@ -2,8 +2,8 @@
 
 It knows nothing of the C core and nothing of speed; the core is right when it answers every
 sequence of commands with the same events and the same state hash. Each part names the rule it
-states. Here are new orders, matching, cancel and replace; sections 5 and 7 are in reference_state,
-section 1 in reference_answers, section 6 in reference_administration.
+states. Here are new orders, matching, cancel and replace; sections 5 and 7 are in state.py,
+section 1 in answers.py, section 6 in administration.py.
 """
 
 from itertools import groupby
@@ -127,8 +127,8 @@ class Reference(Administration):
         maker_position = self.state.positions[maker.account, maker.instrument]
         taker_position = self.state.positions[taker.account, taker.instrument]
         maker_position.open_qty[maker.side] -= qty
-        maker_position.net += qty if maker.side == Side.BUY else -qty
-        taker_position.net += qty if taker.side == Side.BUY else -qty
+        maker_position.trade(maker.side, qty)
+        taker_position.trade(taker.side, qty)
         instrument.reference_price = maker.price
         self.report(
             ExecType.TRADE,

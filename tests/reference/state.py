@@ -28,6 +28,9 @@ class Capacities(NamedTuple):
     price_blocks_max: int = 4096
 
 
+NET_MIN, NET_MAX = -(1 << 63), (1 << 63) - 1
+
+
 @dataclass(eq=False)
 class Order:
     order_id: int
@@ -68,6 +71,11 @@ class Position:
     order_qty_max: int = LIMIT_UNSET
     order_value_max: int = LIMIT_UNSET
     position_max: int = LIMIT_UNSET
+
+    def trade(self, side: int, qty: int) -> None:
+        """5.7"""
+        net = self.net + (qty if side == Side.BUY else -qty)
+        self.net = max(NET_MIN, min(net, NET_MAX))
 
 
 class Refused(Exception):
@@ -114,7 +122,8 @@ def check_limits(instrument: Instrument, position: Position, order: Order, given
     most = position.position_max
     held = position.net if order.side == Side.BUY else -position.net
     reached = held + position.open_qty[order.side] - given_up + order.leaves_qty
-    require(reached <= most, Reason.POSITION_MAX, reached, most)  # 5.5
+    within = reached <= most or most == LIMIT_UNSET
+    require(within, Reason.POSITION_MAX, min(reached, NET_MAX), most)  # 5.5, 5.7
 
 
 def check_collar(instrument: Instrument, order: Order) -> None:

@@ -1,6 +1,6 @@
 /* The operator's commands: what exists, what it may do, and up to what limit.
  * Section 6 of docs/rules.md. */
-#include "touchline/core/step.h"
+#include "touchline/core/commands.h"
 
 /* Rule 6.6: an administrative command is answered by its own letter. */
 static void done(const tl_step *s, int64_t value, uint32_t qty, uint8_t reason)
@@ -154,8 +154,9 @@ static void limit(const tl_step *s)
         tl_reject(s, TL_REASON_INVALID_LIMIT, value, range.lowest);
     } else if (value > range.highest && !(range.unset_allowed && value == TL_LIMIT_UNSET)) {
         tl_reject(s, TL_REASON_INVALID_LIMIT, value, range.highest);
-    } else if (range.of_position && (position = tl_risk_need(&s->engine->risk, cmd->account,
-                                                             cmd->instrument)) == NULL) {
+    } else if (range.of_position &&
+               (position = tl_position_need(&s->engine->positions, cmd->account,
+                                            cmd->instrument)) == NULL) {
         tl_reject(s, TL_REASON_POSITIONS_FULL, 0, s->engine->state->capacities.positions_max);
     } else {
         *limit_place(cmd->field, instrument, position) = value;

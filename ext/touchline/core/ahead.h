@@ -4,7 +4,7 @@
  *   far         its book and instrument, where its          its order and OrderQty: who takes its
  *               position is looked for                      slot writes both
  *   middle      its position, the node above its price      its level, position and neighbours
- *   near        the leaf and level of its price             of a replace the same for its new price
+ *   near        the block and level of its price            of a replace the same for its new price
  *
  * Hints and nothing else: each stage looks only at what the one before asked for, changes nothing,
  * and may be wrong by the time its command is done. A look costs 20 to 30 instructions, so
@@ -34,14 +34,14 @@ typedef struct tl_ahead_for {
 /* Always: a function that only prefetches has no effect that gcc knows of, and calls to it go. */
 #define TL_AHEAD_INLINE static inline __attribute__((always_inline))
 
-/* A position stands for four lines: its own, its book, instrument and probe. Leaves count once they
+/* A position stands for four lines: its own, its book, instrument and probe. Blocks count once they
  * have been used: so many have had orders at one time. */
 TL_AHEAD_INLINE tl_ahead_for tl_ahead_pays(const tl_engine *engine)
 {
     const tl_pools *pools = engine->shelf.pools;
     uint64_t orders = pools->orders_open;
-    uint64_t levels = (uint64_t)pools->leaves_used * TL_LEAF_LEVELS;
-    uint64_t positions = engine->risk.counts->positions_used;
+    uint64_t levels = (uint64_t)pools->blocks_used * TL_BLOCK_LEVELS;
+    uint64_t positions = engine->positions.counts->positions_used;
     return (tl_ahead_for){.books = positions * 4 * sizeof(tl_position) > TL_AHEAD_BYTES,
                           .orders = orders * sizeof(tl_order) > TL_AHEAD_BYTES,
                           .levels = levels * sizeof(tl_level) > TL_AHEAD_BYTES};
@@ -59,7 +59,7 @@ TL_AHEAD_INLINE void tl_ahead_level(const tl_shelf *shelf, uint32_t level)
 {
     if (level != TL_NONE) {
         __builtin_prefetch(&shelf->levels[level], 1);
-        __builtin_prefetch(&shelf->leaves[level / TL_LEAF_LEVELS], 1);
+        __builtin_prefetch(&shelf->blocks[level / TL_BLOCK_LEVELS], 1);
     }
 }
 
@@ -79,10 +79,10 @@ TL_AHEAD_INLINE const tl_order *tl_ahead_own(const tl_shelf *shelf, const tl_com
 /* The level at a price, as far as the tree reaches it now. */
 TL_AHEAD_INLINE void tl_ahead_price(const tl_shelf *shelf, const tl_book *book, int64_t price)
 {
-    uint32_t number = tl_leaf_number(book, (uint32_t)price);
-    const uint32_t *place = tl_book_leaf_place(shelf, book, number);
+    uint32_t number = tl_block_number(book, (uint32_t)price);
+    const uint32_t *place = tl_book_block_place(shelf, book, number);
     if (place != NULL && *place != TL_NONE)
-        tl_ahead_level(shelf, *place * TL_LEAF_LEVELS + (uint32_t)price % TL_LEAF_LEVELS);
+        tl_ahead_level(shelf, *place * TL_BLOCK_LEVELS + (uint32_t)price % TL_BLOCK_LEVELS);
 }
 
 TL_AHEAD_INLINE void tl_ahead_far(const tl_engine *engine, const tl_command *cmd,
@@ -93,7 +93,7 @@ TL_AHEAD_INLINE void tl_ahead_far(const tl_engine *engine, const tl_command *cmd
             return;
         __builtin_prefetch(&engine->shelf.books[cmd->instrument], 1);
         __builtin_prefetch(&engine->risk.instruments[cmd->instrument], 1);
-        __builtin_prefetch(tl_risk_probe(&engine->risk, cmd->account, cmd->instrument));
+        __builtin_prefetch(tl_position_probe(&engine->positions, cmd->account, cmd->instrument));
     } else if (pays.orders) {
         const tl_order *order = tl_ahead_own(&engine->shelf, cmd);
         if (order != NULL) {
@@ -107,11 +107,11 @@ TL_AHEAD_INLINE void tl_ahead_middle_new(const tl_engine *engine, const tl_comma
 {
     const tl_shelf *shelf = &engine->shelf;
     const tl_book *book = &shelf->books[cmd->instrument];
-    uint32_t position = *tl_risk_probe(&engine->risk, cmd->account, cmd->instrument);
+    uint32_t position = *tl_position_probe(&engine->positions, cmd->account, cmd->instrument);
     if (position != 0)
-        __builtin_prefetch(&engine->risk.positions[position - 1], 1);
+        __builtin_prefetch(&engine->positions.entries[position - 1], 1);
     if (book->root != TL_NONE) {
-        uint32_t number = tl_leaf_number(book, (uint32_t)cmd->price);
+        uint32_t number = tl_block_number(book, (uint32_t)cmd->price);
         uint32_t slot = tl_child_slot(number >> (book->shift - TL_CHILD_BITS));
         __builtin_prefetch(&shelf->nodes[book->root], 1);
         __builtin_prefetch(&tl_node_children(shelf, book->root)[slot], 1);
@@ -124,7 +124,7 @@ TL_AHEAD_INLINE void tl_ahead_middle_own(const tl_engine *engine, const tl_comma
     const tl_order *order = tl_ahead_own(shelf, cmd);
     if (order == NULL || order->position == TL_NONE)
         return;
-    __builtin_prefetch(&engine->risk.positions[order->position], 1);
+    __builtin_prefetch(&engine->positions.entries[order->position], 1);
     __builtin_prefetch(&shelf->books[order->instrument], 1);
     tl_ahead_level(shelf, order->level);
     tl_ahead_order(shelf, order->prev);

@@ -1,5 +1,5 @@
 /* Open orders changed or taken off: cancel, replace, mass cancel. Section 4 of docs/rules.md. */
-#include "touchline/core/step.h"
+#include "touchline/core/match.h"
 
 /* The open order a cancel or replace means, or TL_NONE when it is not this account's. */
 static uint32_t find_own(const tl_step *s)
@@ -8,7 +8,7 @@ static uint32_t find_own(const tl_step *s)
     if (slot == TL_NONE)
         return TL_NONE;
     uint32_t position = s->shelf->orders[slot].position;
-    return s->engine->risk.positions[position].account == s->cmd->account ? slot : TL_NONE;
+    return s->engine->positions.entries[position].account == s->cmd->account ? slot : TL_NONE;
 }
 
 void tl_step_cancel(const tl_step *s)
@@ -28,7 +28,7 @@ static bool replace_passes(const tl_step *s, uint32_t slot, int64_t executed, tl
 {
     const tl_command *cmd = s->cmd;
     const tl_order *order = &s->shelf->orders[slot];
-    const tl_position *position = &s->engine->risk.positions[order->position];
+    const tl_position *position = &s->engine->positions.entries[order->position];
     const tl_instrument *instrument = &s->engine->risk.instruments[order->instrument];
     TL_STAGE(RISK);
     verdict->reason = tl_risk_may_enter(&s->engine->risk, instrument,
@@ -77,11 +77,7 @@ static void requeue(const tl_step *s, uint32_t slot, uint32_t leaves_qty)
     order->price = (uint32_t)s->cmd->price;
     order->leaves_qty = leaves_qty;
     replaced(s, slot, 0);
-    tl_step_meet_book(s, slot, order->price, TL_ORD_TYPE_LIMIT);
-    if (order->leaves_qty > 0)
-        tl_rest(s, slot, &s->engine->risk.positions[order->position]);
-    else
-        tl_order_give_back(s->shelf, slot);
+    tl_match(s, slot, &(tl_terms){order->price, TL_ORD_TYPE_LIMIT, TL_TIME_IN_FORCE_DAY});
 }
 
 void tl_step_replace(const tl_step *s)
@@ -104,10 +100,7 @@ void tl_step_replace(const tl_step *s)
     *order_qty = cmd->qty > executed ? (uint32_t)cmd->qty : executed;
     uint32_t leaves_qty = *order_qty - executed;
     if (shrinks && leaves_qty > 0) {
-        uint32_t cut = order->leaves_qty - leaves_qty;
-        tl_risk_open(&s->engine->risk.positions[order->position], tl_side_index(order->side),
-                     -(int64_t)cut);
-        tl_book_reduce(s->shelf, slot, cut);
+        tl_rest_less(s, slot, order->leaves_qty - leaves_qty);
         replaced(s, slot, TL_FLAG_PRIORITY_KEPT);
         return;
     }
@@ -138,7 +131,7 @@ static bool mass_cancel_means(const tl_step *s, const tl_order *order)
     const tl_command *cmd = s->cmd;
     if (order->position == TL_NONE)
         return false;
-    uint32_t account = s->engine->risk.positions[order->position].account;
+    uint32_t account = s->engine->positions.entries[order->position].account;
     return (cmd->instrument == TL_INSTRUMENT_ALL || cmd->instrument == order->instrument) &&
            (cmd->account == TL_ACCOUNT_ALL || cmd->account == account) &&
            (cmd->side == 0 || cmd->side == order->side) &&

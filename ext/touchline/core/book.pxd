@@ -10,7 +10,7 @@ from touchline.core.messages cimport tl_level_view
 
 
 cdef extern from "touchline/core/book.h" nogil:
-    enum: TL_LEAF_LEVELS
+    enum: TL_BLOCK_LEVELS
     enum: TL_NODE_CHILDREN
     uint32_t TL_NONE
     uint32_t TL_KEY_NONE
@@ -57,8 +57,8 @@ cdef extern from "touchline/core/book.h" nogil:
         uint32_t order_free
         uint32_t orders_used
         uint32_t orders_open
-        uint32_t leaves_used
-        uint32_t leaves_live
+        uint32_t blocks_used
+        uint32_t blocks_live
 
     ctypedef struct tl_shelf:
         tl_pools *pools
@@ -66,12 +66,12 @@ cdef extern from "touchline/core/book.h" nogil:
         uint32_t *order_qty
         tl_level *levels
         tl_queue *queues
-        tl_branch *leaves
+        tl_branch *blocks
         tl_branch *nodes
         uint32_t *children
         tl_book *books
 
-    uint32_t tl_book_nodes_max(uint32_t leaves, uint32_t books)
+    uint32_t tl_book_nodes_max(uint32_t blocks, uint32_t books)
     void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t price_blocks_max,
                        uint32_t nodes_max)
     void tl_book_init(tl_book *book)

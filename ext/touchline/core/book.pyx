@@ -36,18 +36,18 @@ cdef class Book:
             raise ValueError(f"price_blocks_max {price_blocks_max} is outside 1 to {1 << 24}")
         cdef uint32_t nodes_max = tl_book_nodes_max(price_blocks_max, 1)
         orders = np.zeros(orders_max * sizeof(tl_order), np.uint8)
-        levels = np.zeros(<size_t>price_blocks_max * TL_LEAF_LEVELS * sizeof(tl_level), np.uint8)
-        queues = np.zeros(<size_t>price_blocks_max * TL_LEAF_LEVELS * sizeof(tl_queue), np.uint8)
-        leaves = np.zeros(<size_t>price_blocks_max * sizeof(tl_branch), np.uint8)
+        levels = np.zeros(<size_t>price_blocks_max * TL_BLOCK_LEVELS * sizeof(tl_level), np.uint8)
+        queues = np.zeros(<size_t>price_blocks_max * TL_BLOCK_LEVELS * sizeof(tl_queue), np.uint8)
+        blocks = np.zeros(<size_t>price_blocks_max * sizeof(tl_branch), np.uint8)
         nodes = np.zeros(<size_t>nodes_max * sizeof(tl_branch), np.uint8)
         children = np.zeros(<size_t>nodes_max * TL_NODE_CHILDREN, np.uint32)
-        self.memory = (orders, levels, queues, leaves, nodes, children)
+        self.memory = (orders, levels, queues, blocks, nodes, children)
         self.shelf.pools = &self.pools
         self.shelf.books = &self.book
         self.shelf.orders = <tl_order *>cnp.PyArray_DATA(orders)
         self.shelf.levels = <tl_level *>cnp.PyArray_DATA(levels)
         self.shelf.queues = <tl_queue *>cnp.PyArray_DATA(queues)
-        self.shelf.leaves = <tl_branch *>cnp.PyArray_DATA(leaves)
+        self.shelf.blocks = <tl_branch *>cnp.PyArray_DATA(blocks)
         self.shelf.nodes = <tl_branch *>cnp.PyArray_DATA(nodes)
         self.shelf.children = <uint32_t *>cnp.PyArray_DATA(children)
         tl_pools_init(&self.pools, orders_max, price_blocks_max, nodes_max)
@@ -88,7 +88,7 @@ cdef class Book:
     def reduce(self, uint64_t order_id, int64_t qty):
         """Take `qty` lots off an order, which keeps its place; returns what is left of it.
 
-        An order with nothing left leaves the book. Raises ValueError beyond what it has.
+        An order with nothing left blocks the book. Raises ValueError beyond what it has.
         """
         cdef uint32_t slot = self.own(order_id)
         cdef uint32_t leaves_qty = self.shelf.orders[slot].leaves_qty

@@ -1,6 +1,6 @@
 /* The step: which part of docs/rules.md a command belongs to. */
 #include "touchline/core/ahead.h"
-#include "touchline/core/step.h"
+#include "touchline/core/commands.h"
 
 /* Flattened: one function without calls, so that nothing of `s` is ever stored. It saves a sixth of
  * the instructions and keeps the source in small functions. */

@@ -13,7 +13,7 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
             hash = tl_mix(hash, order->price);
             hash = tl_mix(hash, order->leaves_qty);
             hash = tl_mix(hash, shelf->order_qty[slot]);
-            hash = tl_mix(hash, engine->risk.positions[order->position].account);
+            hash = tl_mix(hash, engine->positions.entries[order->position].account);
             hash = tl_mix(hash, order->time_in_force);
         }
         level = tl_book_worse_level(shelf, side, level);
@@ -44,8 +44,8 @@ static uint64_t hash_instruments(const tl_engine *engine, uint64_t hash)
 static uint64_t hash_positions(const tl_engine *engine)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < engine->risk.counts->positions_used; i++) {
-        const tl_position *position = &engine->risk.positions[i];
+    for (uint32_t i = 0; i < engine->positions.counts->positions_used; i++) {
+        const tl_position *position = &engine->positions.entries[i];
         uint64_t hash = tl_mix(0, position->account);
         hash = tl_mix(hash, position->instrument);
         hash = tl_mix(hash, (uint64_t)position->net);

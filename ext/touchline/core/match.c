@@ -1,18 +1,123 @@
-/* The part of matching that looks ahead: may a fill-or-kill order trade? */
+/* Matching: an order meets the resting ones, price first, then time, at the maker's price.
+ * Section 3 of docs/rules.md.
+ *
+ *   tl_match ─► fill-or-kill, and too little there? ──yes──► canceled
+ *                 │no
+ *               trade with the oldest order of the best price, again and again while it crosses
+ *                 │
+ *               nothing left ─► ends;  may rest ─► rests;  else ─► what is left is canceled
+ */
 #include "touchline/core/match.h"
 
-bool tl_match_fillable(const tl_shelf *shelf, const tl_book *book, const tl_taker *taker)
+/* The order that has arrived and does not rest (yet). */
+typedef struct taker {
+    tl_book *book;
+    uint32_t slot;
+    uint32_t leaves_qty;
+    uint32_t limit;  /* its price as a key of the other side: it trades with keys up to this one */
+    unsigned makers; /* the side it trades with, as an index */
+} taker;
+
+static inline bool crosses(const taker *t)
 {
-    unsigned side_index = !tl_side_index(taker->side);
-    uint8_t side = side_index ? TL_SIDE_SELL : TL_SIDE_BUY;
+    return t->book->best[t->makers].key <= t->limit;
+}
+
+/* Rule 3.5: does the book hold all that is wanted? Looks at levels, not at orders. */
+static bool fillable(const tl_shelf *shelf, const taker *t)
+{
+    uint8_t side = t->makers ? TL_SIDE_SELL : TL_SIDE_BUY;
+    uint32_t level = t->book->best[t->makers].level;
     uint64_t found = 0;
-    uint32_t level = tl_match_best(book, taker)->level;
     while (level != TL_NONE &&
-           tl_key(side_index, tl_level_price(shelf, book, level)) <= tl_match_limit(taker)) {
+           tl_key(t->makers, tl_level_price(shelf, t->book, level)) <= t->limit) {
         found += tl_level_qty(shelf, level);
-        if (found >= taker->leaves_qty)
+        if (found >= t->leaves_qty)
             return true;
         level = tl_book_worse_level(shelf, side, level);
     }
     return false;
+}
+
+/* Rule 3.2: one event for both sides. */
+static inline void tell_trade(const tl_step *s, const taker *t, uint32_t maker_slot, uint32_t qty,
+                              uint8_t ord_type)
+{
+    const tl_order *maker = &s->shelf->orders[maker_slot];
+    tl_event *event = tl_order_event_begin(s, TL_EXEC_TYPE_TRADE, t->slot);
+    event->contra_order_id = tl_order_id(s->shelf, maker_slot);
+    event->price = maker->price;
+    event->qty = qty;
+    event->leaves_qty = t->leaves_qty;
+    event->contra_account = tl_owner(s, maker)->account;
+    event->ord_type = ord_type;
+    event->flags = qty == maker->leaves_qty ? TL_FLAG_MAKER_DONE : 0;
+    tl_event_publish(s, event);
+}
+
+static inline void move_positions(const tl_step *s, const taker *t, const tl_order *maker,
+                                  uint32_t qty)
+{
+    tl_position *taking = tl_owner(s, &s->shelf->orders[t->slot]);
+    tl_position *making = tl_owner(s, maker);
+    if (t->makers) {
+        tl_position_bought(taking, qty);
+        tl_position_sold(making, qty);
+    } else {
+        tl_position_sold(taking, qty);
+        tl_position_bought(making, qty);
+    }
+}
+
+/* Rules 3.1 and 3.7: trade with the oldest order at the best price. */
+static inline void trade(const tl_step *s, taker *t, uint8_t ord_type)
+{
+    uint32_t slot = tl_level_head(s->shelf, t->book->best[t->makers].level);
+    const tl_order *maker = &s->shelf->orders[slot];
+    bool maker_done = maker->leaves_qty <= t->leaves_qty;
+    uint32_t qty = maker_done ? maker->leaves_qty : t->leaves_qty;
+    t->leaves_qty -= qty;
+    tell_trade(s, t, slot, qty, ord_type);
+    move_positions(s, t, maker, qty);
+    s->engine->risk.instruments[maker->instrument].reference_price = maker->price;
+    if (!maker_done) {
+        tl_rest_less(s, slot, qty);
+        return;
+    }
+    tl_unrest(s, slot);
+    tl_order_give_back(s->shelf, slot);
+}
+
+/* Rules 3.4 and 3.5: nothing of this order rests. */
+static void cancel_remainder(const tl_step *s, uint32_t slot, uint8_t ord_type, uint8_t reason)
+{
+    tl_event *event = tl_order_event_begin(s, TL_EXEC_TYPE_CANCELED, slot);
+    event->qty = s->shelf->orders[slot].leaves_qty;
+    event->ord_type = ord_type;
+    event->reason = reason;
+    tl_event_publish(s, event);
+    tl_order_give_back(s->shelf, slot);
+}
+
+void tl_match(const tl_step *s, uint32_t slot, const tl_terms *terms)
+{
+    tl_order *order = &s->shelf->orders[slot];
+    unsigned makers = !tl_side_index(order->side);
+    taker t = {&s->shelf->books[order->instrument], slot, order->leaves_qty,
+               tl_key(makers, terms->price), makers};
+    if (terms->time_in_force == TL_TIME_IN_FORCE_FOK && !fillable(s->shelf, &t)) {
+        cancel_remainder(s, slot, terms->ord_type, TL_REASON_FOK_UNFILLED);
+        return;
+    }
+    while (t.leaves_qty > 0 && crosses(&t))
+        trade(s, &t, terms->ord_type);
+    order->leaves_qty = t.leaves_qty;
+    if (t.leaves_qty == 0)
+        tl_order_give_back(s->shelf, slot);
+    else if (terms->time_in_force == TL_TIME_IN_FORCE_IOC)
+        cancel_remainder(s, slot, terms->ord_type, TL_REASON_IOC_REMAINDER);
+    else if (terms->ord_type == TL_ORD_TYPE_MARKET)
+        cancel_remainder(s, slot, terms->ord_type, TL_REASON_MARKET_REMAINDER);
+    else
+        tl_rest(s, slot);
 }

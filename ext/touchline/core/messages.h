@@ -157,7 +157,10 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #define TL_PRICE_MAX ((INT64_C(1) << 30) - 1)
 #define TL_QTY_MAX ((INT64_C(1) << 31) - 1)
 #define TL_LIMIT_UNSET INT64_MAX
-#define TL_TEXT_BYTES 36
+#define TL_TEXT_BYTES 36 /* of a TEXT command */
+
+/* Prices that share a place among the price blocks an engine has room for. Rule 2.7. */
+#define TL_BLOCK_LEVELS 32u
 
 /* Who writes to which lane of command rings: the upper half of cl_ord_id. */
 #define TL_LANE_ADMIN 0
@@ -165,8 +168,8 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #define TL_LANE_API 2
 
 /* What somebody asks the engine to do. `seq`, `ts_ns` and `checksum` are stamped by the runner.
- * A TEXT command holds its UTF-8 text, padded with zero bytes, in the 36 bytes from order_id to
- * account: tl_command_text() gives them. */
+ * A TEXT command holds its UTF-8 text, padded with zero bytes, in the TL_TEXT_BYTES from order_id
+ * to account: tl_command_text() gives them. */
 typedef struct tl_command {
     uint64_t seq;       /* number in the journal, from 1 without gaps */
     int64_t ts_ns;      /* UTC nanoseconds, never decreasing; TransactTime(60) */

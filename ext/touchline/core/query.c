@@ -49,7 +49,7 @@ uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t 
                                 .price = order->price,
                                 .leaves_qty = order->leaves_qty,
                                 .order_qty = shelf->order_qty[slot],
-                                .account = engine->risk.positions[order->position].account,
+                                .account = engine->positions.entries[order->position].account,
                                 .instrument = order->instrument,
                                 .side = order->side,
                                 .time_in_force = order->time_in_force};
@@ -62,7 +62,7 @@ uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t 
 void tl_engine_position(const tl_engine *engine, uint32_t account, uint16_t instrument,
                         int64_t out[3])
 {
-    const tl_position *position = tl_risk_find(&engine->risk, account, instrument);
+    const tl_position *position = tl_position_find(&engine->positions, account, instrument);
     out[0] = position == NULL ? 0 : position->net;
     out[1] = position == NULL ? 0 : position->open[0];
     out[2] = position == NULL ? 0 : position->open[1];

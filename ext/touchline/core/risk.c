@@ -1,58 +1,10 @@
-/* The limits an order must respect, one function each, and the table of positions. */
+/* The limits an order must respect, one function each. */
 #include "touchline/core/risk.h"
-
-#include <string.h>
 
 void tl_risk_init(tl_risk *risk)
 {
     risk->counts->venue_status = TL_ENTRY_STATUS_OPEN;
 }
-
-void tl_position_init(tl_position *position, uint32_t account, uint32_t instrument)
-{
-    *position = (tl_position){.account = account,
-                              .instrument = instrument,
-                              .order_qty_max = TL_LIMIT_UNSET,
-                              .order_value_max = TL_LIMIT_UNSET,
-                              .position_max = TL_LIMIT_UNSET};
-}
-
-/* ── the table of positions ────────────────────────────────────────────────────────────────── */
-
-/* The probe that holds the entry, or the free one where it would go. The table has twice as many
- * probes as positions at least, so there is always a free one. */
-static uint32_t *probe_of(const tl_risk *risk, uint32_t account, uint32_t instrument)
-{
-    uint32_t mask = risk->counts->probe_mask;
-    uint32_t at = (uint32_t)(tl_risk_probe(risk, account, instrument) - risk->probes);
-    while (risk->probes[at] != 0) {
-        const tl_position *position = &risk->positions[risk->probes[at] - 1];
-        if (position->account == account && position->instrument == instrument)
-            break;
-        at = (at + 1) & mask;
-    }
-    return &risk->probes[at];
-}
-
-tl_position *tl_risk_find(const tl_risk *risk, uint32_t account, uint32_t instrument)
-{
-    uint32_t found = *probe_of(risk, account, instrument);
-    return found == 0 ? NULL : &risk->positions[found - 1];
-}
-
-tl_position *tl_risk_need(const tl_risk *risk, uint32_t account, uint32_t instrument)
-{
-    uint32_t *probe = probe_of(risk, account, instrument);
-    if (*probe == 0) {
-        if (risk->counts->positions_used == risk->counts->positions_max)
-            return NULL;
-        *probe = ++risk->counts->positions_used;
-        tl_position_init(&risk->positions[*probe - 1], account, instrument);
-    }
-    return &risk->positions[*probe - 1];
-}
-
-/* ── limits ────────────────────────────────────────────────────────────────────────────────── */
 
 int64_t tl_risk_protection_price(const tl_instrument *instrument, bool buy)
 {
@@ -109,17 +61,28 @@ static tl_verdict check_order_value_max(const tl_risk_order *order)
     return (tl_verdict){TL_REASON_ORDER_VALUE_MAX, value, order->position->order_value_max};
 }
 
+/* Rule 5.5: the position there would be, exactly, and as far as a number of 64 bits says it. */
+static int64_t position_reached(const tl_risk_order *order, int64_t resting)
+{
+    int64_t reached;
+    bool beyond = order->buy ? __builtin_add_overflow(order->position->net, resting, &reached)
+                             : __builtin_sub_overflow(resting, order->position->net, &reached);
+    return beyond ? INT64_MAX : reached;
+}
+
+/* What rests or would is far from the largest number and a limit is not negative: limit less
+ * resting can not overflow, where net and resting together could. */
 static tl_verdict check_position_max(const tl_risk_order *order)
 {
     const tl_position *position = order->position;
     if (position->position_max == TL_LIMIT_UNSET)
         return (tl_verdict){0};
-    int64_t net = order->buy ? position->net : -position->net;
-    int64_t open = position->open[!order->buy] - order->given_up;
-    int64_t value = net + open + order->open_qty;
-    if (value <= position->position_max)
+    int64_t resting = position->open[!order->buy] - order->given_up + order->open_qty;
+    int64_t room = position->position_max - resting;
+    if (order->buy ? position->net <= room : position->net >= -room)
         return (tl_verdict){0};
-    return (tl_verdict){TL_REASON_POSITION_MAX, value, position->position_max};
+    return (tl_verdict){TL_REASON_POSITION_MAX, position_reached(order, resting),
+                        position->position_max};
 }
 
 void tl_risk_limit_changed(tl_instrument *instrument, tl_position *position)

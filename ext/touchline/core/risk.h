@@ -1,19 +1,17 @@
 /* Pre-trade risk: what an order must pass before it meets the book.
  *
  * Three nodes hold limits and their use: the venue, the instrument, and an account's trading in one
- * instrument (the position). One cache line each, found by direct index or, for positions, by one
- * probe of a table that never moves its entries; an order remembers its entry. Limits change by
- * commands alone. Risk never looks at a book: it is told the best opposite price.
+ * instrument (its position: positions.h). One cache line each. Limits change by commands alone.
+ * Risk changes nothing and never looks at a book: it is told the best opposite price.
  * Rules 2.2 to 2.4 and section 5 in docs/rules.md. The engine's thread owns all of it.
  */
 #ifndef TOUCHLINE_RISK_H
 #define TOUCHLINE_RISK_H
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "touchline/core/messages.h"
+#include "touchline/core/positions.h"
 
 typedef struct tl_instrument {
     int64_t price_collar;    /* ticks either side of the reference; TL_LIMIT_UNSET: none */
@@ -31,26 +29,9 @@ typedef struct tl_account {
     uint8_t entry_status; /* 0: not open */
 } tl_account;
 
-/* An account's trading in one instrument. */
-typedef struct tl_position {
-    uint32_t account;
-    uint32_t instrument;
-    int64_t net;     /* lots bought less lots sold */
-    int64_t open[2]; /* lots resting in the book, by side */
-    int64_t order_qty_max;
-    int64_t order_value_max; /* ticks x lots */
-    int64_t position_max;
-    uint8_t limited; /* one of the three is set */
-    uint8_t _pad[7];
-} tl_position;
-_Static_assert(sizeof(tl_position) == 64, "a position is one cache line");
-
 typedef struct tl_risk_counts {
     uint32_t instruments_max;
     uint32_t accounts_max;
-    uint32_t positions_max;
-    uint32_t positions_used;
-    uint32_t probe_mask; /* size of the probe table, less one */
     uint8_t venue_status;
     uint8_t _pad[3];
 } tl_risk_counts;
@@ -60,8 +41,6 @@ typedef struct tl_risk {
     tl_risk_counts *counts;
     tl_instrument *instruments;
     tl_account *accounts;
-    tl_position *positions;
-    uint32_t *probes; /* open addressing: 0 or the index of a position plus one */
 } tl_risk;
 
 /* Why an order is refused; reason 0 while it is not. */
@@ -85,21 +64,6 @@ typedef struct tl_risk_order {
 } tl_risk_order;
 
 void tl_risk_init(tl_risk *risk);
-void tl_position_init(tl_position *position, uint32_t account, uint32_t instrument);
-
-/* Where the search for an account's trading in an instrument begins. */
-static inline uint32_t *tl_risk_probe(const tl_risk *risk, uint32_t account, uint32_t instrument)
-{
-    uint64_t key = (uint64_t)account << 32 | instrument;
-    uint64_t hash = key * UINT64_C(0x9E3779B97F4A7C15);
-    return &risk->probes[(uint32_t)(hash >> 32) & risk->counts->probe_mask];
-}
-
-/* The entry of an account's trading in an instrument, or NULL. */
-tl_position *tl_risk_find(const tl_risk *risk, uint32_t account, uint32_t instrument);
-
-/* The entry, made if need be; NULL when the table is full. */
-tl_position *tl_risk_need(const tl_risk *risk, uint32_t account, uint32_t instrument);
 
 /* A limit has changed: note whether any is set. An order that meets none asks this alone. */
 void tl_risk_limit_changed(tl_instrument *instrument, tl_position *position);
@@ -144,17 +108,5 @@ static inline bool tl_risk_in_range(const tl_risk_order *order, tl_verdict *verd
 
 /* Fills the verdict with the first limit broken; false if there is one. */
 bool tl_risk_within_limits(const tl_risk_order *order, tl_verdict *verdict);
-
-static inline void tl_risk_open(tl_position *position, unsigned side_index, int64_t qty)
-{
-    position->open[side_index] += qty;
-    assert(position->open[side_index] >= 0);
-}
-
-/* A trade moved the owner's position. */
-static inline void tl_risk_traded(tl_position *position, bool bought, int64_t qty)
-{
-    position->net += bought ? qty : -qty;
-}
 
 #endif

@@ -45,13 +45,13 @@ static size_t lay_out(tl_engine *engine, char *base, const tl_engine_capacities 
     TL_PLACE(engine->risk.instruments, capacities->instruments_max)
     TL_PLACE(engine->shelf.books, capacities->instruments_max)
     TL_PLACE(engine->risk.accounts, capacities->accounts_max)
-    TL_PLACE(engine->risk.probes, probes_count(capacities))
-    TL_PLACE(engine->risk.positions, capacities->positions_max)
+    TL_PLACE(engine->positions.probes, probes_count(capacities))
+    TL_PLACE(engine->positions.entries, capacities->positions_max)
     TL_PLACE(engine->shelf.orders, capacities->orders_max)
     TL_PLACE(engine->shelf.order_qty, capacities->orders_max)
-    TL_PLACE(engine->shelf.leaves, capacities->price_blocks_max)
-    TL_PLACE(engine->shelf.levels, (size_t)capacities->price_blocks_max * TL_LEAF_LEVELS)
-    TL_PLACE(engine->shelf.queues, (size_t)capacities->price_blocks_max * TL_LEAF_LEVELS)
+    TL_PLACE(engine->shelf.blocks, capacities->price_blocks_max)
+    TL_PLACE(engine->shelf.levels, (size_t)capacities->price_blocks_max * TL_BLOCK_LEVELS)
+    TL_PLACE(engine->shelf.queues, (size_t)capacities->price_blocks_max * TL_BLOCK_LEVELS)
     TL_PLACE(engine->shelf.nodes, nodes_max(capacities))
     TL_PLACE(engine->shelf.children, (size_t)nodes_max(capacities) * TL_NODE_CHILDREN)
 #undef TL_PLACE
@@ -65,9 +65,9 @@ static void state_init(tl_engine *engine, const tl_engine_capacities *capacities
     state->bytes = bytes;
     state->capacities = *capacities;
     state->risk = (tl_risk_counts){.instruments_max = capacities->instruments_max,
-                                   .accounts_max = capacities->accounts_max,
-                                   .positions_max = capacities->positions_max,
-                                   .probe_mask = probes_count(capacities) - 1};
+                                   .accounts_max = capacities->accounts_max};
+    state->positions = (tl_position_counts){.positions_max = capacities->positions_max,
+                                            .probe_mask = probes_count(capacities) - 1};
     tl_risk_init(&engine->risk);
     tl_pools_init(&state->pools, capacities->orders_max, capacities->price_blocks_max,
                   nodes_max(capacities));
@@ -96,6 +96,7 @@ int tl_engine_open(tl_engine **out, const tl_engine_capacities *capacities)
     lay_out(engine, base, capacities);
     engine->state = (tl_state *)(void *)base;
     engine->risk.counts = &engine->state->risk;
+    engine->positions.counts = &engine->state->positions;
     engine->shelf.pools = &engine->state->pools;
     state_init(engine, capacities, bytes);
     *out = engine;

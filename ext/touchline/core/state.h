@@ -5,6 +5,7 @@
 
 #include "touchline/core/book.h"
 #include "touchline/core/engine.h"
+#include "touchline/core/positions.h"
 #include "touchline/core/risk.h"
 
 #define TL_STATE_MAGIC UINT64_C(0x33656E696C686374) /* "tchline3" */
@@ -17,6 +18,7 @@ typedef struct tl_state {
     uint32_t _pad;
     uint64_t event_seq; /* events so far */
     tl_risk_counts risk;
+    tl_position_counts positions;
     tl_pools pools;
 } tl_state;
 
@@ -24,6 +26,7 @@ struct tl_engine {
     tl_state *state;
     tl_shelf shelf;
     tl_risk risk;
+    tl_positions positions;
 };
 
 /* An instrument by number, or NULL when it is not listed; an account likewise. */

@@ -1,11 +1,10 @@
-/* Inside the engine: what the files that do commands share. step.c meets the book with orders,
- * amend.c cancels and replaces them, administer.c sets limits and statuses; engine.c says which.
- * Each event is written once, in its final place. Nobody else includes this.
+/* What the files that do commands share: the step's context, the events they write, and an order's
+ * way into the book and out of it. engine.c says which file does which command. Each event is
+ * written once, in its final place. Nobody else includes this.
  */
-#ifndef TOUCHLINE_STEP_H
-#define TOUCHLINE_STEP_H
+#ifndef TOUCHLINE_COMMANDS_H
+#define TOUCHLINE_COMMANDS_H
 
-#include "touchline/core/match.h"
 #include "touchline/core/stage.h"
 #include "touchline/core/state.h"
 
@@ -17,8 +16,8 @@ typedef struct tl_step {
     tl_event_sink *sink;
 } tl_step;
 
-/* A cleared event in its final place. Until event_publish it shows a reader seq 0: the store of 0
- * comes before the other fields (fence), the store of the number after them (release). */
+/* A cleared event in its final place. Until tl_event_publish it shows a reader seq 0: the store of
+ * 0 comes before the other fields (fence), the store of the number after them (release). */
 static inline tl_event *tl_event_begin(const tl_step *s, uint8_t exec_type)
 {
     TL_STAGE(PUBLISH);
@@ -70,7 +69,7 @@ static inline tl_event *tl_order_event_begin(const tl_step *s, uint8_t exec_type
     tl_event *event = tl_event_begin(s, exec_type);
     event->order_id = tl_order_id(s->shelf, slot);
     event->price = order->price;
-    event->account = s->engine->risk.positions[order->position].account;
+    event->account = s->engine->positions.entries[order->position].account;
     event->instrument = order->instrument;
     event->ord_type = TL_ORD_TYPE_LIMIT;
     event->time_in_force = order->time_in_force;
@@ -108,31 +107,41 @@ static inline void tl_canceled(const tl_step *s, uint32_t slot, uint8_t exec_typ
     tl_event_publish(s, event);
 }
 
-/* ── resting ───────────────────────────────────────────────────────────────────────────────── */
+/* ── in the book and in the owner's open quantity, always both ─────────────────────────────── */
 
-static inline void tl_rest(const tl_step *s, uint32_t slot, tl_position *position)
+static inline tl_position *tl_owner(const tl_step *s, const tl_order *order)
+{
+    return &s->engine->positions.entries[order->position];
+}
+
+/* What the order has left rests behind the others of its price. */
+static inline void tl_rest(const tl_step *s, uint32_t slot)
 {
     const tl_order *order = &s->shelf->orders[slot];
-    tl_risk_open(position, tl_side_index(order->side), order->leaves_qty);
+    tl_position_rested(tl_owner(s, order), tl_side_index(order->side), order->leaves_qty);
     tl_book_append(s->shelf, &s->shelf->books[order->instrument], slot);
 }
 
-/* Off the book and out of the position's open quantity; the slot stays taken. */
+/* The order rests no longer; its slot stays taken. */
 static inline void tl_unrest(const tl_step *s, uint32_t slot)
 {
     const tl_order *order = &s->shelf->orders[slot];
-    tl_risk_open(&s->engine->risk.positions[order->position], tl_side_index(order->side),
-                 -(int64_t)order->leaves_qty);
+    tl_position_left(tl_owner(s, order), tl_side_index(order->side), order->leaves_qty);
     tl_book_remove(s->shelf, &s->shelf->books[order->instrument], slot);
+}
+
+/* Some of the order rests no longer; the rest keeps its place in the queue. */
+static inline void tl_rest_less(const tl_step *s, uint32_t slot, uint32_t qty)
+{
+    const tl_order *order = &s->shelf->orders[slot];
+    tl_position_left(tl_owner(s, order), tl_side_index(order->side), qty);
+    tl_book_reduce(s->shelf, slot, qty);
 }
 
 /* ── commands ──────────────────────────────────────────────────────────────────────────────── */
 
 /* Why a new order's Side, OrdType or TimeInForce is refused, or TL_REASON_NONE. */
 uint8_t tl_step_characteristics(const tl_command *cmd);
-
-/* Trade the order at up to `price` for as long as the book crosses it. Section 3. */
-void tl_step_meet_book(const tl_step *s, uint32_t slot, uint32_t price, uint8_t ord_type);
 
 void tl_step_new_order(const tl_step *s);   /* section 2 */
 void tl_step_cancel(const tl_step *s);      /* section 4 */

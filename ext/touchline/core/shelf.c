@@ -1,0 +1,16 @@
+/* The pools as they are before the first order. */
+#include "touchline/core/shelf.h"
+
+#include <assert.h>
+
+void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t price_blocks_max,
+                   uint32_t nodes_max)
+{
+    assert(orders_max <= TL_LEVEL_QUEUE);
+    *pools = (tl_pools){.orders_max = orders_max,
+                        .price_blocks_max = price_blocks_max,
+                        .nodes_max = nodes_max,
+                        .order_free = TL_NONE,
+                        .block_free = TL_NONE,
+                        .node_free = TL_NONE};
+}

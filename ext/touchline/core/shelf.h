@@ -1,0 +1,123 @@
+/* The memory that all books of an engine share: records, how full the pools are, where the arrays
+ * lie. orders.h gives out slots, levels.h finds price levels, book.h keeps queues of orders there.
+ *
+ * What one order touches decides how long it takes, so everything hot is small: two orders,
+ * sixteen levels or four heads of blocks to a cache line, and a book is one line.
+ *
+ * Memory: arrays inside the engine's state region, never grown. One thread, the engine's, calls
+ * what works on it. Nothing here knows accounts, risk or events.
+ */
+#ifndef TOUCHLINE_SHELF_H
+#define TOUCHLINE_SHELF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "touchline/core/checked.h"
+#include "touchline/core/messages.h"
+
+#define TL_NONE UINT32_MAX          /* no index */
+#define TL_NODE_CHILDREN 64u        /* children of a node: one for each bit of a word */
+#define TL_NOT_KNOWN (TL_NONE - 1)  /* in book.behind: the tree knows */
+#define TL_KEY_NONE UINT32_MAX      /* best[] where nothing rests: worse than any, never crossed */
+
+/* 0 for buy, 1 for sell: how the core indexes what exists once per side. */
+static inline unsigned tl_side_index(uint8_t side)
+{
+    return side == TL_SIDE_SELL;
+}
+
+/* A price as its side's key, less being better, and a key as a price: its own inverse. */
+static inline uint32_t tl_key(unsigned side_index, uint32_t price)
+{
+    return price ^ ((side_index - 1) & (uint32_t)TL_PRICE_MAX);
+}
+
+/* What matching and cancelling touch: half a cache line. */
+typedef struct tl_order {
+    uint32_t next;       /* younger order of the level; of a free slot, the next free one */
+    uint32_t prev;       /* older order of the level */
+    uint32_t level;      /* TL_NONE while it does not rest */
+    uint32_t leaves_qty; /* lots */
+    uint32_t price;      /* ticks */
+    uint32_t position;   /* the owner's place in the table of positions; TL_NONE: slot is free */
+    uint32_t generation; /* upper half of the OrderID */
+    uint16_t instrument;
+    uint8_t side;
+    uint8_t time_in_force;
+} tl_order;
+_Static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
+
+/* A level is its oldest order. With this bit set there is a queue, and the rest of it is in
+ * tl_queue; a lone order is its level, and has nothing else. */
+typedef uint32_t tl_level;
+#define TL_LEVEL_QUEUE (UINT32_C(1) << 31)
+
+typedef struct tl_queue {
+    uint64_t qty;  /* what its orders have left together, lots; not kept while only one is left */
+    uint32_t tail; /* youngest order */
+    uint32_t _pad;
+} tl_queue;
+_Static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
+
+/* The head of a block or a node; what it is the head of lies apart: levels or children. */
+typedef struct tl_branch {
+    uint64_t live;   /* bit i: level i has orders, child i is there; 0 while it is free */
+    uint32_t number; /* block: price / TL_BLOCK_LEVELS + book.offset; node: a number below it
+                        without the six bits told apart there; the last six bits: which child of
+                        its parent it is */
+    uint32_t parent; /* node; TL_NONE: root; of a free block or node, the next free one */
+} tl_branch;
+_Static_assert(sizeof(tl_branch) == 16, "four heads to a cache line");
+
+typedef struct tl_best {
+    uint32_t key; /* TL_KEY_NONE: nothing rests */
+    uint32_t level;
+} tl_best;
+
+typedef struct tl_book {
+    tl_best best[2];   /* by tl_side_index */
+    tl_best behind[2]; /* level TL_NOT_KNOWN: the key means nothing */
+    uint32_t root;     /* TL_NONE: no order has rested yet */
+    uint32_t number;   /* of the root; UINT32_MAX without one: no block's number leads to it */
+    uint32_t shift;    /* bits of a block's number that the root and the nodes below tell apart */
+    uint32_t offset;   /* from price / TL_BLOCK_LEVELS to a block's number, modulo 2^32 */
+    uint32_t _pad[4];
+} tl_book;
+_Static_assert(sizeof(tl_book) == 64, "a book is one cache line");
+
+/* How full the pools are; part of the state region. */
+typedef struct tl_pools {
+    uint32_t orders_max;
+    uint32_t price_blocks_max;
+    uint32_t nodes_max;
+    uint32_t order_free;  /* top of the stack of free slots */
+    uint32_t orders_used; /* slots ever used */
+    uint32_t orders_open; /* slots in use now */
+    uint32_t block_free;
+    uint32_t blocks_used; /* blocks ever used */
+    uint32_t blocks_live; /* blocks in use now: each has orders */
+    uint32_t node_free;
+    uint32_t nodes_used;
+} tl_pools;
+
+/* Where the arrays lie in this process. Their memory is zero at first. */
+typedef struct tl_shelf {
+    tl_pools *pools;
+    tl_order *orders;
+    uint32_t *order_qty; /* OrderQty by slot: cold, so apart */
+    tl_level *levels;    /* block * TL_BLOCK_LEVELS + slot in block; no meaning unless the block's
+                            bit is set */
+    tl_queue *queues;    /* by level; no meaning unless the level has TL_LEVEL_QUEUE */
+    tl_branch *blocks;
+    tl_branch *nodes;
+    uint32_t *children;  /* node * TL_NODE_CHILDREN + slot in node: a block or node; TL_NONE: no
+                            child */
+    tl_book *books;     /* by instrument */
+} tl_shelf;
+
+void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t price_blocks_max,
+                   uint32_t nodes_max);
+
+#endif
