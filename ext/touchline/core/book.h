@@ -38,6 +38,10 @@
 
 #include "touchline/core/messages.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define TL_NONE UINT32_MAX          /* no index */
 #define TL_LEAF_LEVELS 32u          /* price levels in a leaf: two lines of them */
 #define TL_NODE_CHILDREN 64u        /* children of a node */
@@ -76,7 +80,7 @@ typedef struct tl_order {
     uint8_t side;
     uint8_t time_in_force;
 } tl_order;
-_Static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
+static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
 
 /* A level is its oldest order. With this bit set there is a queue, and the rest of it is in
  * tl_queue; a lone order is its level, and has nothing else. */
@@ -88,7 +92,7 @@ typedef struct tl_queue {
     uint32_t tail; /* youngest order */
     uint32_t _pad;
 } tl_queue;
-_Static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
+static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
 
 /* The head of a leaf or a node; what it is the head of lies apart: 32 levels, 64 children. */
 typedef struct tl_branch {
@@ -97,7 +101,7 @@ typedef struct tl_branch {
                         bits told apart there; its last six bits: which child of its parent it is */
     uint32_t parent; /* node; TL_NONE: root; of a free leaf or node, the next free one */
 } tl_branch;
-_Static_assert(sizeof(tl_branch) == 16, "four heads to a cache line");
+static_assert(sizeof(tl_branch) == 16, "four heads to a cache line");
 
 typedef struct tl_best {
     uint32_t key; /* TL_KEY_NONE: nothing rests */
@@ -113,7 +117,7 @@ typedef struct tl_book {
     uint32_t offset;   /* from price / 32 to a leaf's number, modulo 2^32 */
     uint32_t _pad[4];
 } tl_book;
-_Static_assert(sizeof(tl_book) == 64, "a book is one cache line");
+static_assert(sizeof(tl_book) == 64, "a book is one cache line");
 
 /* How full the pools are; part of the state region. */
 typedef struct tl_pools {
@@ -422,8 +426,8 @@ static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t
         return;
     }
     uint32_t tail = tl_level_tail(shelf, level_index);
-    shelf->queues[level_index] = (tl_queue){
-        .qty = tl_level_qty(shelf, level_index) + order->leaves_qty, .tail = slot};
+    tl_queue queue = {tl_level_qty(shelf, level_index) + order->leaves_qty, slot, 0};
+    shelf->queues[level_index] = queue;
     shelf->levels[level_index] |= TL_LEVEL_QUEUE;
     order->prev = tail;
     shelf->orders[tail].next = slot;
@@ -460,5 +464,9 @@ static inline void tl_book_reduce(const tl_shelf *shelf, uint32_t slot, uint32_t
     if (!tl_order_alone(order))
         shelf->queues[order->level].qty -= qty;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "touchline/core/book.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The order that has arrived and does not rest (yet). */
 typedef struct tl_taker {
     uint32_t price; /* the worst it trades at, ticks */
@@ -61,5 +65,9 @@ static inline bool tl_match_next(const tl_shelf *shelf, tl_book *book, tl_taker 
 
 /* Could the taker trade all of its quantity at once? Looks at levels, not at orders. */
 bool tl_match_fillable(const tl_shelf *shelf, const tl_book *book, const tl_taker *taker);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
