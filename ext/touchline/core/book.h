@@ -88,9 +88,9 @@ typedef uint32_t tl_level;
 #define TL_LEVEL_QUEUE (UINT32_C(1) << 31)
 
 typedef struct tl_queue {
-    uint64_t qty;  /* what its orders have left together, lots; not kept while only one is left */
-    uint32_t tail; /* youngest order */
-    uint32_t _pad;
+    uint64_t qty;    /* what its orders have left together, lots; not kept while only one is left */
+    uint32_t tail;   /* youngest order */
+    uint32_t orders; /* how many: kept here, where a lone order does not come */
 } tl_queue;
 static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
 
@@ -211,6 +211,13 @@ static inline uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)
     uint32_t tail = tl_level_tail(shelf, level);
     bool alone = tail == tl_level_head(shelf, level);
     return alone ? shelf->orders[tail].leaves_qty : shelf->queues[level].qty;
+}
+
+/* How many orders a live level has. */
+static inline uint32_t tl_level_orders(const tl_shelf *shelf, uint32_t level)
+{
+    bool queue = (shelf->levels[level] & TL_LEVEL_QUEUE) != 0;
+    return queue ? shelf->queues[level].orders : 1;
 }
 
 /* The best price of a side in ticks, 0 when nothing rests. */
@@ -425,12 +432,19 @@ static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t
         tl_level_open(shelf, book, level_index, order);
         return;
     }
-    uint32_t tail = tl_level_tail(shelf, level_index);
-    tl_queue queue = {tl_level_qty(shelf, level_index) + order->leaves_qty, slot, 0};
+    uint32_t first = shelf->levels[level_index];
+    tl_queue queue = {0, first, 1};
+    if ((first & TL_LEVEL_QUEUE) != 0)
+        queue = shelf->queues[level_index];
+    if (queue.orders == 1)
+        queue.qty = shelf->orders[queue.tail].leaves_qty;
+    order->prev = queue.tail;
+    shelf->orders[queue.tail].next = slot;
+    queue.qty += order->leaves_qty;
+    queue.tail = slot;
+    queue.orders++;
     shelf->queues[level_index] = queue;
-    shelf->levels[level_index] |= TL_LEVEL_QUEUE;
-    order->prev = tail;
-    shelf->orders[tail].next = slot;
+    shelf->levels[level_index] = first | TL_LEVEL_QUEUE;
 }
 
 /* Take the order off its level; what was left of it leaves the level's quantity. */
@@ -445,6 +459,7 @@ static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t
     }
     tl_queue *queue = &shelf->queues[level_index];
     queue->qty -= order->leaves_qty;
+    queue->orders--;
     if (order->prev != TL_NONE)
         shelf->orders[order->prev].next = order->next;
     else
