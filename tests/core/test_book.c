@@ -245,6 +245,41 @@ static void a_queue_that_shrinks_to_one_and_grows_again_knows_its_quantity(void)
     CHECK(tl_level_qty(&shelf, level) == 7);
 }
 
+static uint32_t counted(uint32_t level)
+{
+    uint32_t count = 0;
+    for (uint32_t slot = tl_level_head(&shelf, level); slot != TL_NONE; slot = orders[slot].next)
+        count++;
+    return count;
+}
+
+/* Orders join and leave anywhere in the queue; it shrinks to one and to none, and grows again. */
+static void a_crowded_level_knows_how_many_orders_it_has(uint64_t seed)
+{
+    static uint32_t open[64];
+    uint32_t count = 0;
+    reset();
+    for (int i = 0; i < 20000; i++) {
+        uint64_t r = random_next(&seed);
+        uint32_t most = i / 1000 % 2 ? 3 : 64;
+        if (count < most && (r & 1 || count == 0)) {
+            open[count++] = rest(0, TL_SIDE_BUY, 100, 1 + (uint32_t)(r >> 40) % 9);
+        } else {
+            uint32_t at = (uint32_t)(r >> 8) % count;
+            leave(open[at]);
+            open[at] = open[--count];
+        }
+        if (count == 0)
+            continue;
+        uint32_t level = orders[open[0]].level;
+        uint64_t qty = 0;
+        for (uint32_t n = 0; n < count; n++)
+            qty += orders[open[n]].leaves_qty;
+        CHECK(tl_level_orders(&shelf, level) == count && counted(level) == count);
+        CHECK(tl_level_qty(&shelf, level) == qty);
+    }
+}
+
 static void check_best_is_the_best_of(const uint32_t *open, uint32_t count)
 {
     uint32_t best[2][2] = {{0, 0}, {0, 0}};
@@ -302,6 +337,7 @@ int main(void)
     a_root_without_children_gives_way();
     nodes_suffice_for_orders_as_far_apart_as_can_be();
     a_queue_that_shrinks_to_one_and_grows_again_knows_its_quantity();
+    a_crowded_level_knows_how_many_orders_it_has(5);
     for (uint64_t seed = 1; seed <= 10; seed++)
         any_sequence_leaves_the_levels_a_plain_array_has(seed);
     for (uint64_t seed = 1; seed <= 10; seed++)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (".ci", "benchmarks", "control", "deploy", "docs", "ext", "fix", "src", "tests")
-SUFFIXES = {".c", ".h", ".md", ".pxd", ".py", ".pyi", ".pyx", ".sh", ".sql", ".toml", ".txt"}
+SUFFIXES = {".c", ".cmake", ".cpp", ".h", ".in", ".md", ".pxd", ".py", ".pyi", ".pyx", ".sh"}
+SUFFIXES |= {".sql", ".toml", ".txt"}
 GENERATED = {"__pycache__", "build", "dist"}
 
 

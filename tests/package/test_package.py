@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -18,25 +17,11 @@ from pathlib import Path
 import pytest
 
 from harness import sources
+from harness.builds import run
 
 DOWNSTREAM = sources.ROOT / "tests/downstream"
 PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
 NO_NETWORK = ["--no-build-isolation", "--no-deps", "--no-index"]
-
-
-def run(*command: object, cwd: Path) -> str:
-    """The standard output of a command that must succeed."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +76,9 @@ def test_the_wheel_holds_modules_stubs_definitions_headers_and_the_library(wheel
     public = [f"core/{name}.h" for name in ("book", "engine", "match", "messages", "risk")]
     public += [f"runtime/{name}.h" for name in ("bus", "journal", "runner")]
     assert {f"touchline/include/touchline/{file}" for file in public} <= names
-    assert {"touchline/py.typed", "touchline/lib/libtouchline_core.a"} <= names
+    libraries = ["libtouchline_core.a", "pkgconfig/touchline.pc"]
+    libraries.append("cmake/touchline/touchline-config.cmake")
+    assert {"touchline/py.typed", *(f"touchline/lib/{file}" for file in libraries)} <= names
     for folder in ("control", "fix"):
         for path in sources.files():
             if sources.top(path) == folder:

@@ -13,16 +13,6 @@ void tl_book_init(tl_book *book)
     memcpy(book->behind, book->best, sizeof book->behind);
 }
 
-/* Counted when asked: a count in each level would cost every order its share of the cache. */
-static uint32_t level_orders(const tl_shelf *shelf, uint32_t level)
-{
-    uint32_t count = 0;
-    uint32_t slot = tl_level_head(shelf, level);
-    for (; slot != TL_NONE; slot = shelf->orders[slot].next)
-        count++;
-    return count;
-}
-
 uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
                        tl_level_view *views, uint32_t views_max)
 {
@@ -31,7 +21,7 @@ uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
     while (index != TL_NONE && count < views_max) {
         views[count++] = (tl_level_view){.price = tl_level_price(shelf, book, index),
                                          .qty = tl_level_qty(shelf, index),
-                                         .orders = level_orders(shelf, index)};
+                                         .orders = tl_level_orders(shelf, index)};
         index = tl_book_worse_level(shelf, side, index);
     }
     return count;

@@ -21,6 +21,10 @@
 #include "touchline/core/levels.h"
 #include "touchline/core/orders.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 void tl_book_init(tl_book *book);
 
 /* Levels from the best outwards; returns how many were written. */
@@ -52,6 +56,13 @@ static inline uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)
     uint32_t tail = tl_level_tail(shelf, level);
     bool alone = tail == tl_level_head(shelf, level);
     return alone ? shelf->orders[tail].leaves_qty : shelf->queues[level].qty;
+}
+
+/* How many orders a live level has. */
+static inline uint32_t tl_level_orders(const tl_shelf *shelf, uint32_t level)
+{
+    bool queue = (shelf->levels[level] & TL_LEVEL_QUEUE) != 0;
+    return queue ? shelf->queues[level].orders : 1;
 }
 
 /* The best price of a side in ticks, 0 when nothing rests. */
@@ -128,12 +139,19 @@ static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t
         tl_level_open(shelf, book, level_index, order);
         return;
     }
-    uint32_t tail = tl_level_tail(shelf, level_index);
-    shelf->queues[level_index] = (tl_queue){
-        .qty = tl_level_qty(shelf, level_index) + order->leaves_qty, .tail = slot};
-    shelf->levels[level_index] |= TL_LEVEL_QUEUE;
-    order->prev = tail;
-    shelf->orders[tail].next = slot;
+    uint32_t first = shelf->levels[level_index];
+    tl_queue queue = {0, first, 1};
+    if ((first & TL_LEVEL_QUEUE) != 0)
+        queue = shelf->queues[level_index];
+    if (queue.orders == 1)
+        queue.qty = shelf->orders[queue.tail].leaves_qty;
+    order->prev = queue.tail;
+    shelf->orders[queue.tail].next = slot;
+    queue.qty += order->leaves_qty;
+    queue.tail = slot;
+    queue.orders++;
+    shelf->queues[level_index] = queue;
+    shelf->levels[level_index] = first | TL_LEVEL_QUEUE;
 }
 
 /* Take the order off its level; what was left of it leaves the level's quantity. */
@@ -148,6 +166,7 @@ static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t
     }
     tl_queue *queue = &shelf->queues[level_index];
     queue->qty -= order->leaves_qty;
+    queue->orders--;
     if (order->prev != TL_NONE)
         shelf->orders[order->prev].next = order->next;
     else
@@ -167,5 +186,9 @@ static inline void tl_book_reduce(const tl_shelf *shelf, uint32_t slot, uint32_t
     if (!tl_order_alone(order))
         shelf->queues[order->level].qty -= qty;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -32,6 +32,7 @@ cdef extern from "touchline/core/book.h" nogil:
     ctypedef struct tl_queue:
         uint64_t qty
         uint32_t tail
+        uint32_t orders
 
     ctypedef struct tl_branch:
         uint64_t live
@@ -87,6 +88,7 @@ cdef extern from "touchline/core/book.h" nogil:
     uint32_t tl_level_head(const tl_shelf *shelf, uint32_t level)
     uint32_t tl_level_tail(const tl_shelf *shelf, uint32_t level)
     uint64_t tl_level_qty(const tl_shelf *shelf, uint32_t level)
+    uint32_t tl_level_orders(const tl_shelf *shelf, uint32_t level)
     uint64_t tl_order_id(const tl_shelf *shelf, uint32_t slot)
     bint tl_orders_full(const tl_pools *pools)
     uint32_t tl_order_take(const tl_shelf *shelf)

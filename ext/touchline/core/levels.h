@@ -19,6 +19,10 @@
 
 #include "touchline/core/shelf.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define TL_CHILD_BITS 6u  /* a node tells apart so many bits of a block's number */
 #define TL_TREE_HEIGHT 5u /* the most nodes from root to block, both ends included */
 
@@ -29,8 +33,8 @@
 #define TL_BLOCK_FIRST                                                                             \
     (((uint32_t)TL_PRICE_MAX + 1) / TL_BLOCK_LEVELS | TL_CHILD_MIDDLE << 3 * TL_CHILD_BITS |       \
      TL_CHILD_MIDDLE << 2 * TL_CHILD_BITS | TL_CHILD_MIDDLE << TL_CHILD_BITS | TL_CHILD_MIDDLE)
-_Static_assert(TL_NODE_CHILDREN == 1u << TL_CHILD_BITS, "a child for each number of so many bits");
-_Static_assert(TL_BLOCK_LEVELS <= 64, "a block's word has a bit for each of its levels");
+static_assert(TL_NODE_CHILDREN == 1u << TL_CHILD_BITS, "a child for each number of so many bits");
+static_assert(TL_BLOCK_LEVELS <= 64, "a block's word has a bit for each of its levels");
 
 /* How many nodes `books` books need at the most for `blocks` blocks: each its root, and every block
  * may have a path of its own below it. */
@@ -148,5 +152,9 @@ static inline bool tl_level_live(const tl_shelf *shelf, uint32_t level)
 {
     return shelf->blocks[level / TL_BLOCK_LEVELS].live >> level % TL_BLOCK_LEVELS & 1;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,8 +9,13 @@
 #ifndef TOUCHLINE_MESSAGES_H
 #define TOUCHLINE_MESSAGES_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* What a command asks for: MsgType(35) where FIX has one character for it. */
 #define TL_MSG_TYPES(X)                                                                            \
@@ -180,7 +185,7 @@ typedef struct tl_command {
     uint32_t account;   /* Account(1) */
     uint32_t checksum;  /* CRC32C of the command with a checksum of 0 */
     union {
-        struct {
+        __extension__ struct {
             uint16_t instrument;   /* SecurityID(48) */
             uint8_t ord_type;      /* OrdType(40) */
             uint8_t time_in_force; /* TimeInForce(59) */
@@ -192,8 +197,8 @@ typedef struct tl_command {
     uint8_t field; /* LIMIT: enum tl_limit; TEXT: enum tl_text; a status command: the status */
     uint8_t flags; /* enum tl_flag */
 } tl_command;
-_Static_assert(sizeof(tl_command) == 64, "a command is one cache line");
-_Static_assert(offsetof(tl_command, checksum) - offsetof(tl_command, order_id) == TL_TEXT_BYTES,
+static_assert(sizeof(tl_command) == 64, "a command is one cache line");
+static_assert(offsetof(tl_command, checksum) - offsetof(tl_command, order_id) == TL_TEXT_BYTES,
                "a text fills order_id to account");
 
 static inline char *tl_command_text(tl_command *cmd)
@@ -215,7 +220,7 @@ typedef struct tl_event {
         int64_t value; /* REJECTED, CANCEL_REJECTED: the value refused; LIMIT: the value set */
     };
     union {
-        struct {
+        __extension__ struct {
             uint32_t qty;        /* NEW, REPLACED: OrderQty(38); TRADE: LastQty(32); CANCELED: lots
                                     taken off; MASS_CANCELED: orders; status: the status */
             uint32_t leaves_qty; /* LeavesQty(151) of order_id after the event */
@@ -232,7 +237,7 @@ typedef struct tl_event {
     uint8_t reason;    /* enum tl_reason; LIMIT: enum tl_limit */
     uint8_t flags;     /* enum tl_flag */
 } tl_event;
-_Static_assert(sizeof(tl_event) == 64, "an event is one cache line");
+static_assert(sizeof(tl_event) == 64, "an event is one cache line");
 
 /* One price level as a query returns it. */
 typedef struct tl_level_view {
@@ -275,5 +280,9 @@ extern const int tl_reason_texts_count;
 
 /* CRC32C of a command taken with a checksum of 0. */
 uint32_t tl_command_checksum(const tl_command *cmd);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

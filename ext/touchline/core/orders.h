@@ -13,6 +13,10 @@
 
 #include "touchline/core/shelf.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 static inline uint64_t tl_order_id(const tl_shelf *shelf, uint32_t slot)
 {
     return (uint64_t)shelf->orders[slot].generation << 32 | slot;
@@ -60,5 +64,9 @@ static inline uint32_t tl_order_find(const tl_shelf *shelf, uint64_t order_id)
     bool open = order->generation == order_id >> 32 && order->position != TL_NONE;
     return open ? slot : TL_NONE;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 
 #include "touchline/core/messages.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* An account's trading in one instrument. */
 typedef struct tl_position {
     uint32_t account;
@@ -26,7 +30,7 @@ typedef struct tl_position {
     uint8_t limited; /* one of the three is set */
     uint8_t _pad[7];
 } tl_position;
-_Static_assert(sizeof(tl_position) == 64, "a position is one cache line");
+static_assert(sizeof(tl_position) == 64, "a position is one cache line");
 
 typedef struct tl_position_counts {
     uint32_t positions_max;
@@ -87,5 +91,9 @@ static inline void tl_position_sold(tl_position *position, uint32_t qty)
     if (__builtin_sub_overflow(position->net, (int64_t)qty, &position->net))
         position->net = INT64_MIN;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

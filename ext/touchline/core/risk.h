@@ -13,6 +13,10 @@
 
 #include "touchline/core/positions.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct tl_instrument {
     int64_t price_collar;    /* ticks either side of the reference; TL_LIMIT_UNSET: none */
     int64_t reference_price; /* ticks; 0: none */
@@ -23,7 +27,7 @@ typedef struct tl_instrument {
     uint8_t limited;        /* one of section 5's limits is set: a collar */
     uint8_t _pad[22];
 } tl_instrument;
-_Static_assert(sizeof(tl_instrument) == 64, "an instrument's limits are one cache line");
+static_assert(sizeof(tl_instrument) == 64, "an instrument's limits are one cache line");
 
 typedef struct tl_account {
     uint8_t entry_status; /* 0: not open */
@@ -84,19 +88,29 @@ static inline uint8_t tl_risk_may_enter(const tl_risk *risk, const tl_instrument
     return TL_REASON_NONE;
 }
 
+static inline bool tl_risk_refuse(tl_verdict *verdict, uint8_t reason, int64_t value, int64_t limit)
+{
+    verdict->reason = reason;
+    verdict->value = value;
+    verdict->limit = limit;
+    return false;
+}
+
 /* Are quantity and price ones the instrument knows? Rules 2.3 and 2.4. */
 static inline bool tl_risk_in_range(const tl_risk_order *order, tl_verdict *verdict)
 {
     const tl_instrument *instrument = order->instrument;
     if (order->qty < 1 || order->qty > instrument->qty_max)
-        *verdict = (tl_verdict){TL_REASON_INVALID_QTY, order->qty, instrument->qty_max};
-    else if (order->market && order->price != 0)
-        *verdict = (tl_verdict){TL_REASON_MARKET_WITH_PRICE, order->price, 0};
-    else if (!order->market && order->price < instrument->price_min)
-        *verdict = (tl_verdict){TL_REASON_PRICE_BELOW_MIN, order->price, instrument->price_min};
-    else if (!order->market && order->price > instrument->price_max)
-        *verdict = (tl_verdict){TL_REASON_PRICE_ABOVE_MAX, order->price, instrument->price_max};
-    return verdict->reason == TL_REASON_NONE;
+        return tl_risk_refuse(verdict, TL_REASON_INVALID_QTY, order->qty, instrument->qty_max);
+    if (order->market && order->price != 0)
+        return tl_risk_refuse(verdict, TL_REASON_MARKET_WITH_PRICE, order->price, 0);
+    if (!order->market && order->price < instrument->price_min)
+        return tl_risk_refuse(verdict, TL_REASON_PRICE_BELOW_MIN, order->price,
+                              instrument->price_min);
+    if (!order->market && order->price > instrument->price_max)
+        return tl_risk_refuse(verdict, TL_REASON_PRICE_ABOVE_MAX, order->price,
+                              instrument->price_max);
+    return true;
 }
 
 /* The limits of section 5, in the order of this list; each row is a function in risk.c. */
@@ -108,5 +122,9 @@ static inline bool tl_risk_in_range(const tl_risk_order *order, tl_verdict *verd
 
 /* Fills the verdict with the first limit broken; false if there is one. */
 bool tl_risk_within_limits(const tl_risk_order *order, tl_verdict *verdict);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,12 +10,17 @@
 #ifndef TOUCHLINE_SHELF_H
 #define TOUCHLINE_SHELF_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "touchline/core/checked.h"
 #include "touchline/core/messages.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define TL_NONE UINT32_MAX          /* no index */
 #define TL_NODE_CHILDREN 64u        /* children of a node: one for each bit of a word */
@@ -47,7 +52,7 @@ typedef struct tl_order {
     uint8_t side;
     uint8_t time_in_force;
 } tl_order;
-_Static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
+static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
 
 /* A level is its oldest order. With this bit set there is a queue, and the rest of it is in
  * tl_queue; a lone order is its level, and has nothing else. */
@@ -55,11 +60,11 @@ typedef uint32_t tl_level;
 #define TL_LEVEL_QUEUE (UINT32_C(1) << 31)
 
 typedef struct tl_queue {
-    uint64_t qty;  /* what its orders have left together, lots; not kept while only one is left */
-    uint32_t tail; /* youngest order */
-    uint32_t _pad;
+    uint64_t qty;    /* what its orders have left together, lots; not kept while only one is left */
+    uint32_t tail;   /* youngest order */
+    uint32_t orders; /* how many: kept here, where a lone order does not come */
 } tl_queue;
-_Static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
+static_assert(sizeof(tl_queue) == 16, "four queues to a cache line");
 
 /* The head of a block or a node; what it is the head of lies apart: levels or children. */
 typedef struct tl_branch {
@@ -69,7 +74,7 @@ typedef struct tl_branch {
                         its parent it is */
     uint32_t parent; /* node; TL_NONE: root; of a free block or node, the next free one */
 } tl_branch;
-_Static_assert(sizeof(tl_branch) == 16, "four heads to a cache line");
+static_assert(sizeof(tl_branch) == 16, "four heads to a cache line");
 
 typedef struct tl_best {
     uint32_t key; /* TL_KEY_NONE: nothing rests */
@@ -85,7 +90,7 @@ typedef struct tl_book {
     uint32_t offset;   /* from price / TL_BLOCK_LEVELS to a block's number, modulo 2^32 */
     uint32_t _pad[4];
 } tl_book;
-_Static_assert(sizeof(tl_book) == 64, "a book is one cache line");
+static_assert(sizeof(tl_book) == 64, "a book is one cache line");
 
 /* How full the pools are; part of the state region. */
 typedef struct tl_pools {
@@ -119,5 +124,9 @@ typedef struct tl_shelf {
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t price_blocks_max,
                    uint32_t nodes_max);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum tl_measure_clock {
     TL_MEASURE_MONOTONIC = 0, /* clock_gettime(CLOCK_MONOTONIC) */
     TL_MEASURE_REALTIME = 1,  /* clock_gettime(CLOCK_REALTIME) */
@@ -56,5 +60,9 @@ int64_t tl_measure_loopback(const tl_measure_places *places, int spin, uint32_t 
 int tl_measure_jitter_run(tl_measure_jitter *out, int32_t cpu, int64_t budget_ns);
 /* The gap, in ns, that a share of all readings (0 to 1) did not exceed. */
 int64_t tl_measure_jitter_quantile(const tl_measure_jitter *jitter, double share);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

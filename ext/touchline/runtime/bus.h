@@ -13,9 +13,19 @@
 
 #include "touchline/core/messages.h"
 
-#include <stdatomic.h>
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* A field that others read while it is written: the same bytes in both languages. */
+#ifdef __cplusplus
+#include <atomic>
+#define TL_BUS_ATOMIC(type) std::atomic<type>
+extern "C" {
+#else
+#include <stdatomic.h>
+#define TL_BUS_ATOMIC(type) _Atomic(type)
+#endif
 
 #define TL_BUS_MAGIC UINT64_C(0x31535542454e494c) /* "LINEBUS1" */
 #define TL_BUS_VERSION 1u
@@ -54,19 +64,19 @@ typedef struct tl_bus_geometry {
 /* Sleeping without lost wake-ups, and without a syscall while nobody sleeps. `waiting` is a flag
  * that the waker takes back, not a count: a sleeper that was killed costs one needless wake. */
 typedef struct tl_doorbell {
-    _Atomic uint32_t rings;
-    _Atomic uint32_t waiting;
+    TL_BUS_ATOMIC(uint32_t) rings;
+    TL_BUS_ATOMIC(uint32_t) waiting;
     uint8_t _pad[56];
 } tl_doorbell;
 
 /* One lane's cursors, each on the line of the one who writes it. */
 typedef struct tl_bus_lane {
-    _Atomic uint64_t tail;    /* producer: positions before it are published */
-    _Atomic uint32_t sending; /* producer: 1 while a chunk is being published */
-    _Atomic uint32_t pid;     /* producer: who sent last */
-    _Atomic uint32_t counter; /* low half of the cl_ord_id given out last */
+    TL_BUS_ATOMIC(uint64_t) tail;    /* producer: positions before it are published */
+    TL_BUS_ATOMIC(uint32_t) sending; /* producer: 1 while a chunk is being published */
+    TL_BUS_ATOMIC(uint32_t) pid;     /* producer: who sent last */
+    TL_BUS_ATOMIC(uint32_t) counter; /* low half of the cl_ord_id given out last */
     uint8_t _pad0[44];
-    _Atomic uint64_t head; /* engine: positions before it are done with */
+    TL_BUS_ATOMIC(uint64_t) head; /* engine: positions before it are done with */
     uint8_t _pad1[56];
     tl_doorbell space; /* producer sleeps here while the lane is full */
 } tl_bus_lane;
@@ -74,41 +84,41 @@ typedef struct tl_bus_lane {
 /* The batch the engine is working on, so that after a crash it takes each command exactly once:
  * the journal tells how many of the batch it holds, this tells whose they were. */
 typedef struct tl_bus_intent {
-    _Atomic uint64_t first_seq; /* 0: nothing noted */
+    TL_BUS_ATOMIC(uint64_t) first_seq; /* 0: nothing noted */
     uint64_t head[TL_BUS_LANES_MAX];
     uint32_t count[TL_BUS_LANES_MAX];
     uint8_t _pad[24];
 } tl_bus_intent;
 
 typedef struct tl_bus_header {
-    _Atomic uint64_t magic; /* stored last */
+    TL_BUS_ATOMIC(uint64_t) magic; /* stored last */
     uint32_t version;
     tl_bus_geometry geometry;
-    _Atomic uint32_t detached; /* 1: this file is no longer the venue's bus */
+    TL_BUS_ATOMIC(uint32_t) detached; /* 1: this file is no longer the venue's bus */
     uint64_t file_bytes;
     uint8_t _pad0[24];
     tl_doorbell engine;  /* rung by producers */
     tl_doorbell readers; /* rung by the engine */
-    _Atomic uint64_t events;   /* the newest published event's seq */
-    _Atomic uint64_t commands; /* journalled and stepped */
-    _Atomic uint64_t journal_bytes;
-    _Atomic uint64_t batches;
-    _Atomic int64_t heartbeat_ns;
-    _Atomic int64_t started_ns;
-    _Atomic uint64_t journal_id; /* which journal these events belong to */
-    _Atomic uint32_t state;      /* enum tl_bus_state */
-    _Atomic uint32_t pid;        /* of the engine */
+    TL_BUS_ATOMIC(uint64_t) events;   /* the newest published event's seq */
+    TL_BUS_ATOMIC(uint64_t) commands; /* journalled and stepped */
+    TL_BUS_ATOMIC(uint64_t) journal_bytes;
+    TL_BUS_ATOMIC(uint64_t) batches;
+    TL_BUS_ATOMIC(int64_t) heartbeat_ns;
+    TL_BUS_ATOMIC(int64_t) started_ns;
+    TL_BUS_ATOMIC(uint64_t) journal_id; /* which journal these events belong to */
+    TL_BUS_ATOMIC(uint32_t) state;      /* enum tl_bus_state */
+    TL_BUS_ATOMIC(uint32_t) pid;        /* of the engine */
     tl_bus_intent intent;
-    _Atomic uint32_t error; /* errno when failed, else 0 */
+    TL_BUS_ATOMIC(uint32_t) error; /* errno when failed, else 0 */
     uint8_t _pad1[60];
     char error_text[TL_BUS_TEXT_BYTES];
     char torn_text[TL_BUS_TEXT_BYTES];
     tl_bus_lane lane[TL_BUS_LANES_MAX];
     uint8_t _pad2[1600];
 } tl_bus_header;
-_Static_assert(sizeof(tl_doorbell) == 64, "a doorbell is one cache line");
-_Static_assert(sizeof(tl_bus_lane) == 192, "a lane's cursors are three cache lines");
-_Static_assert(sizeof(tl_bus_header) == 4096, "the header is one page");
+static_assert(sizeof(tl_doorbell) == 64, "a doorbell is one cache line");
+static_assert(sizeof(tl_bus_lane) == 192, "a lane's cursors are three cache lines");
+static_assert(sizeof(tl_bus_header) == 4096, "the header is one page");
 
 typedef struct tl_bus {
     tl_bus_header *header;
@@ -219,5 +229,9 @@ void tl_doorbell_wake(tl_doorbell *bell);
  * to an open file, so a dead holder holds nothing. `type` is F_WRLCK or F_UNLCK. 0 or -errno. */
 #define TL_BUS_OWNER_BYTE 0u
 int tl_bus_lock_byte(int fd, uint32_t byte, short type);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

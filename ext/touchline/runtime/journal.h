@@ -12,8 +12,13 @@
 
 #include "touchline/core/messages.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define TL_JOURNAL_MAGIC UINT64_C(0x314c4e52554f4a54) /* "TJOURNL1" */
 #define TL_JOURNAL_VERSION 2u /* 1: rule 2.7 had blocks of 64 prices */
@@ -37,7 +42,7 @@ typedef struct tl_journal_header {
     uint8_t _pad[52];
     uint32_t checksum; /* CRC32C of the bytes before */
 } tl_journal_header;
-_Static_assert(sizeof(tl_journal_header) == 128, "the used part of a header is two cache lines");
+static_assert(sizeof(tl_journal_header) == 128, "the used part of a header is two cache lines");
 
 /* What went wrong, and where. -EBADMSG: the journal is damaged; -EBUSY: another writer has it;
  * -EINVAL: written with other capacities, or settings out of bounds; else the system's own. */
@@ -111,5 +116,9 @@ int tl_journal_started(const char *dir, uint32_t index);
 __attribute__((format(printf, 5, 6))) int
 tl_journal_fail(tl_journal_fault *fault, int error, const char *dir, uint32_t index,
                 const char *format, ...);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

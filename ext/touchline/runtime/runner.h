@@ -14,6 +14,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What the engine thread does while no command waits. */
 enum tl_wait {
     TL_WAIT_SPIN = 0, /* look again at once: takes a processor for itself */
@@ -51,5 +55,9 @@ int tl_runner_run(tl_runner *runner, tl_journal_fault *fault);
 void tl_runner_stop(tl_runner *runner);
 /* Of the engine's state; not while run is running. */
 uint64_t tl_runner_hash(const tl_runner *runner);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
