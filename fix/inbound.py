@@ -80,7 +80,14 @@ def _chosen(table: Mapping[str, int], fields: Fields, tag: str, name: str, defau
     return table[value]
 
 
+def _check_float(name: str, text: str, reason: int) -> None:
+    """FIX writes a float without an exponent; what reads texts of people takes one."""
+    if "e" in text.lower():
+        raise Refusal(reason, f"{name} {text[:40]!r} is not a decimal number")
+
+
 def _lots(instrument: Instrument, text: str) -> int:
+    _check_float("quantity", text, WRONG_QTY)
     try:
         return instrument.to_lots(text)
     except QtyError as error:
@@ -88,6 +95,7 @@ def _lots(instrument: Instrument, text: str) -> int:
 
 
 def _ticks(instrument: Instrument, text: str) -> int:
+    _check_float("price", text, OFF_TICK)
     try:
         return instrument.to_ticks(text)
     except PriceError as error:

@@ -27,7 +27,7 @@ from touchline.core.messages import (
     reason_text,
 )
 from touchline.fix.orders import Event, Order, Orders, Report, events_of
-from touchline.instruments import Instrument
+from touchline.instruments import EXACT, Instrument
 
 SOH = "\x01"
 FIX42 = "FIX.4.2"
@@ -81,9 +81,11 @@ def avg_px(instrument: Instrument, notional: int, cum_qty: int) -> str:
     ticks, rest = divmod(notional, cum_qty)
     if rest == 0:
         return f"{instrument.to_price(ticks):f}"
-    exact = Decimal(notional) / cum_qty * instrument.tick_size
-    finest = instrument.tick_size * Decimal(10) ** -AVG_PX_DECIMALS
-    return f"{exact.quantize(finest):f}".rstrip("0").rstrip(".")
+    decimals = AVG_PX_DECIMALS - int(instrument.tick_size.as_tuple().exponent)
+    value = int(EXACT.scaleb(instrument.to_price(notional), decimals))
+    units, rest = divmod(value, cum_qty)
+    units += 2 * rest > cum_qty or (2 * rest == cum_qty and units % 2)
+    return f"{EXACT.scaleb(Decimal(units), -decimals):f}".rstrip("0").rstrip(".")
 
 
 def exec_id(report: Report) -> str:

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from touchline.config import Config
 from touchline.control.capture.table import scales
 from touchline.errors import TouchlineError
+from touchline.instruments import EXACT
 
 _TEMPORARY = ".touchline-database-"
 _FILES = "date=*/events-*.parquet"
@@ -80,7 +81,7 @@ def _create(connection: Any, sizes: dict[str, dict[str, Any]], pattern: str) -> 
 
 def _decimals(size: Decimal) -> int:
     """How many decimals a number of such units has."""
-    exponent = size.normalize().as_tuple().exponent
+    exponent = EXACT.normalize(size).as_tuple().exponent
     return max(0, -int(exponent))
 
 

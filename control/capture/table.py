@@ -81,8 +81,8 @@ def schema(instruments: Mapping[int, Instrument]) -> pa.Schema:
     scales = {
         instrument.symbol: {
             "instrument": number,
-            "tick_size": str(instrument.tick_size),
-            "lot_size": str(instrument.lot_size),
+            "tick_size": f"{instrument.tick_size:f}",
+            "lot_size": f"{instrument.lot_size:f}",
             "currency": instrument.currency,
         }
         for number, instrument in sorted(instruments.items())

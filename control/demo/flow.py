@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import cycle
 
+from touchline.instruments import EXACT
+
 BUY, SELL = "1", "2"
 MARKET, LIMIT = "1", "2"
 DAY, GTC, IOC, FOK = "0", "1", "3", "4"
@@ -32,10 +34,10 @@ class Listing:
     """Ticks around which the walk starts."""
 
     def price(self, ticks: int) -> str:
-        return str(ticks * self.tick_size)
+        return f"{EXACT.multiply(ticks, self.tick_size):f}"
 
     def qty(self, lots: int) -> str:
-        return str(lots * self.lot_size)
+        return f"{EXACT.multiply(lots, self.lot_size):f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,8 @@ def _wrong(tag: int, value: str | None) -> BadRequest:
 
 def _off_tick(flow: Flow, listing: Listing, elapsed_s: float) -> Request:
     request = flow._new(listing, BUY, flow.mid(listing, elapsed_s), 1)
-    request.fields[44] = str(Decimal(request.fields[44]) + listing.tick_size / 2)
+    half_tick = EXACT.multiply(listing.tick_size, Decimal("0.5"))
+    request.fields[44] = f"{EXACT.add(Decimal(request.fields[44]), half_tick):f}"
     return request
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from touchline.control.operate.terminal import table
+from touchline.instruments import EXACT
 
 BAR_CELLS = 32
 LINES_APART_S = 2.0
@@ -164,4 +165,4 @@ def _sums(sums: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _plain(value: object) -> object:
     """A number in full, without the zeros that multiplying has left behind."""
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+    return f"{EXACT.normalize(value):f}" if isinstance(value, Decimal) else value

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import click
@@ -36,8 +35,8 @@ def emit(as_json: bool, facts: Any, text: str) -> None:
 def _plain(value: object) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if isinstance(value, Decimal | Path):
-        return str(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, bytes):
         return value.hex()
     return str(value)
@@ -75,6 +74,8 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.10g}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return str(value).replace("\n", " ")
 
 

@@ -21,6 +21,7 @@ from touchline.config import Config
 from touchline.control.capture import database
 from touchline.core.messages import COMMAND, ExecType
 from touchline.errors import TouchlineError
+from touchline.instruments import EXACT
 from touchline.runtime.replay import Replay
 
 FILLS = {"F", "1", "2"}
@@ -222,8 +223,9 @@ def _compare_sums(told: Iterable[Execution], captured: Iterable[Execution]) -> l
                 {"account": execution.account, "symbol": execution.symbol}
                 | dict.fromkeys(("told_qty", "captured_qty", "told_value", "captured_value"), zero),
             )
-            row[f"{kind}_qty"] += execution.qty
-            row[f"{kind}_value"] += execution.qty * execution.price
+            value = EXACT.multiply(execution.qty, execution.price)
+            row[f"{kind}_qty"] = EXACT.add(row[f"{kind}_qty"], execution.qty)
+            row[f"{kind}_value"] = EXACT.add(row[f"{kind}_value"], value)
     return [rows[key] for key in sorted(rows)]
 
 

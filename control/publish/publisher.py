@@ -14,7 +14,6 @@ import json
 import threading
 from array import array
 from contextlib import suppress
-from decimal import Decimal
 from pathlib import Path
 from struct import Struct
 from types import TracebackType
@@ -145,7 +144,7 @@ class Publisher:
             self._instruments = dict(read_names(self._journal_dir).instruments)
         if number not in self._instruments:
             # Listed by a program that gave no name: its number serves as one.
-            self._instruments[number] = Instrument(number, str(number), Decimal(1), Decimal(1))
+            self._instruments[number] = Instrument(number, str(number), 1)
         return self._instruments[number]
 
     def _send_heartbeat(self) -> None:
@@ -206,8 +205,8 @@ class Publisher:
         return {
             "symbol": instrument.symbol,
             "instrument": number,
-            "tick_size": str(instrument.tick_size),
-            "lot_size": str(instrument.lot_size),
+            "tick_size": f"{instrument.tick_size:f}",
+            "lot_size": f"{instrument.lot_size:f}",
             "currency": instrument.currency,
             "seqs": book.sent,
             "trading_status": book.trading_status,

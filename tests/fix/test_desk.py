@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from touchline.fix.desk import Desk, Session
-from touchline.fix.inbound import receive
+from touchline.fix.desk import Desk, Refusal, Session
+from touchline.fix.inbound import _lots, _ticks, receive
 from touchline.fix.orders import Orders
 from touchline.instruments import Instrument
 
@@ -73,3 +73,12 @@ def test_an_outage_is_logged_once_and_every_request_is_answered(
     assert [record.message for record in caplog.records] == [
         "a request of BROKER1 was not taken: the lane is full"
     ] * 2
+
+
+def test_a_float_of_fix_has_no_exponent() -> None:
+    instrument = OneInstrument().instrument(0)
+    assert (_ticks(instrument, "10.25"), _lots(instrument, "100")) == (1025, 100)
+    for read in (_ticks, _lots):
+        for text in ("1e2", "1E+2"):
+            with pytest.raises(Refusal, match="is not a decimal number"):
+                read(instrument, text)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Iterator
+from decimal import Context, Decimal, Inexact, localcontext
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,9 +34,11 @@ def test_a_price_is_read_as_fix_writes_it(text: str, ticks: int) -> None:
     assert INSTRUMENT.to_ticks(text) == ticks
 
 
-@pytest.mark.parametrize(
-    "text", ["", "-", ".", "1e5", "nan", "Infinity", " 1", "1_0", "0x1", "١", "1,5", "--1", "1.2.3"]
-)
+NO_NUMBERS = ["", "-", ".", " 1", "1\n", "1_0", "0x1", "١", "1,5", "--1", "1.2.3"]
+NO_EXPONENTS = ["1e", "e5", "1e+", "1e1.5", "nan", "Infinity"]
+
+
+@pytest.mark.parametrize("text", [*NO_NUMBERS, *NO_EXPONENTS])
 def test_what_is_no_number_is_refused_with_what_was_written(text: str) -> None:
     with pytest.raises(PriceError, match="is not a decimal number"):
         INSTRUMENT.to_ticks(text)
@@ -41,7 +46,9 @@ def test_what_is_no_number_is_refused_with_what_was_written(text: str) -> None:
         INSTRUMENT.to_lots(text)
 
 
-@pytest.mark.parametrize("number", [Decimal("NaN"), Decimal("Infinity"), True, 0.05])
+@pytest.mark.parametrize(
+    "number", [Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), True, np.True_, None, b"1"]
+)
 def test_numbers_that_are_not_exact_and_finite_are_refused(number: object) -> None:
     with pytest.raises(PriceError):
         INSTRUMENT.to_ticks(number)  # type: ignore[arg-type]
@@ -100,3 +107,87 @@ def test_a_refusal_speaks_in_the_units_of_its_reader(
 def test_no_refusal_of_an_order_speaks_of_ticks_or_lots() -> None:
     for reason in Reason:
         assert not {"ticks", "lots"} & set(INSTRUMENT.refusal_text(reason, 1, 1).split())
+
+
+NO_SIZE = ["Infinity", "NaN", "abc", "", "0", -1, 0.01, np.float32(0.5), True, None, "1E-19",
+           "1E+18", Decimal("Infinity"), Decimal("1E+999999999"), Fraction(1, 3)]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", NO_SIZE, ids=repr)
+def test_what_is_no_tick_or_lot_makes_no_instrument(size: object) -> None:
+    with pytest.raises(PriceError, match=r"^tick size "):
+        Instrument(0, "AAA", size, 1)  # type: ignore[arg-type]
+    with pytest.raises(QtyError, match=r"^lot size "):
+        Instrument(0, "AAA", 1, size)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [0.05, np.float64(0.05), np.float32(0.5)], ids=repr)
+def test_a_float_is_refused_with_what_to_write_instead(number: float) -> None:
+    with pytest.raises(PriceError, match=f"price {number!s} is a float; write it as text, '"):
+        INSTRUMENT.to_ticks(number)  # type: ignore[arg-type]
+    with pytest.raises(QtyError, match=f"quantity {number!s} is a float; write it as text, '"):
+        INSTRUMENT.to_lots(number)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "number", [np.int64(20), np.uint8(20), Fraction(20), Fraction(40, 2), "2E+1", Decimal("2E+1")]
+)
+def test_every_exact_number_is_a_price_and_a_quantity(number: str) -> None:
+    assert (INSTRUMENT.to_ticks(number), INSTRUMENT.to_lots(number)) == (400, 2)
+    assert INSTRUMENT.floor_lots(number) == 2
+    assert Instrument(0, "AAA", number, number).tick_size == 20
+
+
+def test_a_fraction_off_tick_is_refused() -> None:
+    with pytest.raises(PriceError, match=r"price 1/3 is not a multiple of the tick size 0\.05"):
+        INSTRUMENT.to_ticks(Fraction(1, 3))
+
+
+@pytest.mark.parametrize("size", ["7E-8", "0.00000007", "1E-18", "1E+2", "0.10", "9" * 18])
+@pytest.mark.parametrize("units", [1, 3, 12345678, 2**31 - 1])
+def test_what_is_printed_is_read_again(size: str, units: int) -> None:
+    instrument = Instrument(0, "AAA", size, size)
+    price = instrument.to_price(units)
+    for text in (str(price), f"{price:f}"):
+        assert instrument.to_ticks(text) == instrument.to_lots(text) == units
+    assert "E+" not in str(price)
+    with pytest.raises(PriceError) as told:
+        instrument.to_ticks("1E-30")
+    assert "E" not in str(told.value).partition("tick size")[2]
+
+
+def test_a_number_of_a_billion_digits_takes_no_time() -> None:
+    for text in ("1E+999999999", "-1E+999999999"):
+        for number in (text, Decimal(text)):
+            with pytest.raises(PriceError, match="is too large"):
+                INSTRUMENT.to_ticks(number)
+    assert INSTRUMENT.floor_lots("1E+999999999") == 2**63 - 2
+    assert INSTRUMENT.floor_lots("1E-999999999") == INSTRUMENT.floor_value("1E-999999999") == 0
+    with pytest.raises(PriceError, match="is not a multiple"):
+        INSTRUMENT.to_ticks("1E-999999999")
+    with pytest.raises(PriceError, match="is not a decimal number"):
+        INSTRUMENT.to_ticks("1" * 1_000_000)
+
+
+@pytest.fixture(params=["short", "inexact", "every trap"])
+def callers_context(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A decimal context that a program around us may have set."""
+    wanted = {"short": (), "inexact": (Inexact,), "every trap": Context().traps}[request.param]
+    traps = [signal for signal in Context().traps if signal in wanted]
+    with localcontext(Context(prec=4, Emax=9, Emin=-9, capitals=0, traps=traps)):
+        yield request.param
+
+
+@pytest.mark.usefixtures("callers_context")
+def test_the_callers_decimal_context_changes_nothing() -> None:
+    instrument = Instrument(0, "AAA", "0.0001", 10)
+    assert str(instrument.to_price(123456789)) == "12345.6789"
+    assert str(instrument.to_qty(123456789)) == "1234567890"
+    assert str(instrument.to_value(123456789)) == "123456.7890"
+    assert instrument.to_ticks("12345.6789") == instrument.to_ticks("123456789E-4") == 123456789
+    assert instrument.floor_value("12345.67899") == 12345678
+    assert instrument.floor_lots(1234567899) == 123456789
+    assert str(instrument.to_avg_px(100_000, 3)) == "3.333333333333333333333333333"
+    with pytest.raises(PriceError, match=r"price 12345\.67891 is not a multiple of the tick size"):
+        instrument.to_ticks("12345.67891")
+    assert Instrument(0, "AAA", Fraction(12345, 10_000), "123.4567").lot_size == Decimal("123.4567")

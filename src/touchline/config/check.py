@@ -68,10 +68,16 @@ def _twice(section: str, key: str, values: Iterable[tuple[int, Hashable]]) -> It
 
 def _instrument(loc: Loc, section: InstrumentSection) -> Iterator[Problem]:
     """Prices on tick and in range, quantities in whole lots and in range, bounds in order."""
-    instrument = section.instrument(0)
     for key in ("tick_size", "lot_size"):
-        if len(format(getattr(section, key), "f")) > NUMBER_BYTES_MAX:
+        size = getattr(section, key)
+        if size.adjusted() >= NUMBER_BYTES_MAX or len(format(size, "f")) > NUMBER_BYTES_MAX:
             yield (*loc, key), f"is written with more than {NUMBER_BYTES_MAX} digits"
+            return
+    try:
+        instrument = section.instrument(0)
+    except (PriceError, QtyError) as error:
+        yield (*loc, "tick_size" if isinstance(error, PriceError) else "lot_size"), f"{error}"
+        return
     ticks: dict[str, int] = {}
     for key in ("price_min", "price_max", "reference_price", "price_collar"):
         price = getattr(section, key)
@@ -84,9 +90,9 @@ def _instrument(loc: Loc, section: InstrumentSection) -> Iterator[Problem]:
             continue
         if ticks[key] > PRICE_MAX:
             allowed = instrument.to_price(PRICE_MAX)
-            yield (*loc, key), f"{price} is above {allowed}, the most {PRICE_MAX} ticks can say"
+            yield (*loc, key), f"{price:f} is above {allowed:f}, the most {PRICE_MAX} ticks can say"
     if ticks.get("price_min", 1) > ticks.get("price_max", PRICE_MAX):
-        yield (*loc, "price_min"), f"{section.price_min} is above price_max {section.price_max}"
+        yield (*loc, "price_min"), f"{section.price_min:f} is above price_max {section.price_max:f}"
     reference = ticks.get("reference_price", ticks.get("price_min", 1))
     if not ticks.get("price_min", 1) <= reference <= ticks.get("price_max", PRICE_MAX):
         yield (*loc, "reference_price"), f"{section.reference_price} is outside the price range"
@@ -98,7 +104,7 @@ def _instrument(loc: Loc, section: InstrumentSection) -> Iterator[Problem]:
             return
         if lots > QTY_MAX:
             allowed = instrument.to_qty(QTY_MAX)
-            yield (*loc, "qty_max"), f"{section.qty_max} is above {allowed}, {QTY_MAX} lots"
+            yield (*loc, "qty_max"), f"{section.qty_max:f} is above {allowed:f}, {QTY_MAX} lots"
 
 
 def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Problem]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from types import TracebackType
 from typing import Any
 
@@ -320,8 +319,8 @@ def _book(state: dict[str, Any], levels: Records) -> Book:
         Instrument(
             state["instrument"],
             state["symbol"],
-            Decimal(state["tick_size"]),
-            Decimal(state["lot_size"]),
+            state["tick_size"],
+            state["lot_size"],
             state["currency"],
         )
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import threading
 from dataclasses import dataclass, field
-from decimal import Decimal
 from os import PathLike
 from types import TracebackType
 from typing import Protocol, Self
@@ -242,8 +241,8 @@ class Directory:
             number: Instrument(
                 number,
                 symbol,
-                Decimal(self.ticks.get(number, "1")),
-                Decimal(self.lots.get(number, "1")),
+                self.ticks.get(number, "1"),
+                self.lots.get(number, "1"),
                 self.currencies.get(number, ""),
             )
             for number, symbol in self.symbols.items()
