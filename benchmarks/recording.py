@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.common import SEED, BenchError, Case
 from touchline.core.engine import Engine
-from touchline.core.messages import COMMAND, LANE_API, MsgType, Text
+from touchline.core.messages import COMMAND, LANE_API, MsgType, Text, make_commands
 from touchline.data import flow
 from touchline.errors import TouchlineError
 from touchline.runtime.bus import Bus
@@ -52,12 +52,10 @@ def commands_of(case: Case) -> flow.Records:
     """Names, setup and the case's commands with their order ids, ready to be sent."""
     generated = case.generate(SEED)
     resolved = flow.resolve(generated, case.engine())
-    names = np.zeros(len(NAMES), COMMAND)
-    for row, (kind, key, text) in zip(names, NAMES, strict=True):
-        row["text"] = text
-        row["type"], row["field"], row["key"] = MsgType.TEXT, kind, key
-    parts = (names, generated.setup, resolved)
-    return np.frombuffer(b"".join(part.tobytes() for part in parts), COMMAND)
+    names = make_commands(
+        {"type": MsgType.TEXT, "field": kind, "key": key, "text": text} for kind, key, text in NAMES
+    )
+    return np.concatenate((names, generated.setup, resolved))
 
 
 @contextmanager

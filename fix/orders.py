@@ -11,7 +11,7 @@ One lock guards it all. Prices are ticks, quantities lots.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from touchline.core.messages import (
     COMMAND,
+    COMMAND_TEXT,
     EVENT,
+    EVENT_REFUSAL,
     LANE_FIX,
     ExecType,
     MsgType,
@@ -70,22 +72,24 @@ class Command(NamedTuple):
     flags: int = 0
 
 
-def _picked(dtype: np.dtype[np.void], names: tuple[str, ...]) -> np.dtype[np.void]:
-    """The same record with only the named fields, at their places."""
-    fields: Mapping[str, Any] = dtype.fields or {}
+def _picked(readings: tuple[np.dtype[np.void], ...], names: tuple[str, ...]) -> np.dtype[np.void]:
+    """The same record with only the named fields of its readings, at their places."""
+    fields: dict[str, Any] = {}
+    for reading in reversed(readings):
+        fields |= reading.fields or {}
     return np.dtype(
         {
             "names": list(names),
             "formats": [fields[name][0] for name in names],
             "offsets": [fields[name][1] for name in names],
-            "itemsize": dtype.itemsize,
+            "itemsize": readings[0].itemsize,
         }
     )
 
 
-EVENT_PICKED = _picked(EVENT, Event._fields)
-COMMAND_PICKED = _picked(COMMAND, Command._fields)
-TEXT_PICKED = _picked(COMMAND, ("text", "key", "type", "side", "field", "flags"))
+EVENT_PICKED = _picked((EVENT, EVENT_REFUSAL), Event._fields)
+COMMAND_PICKED = _picked((COMMAND,), Command._fields)
+TEXT_PICKED = _picked((COMMAND_TEXT,), ("text", "key", "type", "side", "field", "flags"))
 
 
 def events_of(records: NDArray[np.void]) -> list[Event]:

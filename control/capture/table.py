@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from touchline.core.messages import (
     ACCOUNT_ALL,
+    EVENT_REFUSAL,
     INSTRUMENT_ALL,
     EntryStatus,
     ExecType,
@@ -171,7 +172,7 @@ def _verdicts(events: NDArray[np.void]) -> dict[str, pa.Array]:
         "value": _numbers(
             events["value"], pa.int64(), refused | limit | (kind == ExecType.CHECKPOINT)
         ),
-        "limit": _numbers(events["limit"], pa.int64(), refused),
+        "limit": _numbers(events.view(EVENT_REFUSAL)["limit"], pa.int64(), refused),
         "field": _names(np.where(limit, reason, 0), Limit),
         "status": _named(status, _STATUSES, trading | entry),
         "maker_done": _bit(flags, Flag.MAKER_DONE, kind == ExecType.TRADE),

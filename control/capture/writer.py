@@ -31,7 +31,7 @@ from touchline.control.capture import database
 from touchline.control.capture.table import table
 from touchline.control.supervisor.names import Names, read_names
 from touchline.control.supervisor.ticker import Ticker, wait_for_events
-from touchline.core.messages import EVENT, ExecType
+from touchline.core.messages import ExecType
 from touchline.errors import TouchlineError
 from touchline.runtime.bus import Bus
 from touchline.runtime.feed import EventFeed
@@ -199,8 +199,7 @@ class Capture:
         """Commit all that is held."""
         if not self._held:
             return
-        # Joined as bytes: numpy would lay out records anew whose fields overlap.
-        events = np.frombuffer(b"".join(held.tobytes() for held in self._held), EVENT)
+        events = np.concatenate(self._held)
         new_names = np.isin(events["exec_type"], [ExecType.SECURITY_DEFINITION, ExecType.ACCOUNT])
         first = self._store.last_seq == 0
         if new_names.any():

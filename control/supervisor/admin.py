@@ -31,6 +31,7 @@ from touchline.core.messages import (
     TimeInForce,
     TradingStatus,
     reason_text,
+    refusals,
 )
 from touchline.errors import Lapped, TouchlineError
 from touchline.instruments import Instrument
@@ -184,11 +185,10 @@ class Admin:
         """
         starts = range(0, len(commands), BATCH)
         answers = [self._exchange(commands[start : start + BATCH].copy()) for start in starts]
-        # As bytes: numpy would lay out records with overlapping fields anew.
-        found = np.frombuffer(b"".join(part.tobytes() for part in answers), EVENT)
-        no = np.isin(found["exec_type"], (ExecType.REJECTED, ExecType.CANCEL_REJECTED))
-        if no.any():
-            raise Refused(_refusal(found[no][0]))
+        found = np.concatenate([np.empty(0, EVENT), *answers])
+        refused = refusals(found)
+        if len(refused):
+            raise Refused(_refusal(refused[0]))
         return found
 
     def _exchange(self, batch: Records) -> Records:

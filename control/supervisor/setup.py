@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from touchline.config import AccountSection, Config, InstrumentSection
 from touchline.core.messages import (
-    COMMAND,
     PRICE_MAX,
     EntryStatus,
     ExecType,
@@ -27,6 +26,8 @@ from touchline.core.messages import (
     MsgType,
     Text,
     TradingStatus,
+    make_commands,
+    text_commands,
 )
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
@@ -74,9 +75,8 @@ def learn(known: Known, commands: Records, events: Records) -> None:
 
 
 def _learn_commands(known: Known, commands: Records) -> None:
-    texts = commands["type"] == MsgType.TEXT
-    names = commands[texts & np.isin(commands["field"], _NAMES)]
-    for name in names:
+    texts = text_commands(commands)
+    for name in texts[np.isin(texts["field"], _NAMES)]:
         kind = Text(int(name["field"]))
         known.texts[kind, int(name["key"])] = bytes(name["text"]).decode("utf-8", "replace")
 
@@ -147,11 +147,7 @@ def left_over(config: Config, known: Known) -> list[str]:
 
 def as_commands(rows: list[dict[str, Any]]) -> Records:
     """Rows of field names and values as an array of commands."""
-    commands = np.zeros(len(rows), COMMAND)
-    for command, row in zip(commands, rows, strict=True):
-        for name, value in row.items():
-            command[name] = value
-    return commands
+    return make_commands(rows)
 
 
 def _number(numbers: dict[str, int], name: str, most: int, section: str) -> int:

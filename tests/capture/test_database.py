@@ -28,7 +28,7 @@ from harness.downstream_venue import (
 )
 from touchline.control.capture import writer as capture
 from touchline.control.capture.database import query
-from touchline.core.messages import LANE_ADMIN, ExecType, Reason, Side
+from touchline.core.messages import LANE_ADMIN, ExecType, Reason, Side, refusals
 from touchline.errors import TouchlineError
 
 TICK, LOT = 0.01, 10
@@ -206,7 +206,7 @@ def test_refusals_are_counted_by_reason(venue: Venue, events: NDArray[np.void]) 
     assert {(row["reason"], row["exec_type"]): row["refusals"] for row in rows} == wanted
     each = dicts(venue, "FROM refusals ORDER BY seq")
     assert [(row["seq"], row["value"], row["limit"]) for row in each] == [
-        (int(e["seq"]), int(e["value"]), int(e["limit"])) for e in refused
+        (int(e["seq"]), int(e["value"]), int(e["limit"])) for e in refusals(events)
     ]
 
 

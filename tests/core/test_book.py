@@ -82,7 +82,7 @@ def test_a_canceled_order_is_unknown_and_its_place_is_used_again() -> None:
 @pytest.mark.parametrize(
     ("side", "price", "qty", "why"),
     [
-        (ord("3"), 10, 1, "side 51 is neither Buy nor Sell"),
+        (ord("3"), 10, 1, "side 51 is neither"),
         (BUY, 0, 1, "price 0 is outside 1 to 1073741823 ticks"),
         (BUY, 1 << 30, 1, "price 1073741824 is outside"),
         (BUY, 10, 0, "qty 0 is outside 1 to 2147483647 lots"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 import touchline.core.engine
+from touchline.core.answer import Answer
 from touchline.core.engine import Engine, EngineCapacities
 from touchline.core.messages import COMMAND, EVENT, ExecType, MsgType, OrdType, Side, TimeInForce
 
@@ -63,20 +67,171 @@ def test_single_calls_answer_as_a_batch_does() -> None:
     assert one.state_hash() == batch.state_hash()
 
 
-def test_a_batch_whose_events_outgrow_the_buffer_comes_back_whole() -> None:
-    commands = np.zeros(50_000, COMMAND)
+def many(count: int) -> np.ndarray:
+    """Orders of which each has two events: accepted, and canceled because nothing is there."""
+    commands = np.zeros(count, COMMAND)
     commands["type"] = MsgType.NEW_ORDER
     commands["ord_type"] = OrdType.LIMIT
     commands["time_in_force"] = TimeInForce.IOC
     commands["side"] = Side.BUY
     commands["price"] = 100
     commands["qty"] = 1
-    commands["cl_ord_id"] = np.arange(50_000)
-    events = opened(orders_max=16).submit(commands)
+    commands["cl_ord_id"] = np.arange(count)
+    return commands
+
+
+def test_a_batch_whose_events_outgrow_the_buffer_comes_back_whole() -> None:
+    commands = many(50_000)
+    engine = opened(orders_max=16)
+    events = engine.submit(commands)
     assert events.dtype == EVENT
     assert events["seq"].tolist() == list(range(4, 100_004))
     assert np.array_equal(events["cl_ord_id"][::2], commands["cl_ord_id"])
     assert set(events["exec_type"][1::2]) == {ExecType.CANCELED}
+
+
+@pytest.mark.parametrize("count", [0, 1, 2_000, 2_047, 2_048, 2_049, 5_000])
+def test_events_and_answer_show_what_submit_returned_however_much_it_is(count: int) -> None:
+    engine = opened(orders_max=16)
+    events = engine.submit(many(count))
+    assert len(events) == len(engine.events()) == engine.answer().count == 2 * count
+    assert events.tobytes() == engine.events().tobytes() == engine.answer().events.tobytes()
+    assert events.flags.writeable
+    assert engine.events().flags.writeable
+
+
+def test_a_call_after_a_long_answer_shows_its_own_events() -> None:
+    engine = opened(orders_max=16)
+    long = engine.submit(many(5_000))
+    kept = long.copy()
+    assert enter(engine, Side.BUY, 100, 5) == len(engine.events()) == engine.answer().count == 1
+    assert long.tobytes() == kept.tobytes()
+    assert len(engine.submit(many(1))) == len(engine.events()) == 2
+    assert len(engine.submit(many(0))) == len(engine.events()) == engine.answer().count == 0
+
+
+def test_an_answer_that_grows_late_is_whole() -> None:
+    """First commands without events, so that nothing foretells how many there will be."""
+    commands = np.concatenate([many(30_000), many(30_000)])
+    commands["type"][:30_000] = MsgType.TEXT
+    engine = opened(orders_max=16)
+    assert engine.submit(commands)["seq"].tolist() == list(range(4, 60_004))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2_048, 10_000])
+def test_pieces_together_are_what_submit_returns(count: int) -> None:
+    whole, pieces = opened(orders_max=16), opened(orders_max=16)
+    events = whole.submit(many(count))
+    found = [piece.copy() for piece in pieces.submit_in_pieces(many(count))]
+    assert np.concatenate([np.empty(0, EVENT), *found]).tobytes() == events.tobytes()
+    assert all(len(piece) <= len(pieces.event_slots()) for piece in found)
+    assert (len(found) > 1) == (count > 2_047)
+    assert pieces.state_hash() == whole.state_hash()
+
+
+def test_pieces_are_done_as_far_as_they_are_asked_for() -> None:
+    engine = opened(orders_max=16)
+    before = engine.event_seq
+    pieces = engine.submit_in_pieces(many(10_000))
+    assert engine.event_seq == before
+    first = next(pieces)
+    assert engine.event_seq == first["seq"][-1] < before + 20_000
+    with pytest.raises(ValueError, match="commands must be"):
+        engine.submit_in_pieces(np.zeros(3))  # type: ignore[arg-type]
+
+
+def test_a_sink_that_ran_past_its_slots_is_said_and_not_read() -> None:
+    engine = opened(orders_max=16)
+    for count in (len(engine.event_slots()) + 1, 1 << 40, (1 << 64) - 1):
+        engine.event_sink()[2] = count
+        for look in (engine.events, engine.answer):
+            with pytest.raises(ValueError, match=f"next is {count}"):
+                look()
+    engine.event_sink()[2] = 0
+    assert len(engine.events()) == 0
+
+
+def refused_while_another_submits(engine: Engine, calls: list[Callable[[], object]]) -> set[str]:
+    """What each call said while another thread was in submit; retried until it met one."""
+    said = set()
+    started, stop = threading.Event(), threading.Event()
+
+    def submit_for_ever() -> None:
+        commands = many(20_000)
+        while not stop.is_set():
+            started.set()
+            engine.submit(commands)
+
+    thread = threading.Thread(target=submit_for_ever)
+    thread.start()
+    try:
+        assert started.wait(60)
+        for call in calls:
+            deadline = time.monotonic() + 60
+            while True:
+                assert time.monotonic() < deadline, f"{call} never met the other thread"
+                try:
+                    call()
+                except RuntimeError as error:
+                    said.add(str(error))
+                    break
+    finally:
+        stop.set()
+        thread.join()
+    return said
+
+
+def test_a_second_thread_is_refused_while_one_is_in_submit() -> None:
+    engine = opened(orders_max=16)
+    one, snapshot = many(1), opened(orders_max=16).snapshot()
+    calls: list[Callable[[], object]] = [
+        lambda: enter(engine, Side.BUY, 100, 5),
+        lambda: engine.cancel(1, 0),
+        lambda: engine.replace(1, 0, 1, 1),
+        lambda: engine.submit_in_pieces(one),
+        lambda: engine.restore(snapshot),
+        lambda: engine.depth(0, Side.BUY),
+        lambda: engine.orders(0, Side.BUY),
+        lambda: engine.best_bid(0),
+        lambda: engine.position(0, 0),
+        lambda: engine.orders_open,
+        lambda: engine.event_seq,
+        engine.events,
+        engine.answer,
+        engine.state_hash,
+        engine.snapshot,
+        lambda: copy.copy(engine),
+    ]
+    said = refused_while_another_submits(engine, calls)
+    assert said == {"an engine is one thread's at a time, and another is in submit"}
+    assert len(engine.submit(one)) == 2
+
+
+class Odd(Answer):
+    """A kind of answer whose __new__ gives something else."""
+
+    made: object = None
+
+    def __new__(cls) -> Odd:
+        return cls.made  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("made", [None, 7, "text", object(), Answer])
+def test_an_answer_that_its_class_does_not_make_is_refused(made: object) -> None:
+    engine = opened()
+    Odd.made = made
+    with pytest.raises(TypeError, match="which is no Answer"):
+        engine.answer(Odd)
+
+
+def test_an_answer_made_twice_holds_the_last_events_alone() -> None:
+    engine = opened()
+    engine.submit(many(3))
+    Odd.made = kept = Answer.__new__(Answer)
+    assert engine.answer(Odd).count == 6
+    engine.submit(many(0))
+    assert engine.answer(Odd) is kept
+    assert (kept.count, len(kept.events)) == (0, 0)
 
 
 def test_events_are_a_view_that_the_next_call_overwrites() -> None:

@@ -27,6 +27,7 @@ from touchline.core.messages import (
     Side,
     Text,
     TimeInForce,
+    make_commands,
 )
 from touchline.runtime.bus import Bus
 from touchline.runtime.replay import replay
@@ -47,18 +48,14 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 def commands(rows: list[dict[str, Any]]) -> NDArray[np.void]:
-    found = np.zeros(len(rows), COMMAND)
-    for command, row in zip(found, rows, strict=True):
-        for name, value in row.items():
-            command[name] = value
-    return found
+    return make_commands(rows)
 
 
 def joined(
     parts: Iterable[NDArray[np.void]], dtype: np.dtype[np.void] = COMMAND
 ) -> NDArray[np.void]:
-    """As bytes, because numpy would lay out records anew whose fields overlap."""
-    return np.frombuffer(b"".join(part.tobytes() for part in parts), dtype)
+    """The parts one after the other, each of which may be a view until the next comes."""
+    return np.concatenate([np.empty(0, dtype), *(part.copy() for part in parts)])
 
 
 def text(kind: Text, key: int, value: str) -> dict[str, Any]:

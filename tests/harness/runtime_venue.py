@@ -20,7 +20,16 @@ from typing import Any
 import numpy as np
 
 from touchline.core.engine import EngineCapacities
-from touchline.core.messages import COMMAND, LANE_API, MsgType, OrdType, Side, Text, TimeInForce
+from touchline.core.messages import (
+    COMMAND,
+    LANE_API,
+    MsgType,
+    OrdType,
+    Side,
+    Text,
+    TimeInForce,
+    make_commands,
+)
 from touchline.runtime.bus import Bus
 from touchline.runtime.runner import Runner
 
@@ -62,18 +71,16 @@ def flow(seed: int, count: int, *, lane: int = LANE_API, first: int = 1) -> np.n
 
 
 def opening(lane: int) -> np.ndarray:
-    commands = np.zeros(5, COMMAND)
-    commands["cl_ord_id"] = (lane << 32) | np.arange(1, 6, dtype=np.uint64)
-    for i, (kind, text) in enumerate([(Text.SYMBOL, b"AAA"), (Text.ACCOUNT, b"ACC1")]):
-        commands[i]["text"] = text
-        commands[i]["type"] = MsgType.TEXT
-        commands[i]["field"] = kind
-        commands[i]["key"] = 0
-    commands[2]["type"] = MsgType.SECURITY_DEFINITION
-    for i in (3, 4):
-        commands[i]["type"] = MsgType.ACCOUNT
-        commands[i]["account"] = i - 3
-    return commands
+    first = lane << 32
+    return make_commands(
+        [
+            {"type": MsgType.TEXT, "field": Text.SYMBOL, "key": 0, "text": "AAA"},
+            {"type": MsgType.TEXT, "field": Text.ACCOUNT, "key": 0, "text": "ACC1"},
+            {"type": MsgType.SECURITY_DEFINITION, "cl_ord_id": first + 3},
+            {"type": MsgType.ACCOUNT, "account": 0, "cl_ord_id": first + 4},
+            {"type": MsgType.ACCOUNT, "account": 1, "cl_ord_id": first + 5},
+        ]
+    )
 
 
 class RuntimeVenue:
@@ -140,7 +147,7 @@ def run_engine(bus_path: str, journal: str, geometry: dict[str, int], sync: str)
 
 
 def joined(parts: list[np.ndarray]) -> np.ndarray:
-    """Batches one after the other, in the records' own layout, which numpy would repack."""
+    """Batches one after the other."""
     return np.concatenate(parts, dtype=parts[0].dtype)
 
 

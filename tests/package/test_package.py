@@ -73,7 +73,8 @@ def test_the_wheel_holds_modules_stubs_definitions_headers_and_the_library(wheel
     assert {f"touchline/{shell}{suffix}" for shell in shells} <= names
     assert {f"touchline/{shell}.pyi" for shell in shells} <= names
     assert {f"touchline/{path.relative_to(ext)}" for path in ext.rglob("*.pxd")} <= names
-    public = [f"core/{name}.h" for name in ("book", "engine", "levels", "messages", "orders", "risk")]
+    core = ("book", "engine", "levels", "messages", "orders", "risk")
+    public = [f"core/{name}.h" for name in core]
     public += [f"runtime/{name}.h" for name in ("bus", "journal", "runner")]
     assert {f"touchline/include/touchline/{file}" for file in public} <= names
     libraries = ["libtouchline_core.a", "pkgconfig/touchline.pc"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.runtime_venue import DEADLINE_S, RuntimeVenue, flow, joined, wait_commands
-from touchline.core.messages import COMMAND, EVENT, LANE_API, MsgType, Text
+from touchline.core.messages import EVENT, LANE_API, MsgType, Text, make_commands
 from touchline.errors import TouchlineError
 from touchline.runtime.feed import Directory, EventFeed, pump
 from touchline.runtime.replay import replay
@@ -180,10 +180,9 @@ def test_the_directory_knows_every_name(venue: RuntimeVenue) -> None:
         (Text.CL_ORD_ID, 7, "not-a-name"),
         (Text.SYMBOL, 1, "B" * 36),
     ]
-    commands = np.zeros(len(names), COMMAND)
-    for command, (kind, key, text) in zip(commands, names, strict=True):
-        command["text"] = text.encode()
-        command["type"], command["field"], command["key"] = MsgType.TEXT, kind, key
+    commands = make_commands(
+        {"type": MsgType.TEXT, "field": kind, "key": key, "text": text} for kind, key, text in names
+    )
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
         lane.send(commands)
         wait_commands(bus, len(names))

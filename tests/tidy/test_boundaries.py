@@ -17,7 +17,8 @@ C_ROOMS = {
     "market": {"core"},
     "measure": {"core", "runtime"},
 }
-# Inside a room: what a part may include of its neighbours; messages everybody may.
+# Inside a room: what a part may include of its neighbours; messages, and in a shell the checks of
+# arguments, everybody may.
 C_PARTS = {
     "core": {
         "messages": set[str](),
@@ -29,13 +30,15 @@ C_PARTS = {
         "positions": {"checked"},
         "risk": {"positions"},
         "engine": {"book", "positions", "risk"},
+        "arguments": set[str](),
         "answer": set[str](),
     },
     "runtime": {
+        "owned": set[str](),
         "clock": set[str](),
-        "bus": set[str](),
-        "journal": set[str](),
-        "runner": {"bus", "journal", "clock"},
+        "bus": {"owned"},
+        "journal": {"owned"},
+        "runner": {"owned", "bus", "journal", "clock"},
     },
     "market": {"listing": set[str](), "entry": {"listing"}},
     "measure": {"measure": set[str]()},
@@ -61,7 +64,7 @@ C_PART_OF = dict.fromkeys(
 SHELL_PARTS = {"engine": {"answer"}}
 # What a room includes of another: its public face alone.
 C_FACES = {"core": {"messages", "engine"}, "runtime": {"bus"}}
-SHELL_FACES = C_FACES | {"core": {"messages", "engine", "answer"}}
+SHELL_FACES = C_FACES | {"core": {"messages", "engine", "answer", "arguments"}}
 
 # The pure step needs nothing of the world. Memory is state.c's business, at open and close alone.
 PURE_HEADERS = {"assert.h", "errno.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
@@ -132,7 +135,7 @@ def may_use(path: Path, room: str, stem: str, faces: dict[str, set[str]]) -> boo
     own, part = room_of(path), part_of(path.stem)
     if room != own:
         return room in C_ROOMS[own] and stem in faces.get(room, set())
-    allowed = C_PARTS[own][part] | SHELL_PARTS.get(part, set()) | {part, "messages"}
+    allowed = C_PARTS[own][part] | SHELL_PARTS.get(part, set()) | {part, "messages", "arguments"}
     return part_of(stem) in allowed
 
 

@@ -85,6 +85,25 @@ def test_every_field_has_a_row_with_its_type_and_place(title: str, dtype: np.dty
     assert sorted(rows) == sorted(wanted)
 
 
+def test_every_field_of_another_reading_has_a_row_with_its_type_and_place() -> None:
+    readings = [
+        (messages.COMMAND, messages.COMMAND_TEXT),
+        (messages.EVENT, messages.EVENT_TRADE),
+        (messages.EVENT, messages.EVENT_REFUSAL),
+    ]
+    wanted = []
+    for plain, other in readings:
+        assert plain.fields is not None
+        assert other.fields is not None
+        wanted += [
+            (name, str(offset), kind.str.lstrip("<|"))
+            for name, (kind, offset, *_) in other.fields.items()
+            if name not in plain.fields
+        ]
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| `(\w+)` \|", section("Readings"), re.MULTILINE)
+    assert sorted(rows) == sorted(wanted)
+
+
 def test_every_rule_that_the_core_cites_exists() -> None:
     rules = {
         f"{chapter}.{number}"

@@ -18,7 +18,7 @@ from touchline.core.messages cimport (
     TL_EXEC_TYPE_CANCELED, TL_EXEC_TYPE_CANCEL_REJECTED, TL_EXEC_TYPE_REJECTED, TL_EXEC_TYPE_TRADE,
 )
 
-from touchline.core.messages import EVENT, Reason, reason_text
+from touchline.core.messages import EVENT, EVENT_REFUSAL, Reason, reason_text
 
 
 class OrdStatus(enum.IntEnum):
@@ -149,7 +149,7 @@ cdef class Report(Answer):
     @property
     def text(self):
         """Why the request was refused, or why what was left of the order was canceled; or ""."""
-        last = self.events[-1]
+        last = self.events.view(EVENT_REFUSAL)[-1]
         reason = Reason(last["reason"])
         if self.accepted:
             return reason_text(reason)

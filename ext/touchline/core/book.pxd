@@ -104,6 +104,10 @@ cdef class Book:
     cdef tl_shelf shelf
     cdef tl_pools pools
     cdef tl_book book
-    cdef object memory
+    cdef tuple memory
 
-    cdef uint32_t own(self, uint64_t order_id) except? 0xFFFFFFFF
+    cdef bytes state(self)
+    cdef int take_over(self, bytes state) except -1
+    cdef uint32_t own(self, object order_id) except? 0xFFFFFFFF
+    cdef uint32_t remove(self, uint32_t slot) noexcept
+    cdef object enter_checked(self, uint8_t side, int64_t price, int64_t qty)

@@ -2,6 +2,7 @@
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from numpy cimport ndarray
 
 from touchline.core.answer cimport Answer
 from touchline.core.messages cimport tl_command, tl_event, tl_level_view, tl_order_view
@@ -48,9 +49,20 @@ cdef extern from "touchline/core/engine.h" nogil:
 cdef class Engine:
     cdef tl_engine *engine
     cdef tl_event_sink sink
-    cdef uint64_t room
-    cdef object buffer
+    cdef uint64_t room       # slots of the buffer
+    cdef ndarray buffer
+    # The events of the last submit when they outgrew the buffer; sink.next is then room + how many.
+    cdef ndarray block
+    cdef bint busy           # in submit, without the GIL
 
+    cdef int check_idle(self) except -1
+    cdef const tl_event *shown(self, uint64_t *count) except NULL
     cdef object events_view(self)
+    cdef const tl_command *commands_of(self, ndarray commands) except? NULL
+    cdef size_t step_some(self, const tl_command *cmds, size_t count, tl_event_sink *sink,
+                          uint64_t room) noexcept
+    cdef int submit_rest(self, const tl_command *cmds, size_t count, size_t done) except -1
+    cdef size_t submit_piece(self, ndarray commands, size_t done) except? 0
+    cdef int64_t best(self, object instrument, uint8_t side) except? -1
     cdef int step(self, const tl_command *cmd) except -1
     cdef Answer keep(self, object kind, object context)

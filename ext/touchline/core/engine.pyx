@@ -16,9 +16,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from cpython.type cimport PyType_Check, PyType_IsSubtype
-from libc.stdint cimport uintptr_t
-from libc.string cimport memset
+from libc.stdint cimport INT64_MAX, INT64_MIN, uintptr_t
+from libc.string cimport memcpy, memset
 
+from touchline.core.arguments cimport index_of, natural, side_of, whole
 from touchline.core.messages cimport (
     TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
 )
@@ -52,6 +53,10 @@ class EngineCapacities(NamedTuple):
     price_blocks_max: int = 4096
 
 
+# The most that each capacity can be: engine.h.
+_CAPACITIES_MOST = EngineCapacities((1 << 16) - 2, 1 << 24, 1 << 26, 1 << 24, 1 << 24)
+
+
 cdef int check(int code, what) except -1:
     if code == -errno.ENOMEM:
         raise MemoryError(what)
@@ -60,28 +65,40 @@ cdef int check(int code, what) except -1:
     return 0
 
 
+cdef uint32_t capacity(object value, str name) except 0:
+    cdef object number = index_of(value, name)
+    cdef object most = getattr(_CAPACITIES_MOST, name)
+    if not 1 <= number <= most:
+        raise ValueError(f"engine capacities: {name} {number} is outside 1 to {most}")
+    return number
+
+
 cdef class Engine:
     """Order books, matching and risk of one shard.
 
     Parameters are the fields of EngineCapacities. Raises ValueError for capacities out of bounds,
-    MemoryError when the region can not be allocated.
+    MemoryError when the region can not be allocated. A copy, and what a pickle gives back, is an
+    engine of equal capacities and state, and goes on by itself; a pickle is as large as a
+    snapshot. A forked child has a copy too.
+
+    One thread at a time: RuntimeError for a second one that calls while another is in submit.
+    Numbers are whole or refused with TypeError; OverflowError for one out of its field's range.
     """
 
-    def __cinit__(self, *, uint32_t instruments_max=16, uint32_t accounts_max=64,
-                  uint32_t orders_max=65536, uint32_t positions_max=1024,
-                  uint32_t price_blocks_max=4096):
+    def __cinit__(self, *, instruments_max=16, accounts_max=64, orders_max=65536,
+                  positions_max=1024, price_blocks_max=4096):
         cdef tl_engine_capacities capacities
-        capacities.instruments_max = instruments_max
-        capacities.accounts_max = accounts_max
-        capacities.orders_max = orders_max
-        capacities.positions_max = positions_max
-        capacities.price_blocks_max = price_blocks_max
+        capacities.instruments_max = capacity(instruments_max, "instruments_max")
+        capacities.accounts_max = capacity(accounts_max, "accounts_max")
+        capacities.orders_max = capacity(orders_max, "orders_max")
+        capacities.positions_max = capacity(positions_max, "positions_max")
+        capacities.price_blocks_max = capacity(price_blocks_max, "price_blocks_max")
         check(tl_engine_open(&self.engine, &capacities),
-              "engine capacities out of bounds, or too large for this machine's memory")
+              "engine capacities are too large for this machine's memory")
         # Room for the longest answer of one command, twice: a batch stops when the next might not
         # fit.
         cdef uint64_t slots = 4096
-        while slots < 2 * (<uint64_t>orders_max + 3):
+        while slots < 2 * (<uint64_t>capacities.orders_max + 3):
             slots *= 2
         self.room = slots
         self.buffer = np.zeros(slots, dtype=EVENT)
@@ -92,12 +109,36 @@ cdef class Engine:
     def __dealloc__(self):
         tl_engine_close(self.engine)
 
+    def __reduce__(self):
+        self.check_idle()
+        return _opened_again, (type(self), tuple(self.capacities), self.snapshot()), (
+            getattr(self, "__dict__", None) or None)
+
+    cdef int check_idle(self) except -1:
+        if self.busy:
+            raise RuntimeError("an engine is one thread's at a time, and another is in submit")
+        return 0
+
+    cdef const tl_event *shown(self, uint64_t *count) except NULL:
+        """The events of the last call: in the buffer, or in a block of their own behind it."""
+        self.check_idle()
+        if self.sink.next <= self.room:
+            self.block = None
+            count[0] = self.sink.next
+            return self.sink.slots
+        count[0] = self.sink.next - self.room
+        if self.block is None or count[0] > <uint64_t>cnp.PyArray_SIZE(self.block):
+            raise ValueError(f"event_sink: next is {self.sink.next}, of {self.room} slots")
+        return <const tl_event *>cnp.PyArray_DATA(self.block)
+
     cdef object events_view(self):
-        cdef cnp.npy_intp count = <cnp.npy_intp>self.sink.next
+        cdef uint64_t found = 0
+        cdef const tl_event *first = self.shown(&found)
+        cdef cnp.npy_intp count = <cnp.npy_intp>found
         Py_INCREF(_event)
         view = PyArray_NewFromDescr(<PyTypeObject *>cnp.ndarray, _event, 1, &count, NULL,
-                                    self.sink.slots, cnp.NPY_ARRAY_CARRAY, NULL)
-        cnp.set_array_base(view, self.buffer)
+                                    <void *>first, cnp.NPY_ARRAY_CARRAY, NULL)
+        cnp.set_array_base(view, self.buffer if self.block is None else self.block)
         return view
 
     def events(self):
@@ -106,13 +147,26 @@ cdef class Engine:
 
     cdef Answer keep(self, object kind, object context):
         """`kind` is Answer or derived from it; whoever calls has made sure."""
-        cdef Answer made = (<PyTypeObject *>kind).tp_new(kind, <PyObject *>_nothing, NULL)
+        # First, as it may be a program's own code, which may call this engine.
+        made_up = (<PyTypeObject *>kind).tp_new(kind, <PyObject *>_nothing, NULL)
+        if type(made_up) is not kind and not isinstance(made_up, Answer):
+            raise TypeError(f"{kind!r} made {made_up!r}, which is no Answer")
+        cdef Answer made = <Answer>made_up
+        cdef uint64_t count = self.sink.next
+        cdef const tl_event *first = self.sink.slots
+        if self.busy or self.block is not None or count > self.room:
+            first = self.shown(&count)
         made.context = context
-        if self.sink.next > 0:
-            made.first = self.sink.slots[0]
-        if self.sink.next > 1:
-            made.rest = PyBytes_FromStringAndSize(<char *>&self.sink.slots[1],
-                                                  (self.sink.next - 1) * sizeof(tl_event))
+        if count > 0:
+            made.first = first[0]
+        else:
+            memset(&made.first, 0, sizeof(tl_event))
+        if count <= 1:
+            if made.rest is not None:
+                made.rest = None
+        else:
+            made.rest = PyBytes_FromStringAndSize(<const char *>&first[1],
+                                                  (count - 1) * sizeof(tl_event))
         return made
 
     def answer(self, kind=None, context=None):
@@ -126,49 +180,97 @@ cdef class Engine:
             raise TypeError(f"{kind!r} is no kind of Answer")
         return self.keep(kind, context)
 
+    cdef const tl_command *commands_of(self, cnp.ndarray commands) except? NULL:
+        """The commands in the array; the engine stands still while they are looked at."""
+        self.check_idle()
+        descr = <object>cnp.PyArray_DESCR(commands)
+        if (descr is not _command and not is_command(descr)) or cnp.PyArray_NDIM(commands) != 1:
+            raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
+        if not cnp.PyArray_IS_C_CONTIGUOUS(commands):
+            raise ValueError("commands must be contiguous")
+        return <const tl_command *>cnp.PyArray_DATA(commands)
+
+    cdef size_t step_some(self, const tl_command *cmds, size_t count, tl_event_sink *sink,
+                          uint64_t room) noexcept:
+        """Do commands while their events surely fit; returns how many. Others may run meanwhile."""
+        cdef size_t done
+        self.busy = True
+        with nogil:
+            done = tl_engine_step_batch(self.engine, cmds, count, sink, room)
+        self.busy = False
+        return done
+
     def submit(self, cnp.ndarray commands not None):
         """Do the commands in order; returns their events, shape (n,), dtype EVENT.
 
         `commands`: shape (n,), dtype COMMAND, contiguous. The result is a view that the next call
-        overwrites; copy to keep. Raises ValueError for another shape or dtype.
+        overwrites; copy to keep. Events beyond the engine's own buffer, which has event_slots(),
+        take memory of their own: 64 bytes each, up to twice that while it grows, until the next
+        call. submit_in_pieces needs none. Raises ValueError for another shape or dtype, MemoryError
+        with the number of commands done when there is not enough; events() shows theirs.
         """
-        descr = <object>cnp.PyArray_DESCR(commands)
-        if (descr is not _command and descr != _command) or cnp.PyArray_NDIM(commands) != 1:
-            raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
-        if not cnp.PyArray_IS_C_CONTIGUOUS(commands):
-            raise ValueError("commands must be contiguous")
-        cdef const tl_command *cmds = <const tl_command *>cnp.PyArray_DATA(commands)
+        cdef const tl_command *cmds = self.commands_of(commands)
         cdef size_t count = <size_t>cnp.PyArray_SIZE(commands)
-        cdef size_t done = 0
         self.sink.next = 0
-        with nogil:
-            done = tl_engine_step_batch(self.engine, cmds, count, &self.sink, self.room)
-        if done == count:
-            return self.events_view()
-        return self._submit_rest(commands, done)
+        self.block = None
+        cdef size_t done = self.step_some(cmds, count, &self.sink, self.room)
+        if done < count:
+            self.submit_rest(cmds, count, done)
+        return self.events_view()
 
-    def _submit_rest(self, cnp.ndarray commands, size_t done):
-        """The events outgrew the buffer: go on piece by piece and join the pieces."""
-        cdef const tl_command *cmds = <const tl_command *>cnp.PyArray_DATA(commands)
-        cdef size_t count = <size_t>cnp.PyArray_SIZE(commands)
-        parts = [self.events_view().copy()]
-        while done < count:
-            self.sink.next = 0
-            with nogil:
-                done += tl_engine_step_batch(self.engine, cmds + done, count - done, &self.sink,
-                                             self.room)
-            parts.append(self.events_view().copy())
-        # As bytes: numpy would lay out records with overlapping fields anew.
-        return np.frombuffer(b"".join(parts), dtype=EVENT)
+    cdef int submit_rest(self, const tl_command *cmds, size_t count, size_t done) except -1:
+        """The events outgrew the buffer: they go on into a block, made as large as it will take."""
+        cdef uint64_t held = self.sink.next
+        cdef uint64_t size = 0, wanted
+        cdef tl_event_sink sink
+        cdef cnp.ndarray block = self.buffer
+        sink.mask = 0xFFFFFFFFFFFFFFFF
+        try:
+            while done < count:
+                if size < held + self.room:
+                    # As many events for each command to come as there were so far, and some more.
+                    wanted = held + <uint64_t>(1.05 * held / (done or 1) * (count - done))
+                    size = max(wanted, held + held // 2) + self.room
+                    block = larger(block, held, size)
+                sink.slots = <tl_event *>cnp.PyArray_DATA(block) + held
+                sink.next = 0
+                done += self.step_some(cmds + done, count - done, &sink, size - held)
+                held += sink.next
+        except MemoryError:
+            raise MemoryError(f"no memory for more events after {done} of {count} commands")
+        finally:
+            if block is not self.buffer:
+                self.block = block
+                self.sink.next = self.room + held
+        return 0
+
+    def submit_in_pieces(self, cnp.ndarray commands not None):
+        """Do the commands in order and hand over their events piece by piece.
+
+        An iterator of arrays as submit returns, each valid until the next, together the same
+        events. Takes no memory but the engine's buffer. The commands are done as the iterator goes
+        on; what it has not come to is not done. Raises as submit, before the first command.
+        """
+        self.commands_of(commands)
+        return _pieces(self, commands)
+
+    cdef size_t submit_piece(self, cnp.ndarray commands, size_t done) except? 0:
+        """Do commands from number `done` on; returns how many are done now."""
+        cdef const tl_command *cmds = self.commands_of(commands)
+        self.sink.next = 0
+        self.block = None
+        return done + self.step_some(cmds + done, <size_t>cnp.PyArray_SIZE(commands) - done,
+                                     &self.sink, self.room)
 
     cdef int step(self, const tl_command *cmd) except -1:
+        if self.busy:
+            self.check_idle()
         self.sink.next = 0
         tl_engine_step(self.engine, cmd, &self.sink)
         return <int>self.sink.next
 
-    def new_order(self, uint16_t instrument, uint32_t account, uint8_t side, uint8_t ord_type,
-                  uint8_t time_in_force, int64_t price, int64_t qty, uint64_t cl_ord_id=0,
-                  int64_t ts_ns=0):
+    def new_order(self, instrument, account, side, ord_type, time_in_force, price, qty,
+                  cl_ord_id=0, ts_ns=0):
         """Enter an order: price in ticks (0 for a market order), qty in lots.
 
         Returns the number of events; events() holds them, the first being NEW or REJECTED.
@@ -176,30 +278,29 @@ cdef class Engine:
         cdef tl_command cmd
         memset(&cmd, 0, sizeof(cmd))
         cmd.type = TL_MSG_TYPE_NEW_ORDER
-        cmd.instrument = instrument
-        cmd.account = account
-        cmd.side = side
-        cmd.ord_type = ord_type
-        cmd.time_in_force = time_in_force
-        cmd.price = price
-        cmd.qty = qty
-        cmd.cl_ord_id = cl_ord_id
-        cmd.ts_ns = ts_ns
+        cmd.instrument = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
+        cmd.account = <uint32_t>whole(account, "account", 0, 0xFFFFFFFF)
+        cmd.side = <uint8_t>whole(side, "side", 0, 0xFF)
+        cmd.ord_type = <uint8_t>whole(ord_type, "ord_type", 0, 0xFF)
+        cmd.time_in_force = <uint8_t>whole(time_in_force, "time_in_force", 0, 0xFF)
+        cmd.price = whole(price, "price", INT64_MIN, INT64_MAX)
+        cmd.qty = whole(qty, "qty", INT64_MIN, INT64_MAX)
+        cmd.cl_ord_id = natural(cl_ord_id, "cl_ord_id")
+        cmd.ts_ns = whole(ts_ns, "ts_ns", INT64_MIN, INT64_MAX)
         return self.step(&cmd)
 
-    def cancel(self, uint64_t order_id, uint32_t account, uint64_t cl_ord_id=0, int64_t ts_ns=0):
+    def cancel(self, order_id, account, cl_ord_id=0, ts_ns=0):
         """Cancel an open order of `account`. Returns the number of events (1)."""
         cdef tl_command cmd
         memset(&cmd, 0, sizeof(cmd))
         cmd.type = TL_MSG_TYPE_CANCEL
-        cmd.order_id = order_id
-        cmd.account = account
-        cmd.cl_ord_id = cl_ord_id
-        cmd.ts_ns = ts_ns
+        cmd.order_id = natural(order_id, "order_id")
+        cmd.account = <uint32_t>whole(account, "account", 0, 0xFFFFFFFF)
+        cmd.cl_ord_id = natural(cl_ord_id, "cl_ord_id")
+        cmd.ts_ns = whole(ts_ns, "ts_ns", INT64_MIN, INT64_MAX)
         return self.step(&cmd)
 
-    def replace(self, uint64_t order_id, uint32_t account, int64_t price, int64_t qty,
-                uint64_t cl_ord_id=0, int64_t ts_ns=0):
+    def replace(self, order_id, account, price, qty, cl_ord_id=0, ts_ns=0):
         """Change price (ticks) and total quantity (lots) of an open order.
 
         Returns the number of events.
@@ -207,12 +308,12 @@ cdef class Engine:
         cdef tl_command cmd
         memset(&cmd, 0, sizeof(cmd))
         cmd.type = TL_MSG_TYPE_REPLACE
-        cmd.order_id = order_id
-        cmd.account = account
-        cmd.price = price
-        cmd.qty = qty
-        cmd.cl_ord_id = cl_ord_id
-        cmd.ts_ns = ts_ns
+        cmd.order_id = natural(order_id, "order_id")
+        cmd.account = <uint32_t>whole(account, "account", 0, 0xFFFFFFFF)
+        cmd.price = whole(price, "price", INT64_MIN, INT64_MAX)
+        cmd.qty = whole(qty, "qty", INT64_MIN, INT64_MAX)
+        cmd.cl_ord_id = natural(cl_ord_id, "cl_ord_id")
+        cmd.ts_ns = whole(ts_ns, "ts_ns", INT64_MIN, INT64_MAX)
         return self.step(&cmd)
 
     @property
@@ -234,48 +335,72 @@ cdef class Engine:
         """All the memory for events, dtype EVENT, of which events() shows the first; not a copy."""
         return self.buffer
 
-    def best_bid(self, uint16_t instrument):
+    def best_bid(self, instrument):
         """Price of the best bid in ticks, 0 when there is none."""
-        return tl_engine_best(self.engine, instrument, c"1")
+        return self.best(instrument, c"1")
 
-    def best_ask(self, uint16_t instrument):
+    def best_ask(self, instrument):
         """Price of the best offer in ticks, 0 when there is none."""
-        return tl_engine_best(self.engine, instrument, c"2")
+        return self.best(instrument, c"2")
 
-    def depth(self, uint16_t instrument, uint8_t side, uint32_t levels_max=10):
-        """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL. A copy."""
-        cdef uint32_t room = min(levels_max, tl_engine_orders_open(self.engine))
+    cdef int64_t best(self, object instrument, uint8_t side) except? -1:
+        cdef uint16_t number = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
+        self.check_idle()
+        return tl_engine_best(self.engine, number, side)
+
+    def depth(self, instrument, side, levels_max=10):
+        """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL. A copy.
+
+        Raises ValueError for a side that is neither Buy nor Sell.
+        """
+        cdef uint16_t number = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
+        cdef uint8_t side_number = <uint8_t>side_of(side)
+        cdef uint32_t room = <uint32_t>whole(levels_max, "levels_max", 0, 0xFFFFFFFF)
+        self.check_idle()
+        room = min(room, tl_engine_orders_open(self.engine))
         views = np.zeros(room, dtype=LEVEL)
-        n = tl_engine_depth(self.engine, instrument, side,
+        n = tl_engine_depth(self.engine, number, side_number,
                             <tl_level_view *>cnp.PyArray_DATA(views), room)
         return views[:n]
 
-    def orders(self, uint16_t instrument, uint8_t side):
-        """Resting orders, best price first, oldest first within a price; dtype ORDER. A copy."""
+    def orders(self, instrument, side):
+        """Resting orders, best price first, oldest first within a price; dtype ORDER. A copy.
+
+        Raises ValueError for a side that is neither Buy nor Sell.
+        """
+        cdef uint16_t number = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
+        cdef uint8_t side_number = <uint8_t>side_of(side)
+        self.check_idle()
         cdef uint32_t room = tl_engine_orders_open(self.engine)
         views = np.zeros(room, dtype=ORDER)
-        n = tl_engine_orders(self.engine, instrument, side,
+        n = tl_engine_orders(self.engine, number, side_number,
                              <tl_order_view *>cnp.PyArray_DATA(views), room)
         return views[:n]
 
-    def position(self, uint32_t account, uint16_t instrument):
+    def position(self, account, instrument):
         """(net, open buy, open sell) in lots; zeros where the account never traded it."""
         cdef int64_t position[3]
-        tl_engine_position(self.engine, account, instrument, position)
+        cdef uint32_t whose = <uint32_t>whole(account, "account", 0, 0xFFFFFFFF)
+        cdef uint16_t number = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
+        self.check_idle()
+        tl_engine_position(self.engine, whose, number, position)
         return (position[0], position[1], position[2])
 
     def state_hash(self):
         """64-bit hash of the whole state, unsigned. Section 7 of docs/rules.md."""
+        self.check_idle()
         return tl_engine_hash(self.engine)
 
     @property
     def event_seq(self):
         """The number of events so far."""
+        self.check_idle()
         return tl_engine_event_seq(self.engine)
 
     @property
     def orders_open(self):
         """The number of orders resting in all books."""
+        self.check_idle()
         return tl_engine_orders_open(self.engine)
 
     @property
@@ -288,14 +413,54 @@ cdef class Engine:
 
     def snapshot(self):
         """The whole state as bytes."""
+        self.check_idle()
         data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>tl_engine_snapshot_bytes(self.engine))
         tl_engine_snapshot(self.engine, PyBytes_AS_STRING(data))
         return data
 
     def restore(self, bytes data not None):
         """Take over a snapshot of an engine of equal capacities; else, or damaged, ValueError."""
+        self.check_idle()
         check(tl_engine_restore(self.engine, PyBytes_AS_STRING(data), len(data)),
-              "not a whole snapshot of an engine with these capacities")
+              f"the {len(data)} bytes are not a whole snapshot of an engine with these capacities")
+        self.sink.next = 0
+
+
+cdef bint is_command(descr):
+    """Is this dtype COMMAND, or one that lays out the same fields alike?"""
+    if descr == _command:
+        return True
+    return descr.names == _command.names and descr.itemsize == _command.itemsize and all(
+        [descr.fields[name][:2] == _command.fields[name][:2] for name in descr.names])
+
+
+cdef cnp.ndarray larger(cnp.ndarray block, uint64_t held, uint64_t size):
+    """Another array of events that begins with the first `held` of this one."""
+    cdef cnp.ndarray grown = np.empty(size, dtype=EVENT)
+    memcpy(cnp.PyArray_DATA(grown), cnp.PyArray_DATA(block), held * sizeof(tl_event))
+    return grown
+
+
+def _pieces(Engine engine, cnp.ndarray commands):
+    cdef size_t done = 0
+    while done < <size_t>cnp.PyArray_SIZE(commands):
+        done = engine.submit_piece(commands, done)
+        yield engine.events_view()
+
+
+def _opened_again(kind, capacities, snapshot):
+    """An engine from what its pickle holds; ValueError for one that is damaged."""
+    if not (isinstance(kind, type) and issubclass(kind, Engine)):
+        raise ValueError(f"a pickled engine is of class {kind!r}, which is no Engine")
+    try:
+        opened = EngineCapacities(*capacities)
+    except TypeError:
+        raise ValueError(f"a pickled engine has capacities {capacities!r}") from None
+    if not isinstance(snapshot, bytes):
+        raise ValueError(f"a pickled engine's snapshot is a {type(snapshot).__name__}, not bytes")
+    engine = kind.__new__(kind, **opened._asdict())
+    Engine.restore(engine, snapshot)
+    return engine
 
 
 def function_pointers():

@@ -3,11 +3,17 @@
 
 Nothing is written twice: the dtypes' offsets come from the C structs, the members of each enum from
 the C tables. docs/messages.md explains every field.
+
+COMMAND and EVENT are gapless and no field lies over another, so that numpy, pandas and Arrow save,
+join and convert them without loss. Where C has a union, the other reading is a dtype of its own,
+of the same 64 bytes: COMMAND_TEXT, EVENT_TRADE, EVENT_REFUSAL.
 """
 
 import enum
 
 import numpy as np
+
+from touchline.core.arguments cimport index_of
 
 cdef tl_command _command
 cdef tl_event _event
@@ -20,13 +26,23 @@ cdef size_t _at(void *base, void *member):
 
 
 def _dtype(size_t itemsize, fields):
-    names, formats, offsets = zip(*fields)
-    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize})
+    names, formats, offsets, titles = zip(*[(*field, None)[:4] for field in fields])
+    layout = {"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize}
+    return np.dtype(layout | {"titles": titles} if any(titles) else layout)
 
 
-COMMAND = _dtype(sizeof(tl_command), [
+_COMMAND_HEAD = [
     ("seq", "<u8", _at(&_command, &_command.seq)),
     ("ts_ns", "<i8", _at(&_command, &_command.ts_ns)),
+]
+_COMMAND_TAIL = [
+    ("type", "u1", _at(&_command, &_command.type)),
+    ("side", "u1", _at(&_command, &_command.side)),
+    ("field", "u1", _at(&_command, &_command.field)),
+    ("flags", "u1", _at(&_command, &_command.flags)),
+]
+
+COMMAND = _dtype(sizeof(tl_command), _COMMAND_HEAD + [
     ("order_id", "<u8", _at(&_command, &_command.order_id)),
     ("cl_ord_id", "<u8", _at(&_command, &_command.cl_ord_id)),
     ("price", "<i8", _at(&_command, &_command.price)),
@@ -36,25 +52,24 @@ COMMAND = _dtype(sizeof(tl_command), [
     ("instrument", "<u2", _at(&_command, &_command.instrument)),
     ("ord_type", "u1", _at(&_command, &_command.ord_type)),
     ("time_in_force", "u1", _at(&_command, &_command.time_in_force)),
-    ("type", "u1", _at(&_command, &_command.type)),
-    ("side", "u1", _at(&_command, &_command.side)),
-    ("field", "u1", _at(&_command, &_command.field)),
-    ("flags", "u1", _at(&_command, &_command.flags)),
-    ("text", f"S{TL_TEXT_BYTES}", _at(&_command, &_command.order_id)),
-    ("key", "<u4", _at(&_command, &_command.key)),
-])
+] + _COMMAND_TAIL)
 
-EVENT = _dtype(sizeof(tl_event), [
+COMMAND_TEXT = _dtype(sizeof(tl_command), _COMMAND_HEAD + [
+    ("text", f"S{TL_TEXT_BYTES}", _at(&_command, &_command.order_id)),
+    ("checksum", "<u4", _at(&_command, &_command.checksum)),
+    ("key", "<u4", _at(&_command, &_command.key)),
+] + _COMMAND_TAIL)
+
+_EVENT_HEAD = [
     ("seq", "<u8", _at(&_event, &_event.seq)),
     ("ts_ns", "<i8", _at(&_event, &_event.ts_ns)),
     ("order_id", "<u8", _at(&_event, &_event.order_id)),
-    ("cl_ord_id", "<u8", _at(&_event, &_event.cl_ord_id)),
-    ("contra_order_id", "<u8", _at(&_event, &_event.contra_order_id)),
-    ("price", "<i8", _at(&_event, &_event.price)),
-    ("value", "<i8", _at(&_event, &_event.value)),
+]
+_EVENT_QTYS = [
     ("qty", "<u4", _at(&_event, &_event.qty)),
     ("leaves_qty", "<u4", _at(&_event, &_event.leaves_qty)),
-    ("limit", "<i8", _at(&_event, &_event.limit)),
+]
+_EVENT_TAIL = [
     ("account", "<u4", _at(&_event, &_event.account)),
     ("contra_account", "<u4", _at(&_event, &_event.contra_account)),
     ("instrument", "<u2", _at(&_event, &_event.instrument)),
@@ -64,7 +79,24 @@ EVENT = _dtype(sizeof(tl_event), [
     ("side", "u1", _at(&_event, &_event.side)),
     ("reason", "u1", _at(&_event, &_event.reason)),
     ("flags", "u1", _at(&_event, &_event.flags)),
-])
+]
+
+# A union of two numbers of one type is one field with a title, numpy's word for a second name.
+EVENT = _dtype(sizeof(tl_event), _EVENT_HEAD + [
+    ("cl_ord_id", "<u8", _at(&_event, &_event.cl_ord_id), "contra_order_id"),
+    ("price", "<i8", _at(&_event, &_event.price), "value"),
+] + _EVENT_QTYS + _EVENT_TAIL)
+
+EVENT_TRADE = _dtype(sizeof(tl_event), _EVENT_HEAD + [
+    ("contra_order_id", "<u8", _at(&_event, &_event.contra_order_id)),
+    ("price", "<i8", _at(&_event, &_event.price)),
+] + _EVENT_QTYS + _EVENT_TAIL)
+
+EVENT_REFUSAL = _dtype(sizeof(tl_event), _EVENT_HEAD + [
+    ("cl_ord_id", "<u8", _at(&_event, &_event.cl_ord_id)),
+    ("value", "<i8", _at(&_event, &_event.value)),
+    ("limit", "<i8", _at(&_event, &_event.limit)),
+] + _EVENT_TAIL)
 
 LEVEL = _dtype(sizeof(tl_level_view), [
     ("price", "<i8", _at(&_level, &_level.price)),
@@ -154,3 +186,59 @@ def cxl_rej_reason(reason):
 def reason_text(reason, value=0, limit=0):
     """A Reason in words, with the value refused and the bound it broke, both in ticks and lots."""
     return _reasons[reason][2].format(value=value, limit=limit)
+
+
+def text_commands(commands):
+    """The TEXT commands among `commands`, dtype COMMAND, as COMMAND_TEXT; a copy."""
+    return commands[commands["type"] == int(MsgType.TEXT)].view(COMMAND_TEXT)
+
+
+def trades(events):
+    """The TRADE events among `events`, dtype EVENT, as EVENT_TRADE; a copy."""
+    return events[events["exec_type"] == int(ExecType.TRADE)].view(EVENT_TRADE)
+
+
+def refusals(events):
+    """The refusals among `events`, dtype EVENT: REJECTED and CANCEL_REJECTED, as EVENT_REFUSAL.
+
+    A copy. `value` is what was refused and `limit` the bound it broke, as the reason says.
+    """
+    refused = (int(ExecType.REJECTED), int(ExecType.CANCEL_REJECTED))
+    return events[np.isin(events["exec_type"], refused)].view(EVENT_REFUSAL)
+
+
+def make_commands(rows):
+    """Rows of field names and values as commands, shape (n,), dtype COMMAND; what is unnamed is 0.
+
+    The names are those of COMMAND and, for a TEXT command, `text` (str or bytes, at most 36 in
+    UTF-8) and `key`. Raises ValueError for another name or a text that is too long, OverflowError
+    for a number out of its field's range, TypeError for one that is not whole.
+    """
+    rows = list(rows)
+    commands = np.zeros(len(rows), COMMAND)
+    texts = commands.view(COMMAND_TEXT)
+    for i, row in enumerate(rows):
+        for name, value in row.items():
+            if name == "text":
+                texts[name][i] = _text_bytes(value)
+            elif name in COMMAND.names or name == "key":
+                records = texts if name == "key" else commands
+                records[name][i] = _number(name, value, records.dtype.fields[name][0])
+            else:
+                raise ValueError(f"a command has no field {name!r}")
+    return commands
+
+
+def _text_bytes(text):
+    taken = text.encode() if isinstance(text, str) else bytes(text)
+    if len(taken) > TL_TEXT_BYTES or b"\0" in taken:
+        raise ValueError(f"text {text!r} has a NUL, or more than {TL_TEXT_BYTES} bytes in UTF-8")
+    return taken
+
+
+def _number(name, value, form):
+    bounds = np.iinfo(form)
+    number = index_of(value, name)
+    if not bounds.min <= number <= bounds.max:
+        raise OverflowError(f"{name} {number} is outside {bounds.min} to {bounds.max}")
+    return number

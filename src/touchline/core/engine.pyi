@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -31,6 +32,7 @@ class Engine:
     @overload
     def answer(self, kind: None = None, context: object = None) -> Answer: ...
     def submit(self, commands: NDArray[np.void]) -> NDArray[np.void]: ...
+    def submit_in_pieces(self, commands: NDArray[np.void]) -> Iterator[NDArray[np.void]]: ...
     def new_order(
         self,
         instrument: int,

@@ -1,10 +1,15 @@
 import enum
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 COMMAND: np.dtype[np.void]
+COMMAND_TEXT: np.dtype[np.void]
 EVENT: np.dtype[np.void]
+EVENT_TRADE: np.dtype[np.void]
+EVENT_REFUSAL: np.dtype[np.void]
 LEVEL: np.dtype[np.void]
 ORDER: np.dtype[np.void]
 
@@ -135,5 +140,9 @@ class Reason(enum.IntEnum):
 def ord_rej_reason(reason: int) -> int: ...
 def cxl_rej_reason(reason: int) -> int: ...
 def reason_text(reason: int, value: int | str = 0, limit: int | str = 0) -> str: ...
+def text_commands(commands: NDArray[np.void]) -> NDArray[np.void]: ...
+def trades(events: NDArray[np.void]) -> NDArray[np.void]: ...
+def refusals(events: NDArray[np.void]) -> NDArray[np.void]: ...
+def make_commands(rows: Iterable[Mapping[str, Any]]) -> NDArray[np.void]: ...
 
 __test__: dict[str, Any]

@@ -110,8 +110,7 @@ def generate(
     followers = _followers(entries, bits)
     parts = [entries, *followers]
     owners = np.concatenate([numbers for _, numbers in parts])
-    # Concatenating the records themselves would repack COMMAND, whose fields overlap.
-    commands = np.frombuffer(b"".join(rows.tobytes() for rows, _ in parts), COMMAND)
+    commands = np.concatenate([rows for rows, _ in parts])
     order = np.argsort(commands["ts_ns"], kind="stable")
     commands = commands[order]
     owners = owners[order]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core.engine import Engine
-from touchline.core.messages import COMMAND, ExecType, MsgType, Reason, Side, reason_text
+from touchline.core.messages import COMMAND, MsgType, Reason, Side, reason_text, refusals
 from touchline.instruments import Instrument
 from touchline.market.entry import Number, OpenOrder, OrderEntry
 from touchline.market.listing import Listing
@@ -121,7 +121,6 @@ class Market(OrderEntry):
         command["type"] = kind
         for name, value in fields.items():
             command[name] = value
-        event = self.engine.submit(command)[0]
-        if event["exec_type"] == ExecType.REJECTED:
+        for event in refusals(self.engine.submit(command)):
             reason = Reason(event["reason"])
             raise ValueError(reason_text(reason, int(event["value"]), int(event["limit"])))

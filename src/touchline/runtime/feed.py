@@ -17,7 +17,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.core.messages import EVENT, MsgType, Text
+from touchline.core.messages import EVENT, Text, text_commands
 from touchline.errors import Lapped, TouchlineError
 from touchline.instruments import Instrument
 from touchline.runtime.bus import Bus, EventReader
@@ -227,10 +227,8 @@ class Directory:
             int(Text.ACCOUNT): self.accounts,
             int(Text.SESSION): self.sessions,
         }
-        is_name = (commands["type"] == int(MsgType.TEXT)) & (
-            commands["field"] != int(Text.CL_ORD_ID)
-        )
-        for command in commands[is_name]:
+        texts = text_commands(commands)
+        for command in texts[texts["field"] != int(Text.CL_ORD_ID)]:
             names = named.get(int(command["field"]))
             if names is not None:
                 names[int(command["key"])] = command["text"].decode("utf-8", errors="replace")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core.engine import Engine, EngineCapacities
-from touchline.core.messages import MsgType, Text
+from touchline.core.messages import Text, text_commands
 from touchline.errors import TouchlineError
 from touchline.runtime.journal import JournalReader
 
@@ -116,7 +116,8 @@ class Replay:
 
 def texts(commands: NDArray[np.void], kind: Text) -> Iterator[tuple[int, int, str]]:
     """(key, side, text) of every TEXT command of one kind among `commands`, in order."""
-    chosen = commands[(commands["type"] == int(MsgType.TEXT)) & (commands["field"] == int(kind))]
+    chosen = text_commands(commands)
+    chosen = chosen[chosen["field"] == int(kind)]
     for key, side, text in zip(
         chosen["key"].tolist(), chosen["side"].tolist(), chosen["text"].tolist(), strict=True
     ):
