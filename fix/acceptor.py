@@ -27,30 +27,39 @@ from touchline.fix.inbound import receive
 from touchline.fix.names import JournalNames
 from touchline.fix.orders import Orders, report_key
 from touchline.fix.outbound import Reporter
+from touchline.fix.past import Past
 from touchline.fix.roster import Roster
 from touchline.fix.settings import GatewaySettings, quickfix_settings
 from touchline.runtime.bus import Bus, Lane
 from touchline.runtime.feed import EventFeed
-from touchline.runtime.replay import replay
+from touchline.runtime.replay import Replay
 
 if TYPE_CHECKING:
     from touchline.config import Config
 
+Tell = Callable[[dict[str, Any]], None]
+
 LOG = logging.getLogger("touchline.fix")
 WATCH_S = 0.1
+BEAT_LOOKS = 10
 STUCK_WATCHES = 100  # times WATCH_S: a callback that takes this long will never return
 ENGINE_WAIT_S = 30.0
+REPLAY_AT_ONCE = 1 << 16  # commands of the journal
 
 
-def run(config: Config, stop: threading.Event) -> int:
+def run(config: Config, stop: threading.Event, tell: Tell = lambda facts: None) -> int:
     """Serve brokers as configured until `stop` is set; 0 then.
+
+    `tell` hears {"progress": n, "of": m} in commands of the journal while it opens, {"ready": True}
+    when it listens, {"beat": n} at every look around, {"sessions": [...]} who is logged on.
 
     Raises OSError when the world fails (the port is in use, the store can not be written, the bus
     is gone) and TouchlineError when a file or a setting is wrong; a caller may start it again.
     """
     settings = GatewaySettings.from_config(config)
     try:
-        with Gateway(settings, stop) as gateway:
+        with Gateway(settings, stop, tell) as gateway:
+            tell({"ready": True})
             gateway.serve()
     except OSError:
         if not stop.is_set():
@@ -117,15 +126,22 @@ class _Application(fix.Application):  # type: ignore[misc]
 class Gateway:
     """One acceptor with its sessions. Use as a context manager; `address` is where it listens."""
 
-    def __init__(self, settings: GatewaySettings, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        stop: threading.Event,
+        tell: Tell = lambda facts: None,
+    ) -> None:
         self.callbacks = 0  # odd while one is being handled
         self.address: tuple[str, int] = (settings.host, settings.port)
         self._settings = settings
         self._stop = stop
+        self._tell = tell
         self._halt = threading.Event()
         self._failure: BaseException | None = None
         self._cleanup = contextlib.ExitStack()
         self._marks: dict[int, int] = {}
+        self._refused: dict[int, frozenset[str]] = {}
 
     def __enter__(self) -> Gateway:
         with self._cleanup:
@@ -138,12 +154,19 @@ class Gateway:
 
     def serve(self) -> None:
         """Watch until told to stop; raises what made a thread fail."""
-        seen, same = 0, 0
+        seen, same, looks = 0, 0, 0
+        logged_on: list[str] | None = None
         while not self._stop.wait(WATCH_S):
             if self._failure is not None:
                 raise self._failure
             if self._bus.detached:
                 raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
+            looks += 1
+            if looks % BEAT_LOOKS == 0:
+                self._tell({"beat": looks})
+            if self.roster.live() != logged_on:
+                logged_on = self.roster.live()
+                self._tell({"sessions": logged_on})
             status = self._bus.status()
             self._desk.available = status["state"] == "running" and status["alive"]
             callbacks = self.callbacks
@@ -186,7 +209,9 @@ class Gateway:
             reply=self._reply,
         )
         begin_strings = {n: c.session.begin_string for n, c in self.roster.by_number.items()}
-        reporter = Reporter(self._orders, self._names, begin_strings, self._marks, self._send)
+        reporter = Reporter(
+            self._orders, self._names, begin_strings, self._marks, self._refused, self._send
+        )
         inner_port = free_port()
         acceptor = cleanup.enter_context(_quickfix(settings, inner_port, _Application(self)))
         next_seq = self._catch_up(reporter)
@@ -224,7 +249,8 @@ class Gateway:
             mark = self._delivered.mark(number)
             if known:
                 stored = last_stored(self._settings.store_dir, counterparty.store_name)
-                mark = max(mark, stored if stored <= report_key(newest) else 0)
+                mark = max(mark, stored.key if stored.key <= report_key(newest) else 0)
+                self._refused[number] = stored.refused
             if mark > report_key(newest):
                 comp_id = counterparty.session.comp_id
                 LOG.warning("the journal ends before what %s was told", comp_id)
@@ -233,12 +259,23 @@ class Gateway:
 
     def _catch_up(self, reporter: Reporter) -> int:
         """Go through the whole journal and report what was not; the seq of the event to come."""
-        newest = 0
-        for commands, events in replay(self._settings.journal_dir):
-            self._orders.replay(commands)
-            reporter.report(events)
-            if len(events):
-                newest = int(events["seq"][-1])
+        past: Past | None = Past(self._orders.archive)
+        with Replay(self._settings.journal_dir, batch=REPLAY_AT_ONCE) as source:
+            for commands, events in source:
+                if self._stop.is_set():
+                    raise OSError("told to stop before it was open")
+                of = self._bus.status()["commands"]
+                self._tell({"progress": int(commands["seq"][-1]), "of": of})
+                if past is not None and past.take(commands, events, self._marks):
+                    continue
+                if past is not None:
+                    self._orders.go_on_from(past)
+                    past = None
+                self._orders.replay(commands)
+                reporter.report(events)
+            newest = source.engine.event_seq
+        if past is not None:
+            self._orders.go_on_from(past)
         return newest + 1
 
     def _send(self, session: int, key: int, text: str) -> None:

@@ -12,11 +12,12 @@ import mmap
 import os
 import re
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
+from touchline.config import SESSIONS_MAX
 from touchline.errors import SessionError
 from touchline.fix.orders import report_key
-from touchline.fix.settings import SESSIONS_MAX
 
 MAGIC = b"TLFIX001"
 _HEAD = struct.Struct("<8sQQ")  # magic, the journal it belongs to, refusals numbered so far
@@ -26,6 +27,7 @@ FILE_BYTES = _MARKS_AT + SESSIONS_MAX * _WORD.size
 TAIL_BYTES = 64 * 1024  # of the store's index: thousands of messages, far more than one is unsure
 
 _EXEC_ID = re.compile(rb"\x0117=(\d+)(?:-([12]))?\x01")
+_REFUSED_CHANGE = re.compile(rb"\x0135=9\x01(?:.*\x01)?11=([^\x01]*)\x01", re.DOTALL)
 _ENTRY = re.compile(rb"(?:^| )(\d+),(\d+),(\d+) ")
 
 
@@ -74,13 +76,27 @@ class Delivered:
         self._map.close()
 
 
-def last_stored(store_dir: Path, session_name: str) -> int:
-    """The key of the newest report in a session's QuickFIX store, 0 when none is found.
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The newest reports in a session's store.
+
+    `key` is that of the last ExecutionReport on an event, 0 when there is none. An
+    OrderCancelReject has no ExecID: the ClOrdIDs of those behind that report are `refused`. A
+    ClOrdID is used once, so that a refusal is known again by it.
+    """
+
+    key: int = 0
+    refused: frozenset[str] = frozenset()
+
+
+def last_stored(store_dir: Path, session_name: str) -> Stored:
+    """What the end of a session's QuickFIX store holds.
 
     `session_name` is as QuickFIX names its files. A message whose sequence number was not yet used
     up when the process died does not count: its number will be given to another.
     """
     base = store_dir / session_name
+    refused: set[str] = set()
     try:
         next_sender = int((base.parent / f"{base.name}.seqnums").read_bytes().split(b":")[0])
         with open(base.parent / f"{base.name}.header", "rb") as index:
@@ -92,12 +108,15 @@ def last_stored(store_dir: Path, session_name: str) -> int:
             for seq in sorted((s for s in entries if s < next_sender), reverse=True):
                 offset, size = entries[seq]
                 body.seek(offset)
-                found = _EXEC_ID.search(body.read(size))
+                message = body.read(size)
+                found = _EXEC_ID.search(message)
                 if found and found[1] != b"0":
-                    return int(found[1]) * 4 + int(found[2] or 0)
+                    return Stored(int(found[1]) * 4 + int(found[2] or 0), frozenset(refused))
+                if change := _REFUSED_CHANGE.search(message):
+                    refused.add(change[1].decode("utf-8", "replace"))
     except (FileNotFoundError, ValueError):
-        return 0
-    return 0
+        return Stored()
+    return Stored(0, frozenset(refused))
 
 
 def _entries(index: bytes) -> dict[int, tuple[int, int]]:

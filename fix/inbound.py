@@ -16,6 +16,7 @@ from touchline.errors import PriceError, QtyError
 from touchline.fix.desk import (
     FIELD_MISSING,
     NOT_AVAILABLE,
+    OTHER_REASON,
     UNSUPPORTED_MSG_TYPE,
     Desk,
     Fields,
@@ -25,8 +26,9 @@ from touchline.fix.desk import (
     fields_of,
     needed,
 )
-from touchline.fix.orders import REFUSED, TEXT_BYTES, Command, Order, Request
+from touchline.fix.orders import TEXT_BYTES, Command, Order, Request
 from touchline.fix.outbound import NO_EXEC
+from touchline.fix.past import REFUSED
 from touchline.instruments import Instrument
 
 UNKNOWN_SYMBOL, UNKNOWN_ORDER, DUPLICATE, UNSUPPORTED = 1, 5, 6, 11  # OrdRejReason(103)
@@ -135,6 +137,8 @@ def _wanted_order(desk: Desk, session: Session, fields: Fields) -> Order:
 
 def new_order(desk: Desk, session: Session, fields: Fields) -> None:
     """NewOrderSingle(D)."""
+    if _underway(desk, session, fields):
+        return
     known = desk.orders.answered(session.number, fields["11"])
     if known is not None:
         if not _redelivered(desk, session, fields, known):
@@ -160,6 +164,29 @@ def new_order(desk: Desk, session: Session, fields: Fields) -> None:
         side=order.side,
     )
     desk.submit(request, command)
+
+
+def _underway(desk: Desk, session: Session, fields: Fields) -> bool:
+    """Whether the ClOrdID's first request is with the engine, and this message is done with.
+
+    "Not available" must not be said of it: it will be carried out. A message that says it may have
+    been sent before needs no answer but the first one's. Any other is told that it is not the one
+    that acts, when the engine gives no answer in time.
+    """
+    cl_ord_id = fields["11"]
+    if not desk.orders.unanswered(session.number, cl_ord_id):
+        return False
+    if fields.get("43") == "Y":
+        return True
+    try:
+        desk.orders.answered(session.number, cl_ord_id)
+    except TimeoutError:
+        if fields.get("97") == "Y":
+            return True
+        text = f"ClOrdID {cl_ord_id} is in use: its first request stands and will be answered"
+        desk.business_reject(session, fields, OTHER_REASON, text)
+        return True
+    return False
 
 
 def _redelivered(desk: Desk, session: Session, fields: Fields, known: Request) -> bool:
@@ -205,6 +232,8 @@ def _change(
     terms: Callable[[Order], tuple[int, int]],
 ) -> None:
     """Ask the engine to change the order the message names to the given price and quantity."""
+    if _underway(desk, session, fields):
+        return
     known = desk.orders.answered(session.number, fields["11"])
     if known is not None and _redelivered(desk, session, fields, known):
         return

@@ -2,8 +2,9 @@
 
 Requests are entered by the inbound side just before they go to the engine, or from the journal when
 the gateway starts; events are applied by the outbound side, one by one in the order of their seq,
-and say what must be reported. So the same journal always leads to the same reports. Everything is
-kept for as long as the journal is, because a ClOrdID is never used twice.
+and say what must be reported. So the same journal always leads to the same reports. Open orders
+and unanswered requests are objects; what is over is a row of the archive, for as long as the
+journal is, because a ClOrdID is never used twice.
 
 One lock guards it all. Prices are ticks, quantities lots.
 """
@@ -29,10 +30,10 @@ from touchline.core.messages import (
     Side,
     Text,
 )
+from touchline.fix.archive import NAME_BYTES, NO_ORDER, ORDER, REQUEST, Archive
+from touchline.fix.past import ACCEPTED, LANE_BITS, PENDING, REFUSED, Past
 
-PENDING, ACCEPTED, REFUSED = range(3)
-LANE_BITS = 32
-TEXT_BYTES = 36
+TEXT_BYTES = NAME_BYTES
 
 
 class Event(NamedTuple):
@@ -116,6 +117,12 @@ class Order:
     notional: int = 0  # sum of price times quantity traded
     ord_status: str = "A"  # OrdStatus(39) of FIX 4.4
     replaced: bool = False
+    row: int = -1  # of the archive, once its request is answered
+
+    @property
+    def over(self) -> bool:
+        """Nothing can become of it any more."""
+        return not self.leaves_qty and self.ord_status != "A"
 
 
 @dataclass(slots=True, eq=False)
@@ -158,15 +165,22 @@ class Orders:
     """The map. `answer_timeout_s` bounds the wait for the answer to an earlier request."""
 
     def __init__(self, answer_timeout_s: float = 1.0) -> None:
-        self.requests: dict[tuple[int, str], Request] = {}
-        self.order_by_id: dict[int, Order] = {}
+        self.order_by_id: dict[int, Order] = {}  # open orders
         self.names_changed = True  # instruments or accounts were added since this was cleared
+        self.archive = Archive()
+        self._open: dict[int, Order] = {}  # the same by row
+        self._asked: dict[tuple[int, str], Request] = {}  # requests whose answer is not sent yet
         self._pending: dict[int, Request] = {}
         self._names: dict[int, tuple[int, str]] = {}
         self._answers: list[tuple[Request, int]] = []
+        self._touched: list[Order] = []
         self._answered = threading.Condition()
         self._waiting = 0
         self._answer_timeout_s = answer_timeout_s
+
+    def unanswered(self, session: int, cl_ord_id: str) -> bool:
+        """Whether the request of that ClOrdID is on its way, and its answer not sent yet."""
+        return (session, cl_ord_id) in self._asked
 
     def answered(self, session: int, cl_ord_id: str) -> Request | None:
         """The request of that ClOrdID, if the session has sent one before.
@@ -174,10 +188,10 @@ class Orders:
         It is waited for until its answer has been sent, so that nothing said of it later overtakes
         that; TimeoutError when the engine gives none.
         """
-        request = self.requests.get((session, cl_ord_id))
-        if request is None or request.state != PENDING:
-            return request
         with self._answered:
+            request = self._asked.get((session, cl_ord_id))
+            if request is None:
+                return self._filed(session, cl_ord_id)
             self._waiting += 1
             try:
                 if not self._answered.wait_for(
@@ -190,13 +204,22 @@ class Orders:
 
     def enter(self, request: Request) -> None:
         """Remember a request that is about to go to the engine."""
-        self.requests[request.session, request.cl_ord_id] = request
-        self._pending[request.number] = request
+        with self._answered:
+            self._asked[request.session, request.cl_ord_id] = request
+            self._pending[request.number] = request
 
     def withdraw(self, request: Request) -> None:
         """Forget a request that did not go to the engine after all."""
-        del self.requests[request.session, request.cl_ord_id]
-        del self._pending[request.number]
+        with self._answered:
+            del self._asked[request.session, request.cl_ord_id]
+            del self._pending[request.number]
+
+    def go_on_from(self, past: Past) -> None:
+        """Take over what filled the archive: its open orders, and what waits for its command."""
+        past.finish()
+        for order_id, row in past.open_orders.items():
+            self.order_by_id[order_id] = self._open[row] = self._order(row)
+        self._names = past.names
 
     def replay(self, commands: NDArray[np.void]) -> None:
         """Enter the requests among journalled commands; their events are applied afterwards."""
@@ -221,12 +244,17 @@ class Orders:
 
     def settle(self) -> None:
         """The reports of the events applied so far have been sent: whoever waits may go on."""
-        if not self._answers:
+        if not self._answers and not self._touched:
             return
         with self._answered:
             for request, state in self._answers:
                 request.state = state
+                self._file(request)
             self._answers.clear()
+            for order in self._touched:
+                if order.over and order.row >= 0:
+                    self._retire(order)
+            self._touched.clear()
             if self._waiting:
                 self._answered.notify_all()
 
@@ -234,6 +262,68 @@ class Orders:
         """The order as it stands between two events."""
         with self._answered:
             return Order(*(getattr(order, name) for name in Order.__slots__))
+
+    def _file(self, request: Request) -> None:
+        """An answered request becomes a row, and its order has one from then on."""
+        del self._asked[request.session, request.cl_ord_id]
+        order, msg_type = request.order, request.msg_type
+        if msg_type == MsgType.NEW_ORDER and order is not None:
+            order.row = self.archive.add_orders(np.zeros(1, ORDER))
+            self._open[order.row] = order
+            self._touched.append(order)
+        row = np.zeros(1, REQUEST)
+        row[0] = (
+            request.cl_ord_id.encode(),
+            NO_ORDER if order is None else order.row,
+            request.session,
+            request.state,
+            request.msg_type,
+        )
+        at = self.archive.add_requests(row)
+        if order is not None and (request.state == ACCEPTED or msg_type == MsgType.NEW_ORDER):
+            self.archive.orders["request"][order.row] = at
+
+    def _retire(self, order: Order) -> None:
+        """Nothing will become of the order any more: its row is all that stays."""
+        self.order_by_id.pop(order.order_id, None)
+        self._open.pop(order.row, None)
+        row = self.archive.orders[order.row]
+        for name in _KEPT:
+            row[name] = getattr(order, name)
+        row["ord_status"], row["replaced"] = ord(order.ord_status), order.replaced
+
+    def _filed(self, session: int, cl_ord_id: str) -> Request | None:
+        """The answered request of that ClOrdID, from its row."""
+        name = cl_ord_id.encode("utf-8", "replace")
+        at = self.archive.find(session, name) if len(name) <= NAME_BYTES else None
+        if at is None:
+            return None
+        row = self.archive.requests[at]
+        order = None if row["order"] == NO_ORDER else self._order(int(row["order"]))
+        return Request(session, cl_ord_id, 0, int(row["msg_type"]), order, state=int(row["state"]))
+
+    def _order(self, at: int) -> Order:
+        """The order of a row: itself while it is open, else what it came to."""
+        if at in self._open:
+            return self._open[at]
+        row = self.archive.orders[at]
+        request = self.archive.requests[int(row["request"])]
+        kept: dict[str, Any] = {name: int(row[name]) for name in _KEPT}
+        return Order(
+            **kept,
+            cl_ord_id=bytes(request["name"]).decode(),
+            ord_status=chr(row["ord_status"]),
+            replaced=bool(row["replaced"]),
+            row=at,
+        )
+
+    def _named(self, order_id: int) -> Order | None:
+        """The session's order of that OrderID, open or over."""
+        order = self.order_by_id.get(order_id)
+        if order is None and order_id:
+            rows = np.flatnonzero(self.archive.orders["order_id"] == order_id)
+            order = self._order(int(rows[-1])) if len(rows) else None
+        return order
 
     def _answer(self, event: Event, state: int) -> Request | None:
         request = self._pending.pop(event.cl_ord_id, None)
@@ -249,6 +339,7 @@ class Orders:
         order.order_id = event.order_id
         order.leaves_qty = event.leaves_qty
         order.ord_status = "0"
+        self._touched.append(order)
         self.order_by_id[event.order_id] = order
         return [Report(order.session, "8", event, order, order.cl_ord_id, exec_type="0")]
 
@@ -273,21 +364,26 @@ class Orders:
             order.leaves_qty -= event.qty
             order.notional += event.price * event.qty
             order.ord_status = "1" if order.leaves_qty else "2"
+            if not order.leaves_qty:
+                self._touched.append(order)
             reports.append(Report(order.session, "8", event, order, order.cl_ord_id, "", "F", side))
         return reports
 
     def _ended(self, event: Event) -> list[Report]:
         order = self.order_by_id.get(event.order_id)
         if order is None:
+            self._answer(event, ACCEPTED)  # another's, changed in the name of its account
             return []
         orig = self._accept(event, order)
         order.leaves_qty = 0
         order.ord_status = exec_type = chr(event.exec_type)
+        self._touched.append(order)
         return [Report(order.session, "8", event, order, order.cl_ord_id, orig, exec_type)]
 
     def _replaced(self, event: Event) -> list[Report]:
         order = self.order_by_id.get(event.order_id)
         if order is None:
+            self._answer(event, ACCEPTED)  # another's, changed in the name of its account
             return []
         orig = self._accept(event, order)
         order.price = event.price
@@ -295,13 +391,14 @@ class Orders:
         order.leaves_qty = event.leaves_qty
         order.replaced = True
         order.ord_status = "2" if not order.leaves_qty else "1" if order.cum_qty else "0"
+        self._touched.append(order)
         return [Report(order.session, "8", event, order, order.cl_ord_id, orig, "5")]
 
     def _cancel_rejected(self, event: Event) -> list[Report]:
         request = self._answer(event, REFUSED)
         if request is None:
             return []
-        order = request.order = self.order_by_id.get(event.order_id)
+        order = request.order = request.order or self._named(event.order_id)
         orig = request.orig_cl_ord_id or (order.cl_ord_id if order else "NONE")
         return [Report(request.session, "9", event, order, request.cl_ord_id, orig)]
 
@@ -319,6 +416,8 @@ class Orders:
         return orig
 
 
+_APART = ("request", "ord_status", "replaced")
+_KEPT = tuple(name for name in ORDER.names or () if name not in _APART)
 _OTHER = {int(Side.BUY): int(Side.SELL), int(Side.SELL): int(Side.BUY)}
 _APPLY: dict[int, Callable[[Orders, Event], list[Report]]] = {
     int(ExecType.NEW): Orders._new,

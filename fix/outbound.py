@@ -212,7 +212,8 @@ class Reporter:
     """The outbound thread's work, and before that the catching up.
 
     `marks` holds for each session the key of the last report made; what is not beyond it is known
-    there already. `send(session, key, text)` has stored the text, and moved the mark, on return.
+    there already, and so are refused changes with a ClOrdID in `refused`, stored without a mark.
+    `send(session, key, text)` has stored the text, and moved the mark, on return.
     """
 
     def __init__(
@@ -221,12 +222,14 @@ class Reporter:
         names: Names,
         begin_strings: Mapping[int, str],
         marks: Mapping[int, int],
+        refused: Mapping[int, frozenset[str]],
         send: Callable[[int, int, str], None],
     ) -> None:
         self._orders = orders
         self._names = names
         self._begin_strings = begin_strings
         self._marks = marks
+        self._refused = refused
         self._send = send
 
     def report(self, events: NDArray[np.void]) -> None:
@@ -243,6 +246,8 @@ class Reporter:
         if report.key <= self._marks[report.session]:
             return
         if report.msg_type == "9":
+            if report.cl_ord_id in self._refused.get(report.session, ()):
+                return
             text = order_cancel_reject(begin_string, report, self._names)
         else:
             text = execution_report(begin_string, report, self._names)

@@ -12,9 +12,10 @@ from typing import Any
 
 import quickfix as fix
 
+from touchline.config import SESSIONS_MAX
 from touchline.errors import SessionError
 from touchline.fix.desk import Session
-from touchline.fix.settings import SESSIONS_MAX, GatewaySettings
+from touchline.fix.settings import GatewaySettings
 
 PASSWORD, RAW_DATA, HEART_BT_INT = 554, 96, 108
 LEAVING_S = 0.5
@@ -73,6 +74,11 @@ class Roster:
         with self._left:
             self._live.discard(comp_id)
             self._left.notify_all()
+
+    def live(self) -> list[str]:
+        """CompIDs of the sessions that are logged on, in order."""
+        with self._left:
+            return sorted(self._live)
 
     def sender(self, raw: str) -> Session:
         """The session a message comes from, by its SenderCompID(49)."""

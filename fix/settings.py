@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from touchline.config import SESSIONS_MAX
 from touchline.errors import SessionError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 DICTIONARY_FILES = {"FIX.4.2": "FIX42.xml", "FIX.4.4": "FIX44.xml"}
 LOGON_CREDENTIALS = (("553", "Username"), ("554", "Password"))
-SESSIONS_MAX = 256  # a session's number is one byte of the command that names a ClOrdID
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,16 @@ enabled = true
 flush_s = 1.0
 rows_max = 200000
 
+[supervisor]
+no_progress_s = 60.0        # a part that shows no progress for so long while it starts is given up
+hung_s = 20.0               # a part that gives no sign of life for so long is started again
+disk_free_mb = 256          # less room than this on the disk of data_dir is warned of
+
+[log]
+format = "logfmt"           # or json
+rotate_mb = 64              # a log file of this size is put aside
+keep = 8                    # files put aside
+
 [[instruments]]
 symbol = "AAA"
 tick_size = "0.01"

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.config import AccountSection, Config, InstrumentSection
+from touchline.config import SESSIONS_MAX, AccountSection, Config, InstrumentSection
 from touchline.core.messages import (
     PRICE_MAX,
     EntryStatus,
@@ -132,7 +132,7 @@ def setup_commands(config: Config, known: Known) -> Records:
         rows += _account_rows(account, number, listed, known)
     sessions = known.numbers(Text.SESSION)
     for session in config.sessions:
-        number = _number(sessions, session.comp_id, 1 << 16, "sessions")
+        number = _number(sessions, session.comp_id, SESSIONS_MAX, "sessions")
         rows += _text_rows(known, Text.SESSION, number, session.comp_id)
     return as_commands(rows)
 
@@ -155,9 +155,8 @@ def _number(numbers: dict[str, int], name: str, most: int, section: str) -> int:
     if name not in numbers:
         numbers[name] = max(numbers.values(), default=-1) + 1
     if numbers[name] >= most:
-        raise ConfigError(
-            f"{section}: {name} would be number {numbers[name]}, and engine.{section}_max is {most}"
-        )
+        bound = f"engine.{section}_max is" if section != "sessions" else "numbers end below"
+        raise ConfigError(f"{section}: {name} would be number {numbers[name]}, and {bound} {most}")
     return numbers[name]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from touchline.errors import SessionError
-from touchline.fix.delivery import Delivered, last_stored
+from touchline.fix.delivery import Delivered, Stored, last_stored
 from touchline.fix.orders import report_key
 
 NAME = "FIX.4.4-TOUCHLINE-BROKER1"
@@ -41,11 +41,28 @@ def test_the_newest_report_in_the_store_is_found(
     tmp_path: Path, next_sender: int, messages: list[tuple[int, str]], key: int
 ) -> None:
     store(tmp_path, next_sender, messages)
-    assert last_stored(tmp_path, NAME) == key
+    assert last_stored(tmp_path, NAME) == Stored(key)
+
+
+def test_refused_changes_behind_the_newest_report_are_known_by_their_cl_ord_id(
+    tmp_path: Path,
+) -> None:
+    store(tmp_path, 6, [])
+    said = {2: "c1", 3: "c2", 5: "c3"}
+    index, content = "", b""
+    for seq in range(1, 6):
+        kind = f"35=9\x0137=7\x0111={said[seq]}\x0141=a" if seq in said else "35=8\x0117=R7"
+        text = f"8=FIX.4.4\x01{'35=8' if seq == 1 else kind}\x0134={seq}\x01"
+        text += "17=48\x01" if seq == 1 else ""
+        index += f"{seq},{len(content)},{len(text)} "
+        content += text.encode()
+    (tmp_path / f"{NAME}.body").write_bytes(content)
+    (tmp_path / f"{NAME}.header").write_text(index)
+    assert last_stored(tmp_path, NAME) == Stored(48 * 4, frozenset(said.values()))
 
 
 def test_no_store_holds_no_report(tmp_path: Path) -> None:
-    assert last_stored(tmp_path, NAME) == 0
+    assert last_stored(tmp_path, NAME) == Stored()
 
 
 def test_marks_and_refusals_survive(tmp_path: Path) -> None:

@@ -42,25 +42,50 @@ class Engine:
             raise TimeoutError("the lane is full")
 
 
-def test_an_outage_is_logged_once_and_every_request_is_answered(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    engine, answers, numbers = Engine(), list[str](), count(1)
-    desk = Desk(
-        Orders(),
+def desk_of(lane: object, answers: list[str], orders: Orders) -> Desk:
+    numbers = count(1)
+    return Desk(
+        orders,
         OneInstrument(),
-        engine,
+        lane,  # type: ignore[arg-type]
         next_number=lambda: next(numbers),
         next_refusal=lambda: next(numbers),
         now=lambda: "20250101-00:00:00",
         reply=lambda session, text: answers.append(text),
     )
 
+
+def send(desk: Desk, cl_ord_id: str, *more: str) -> None:
+    terms = "|".join((f"11={cl_ord_id}", "55=AAA", "54=1", "38=1", "40=2", "44=1.00", *more))
+    raw = f"8=FIX.4.4|9=0|35=D|49=BROKER1|34=1|{terms}|10=0|"
+    receive(desk, BROKER, raw.replace("|", "\x01"))
+
+
+def test_a_request_in_the_lane_is_never_called_not_available() -> None:
+    """Sent again while the engine is silent: the first one stands and will be carried out."""
+    engine, answers = Engine(), list[str]()
+    engine.taking = True
+    desk = desk_of(engine, answers, Orders(answer_timeout_s=0.01))
+    send(desk, "a")
+    send(desk, "a", "43=Y")
+    send(desk, "a", "97=Y")
+    assert answers == []
+    send(desk, "a")
+    assert len(answers) == 1
+    assert "\x0135=j\x01" in answers[0]
+    assert "\x01380=0\x01" in answers[0]
+    assert "its first request stands and will be answered" in answers[0]
+
+
+def test_an_outage_is_logged_once_and_every_request_is_answered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine, answers = Engine(), list[str]()
+    desk = desk_of(engine, answers, Orders())
+
     def orders(*names: str) -> None:
         for name in names:
-            terms = f"11={name}|55=AAA|54=1|38=1|40=2|44=1.00|"
-            raw = f"8=FIX.4.4|9=0|35=D|49=BROKER1|34=1|{terms}10=0|"
-            receive(desk, BROKER, raw.replace("|", "\x01"))
+            send(desk, name)
 
     with caplog.at_level(logging.WARNING):
         orders("a", "b", "c")

@@ -238,11 +238,67 @@ def test_a_wrong_flag_or_variable_is_named_as_such(
     monkeypatch.setenv("TOUCHLINE_VENU__NAME", "x")
     found = problems(file, GOOD, fix__prt="1", fxi__port="1")
     assert found[0].startswith("environment variable TOUCHLINE_VENU__NAME: there is no such sect")
-    assert found[1].startswith("environment variable TOUCHLINE_ENGINE__CPU: cpu = 'x': should be")
-    assert sorted(found[2:]) == [
-        "flag fix.prt: there is no key 'prt' here",
-        "flag fxi.port: there is no key 'fxi' here",
+    assert found[1].startswith("flag fxi.port: there is no such section; the sections are venue,")
+    assert found[2].startswith("environment variable TOUCHLINE_ENGINE__CPU: cpu = 'x': should be")
+    assert found[3:] == ["flag fix.prt: there is no key 'prt' here"]
+
+
+def test_a_setting_that_would_be_overlooked_is_refused_by_name(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOUCHLINE_FIXPORT", "9900")
+    monkeypatch.setenv("TOUCHLINE_INSTRUMENTS__SYMBOL", "AAA")
+    monkeypatch.setenv("TOUCHLINE_CONFIG", "not a setting of the venue's")
+    found = problems(file, GOOD, instruments__symbol="1", sessions__password="x")
+    assert [problem.split(": ")[:2] for problem in found] == [
+        ["environment variable TOUCHLINE_FIXPORT", found[0].split(": ")[1]],
+        [
+            "environment variable TOUCHLINE_INSTRUMENTS__SYMBOL",
+            "instruments is a list",
+        ],
+        [
+            "flag instruments.symbol",
+            "instruments is a list, whose keys no flag can set; change the file",
+        ],
+        [
+            "flag sessions.password",
+            "sessions is a list, whose keys no flag can set; change the file",
+        ],
     ]
+    assert "there is no such section" in found[0]
+
+
+@pytest.mark.parametrize("key", ["lane_slots", "event_slots"])
+def test_slots_that_are_no_power_of_two_are_told_with_the_nearest(file: Path, key: str) -> None:
+    (found,) = problems(file, f"{GOOD}[engine]\n{key} = 5000\n")
+    assert found.endswith(
+        f"engine.{key}: {key} = '5000': should be a power of two, such as 4096 or 8192"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("::1", "::1"), ("[::1]", "::1"), ("localhost", "localhost")]
+)
+def test_hosts_may_be_of_ipv6(file: Path, written: str, read: str) -> None:
+    assert load(file, {"fix.host": written, "publish.host": written}).fix.host == read
+
+
+@pytest.mark.parametrize("written", ["", "[::1", "::g", "a b", "[localhost]"])
+def test_a_host_that_can_not_be_one_is_refused(file: Path, written: str) -> None:
+    (found,) = problems(file, GOOD, fix__host=written)
+    assert found.startswith(f"flag fix.host: host = {written!r}: ")
+
+
+def test_a_file_with_a_byte_order_mark_is_read(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert load(file).venue.name == "one"
+
+
+def test_a_tilde_is_the_home_directory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(file.parent / "home"))
+    assert load(file, {"venue.data_dir": "~/x"}).venue.data_dir == file.parent / "home" / "x"
+    with pytest.raises(ConfigError, match="no such home"):
+        load(file, {"venue.data_dir": "~nobody-of-this-name/x"})
 
 
 def test_a_variable_that_is_not_json_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The configuration of a venue: `load` reads and checks it, `Config` holds it."""
 
+from touchline.config.check import SESSIONS_MAX
 from touchline.config.sections import (
     NAME_BYTES,
     AccountSection,
@@ -7,23 +8,30 @@ from touchline.config.sections import (
     Config,
     EngineSection,
     FixSection,
+    FixVersion,
     InstrumentSection,
+    LogSection,
     PublishSection,
     SessionSection,
+    SupervisorSection,
     Venue,
     load,
 )
 
 __all__ = [
     "NAME_BYTES",
+    "SESSIONS_MAX",
     "AccountSection",
     "CaptureSection",
     "Config",
     "EngineSection",
     "FixSection",
+    "FixVersion",
     "InstrumentSection",
+    "LogSection",
     "PublishSection",
     "SessionSection",
+    "SupervisorSection",
     "Venue",
     "load",
 ]

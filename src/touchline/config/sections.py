@@ -8,6 +8,7 @@ Settings are frozen values handed down as arguments; nothing else reads the envi
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
@@ -34,6 +35,9 @@ from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 
 NAME_BYTES = 36
+LISTS = ("instruments", "accounts", "sessions")
+NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
+FixVersion = Literal["FIX.4.4", "FIX.4.2"]
 
 
 def _name(value: str) -> str:
@@ -53,6 +57,26 @@ def _file_name(value: str) -> str:
     return value
 
 
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        below = 1 << (value.bit_length() - 1)
+        raise ValueError(f"should be a power of two, such as {below} or {2 * below}")
+    return value
+
+
+def _host(value: str) -> str:
+    """An address or a host's name; IPv6 may stand in brackets, and is kept without."""
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if ":" in bare or bare != value:
+        try:
+            ipaddress.IPv6Address(bare)
+        except ValueError as error:
+            raise ValueError(f"is not an address: {error}") from None
+    elif not bare or not all(c.isascii() and (c.isalnum() or c in "-._") for c in bare):
+        raise ValueError("should be an IPv4 or IPv6 address or a host's name")
+    return bare
+
+
 def _exact(value: object) -> object:
     """Refuse a float where an exact decimal number is wanted."""
     if isinstance(value, float):
@@ -65,6 +89,8 @@ FileName = Annotated[str, AfterValidator(_file_name)]
 Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Limit = Annotated[Number, Field(ge=0)]
+Slots = Annotated[int, AfterValidator(_power_of_two)]
+Host = Annotated[str, AfterValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -94,8 +120,8 @@ class EngineSection(_Section):
     wait: Literal["park", "yield", "spin"] = "park"
     sync: Literal["none", "batch"] = "none"
     segment_mb: int = Field(default=64, ge=1, le=4096)
-    lane_slots: int = Field(default=16384, ge=64, le=1 << 24)
-    event_slots: int = Field(default=131072, ge=1024, le=1 << 26)
+    lane_slots: Slots = Field(default=16384, ge=64, le=1 << 24)
+    event_slots: Slots = Field(default=131072, ge=1024, le=1 << 26)
     cpu: int | None = Field(default=None, ge=0)
 
 
@@ -103,7 +129,7 @@ class FixSection(_Section):
     """[fix]: the acceptor brokers connect to."""
 
     enabled: bool = True
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 9878
     comp_id: FileName = "TOUCHLINE"
     heartbeat_s: int = Field(default=30, ge=1, le=3600)
@@ -113,7 +139,7 @@ class PublishSection(_Section):
     """[publish]: market data over ZeroMQ."""
 
     enabled: bool = True
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     pub_port: Port = 5556
     snapshot_port: Port = 5557
     depth_levels: int = Field(default=10, ge=1, le=1000)
@@ -125,6 +151,24 @@ class CaptureSection(_Section):
     enabled: bool = True
     flush_s: float = Field(default=1.0, gt=0, le=3600)
     rows_max: int = Field(default=200_000, ge=1, le=1 << 24)
+
+
+class SupervisorSection(_Section):
+    """[supervisor]: when a part counts as stuck, and what is too little room on the disk."""
+
+    no_progress_s: float = Field(default=60.0, gt=0, le=86400)
+    tries_max: int = Field(default=5, ge=1, le=1000)
+    hung_s: float = Field(default=20.0, ge=1, le=3600)
+    stop_s: float = Field(default=30.0, gt=0, le=3600)
+    disk_free_mb: int = Field(default=256, ge=0, le=1 << 30)
+
+
+class LogSection(_Section):
+    """[log]: how lines are written, and when a file is put aside."""
+
+    format: Literal["logfmt", "json"] = "logfmt"
+    rotate_mb: int = Field(default=64, ge=1, le=1 << 20)
+    keep: int = Field(default=8, ge=1, le=10_000)
 
 
 class InstrumentSection(_Section):
@@ -160,7 +204,7 @@ class SessionSection(_Section):
     """[[sessions]]: one FIX counterparty; the first account serves orders without Account(1)."""
 
     comp_id: FileName
-    begin_string: Literal["FIX.4.4", "FIX.4.2"] = "FIX.4.4"
+    begin_string: FixVersion = "FIX.4.4"
     accounts: tuple[Name, ...] = Field(min_length=1)
     password: str | None = Field(default=None, repr=False)
 
@@ -173,6 +217,8 @@ class Config(_Section):
     fix: FixSection = FixSection()
     publish: PublishSection = PublishSection()
     capture: CaptureSection = CaptureSection()
+    supervisor: SupervisorSection = SupervisorSection()
+    log: LogSection = LogSection()
     instruments: tuple[InstrumentSection, ...] = ()
     accounts: tuple[AccountSection, ...] = ()
     sessions: tuple[SessionSection, ...] = ()
@@ -219,6 +265,8 @@ class _Environment(BaseSettings):
     fix: dict[str, Any] = {}
     publish: dict[str, Any] = {}
     capture: dict[str, Any] = {}
+    supervisor: dict[str, Any] = {}
+    log: dict[str, Any] = {}
     instruments: list[Any] = []
     accounts: list[Any] = []
     sessions: list[Any] = []
@@ -239,6 +287,9 @@ def load(path: str | Path | None, overrides: Mapping[str, Any] | None = None) ->
     flags = dict(overrides or {})
     data, text = _read(path)
     environment, problems = _environment()
+    wrong = {name: reason for name in flags if (reason := _not_a_flag(name))}
+    problems += [f"flag {name}: {reason}" for name, reason in wrong.items()]
+    flags = {name: value for name, value in flags.items() if name not in wrong}
     raw = _merged(data, environment, flags)
     found: list[Problem] = []
     config = Config()
@@ -258,7 +309,7 @@ def _read(path: str | Path | None) -> tuple[dict[str, Any], str]:
     if path is None:
         return {}, ""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
         raise ConfigError(f"{path}: {reason}; `touchline init` writes a new one") from error
@@ -273,18 +324,42 @@ def _read(path: str | Path | None) -> tuple[dict[str, Any], str]:
 def _environment() -> tuple[dict[str, Any], list[str]]:
     """What the environment says, section by section, and the variables that make no sense."""
     problems = [
-        f"environment variable {name}: there is no such section; "
-        f"the sections are {', '.join(Config.model_fields)}"
+        f"environment variable {name}: {reason}"
         for name in sorted(os.environ)
-        if name.startswith(ENV_PREFIX)
-        and "__" in name
-        and name[len(ENV_PREFIX) :].split("__")[0].lower() not in Config.model_fields
+        if (reason := _not_a_setting(name))
     ]
     try:
         return _Environment().model_dump(exclude_unset=True), problems
     except (SettingsError, ValidationError) as error:
+        if problems:  # a key of a list, which is no JSON either, is told already
+            return {}, problems
         reason = str(error).splitlines()[0]
         return {}, [*problems, f"environment: {reason}; a list is written as JSON"]
+
+
+def _not_a_setting(name: str) -> str:
+    """What is wrong with a variable that looks like a setting and is none."""
+    if not name.startswith(ENV_PREFIX) or name in NOT_SETTINGS:
+        return ""
+    section, nested, key = name[len(ENV_PREFIX) :].lower().partition("__")
+    if section not in Config.model_fields:
+        known = ", ".join(Config.model_fields)
+        return f"there is no such section; the sections are {known}, then __ and the key"
+    if not nested or not key:
+        return ""
+    if section in LISTS:
+        return f"{section} is a list: set {ENV_PREFIX}{section.upper()} to all of it, as JSON"
+    return ""
+
+
+def _not_a_flag(dotted: str) -> str:
+    """What is wrong with the name of a flag, when its value is not even looked at."""
+    section, _, key = dotted.partition(".")
+    if section not in Config.model_fields:
+        return f"there is no such section; the sections are {', '.join(Config.model_fields)}"
+    if section in LISTS and key:
+        return f"{section} is a list, whose keys no flag can set; change the file"
+    return ""
 
 
 def _merged(
@@ -370,8 +445,16 @@ def _anchored(config: Config, path: str | Path | None) -> Config:
     base = Path(path).resolve().parent if path is not None else Path.cwd()
     venue = config.venue.model_copy(
         update={
-            "data_dir": base / config.venue.data_dir,
-            "run_dir": base / config.venue.run_dir,
+            "data_dir": base / _at_home(config.venue.data_dir),
+            "run_dir": base / _at_home(config.venue.run_dir),
         }
     )
     return config.model_copy(update={"venue": venue})
+
+
+def _at_home(path: Path) -> Path:
+    """A path with a leading ~ or ~user made whole; ConfigError when there is no such home."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"venue: {path}: there is no such home directory") from error
