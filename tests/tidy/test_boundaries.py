@@ -50,6 +50,7 @@ C_PART_OF = dict.fromkeys(
         "hash",
         "query",
         "commands",
+        "invariants",
         "enter",
         "match",
         "amend",
@@ -120,7 +121,8 @@ PYTHON_FILES = [path for path in sources.files(".py") if sources.top(path) in FO
 
 
 def part_of(stem: str) -> str:
-    return C_PART_OF.get(stem, stem.split("_")[0])
+    first = stem.split("_")[0]
+    return C_PART_OF.get(first, first)
 
 
 def room_of(path: Path) -> str:

@@ -8,7 +8,7 @@
 #include "touchline/core/positions.h"
 #include "touchline/core/risk.h"
 
-#define TL_STATE_MAGIC UINT64_C(0x33656E696C686374) /* "tchline3" */
+#define TL_STATE_MAGIC UINT64_C(0x34656E696C686374) /* "tchline4" */
 
 /* The first bytes of the region. Everything after it is arrays, found by the capacities alone. */
 typedef struct tl_state {
@@ -27,6 +27,7 @@ struct tl_engine {
     tl_shelf shelf;
     tl_risk risk;
     tl_positions positions;
+    uint64_t looked_at; /* checked build: of the state since its invariants were last asserted */
 };
 
 /* An instrument by number, or NULL when it is not listed; an account likewise. */
