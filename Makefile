@@ -22,11 +22,12 @@ C_FILES  := $(COMPILED) $(wildcard tests/*/*.c tests/harness/*.h benchmarks/core
 .PHONY: help
 help:
 	@echo "make demo        run a venue, four FIX clients and the proof on this machine"
-	@echo "make test        ctest, ctest under sanitizers, ruff, mypy, pytest"
+	@echo "make test        ctest, under sanitizers, with all invariants; ruff, mypy, pytest"
 	@echo "make build       .venv with touchline and all its parts, installed to be edited in place"
 	@echo "make wheel       wheel and sdist into dist/"
 	@echo "make lint        ruff and mypy --strict"
 	@echo "make sanitize    ctest and the model test of the engine under ASan and UBSan"
+	@echo "make test-checked  ctest and the model, every invariant asserted after every command"
 	@echo "make bench       all benchmarks, report in build/bench; under ten minutes"
 	@echo "make bench-api   calls from Python against the baseline BASELINE, saved where there is none"
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
@@ -79,7 +80,7 @@ demo: build
 .PHONY: test
 test:
 	@$(MAKE) --no-print-directory build
-	@$(MAKE) --no-print-directory -k lint test-c test-sanitized test-python
+	@$(MAKE) --no-print-directory -k lint test-c test-sanitized test-checked test-python
 
 .PHONY: test-python
 test-python: build
@@ -99,25 +100,37 @@ test-sanitized: build/sanitized/build.ninja
 	@$(CMAKE) --build build/sanitized -- --quiet
 	$(BIN)/ctest --test-dir build/sanitized --output-on-failure -j $(JOBS)
 
-# The engine's shells compiled with sanitizers, beside a copy of the Python files, in a folder that
+# The engine's shells compiled another way, beside a copy of the Python files, in a folder that
 # comes before the installed package: -S keeps the editable install's finder away.
-SANITIZED := build/sanitized-python
-SANITIZED_TESTS := tests/core/test_model.py tests/core/test_golden.py tests/core/test_book.py
-SITE       = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-ASAN       = $(shell gcc -print-file-name=libasan.so)
+SITE          = $(shell $(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+ASAN          = $(shell gcc -print-file-name=libasan.so)
+define shells
+	@$(CMAKE) -G Ninja -S . -B $(1) -DSKBUILD=2 $(2) \
+	  -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python > $(1).log || (cat $(1).log; exit 1)
+	@$(CMAKE) --build $(1) -- --quiet
+	@rm -rf $(1)/site && mkdir -p $(1)/site
+	@cp -rL src/touchline $(1)/site/
+	@$(CMAKE) --install $(1) --prefix $(1)/site > $(1).log
+endef
+MODEL_TESTS := tests/core/test_model.py tests/core/test_golden.py tests/core/test_book.py
 
 .PHONY: sanitize
 sanitize: test-sanitized build
-	@$(CMAKE) -G Ninja -S . -B $(SANITIZED) -DSKBUILD=2 -DTOUCHLINE_SANITIZE=ON \
-	  -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python > $(SANITIZED).log || \
-	  (cat $(SANITIZED).log; exit 1)
-	@$(CMAKE) --build $(SANITIZED) -- --quiet
-	@rm -rf $(SANITIZED)/site && mkdir -p $(SANITIZED)/site
-	@cp -rL src/touchline $(SANITIZED)/site/
-	@$(CMAKE) --install $(SANITIZED) --prefix $(SANITIZED)/site > $(SANITIZED).log
+	$(call shells,build/sanitized-python,-DTOUCHLINE_SANITIZE=ON)
 	LD_PRELOAD=$(ASAN) ASAN_OPTIONS=detect_leaks=0 \
-	  PYTHONPATH=$(CURDIR)/$(SANITIZED)/site:$(SITE) \
-	  $(BIN)/python -S -m pytest $(SANITIZED_TESTS)
+	  PYTHONPATH=$(CURDIR)/build/sanitized-python/site:$(SITE) \
+	  $(BIN)/python -S -m pytest $(MODEL_TESTS)
+
+# C tests and the model, on flows that are always the same, with every invariant of the engine
+# asserted after every command.
+CHECKED_TESTS := tests/core/test_recorded_flow.py tests/core/test_extremes.py \
+  tests/core/test_checked_build.py
+.PHONY: test-checked
+test-checked: build
+	$(call shells,build/checked,-DTOUCHLINE_CHECKED=ON -DTOUCHLINE_TESTS=ON)
+	$(BIN)/ctest --test-dir build/checked --output-on-failure -j $(JOBS)
+	PYTHONPATH=$(CURDIR)/build/checked/site:$(SITE) $(BIN)/python -S -m pytest -q \
+	  --hypothesis-seed=1 $(MODEL_TESTS) $(CHECKED_TESTS)
 
 .PHONY: lint
 lint: build

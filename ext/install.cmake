@@ -10,7 +10,7 @@ else()
 endif()
 
 # Inside the library: no program includes these.
-set(internal core/ahead.h core/stage.h core/state.h core/commands.h core/match.h
+set(internal core/ahead.h core/stage.h core/state.h core/commands.h core/match.h core/invariants.h
     runtime/clock.h runtime/journal_segment.h measure/measure_thread.h)
 list(TRANSFORM internal PREPEND touchline/)
 file(GLOB public CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} touchline/*/*.h)

@@ -1,13 +1,12 @@
 """Core and reference agree where positions come to the end of their numbers. Rule 5.7."""
 
-import struct
-
 import numpy as np
 import pytest
 
+from harness.snapshots import with_net
 from reference.engine import Capacities, Reference
 from reference.records import Command
-from reference.state import NET_MAX, NET_MIN, mix
+from reference.state import NET_MAX, NET_MIN
 from touchline.core.engine import Engine
 from touchline.core.messages import (
     COMMAND,
@@ -50,14 +49,6 @@ def both(engine: Engine, reference: Reference, cmd: Command) -> None:
     got = engine.submit(np.frombuffer(bytes(cmd), dtype=COMMAND))
     assert [event.tobytes() for event in got] == expected, cmd
     assert engine.state_hash() == reference.state_hash(), cmd
-
-
-def with_net(snapshot: bytes, account: int, old: int, new: int) -> bytes:
-    """The snapshot of an engine whose account has another net position; its checksum is right."""
-    where = snapshot.index(struct.pack("<IIq", account, 0, old)) + 8
-    body = snapshot[:where] + struct.pack("<q", new) + snapshot[where + 8 : -8]
-    words = struct.unpack(f"<{len(body) // 8}Q", body)
-    return body + struct.pack("<Q", mix(words[0], *words))
 
 
 @pytest.mark.parametrize("most", [0, 1 << 40, LIMIT_UNSET - 1, LIMIT_UNSET])

@@ -53,6 +53,7 @@ C_PART_OF = dict.fromkeys(
         "hash",
         "query",
         "commands",
+        "invariants",
         "enter",
         "match",
         "amend",
@@ -123,7 +124,8 @@ PYTHON_FILES = [path for path in sources.files(".py") if sources.top(path) in FO
 
 
 def part_of(stem: str) -> str:
-    return C_PART_OF.get(stem, stem.split("_")[0])
+    first = stem.split("_")[0]
+    return C_PART_OF.get(first, first)
 
 
 def room_of(path: Path) -> str:

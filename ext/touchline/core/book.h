@@ -130,6 +130,7 @@ static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t
 static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t slot)
 {
     tl_order *order = &shelf->orders[slot];
+    TL_CHECKED(order->leaves_qty > 0);
     uint32_t level_index = tl_book_level_at(shelf, book, order->price);
     order->level = level_index;
     order->next = TL_NONE;
@@ -159,6 +160,7 @@ static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t
 {
     tl_order *order = &shelf->orders[slot];
     uint32_t level_index = order->level;
+    TL_CHECKED(level_index != TL_NONE && tl_level_live(shelf, level_index));
     order->level = TL_NONE;
     if (tl_order_alone(order)) {
         tl_level_close(shelf, book, level_index, order);

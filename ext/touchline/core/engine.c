@@ -1,6 +1,7 @@
 /* The step: which part of docs/rules.md a command belongs to. */
 #include "touchline/core/ahead.h"
 #include "touchline/core/commands.h"
+#include "touchline/core/invariants.h"
 
 /* Flattened: one function without calls, so that nothing of `s` is ever stored. It saves a sixth of
  * the instructions and keeps the source in small functions. */
@@ -8,6 +9,9 @@ __attribute__((flatten)) void tl_engine_step(tl_engine *engine, const tl_command
                                              tl_event_sink *sink)
 {
     tl_step s = {engine, &engine->shelf, cmd, sink};
+#ifdef TOUCHLINE_CHECKED
+    const tl_before before = tl_invariants_before(engine, cmd, sink);
+#endif
     switch (cmd->type) {
     case TL_MSG_TYPE_NEW_ORDER:
         tl_step_new_order(&s);
@@ -24,6 +28,9 @@ __attribute__((flatten)) void tl_engine_step(tl_engine *engine, const tl_command
     default:
         tl_step_administer(&s);
     }
+#ifdef TOUCHLINE_CHECKED
+    tl_invariants_after(engine, cmd, sink, &before);
+#endif
 }
 
 uint64_t tl_engine_events_bound(const tl_engine *engine)

@@ -47,6 +47,7 @@ static inline uint32_t tl_order_take(const tl_shelf *shelf)
 static inline void tl_order_give_back(const tl_shelf *shelf, uint32_t slot)
 {
     tl_order *order = &shelf->orders[slot];
+    TL_CHECKED(order->position != TL_NONE);
     order->position = TL_NONE;
     order->generation += order->generation == UINT32_MAX ? 2 : 1;
     order->next = shelf->pools->order_free;

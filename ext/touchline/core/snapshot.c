@@ -1,5 +1,5 @@
 /* The state as bytes, and back: a copy of the region with a checksum behind it. */
-#include "touchline/core/state.h"
+#include "touchline/core/invariants.h"
 
 #include <errno.h>
 #include <string.h>
@@ -44,5 +44,8 @@ int tl_engine_restore(tl_engine *engine, const void *bytes, size_t count)
     if (sum != checksum(bytes, header.bytes))
         return -EBADMSG;
     memcpy(engine->state, bytes, header.bytes);
+#ifdef TOUCHLINE_CHECKED
+    tl_invariants_hold(engine);
+#endif
     return 0;
 }

@@ -27,6 +27,7 @@ struct tl_engine {
     tl_shelf shelf;
     tl_risk risk;
     tl_positions positions;
+    uint64_t looked_at; /* checked build: of the state since its invariants were last asserted */
 };
 
 /* An instrument by number, or NULL when it is not listed; an account likewise. */

@@ -1,0 +1,324 @@
+/* The invariants of the state: what every file of the core relies on in what the others leave. */
+#include "touchline/core/invariants.h"
+
+#include <assert.h>
+
+#include "touchline/core/book.h"
+
+/* Of the state, in orders, positions, instruments …: so much is looked at for each command. */
+#define LOOKED_AT_PER_COMMAND 1024u
+
+/* What walking all books has found. */
+typedef struct found {
+    uint64_t orders;
+    uint64_t blocks;
+    uint64_t nodes;
+    uint64_t open; /* lots of all orders, each side of a position weighted by a number of its own */
+} found;
+
+/* A number of its own for each of many things: sums weighted so are equal only where each is. */
+static uint64_t weight(uint64_t of)
+{
+    return tl_mix(UINT64_C(0x746F7563686C696E), of) | 1;
+}
+
+static uint64_t size_of(const tl_engine *engine)
+{
+    const tl_pools *pools = engine->shelf.pools;
+    const tl_engine_capacities *capacities = &engine->state->capacities;
+    return (uint64_t)pools->orders_used + pools->blocks_used +
+           (uint64_t)pools->nodes_used * 16 + capacities->instruments_max +
+           capacities->accounts_max + engine->positions.counts->positions_used;
+}
+
+/* ── pools ─────────────────────────────────────────────────────────────────────────────────── */
+
+/* Rule 1.4: a slot is in the stack of free ones, or an order's, and every slot is one of both. */
+static void check_slots(const tl_shelf *shelf)
+{
+    const tl_pools *pools = shelf->pools;
+    uint32_t free = 0;
+    assert(pools->orders_used <= pools->orders_max && pools->orders_open <= pools->orders_used);
+    for (uint32_t slot = pools->order_free; slot != TL_NONE; slot = shelf->orders[slot].next) {
+        assert(slot < pools->orders_used);
+        assert(shelf->orders[slot].position == TL_NONE);
+        free++;
+        assert(free <= pools->orders_used - pools->orders_open);
+    }
+    assert(free + pools->orders_open == pools->orders_used);
+    for (uint32_t slot = 0; slot < pools->orders_used; slot++)
+        assert(shelf->orders[slot].generation != 0);
+}
+
+/* The free blocks and nodes are empty, and with those in the trees they are all there are. */
+static void check_branches(const tl_shelf *shelf, const found *found)
+{
+    const tl_pools *pools = shelf->pools;
+    uint64_t free = 0;
+    assert(pools->blocks_used <= pools->price_blocks_max && pools->nodes_used <= pools->nodes_max);
+    for (uint32_t i = pools->block_free; i != TL_NONE; i = shelf->blocks[i].parent) {
+        assert(i < pools->blocks_used && shelf->blocks[i].live == 0);
+        free++;
+        assert(free <= pools->blocks_used);
+    }
+    assert(found->blocks == pools->blocks_live && found->blocks + free == pools->blocks_used);
+    free = 0;
+    for (uint32_t i = pools->node_free; i != TL_NONE; i = shelf->nodes[i].parent) {
+        assert(i < pools->nodes_used && shelf->nodes[i].live == 0);
+        free++;
+        assert(free <= pools->nodes_used);
+        for (uint32_t child = 0; child < TL_NODE_CHILDREN; child++)
+            assert(tl_node_children(shelf, i)[child] == TL_NONE);
+    }
+    assert(found->nodes + free == pools->nodes_used);
+}
+
+/* ── the tree ──────────────────────────────────────────────────────────────────────────────── */
+
+/* A block below a node; returns how many of its levels have orders. */
+static uint32_t check_block(const tl_shelf *shelf, uint32_t index, uint32_t parent, uint32_t number)
+{
+    const tl_branch *block = &shelf->blocks[index];
+    assert(index < shelf->pools->blocks_used);
+    assert(block->parent == parent && block->number == number);
+    assert(block->live != 0);
+    assert(TL_BLOCK_LEVELS == 64 || block->live >> TL_BLOCK_LEVELS == 0);
+    return (uint32_t)__builtin_popcountll(block->live);
+}
+
+static void check_node(const tl_shelf *shelf, uint32_t index, uint32_t parent, uint32_t number)
+{
+    const tl_branch *node = &shelf->nodes[index];
+    assert(index < shelf->pools->nodes_used);
+    assert(node->parent == parent && node->number == number);
+    assert(node->live != 0 || parent == TL_NONE);
+    for (uint32_t child = 0; child < TL_NODE_CHILDREN; child++) {
+        bool live = node->live >> child & 1;
+        assert(live == (tl_node_children(shelf, index)[child] != TL_NONE));
+    }
+}
+
+/* Every node and block of a book's tree, from the root down; returns the number of its levels. */
+static uint32_t check_tree(const tl_shelf *shelf, const tl_book *book, found *found)
+{
+    uint32_t path[TL_TREE_HEIGHT], child[TL_TREE_HEIGHT];
+    uint32_t levels = 0;
+    if (book->root == TL_NONE)
+        return 0;
+    uint32_t height = book->shift / TL_CHILD_BITS;
+    uint32_t depth = 0;
+    assert(book->shift % TL_CHILD_BITS == 0 && height >= 1 && height <= TL_TREE_HEIGHT);
+    check_node(shelf, book->root, TL_NONE, book->number);
+    found->nodes++;
+    path[0] = book->root;
+    child[0] = 0;
+    for (;;) {
+        if (child[depth] == TL_NODE_CHILDREN) {
+            if (depth-- == 0)
+                return levels;
+            continue;
+        }
+        uint32_t node = path[depth];
+        uint32_t number = shelf->nodes[node].number * TL_NODE_CHILDREN + child[depth];
+        uint32_t below = tl_node_children(shelf, node)[child[depth]++];
+        if (below == TL_NONE)
+            continue;
+        if (depth + 1 == height) {
+            levels += check_block(shelf, below, node, number);
+            found->blocks++;
+        } else {
+            check_node(shelf, below, node, number);
+            found->nodes++;
+            path[++depth] = below;
+            child[depth] = 0;
+        }
+    }
+}
+
+/* ── books ─────────────────────────────────────────────────────────────────────────────────── */
+
+static void check_order(const tl_engine *engine, const tl_order *order, uint32_t slot)
+{
+    assert(order->leaves_qty >= 1 && order->leaves_qty <= engine->shelf.order_qty[slot]);
+    assert(engine->shelf.order_qty[slot] <= TL_QTY_MAX);
+    assert(order->price >= 1 && order->price <= TL_PRICE_MAX);
+    assert(order->time_in_force == TL_TIME_IN_FORCE_DAY ||
+           order->time_in_force == TL_TIME_IN_FORCE_GTC);
+    assert(order->position < engine->positions.counts->positions_used);
+    const tl_position *owner = &engine->positions.entries[order->position];
+    assert(owner->instrument == order->instrument);
+    assert(tl_opened(engine, owner->account) != NULL);
+}
+
+/* One queue: linked both ways, every order at home in it, and together what the level says. */
+static void check_level(const tl_engine *engine, uint32_t instrument, uint8_t side, uint32_t level,
+                        found *found)
+{
+    const tl_shelf *shelf = &engine->shelf;
+    uint32_t price = tl_level_price(shelf, &shelf->books[instrument], level);
+    uint32_t older = TL_NONE;
+    uint64_t qty = 0;
+    assert(level / TL_BLOCK_LEVELS < shelf->pools->blocks_used && tl_level_live(shelf, level));
+    for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE;) {
+        assert(slot < shelf->pools->orders_used);
+        const tl_order *order = &shelf->orders[slot];
+        assert(order->prev == older && order->level == level);
+        assert(order->price == price && order->side == side && order->instrument == instrument);
+        check_order(engine, order, slot);
+        found->orders++;
+        assert(found->orders <= shelf->pools->orders_open);
+        found->open += weight((uint64_t)order->position << 1 | tl_side_index(side)) *
+                       order->leaves_qty;
+        qty += order->leaves_qty;
+        older = slot;
+        slot = order->next;
+    }
+    assert(tl_level_tail(shelf, level) == older);
+    assert(tl_level_qty(shelf, level) == qty);
+}
+
+/* The touch, what is behind it, and every level from there outwards; returns their number. */
+static uint32_t check_side(const tl_engine *engine, uint32_t instrument, uint8_t side, found *found)
+{
+    const tl_shelf *shelf = &engine->shelf;
+    const tl_book *book = &shelf->books[instrument];
+    unsigned side_index = tl_side_index(side);
+    const tl_best *best = &book->best[side_index], *behind = &book->behind[side_index];
+    uint32_t levels = 0;
+    uint64_t worst = 0;
+    assert((best->level == TL_NONE) == (best->key == TL_KEY_NONE));
+    for (uint32_t level = best->level; level != TL_NONE;
+         level = tl_book_worse_level(shelf, side, level)) {
+        uint32_t key = tl_key(side_index, tl_level_price(shelf, book, level));
+        assert(levels > 0 ? key > worst : key == best->key);
+        if (levels == 1 && behind->level != TL_NOT_KNOWN)
+            assert(behind->level == level && behind->key == key);
+        check_level(engine, instrument, side, level, found);
+        worst = key;
+        levels++;
+    }
+    if (levels <= 1 && behind->level != TL_NOT_KNOWN)
+        assert(behind->level == TL_NONE && behind->key == TL_KEY_NONE);
+    return levels;
+}
+
+/* Rule 3.6, and a tree that knows exactly the levels that the sides lead to. The tree first: the
+ * way from level to level is its. */
+static void check_book(const tl_engine *engine, uint32_t instrument, found *found)
+{
+    const tl_book *book = &engine->shelf.books[instrument];
+    uint64_t orders = found->orders;
+    uint32_t known = check_tree(&engine->shelf, book, found);
+    uint32_t levels = check_side(engine, instrument, TL_SIDE_BUY, found);
+    uint32_t bid = tl_book_best_price(book, 0), ask = tl_book_best_price(book, 1);
+    levels += check_side(engine, instrument, TL_SIDE_SELL, found);
+    assert(bid == 0 || ask == 0 || bid < ask);
+    assert(levels == known);
+    assert(found->orders == orders || tl_listed(engine, instrument) != NULL);
+}
+
+/* ── risk ──────────────────────────────────────────────────────────────────────────────────── */
+
+static void check_instrument(const tl_instrument *instrument)
+{
+    if (instrument->trading_status == 0)
+        return;
+    assert(instrument->trading_status == TL_TRADING_STATUS_HALTED ||
+           instrument->trading_status == TL_TRADING_STATUS_READY_TO_TRADE);
+    assert(instrument->price_min >= 1 && instrument->price_min <= instrument->price_max);
+    assert(instrument->price_max <= TL_PRICE_MAX);
+    assert(instrument->qty_max >= 1 && instrument->qty_max <= TL_QTY_MAX);
+    assert(instrument->price_collar >= 0);
+    assert(instrument->reference_price >= 0 && instrument->reference_price <= TL_PRICE_MAX);
+    assert(instrument->limited == (instrument->price_collar != TL_LIMIT_UNSET));
+}
+
+static bool is_limited(const tl_position *position)
+{
+    return position->order_qty_max != TL_LIMIT_UNSET ||
+           position->order_value_max != TL_LIMIT_UNSET || position->position_max != TL_LIMIT_UNSET;
+}
+
+/* At the end of its numbers a position is no longer what its trades add up to. */
+static bool is_exact(const tl_position *position)
+{
+    return position->net > -(INT64_C(1) << 62) && position->net < INT64_C(1) << 62;
+}
+
+/* Each is found where it is looked for; what is open rests in the books, to the lot; what one has
+ * bought another has sold. */
+static void check_positions(const tl_engine *engine, uint64_t open)
+{
+    const tl_positions *positions = &engine->positions;
+    uint64_t net = 0;
+    bool exact = true;
+    assert(positions->counts->positions_used <= positions->counts->positions_max);
+    for (uint32_t i = 0; i < positions->counts->positions_used; i++) {
+        const tl_position *position = &positions->entries[i];
+        assert(tl_position_find(positions, position->account, position->instrument) == position);
+        assert(tl_listed(engine, position->instrument) != NULL);
+        assert(tl_opened(engine, position->account) != NULL);
+        assert(position->order_qty_max >= 0 && position->order_value_max >= 0);
+        assert(position->position_max >= 0 && position->limited == is_limited(position));
+        for (unsigned side = 0; side < 2; side++) {
+            assert(position->open[side] >= 0);
+            open -= weight((uint64_t)i << 1 | side) * (uint64_t)position->open[side];
+        }
+        net += weight(position->instrument) * (uint64_t)position->net;
+        exact &= is_exact(position);
+    }
+    assert(open == 0);
+    assert(net == 0 || !exact);
+}
+
+/* ── all of it ─────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_entry_status(uint8_t status)
+{
+    return status == TL_ENTRY_STATUS_OPEN || status == TL_ENTRY_STATUS_BLOCKED;
+}
+
+void tl_invariants_hold(const tl_engine *engine)
+{
+    found found = {0};
+    check_slots(&engine->shelf);
+    for (uint32_t i = 0; i < engine->risk.counts->instruments_max; i++) {
+        check_instrument(&engine->risk.instruments[i]);
+        check_book(engine, i, &found);
+    }
+    assert(found.orders == engine->shelf.pools->orders_open);
+    check_branches(&engine->shelf, &found);
+    check_positions(engine, found.open);
+    assert(is_entry_status(engine->risk.counts->venue_status));
+    for (uint32_t i = 0; i < engine->risk.counts->accounts_max; i++) {
+        uint8_t status = engine->risk.accounts[i].entry_status;
+        assert(status == 0 || is_entry_status(status));
+    }
+}
+
+tl_before tl_invariants_before(const tl_engine *engine, const tl_command *cmd,
+                               const tl_event_sink *sink)
+{
+    uint32_t slot = tl_order_find(&engine->shelf, cmd->order_id);
+    bool small = size_of(engine) <= LOOKED_AT_PER_COMMAND;
+    return (tl_before){
+        .event_seq = engine->state->event_seq,
+        .sink_next = sink->next,
+        .events_bound = tl_engine_events_bound(engine),
+        .hash = small ? tl_engine_hash(engine) : 0,
+        .orders_open = engine->shelf.pools->orders_open,
+        .executed = slot == TL_NONE
+                        ? 0
+                        : engine->shelf.order_qty[slot] - engine->shelf.orders[slot].leaves_qty};
+}
+
+void tl_invariants_after(tl_engine *engine, const tl_command *cmd, const tl_event_sink *sink,
+                         const tl_before *before)
+{
+    tl_invariants_answer(engine, cmd, sink, before);
+    engine->looked_at += LOOKED_AT_PER_COMMAND;
+    if (engine->looked_at < size_of(engine))
+        return;
+    engine->looked_at = 0;
+    tl_invariants_hold(engine);
+}
