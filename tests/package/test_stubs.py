@@ -89,7 +89,8 @@ def own_parameters(function: Any) -> list[tuple[str, str | None]]:
 def cinit_parameters(dotted: str, class_name: str) -> list[tuple[str, str | None]]:
     """Of a cdef class's __cinit__, which has no signature at run time: read from the shell."""
     text = SHELLS[dotted].read_text()
-    body = text.split(f"cdef class {class_name}:", 1)[1].split("\ncdef class ", 1)[0]
+    body = re.split(rf"cdef class {class_name}(?:\(\w+\))?:", text, maxsplit=1)[1]
+    body = body.split("\ncdef class ", 1)[0]
     found = re.search(r"def __c?init__\(self(?:, )?(.*?)\):\n", body, re.DOTALL)
     words = [word.strip() for word in found[1].split(",")] if found else []
     pairs = [word.partition("=") for word in words if word and word != "*"]

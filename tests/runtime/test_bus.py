@@ -1,11 +1,14 @@
 """The bus between processes: who may send, who sees what, and what a stranger is told."""
 
 import errno
+import mmap
 import os
+import struct
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,11 +23,13 @@ from harness.runtime_venue import (
     until,
     wait_commands,
 )
-from touchline.core.engine import Engine
-from touchline.core.messages import COMMAND, LANE_ADMIN, LANE_API, MsgType
+from touchline.core.engine import Engine, EngineCapacities
+from touchline.core.messages import COMMAND, EVENT, LANE_ADMIN, LANE_API, MsgType
 from touchline.errors import Lapped
 from touchline.runtime.bus import Bus, EventReader, Lane
+from touchline.runtime.journal import JournalReader
 from touchline.runtime.replay import replay
+from touchline.runtime.runner import Runner
 
 
 @pytest.fixture
@@ -229,6 +234,85 @@ def test_misuse_is_refused(venue: RuntimeVenue) -> None:
     for made_elsewhere in (Bus, Lane, EventReader):
         with pytest.raises(TypeError):
             made_elsewhere()
+
+
+@pytest.mark.parametrize("path", ["a\0b", b"a\0b", "/dev/shm/touchline-test\0.bus", ""], ids=repr)
+def test_a_path_with_a_nul_is_refused_and_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str | bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Bus.create(tmp_path / "bus", lane_slots=64, event_slots=64) as bus:
+        for use in (
+            lambda: Bus.create(path),
+            lambda: Bus.attach(path),
+            lambda: JournalReader(path),
+            lambda: Runner(path, bus, EngineCapacities()),
+        ):
+            with pytest.raises(ValueError, match=r"holds a NUL|is empty"):
+                use()
+    assert [found.name for found in tmp_path.iterdir()] == ["bus"]
+
+
+@pytest.mark.parametrize("wrong", [1.0, 64.5, True, "64", None, [64]], ids=repr)
+def test_a_number_that_is_not_whole_is_refused_by_name(venue: RuntimeVenue, wrong: Any) -> None:
+    with Bus.create(venue.bus_path, **venue.geometry) as bus, bus.lane(LANE_API) as lane:
+        lane_slots = bus.path + "2"
+        for name, use in (
+            ("lane_slots", lambda: Bus.create(lane_slots, lane_slots=wrong)),
+            ("number", lambda: bus.lane(wrong)),
+            ("count", lambda: lane.cl_ord_ids(wrong)),
+            ("max", lambda: bus.events().read(wrong)),
+            ("segment_bytes", lambda: Runner(venue.journal, bus, LIMITS, segment_bytes=wrong)),
+            ("orders_max", lambda: Runner(venue.journal, bus, LIMITS._replace(orders_max=wrong))),
+        ):
+            with pytest.raises(TypeError, match=f"{name} is .*a whole number is wanted"):
+                use()
+        if wrong is not None:
+            with pytest.raises(TypeError, match="next_seq is "):
+                bus.events(wrong)
+            with pytest.raises(TypeError, match="cpu is "):
+                Runner(venue.journal, bus, LIMITS, cpu=wrong)
+        for count in (-1, 1 << 32):
+            with pytest.raises(OverflowError, match=f"count {count} is outside 0 to"):
+                lane.cl_ord_ids(count)
+
+
+def test_no_number_is_given_out_twice_when_none_is_asked_for(venue: RuntimeVenue) -> None:
+    with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
+        with pytest.raises(ValueError, match="count is 0"):
+            lane.cl_ord_ids(0)
+        assert lane.cl_ord_ids(2) + 2 == lane.cl_ord_ids()
+
+
+def test_a_ring_that_says_it_is_full_of_events_takes_no_more_memory_than_it_has(
+    venue: RuntimeVenue,
+) -> None:
+    """What another process writes into the header is not to be believed."""
+    with Bus.create(venue.bus_path, **venue.geometry) as bus:
+        reader = bus.events(1)
+        with open(venue.bus_path, "r+b") as file:
+            ring = mmap.mmap(file.fileno(), 0)
+            first = len(ring) - venue.geometry["event_slots"] * EVENT.itemsize
+            struct.pack_into("<Q", ring, first + EVENT.itemsize, 1)
+            published = find_published(bus, ring, first)
+            struct.pack_into("<Q", ring, published, 1 << 60)
+            assert bus.newest_event == 1 << 60
+            assert len(reader.read(1 << 62)) == 1
+            ring.close()
+
+
+def find_published(bus: Bus, ring: mmap.mmap, end: int) -> int:
+    """Where in the header the number of the newest event stands: the word that changes it."""
+    for at in range(0, min(end, 8192), 8):
+        before = ring[at : at + 8]
+        if before != bytes(8):
+            continue
+        struct.pack_into("<Q", ring, at, 12345)
+        found = bus.newest_event == 12345
+        ring[at : at + 8] = before
+        if found:
+            return at
+    raise AssertionError("no such word")
 
 
 def test_sends_from_two_threads_at_once_are_refused(venue: RuntimeVenue, seed: int) -> None:

@@ -10,6 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 cimport numpy as cnp
+from libc.stdint cimport INT32_MAX
+
+from touchline.core.arguments cimport seconds_in_ns, whole
 
 cnp.import_array()
 
@@ -42,10 +45,20 @@ class Jitter(NamedTuple):
     elapsed_ns: int
 
 
-cdef int64_t in_ns(double seconds) except -1:
-    if not 0 < seconds <= 60:
-        raise ValueError(f"budget_s {seconds} is not between 0 and 60")
-    return <int64_t>(seconds * 1e9)
+cdef int64_t in_ns(object budget_s) except -1:
+    cdef int64_t budget_ns = seconds_in_ns(budget_s, "budget_s", 60)
+    if budget_ns == 0:
+        raise ValueError(f"budget_s {budget_s!r} is not above 0")
+    return budget_ns
+
+
+cdef int32_t place(object cpu, str name) except -2:
+    """A processor's number; -1 for any."""
+    return -1 if cpu is None else <int32_t>whole(cpu, name, 0, INT32_MAX)
+
+
+cdef int64_t sample_count(object samples_max) except -1:
+    return whole(samples_max, "samples_max", 1, 100_000_000)
 
 
 cdef object samples(cnp.ndarray out, int64_t count):
@@ -55,7 +68,7 @@ cdef object samples(cnp.ndarray out, int64_t count):
     return out[:count].copy()
 
 
-def clock_cost(clock, double budget_s=0.05):
+def clock_cost(clock, budget_s=0.05):
     """Nanoseconds of one reading, the mean of a thousand, up to a thousand times: float64.
 
     `clock`: 'monotonic', 'realtime', 'tsc' or, to compare with, 'syscall'. Empty when the
@@ -63,6 +76,8 @@ def clock_cost(clock, double budget_s=0.05):
     """
     cdef cnp.ndarray out = np.zeros(1000, dtype=np.float64)
     cdef double *data = <double *>cnp.PyArray_DATA(out)
+    if clock not in _CLOCKS:
+        raise ValueError(f"clock is {clock!r}; allowed are {', '.join(_CLOCKS)}")
     cdef tl_measure_clock_kind kind = _CLOCKS[clock]
     cdef int64_t budget_ns = in_ns(budget_s)
     cdef size_t count
@@ -72,50 +87,52 @@ def clock_cost(clock, double budget_s=0.05):
 
 
 def ring_round_trip(Bus bus not None, *, bint park=False, near=None, far=None,
-                    Py_ssize_t samples_max=100_000, double budget_s=0.5):
+                    samples_max=100_000, budget_s=0.5):
     """Nanoseconds from sending a command to holding the event that answers it: uint32.
 
     A thread answers as the engine would, without matching. `bus` is one just made by Bus.create
     for this alone. With `park` the answering thread is asleep when a command comes, else both
     spin. `near`, `far`: the CPUs of the asking and the answering thread. Raises OSError.
     """
-    cdef cnp.ndarray out = np.zeros(samples_max, dtype=np.uint32)
+    cdef cnp.ndarray out = np.zeros(sample_count(samples_max), dtype=np.uint32)
     cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(out)
     cdef tl_measure_places places
     cdef int64_t budget_ns = in_ns(budget_s)
-    cdef int64_t count
-    places.near_cpu = -1 if near is None else near
-    places.far_cpu = -1 if far is None else far
+    cdef int64_t count, most = cnp.PyArray_SIZE(out)
+    places.near_cpu = place(near, "near")
+    places.far_cpu = place(far, "far")
     bus.check_open()
     if not bus.bus.owner or bus.newest_event != 0:
         raise ValueError("the measurement needs a bus of its own, just made by Bus.create")
+    bus.engage()
     with nogil:
-        count = tl_measure_ring(bus.bus, &places, park, data, samples_max, budget_ns)
+        count = tl_measure_ring(bus.bus, &places, park, data, most, budget_ns)
+    bus.disengage()
     return samples(out, count)
 
 
-def loopback_round_trip(*, bint spin=False, near=None, far=None, Py_ssize_t samples_max=100_000,
-                        double budget_s=0.5):
+def loopback_round_trip(*, bint spin=False, near=None, far=None, samples_max=100_000,
+                        budget_s=0.5):
     """Nanoseconds of 64 bytes over TCP to 127.0.0.1 and back: uint32.
 
     With `spin` nobody sleeps in the kernel. `near`, `far` as in ring_round_trip. Raises OSError.
     """
-    cdef cnp.ndarray out = np.zeros(samples_max, dtype=np.uint32)
+    cdef cnp.ndarray out = np.zeros(sample_count(samples_max), dtype=np.uint32)
     cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(out)
     cdef tl_measure_places places
     cdef int64_t budget_ns = in_ns(budget_s)
-    cdef int64_t count
-    places.near_cpu = -1 if near is None else near
-    places.far_cpu = -1 if far is None else far
+    cdef int64_t count, most = cnp.PyArray_SIZE(out)
+    places.near_cpu = place(near, "near")
+    places.far_cpu = place(far, "far")
     with nogil:
-        count = tl_measure_loopback(&places, spin, data, samples_max, budget_ns)
+        count = tl_measure_loopback(&places, spin, data, most, budget_ns)
     return samples(out, count)
 
 
-def jitter(*, cpu=None, double budget_s=1.0):
+def jitter(*, cpu=None, budget_s=1.0):
     """Spin for `budget_s` on `cpu` and tell how long the loop was held up; returns a Jitter."""
     cdef tl_measure_jitter found
-    cdef int32_t where = -1 if cpu is None else cpu
+    cdef int32_t where = place(cpu, "cpu")
     cdef int64_t budget_ns = in_ns(budget_s)
     cdef int code
     with nogil:

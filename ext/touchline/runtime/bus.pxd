@@ -4,6 +4,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from touchline.core.messages cimport tl_command, tl_event
+from touchline.runtime.owned cimport Owned
 
 
 cdef extern from "touchline/runtime/bus.h" nogil:
@@ -59,24 +60,36 @@ cdef extern from "touchline/runtime/bus.h" nogil:
     int tl_event_reader_wait(const tl_event_reader *reader, int64_t timeout_ns)
 
 
-cdef class Bus:
+cdef class Bus(Owned):
     cdef tl_bus *bus
     cdef readonly str path
     cdef bint closed
+    cdef bint engaged  # a runner, or a measurement in its place, works on it
 
+    cdef int check_made(self) except -1
     cdef int check_open(self) except -1
+    cdef int read_status(self, tl_bus_status *status) except -1
+    cdef int engage(self) except -1
+    cdef void disengage(self) noexcept
 
 
-cdef class Lane:
+cdef class Lane(Owned):
     cdef tl_lane lane
     cdef readonly Bus bus
     cdef bint is_open
     cdef bint busy
+    cdef size_t sent_last
 
+    cdef int check_made(self) except -1
     cdef int check_open(self) except -1
+    cdef int send_rest(self, const tl_command *cmds, size_t count, int64_t left_ns) except 1
     cdef int fail(self, int code, size_t sent, size_t count) except -1
 
 
-cdef class EventReader:
+cdef class EventReader(Owned):
     cdef tl_event_reader reader
     cdef readonly Bus bus
+    cdef bint busy
+
+    cdef int check_idle(self) except -1
+    cdef uint64_t room(self) except 0

@@ -4,6 +4,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from touchline.core.messages cimport tl_command
+from touchline.runtime.owned cimport Owned
 
 
 cdef extern from "touchline/runtime/journal.h" nogil:
@@ -35,7 +36,7 @@ cdef extern from "touchline/runtime/journal.h" nogil:
 cdef object journal_error(const tl_journal_fault *fault)
 
 
-cdef class JournalReader:
+cdef class JournalReader(Owned):
     cdef tl_journal_reader *reader
 
     cdef int check_open(self) except -1

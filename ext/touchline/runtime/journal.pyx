@@ -10,7 +10,10 @@ import os
 import numpy as np
 
 cimport numpy as cnp
+from libc.stdint cimport INT64_MAX
 from libc.string cimport memcpy
+
+from touchline.core.arguments cimport path_bytes, whole
 
 from touchline.core.engine import EngineCapacities
 from touchline.errors import ConfigError, JournalCorrupt
@@ -35,7 +38,7 @@ cdef object journal_error(const tl_journal_fault *fault):
     return OSError(fault.error, text, path or None)
 
 
-cdef class JournalReader:
+cdef class JournalReader(Owned):
     """The commands of the journal in `directory`, from the first.
 
     Raises FileNotFoundError when there is no journal, JournalCorrupt when it is damaged.
@@ -43,13 +46,18 @@ cdef class JournalReader:
 
     def __cinit__(self, directory):
         cdef tl_journal_fault fault
-        if tl_journal_reader_open(&self.reader, os.fsencode(directory), &fault) != 0:
+        if tl_journal_reader_open(&self.reader, path_bytes(directory, "directory"), &fault) != 0:
             raise journal_error(&fault)
 
     def __dealloc__(self):
         tl_journal_reader_close(self.reader)
 
+    cdef void abandon(self) noexcept:
+        tl_journal_reader_close(self.reader)
+        self.reader = NULL
+
     cdef int check_open(self) except -1:
+        self.check_here()
         if self.reader == NULL:
             raise ValueError("the journal reader is closed")
         return 0
@@ -74,7 +82,7 @@ cdef class JournalReader:
         self.check_open()
         return self.reader.seq
 
-    def read(self, size_t max=4096):
+    def read(self, max=4096):
         """The next commands, shape (n,), n <= max, dtype COMMAND, the caller's own.
 
         n = 0 at the end, which may be asked again as the writer goes on. A torn tail is an end.
@@ -82,10 +90,11 @@ cdef class JournalReader:
         """
         cdef tl_journal_fault fault
         cdef const tl_command *first = NULL
+        cdef size_t most = <size_t>whole(max, "max", 0, INT64_MAX)
         self.check_open()
-        if max == 0:
+        if most == 0:
             return _NO_COMMANDS
-        cdef int64_t count = tl_journal_reader_next(self.reader, &first, max, &fault)
+        cdef int64_t count = tl_journal_reader_next(self.reader, &first, most, &fault)
         if count < 0:
             raise journal_error(&fault)
         if count == 0:

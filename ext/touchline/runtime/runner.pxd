@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, uint32_t, uint64_t
 from touchline.core.engine cimport tl_engine_capacities
 from touchline.runtime.journal cimport tl_journal_fault
 from touchline.runtime.bus cimport Bus, tl_bus
+from touchline.runtime.owned cimport Owned
 
 
 cdef extern from "touchline/runtime/runner.h" nogil:
@@ -34,7 +35,7 @@ cdef extern from "touchline/runtime/runner.h" nogil:
     uint64_t tl_runner_hash(const tl_runner *runner)
 
 
-cdef class Runner:
+cdef class Runner(Owned):
     cdef tl_runner *runner
     cdef tl_runner_config config
     cdef readonly Bus bus
@@ -42,4 +43,5 @@ cdef class Runner:
     cdef bint running
     cdef bint stop_early
 
+    cdef int take_capacities(self, object capacities) except -1
     cdef int check_idle(self) except -1

@@ -4,7 +4,12 @@
 import os
 from typing import NamedTuple
 
+from libc.stdint cimport INT32_MAX, INT64_MAX
+
+from touchline.core.arguments cimport path_bytes, whole
 from touchline.runtime.journal cimport journal_error
+
+from touchline.core.engine import EngineCapacities
 
 _WAITS = ("spin", "yield", "park")
 _SYNCS = ("none", "batch")
@@ -19,7 +24,7 @@ class Recovery(NamedTuple):
     torn: str | None
 
 
-cdef class Runner:
+cdef class Runner(Owned):
     """The engine of one venue: reads the bus's lanes, writes the journal and the event ring.
 
     `bus` was made by Bus.create. `wait`: 'spin', 'yield' or 'park' while no command is there.
@@ -29,7 +34,7 @@ cdef class Runner:
     """
 
     def __cinit__(self, journal_dir, Bus bus not None, capacities, *, wait="park", sync="none",
-                  uint64_t segment_bytes=64 << 20, cpu=None):
+                  segment_bytes=64 << 20, cpu=None):
         if wait not in _WAITS:
             raise ValueError(f"wait is {wait!r}; allowed are {', '.join(_WAITS)}")
         if sync not in _SYNCS:
@@ -38,19 +43,39 @@ cdef class Runner:
         if not bus.bus.owner:
             raise ValueError("the runner needs a bus made by Bus.create")
         self.bus = bus
-        self.journal_dir = os.fsencode(journal_dir)
+        self.journal_dir = path_bytes(journal_dir, "journal_dir")
         self.config.bus = bus.bus
         self.config.journal_dir = self.journal_dir
-        (self.config.capacities.instruments_max, self.config.capacities.accounts_max,
-         self.config.capacities.orders_max, self.config.capacities.positions_max,
-         self.config.capacities.price_blocks_max) = capacities
+        self.take_capacities(capacities)
         self.config.wait = _WAITS.index(wait)
         self.config.sync_batch = _SYNCS.index(sync)
-        self.config.segment_bytes = segment_bytes
-        self.config.cpu = -1 if cpu is None else cpu
+        self.config.segment_bytes = <uint64_t>whole(segment_bytes, "segment_bytes", 0, INT64_MAX)
+        self.config.cpu = -1 if cpu is None else <int32_t>whole(cpu, "cpu", 0, INT32_MAX)
+
+    cdef int take_capacities(self, object capacities) except -1:
+        cdef uint32_t[5] taken
+        cdef int i
+        names = EngineCapacities._fields
+        if not isinstance(capacities, tuple) or len(capacities) != len(names):
+            raise TypeError(f"capacities are {capacities!r}; EngineCapacities are wanted")
+        for i in range(5):
+            taken[i] = <uint32_t>whole(capacities[i], names[i], 0, 0xFFFFFFFF)
+        self.config.capacities.instruments_max = taken[0]
+        self.config.capacities.accounts_max = taken[1]
+        self.config.capacities.orders_max = taken[2]
+        self.config.capacities.positions_max = taken[3]
+        self.config.capacities.price_blocks_max = taken[4]
+        return 0
 
     def __dealloc__(self):
+        if self.runner != NULL and self.bus is not None:
+            self.bus.disengage()
         tl_runner_close(self.runner)
+
+    cdef void abandon(self) noexcept:
+        # Its journal's thread did not come along, so closing would wait for ever: only forget it.
+        self.runner = NULL
+        self.running = False
 
     def open(self):
         """Recover: replay the journal, or begin one; returns a Recovery.
@@ -61,12 +86,16 @@ cdef class Runner:
         cdef tl_journal_fault fault
         cdef tl_runner_recovery recovery
         cdef int code
+        self.check_here()
         if self.runner != NULL:
             raise RuntimeError("the runner is open already")
         os.makedirs(os.path.dirname(os.path.abspath(self.journal_dir)), exist_ok=True)
+        self.bus.engage()
         with nogil:
             code = tl_runner_open(&self.runner, &self.config, &recovery, &fault)
         if code != 0:
+            self.runner = NULL
+            self.bus.disengage()
             raise journal_error(&fault)
         if self.stop_early:
             tl_runner_stop(self.runner)
@@ -74,6 +103,7 @@ cdef class Runner:
         return Recovery(recovery.commands, recovery.events, recovery.state_hash, torn or None)
 
     cdef int check_idle(self) except -1:
+        self.check_here()
         if self.runner == NULL:
             raise RuntimeError("the runner is not open")
         if self.running:
@@ -98,6 +128,7 @@ cdef class Runner:
 
     def stop(self):
         """Let run() return after the batch at hand. From any thread; before run() too."""
+        self.check_here()
         if self.runner == NULL:
             self.stop_early = True
         else:
@@ -114,6 +145,7 @@ cdef class Runner:
             self.check_idle()
             tl_runner_close(self.runner)
             self.runner = NULL
+            self.bus.disengage()
 
     def __enter__(self):
         return self

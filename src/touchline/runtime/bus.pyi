@@ -5,18 +5,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-class Bus:
+from touchline.runtime.owned import Owned
+
+class Bus(Owned):
     path: str
     @staticmethod
     def create(
-        path: str | PathLike[str],
+        path: str | bytes | PathLike[str],
         *,
         lanes: int = 4,
         lane_slots: int = 16384,
         event_slots: int = 131072,
     ) -> Bus: ...
     @staticmethod
-    def attach(path: str | PathLike[str]) -> Bus: ...
+    def attach(path: str | bytes | PathLike[str]) -> Bus: ...
     def lane(self, number: int) -> Lane: ...
     def events(self, next_seq: int | None = None) -> EventReader: ...
     @property
@@ -36,10 +38,12 @@ class Bus:
         traceback: TracebackType | None,
     ) -> None: ...
 
-class Lane:
+class Lane(Owned):
     bus: Bus
     @property
     def number(self) -> int: ...
+    @property
+    def sent(self) -> int: ...
     def cl_ord_ids(self, count: int = 1) -> int: ...
     def send(self, commands: NDArray[np.void], timeout_s: float = 1.0) -> None: ...
     def close(self) -> None: ...
@@ -51,7 +55,7 @@ class Lane:
         traceback: TracebackType | None,
     ) -> None: ...
 
-class EventReader:
+class EventReader(Owned):
     bus: Bus
     @property
     def next_seq(self) -> int: ...

@@ -12,16 +12,18 @@ import threading
 from dataclasses import dataclass, field
 from os import PathLike
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NoReturn, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from touchline.core.arguments import checked_seconds, checked_whole
 from touchline.core.messages import EVENT, Text, text_commands
 from touchline.errors import Lapped, TouchlineError
 from touchline.instruments import Instrument
 from touchline.runtime.bus import Bus, EventReader
 from touchline.runtime.journal import JournalReader
+from touchline.runtime.owned import refuse_copy
 from touchline.runtime.replay import Replay
 
 _NO_EVENTS = np.empty(0, dtype=EVENT)
@@ -57,11 +59,11 @@ class EventFeed:
     def __init__(
         self, bus_path: str | PathLike[str], journal_dir: str | PathLike[str], next_seq: int = 1
     ) -> None:
-        if next_seq < 1:
-            raise ValueError("events are numbered from 1")
+        if checked_whole(next_seq, "next_seq") < 1:
+            raise ValueError(f"next_seq is {next_seq}: events are numbered from 1")
         self._bus_path = bus_path
         self._journal_dir = journal_dir
-        self._next_seq = next_seq
+        self._next_seq = int(next_seq)
         self._bus = Bus.attach(bus_path)
         self._reader: EventReader | None = self._bus.events(next_seq)
         self._placed = False  # the engine is known to have come as far as next_seq
@@ -85,13 +87,19 @@ class EventFeed:
         n = 0 when there are none yet. Raises JournalCorrupt, or TouchlineError when the journal
         ends before `next_seq`: then it is not the journal those events came from.
         """
+        checked_whole(max_events, "max_events")
         events = self._read_replayed(max_events) if self._behind else self._read_ring(max_events)
         if len(events):
             self._next_seq = int(events["seq"][-1]) + 1
         return events
 
     def wait(self, timeout_s: float = 1.0) -> bool:
-        """Sleep until read() has something: True, or until the timeout: False."""
+        """Sleep until read() has something: True, or until the timeout: False.
+
+        Raises ValueError for a timeout below 0 or over 1e9, also infinite, and whatever a signal's
+        handler raises: KeyboardInterrupt for Ctrl-C.
+        """
+        checked_seconds(timeout_s, "timeout_s")
         if self._behind:
             return True
         reader = self._attached()
@@ -105,6 +113,9 @@ class EventFeed:
                 raise
             self._reader = None
             return False
+
+    def __reduce__(self) -> NoReturn:
+        raise refuse_copy(self)
 
     def close(self) -> None:
         """Let go of bus and journal. Harmless when repeated."""

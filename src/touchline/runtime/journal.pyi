@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core.engine import EngineCapacities
+from touchline.runtime.owned import Owned
 
-class JournalReader:
-    def __init__(self, directory: str | PathLike[str]) -> None: ...
+class JournalReader(Owned):
+    def __init__(self, directory: str | bytes | PathLike[str]) -> None: ...
     @property
     def capacities(self) -> EngineCapacities: ...
     @property

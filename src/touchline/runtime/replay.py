@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from os import PathLike
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from touchline.core.arguments import checked_whole
 from touchline.core.engine import Engine, EngineCapacities
 from touchline.core.messages import Text, text_commands
 from touchline.errors import TouchlineError
 from touchline.runtime.journal import JournalReader
+from touchline.runtime.owned import refuse_copy
 
 Batch = tuple[NDArray[np.void], NDArray[np.void]]
 
@@ -31,6 +33,7 @@ def replay(
     events are a view valid until the next batch; copy to keep. Raises FileNotFoundError when there
     is no journal, JournalCorrupt when it is damaged.
     """
+    checked_whole(from_event_seq, "from_event_seq", 1)
     with Replay(journal_dir, batch=batch) as source:
         for commands, events in source:
             fresh = events[np.searchsorted(events["seq"], from_event_seq) :]
@@ -73,10 +76,10 @@ class Replay:
     """
 
     def __init__(self, journal_dir: str | PathLike[str], *, batch: int = 4096) -> None:
+        self._batch = checked_whole(batch, "batch", 1)
         self.reader = JournalReader(journal_dir)
         self.capacities: EngineCapacities = self.reader.capacities
         self.engine = Engine(**self.capacities._asdict())
-        self._batch = batch
 
     def __iter__(self) -> Iterator[Batch]:
         while (pair := self.next_batch()) is not None:
@@ -97,6 +100,9 @@ class Replay:
         return ReplayResult(
             self.reader.next_seq - 1, self.engine.event_seq, self.engine.state_hash()
         )
+
+    def __reduce__(self) -> NoReturn:
+        raise refuse_copy(self)
 
     def close(self) -> None:
         """Let go of the journal's files; the engine stays usable."""

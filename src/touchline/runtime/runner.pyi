@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple, Self
 
 from touchline.core.engine import EngineCapacities
 from touchline.runtime.bus import Bus
+from touchline.runtime.owned import Owned
 
 class Recovery(NamedTuple):
     commands: int
@@ -11,11 +12,11 @@ class Recovery(NamedTuple):
     state_hash: int
     torn: str | None
 
-class Runner:
+class Runner(Owned):
     bus: Bus
     def __init__(
         self,
-        journal_dir: str | PathLike[str],
+        journal_dir: str | bytes | PathLike[str],
         bus: Bus,
         capacities: EngineCapacities,
         *,
