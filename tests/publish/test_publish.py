@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.downstream_venue import DEADLINE_S, SYMBOLS, Venue, commands, flow, listing, until
 from touchline.control.publish import publisher as publish
+from touchline.control.publish import sockets as publish_sockets
 from touchline.control.publish.publisher import Publisher
 from touchline.core.engine import Engine
 from touchline.core.messages import LANE_ADMIN, EntryStatus, MsgType, Side, TradingStatus
@@ -386,7 +387,7 @@ def test_an_address_in_use_is_named(venue: Venue) -> None:
 def test_a_subscriber_that_does_not_read_holds_nothing_up(
     venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "MESSAGES_MAX", 1)
+    monkeypatch.setattr(publish_sockets, "MESSAGES_MAX", 1)
     with (
         publishing(venue) as publisher,
         zmq.Context() as context,
@@ -408,7 +409,9 @@ def test_a_subscriber_that_does_not_read_holds_nothing_up(
                 got += int(np.frombuffer(message, HEADER, 1)["count"][0])
             elif np.frombuffer(message, HEADER, 1)["event_seq"][0] == venue.event_seq:
                 break
-        assert got < sum(b.sent[Kind.DEPTH] for b in publisher.mirror.instruments.values())
+        mirror = publisher.mirror
+        assert got < sum(mirror.state(n).seqs[Kind.DEPTH] for n in mirror.numbers())
+        assert publisher._outlet.dropped > 0
 
 
 def test_run_publishes_on_the_ports_of_the_configuration(tmp_path: Path, seed: int) -> None:
