@@ -24,6 +24,7 @@ REQUESTS_WAITING_MAX = 16  # of one asker, in its socket
 REPLIES_MAX = 2  # of one asker, in its socket
 HANDSHAKE_MS = 5_000
 STALLED_MS = 10_000  # a peer that has not read for so long is cut off
+SUBSCRIBER_BUFFER_BYTES = 1 << 20  # the kernel's, for one subscriber
 PEER_BUFFER_BYTES = 1 << 18  # the kernel's, in either direction of a snapshot connection
 LINGER_MS = 1_000
 
@@ -36,6 +37,7 @@ def open_pub(context: Context, address: str) -> Socket:
     socket = _guarded(context, zmq.PUB)
     socket.sndhwm = MESSAGES_MAX
     socket.maxmsgsize = TOPIC_BYTES_MAX
+    socket.sndbuf = SUBSCRIBER_BUFFER_BYTES
     # A full subscriber is told to the sender, which counts it and sends to the others.
     socket.setsockopt(zmq.XPUB_NODROP, 1)
     return _bound(socket, address)
