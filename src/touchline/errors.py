@@ -62,6 +62,15 @@ class Lapped(TouchlineError):
         self.oldest_seq = oldest_seq
 
 
+class ImpossibleEvent(TouchlineError):
+    """Event `seq` cannot follow those before it; `reason` says why."""
+
+    def __init__(self, seq: int, reason: str) -> None:
+        super().__init__(f"event {seq} is impossible: {reason}")
+        self.seq = seq
+        self.reason = reason
+
+
 def describe(error: BaseException) -> str:
     """An exception in words: a failing file or socket by its name, without error numbers."""
     if isinstance(error, OSError) and error.strerror:

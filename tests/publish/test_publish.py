@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,13 @@ import zmq
 from numpy.typing import NDArray
 
 from harness.downstream_venue import DEADLINE_S, SYMBOLS, Venue, commands, flow, listing, until
+from publish.publishing import all_published, assert_books_equal, follow, publishing, subscribe
 from touchline.control.publish import publisher as publish
+from touchline.control.publish import sockets as publish_sockets
 from touchline.control.publish.publisher import Publisher
-from touchline.core.engine import Engine
-from touchline.core.messages import LANE_ADMIN, EntryStatus, MsgType, Side, TradingStatus
+from touchline.core.messages import LANE_ADMIN, EntryStatus, MsgType, TradingStatus
 from touchline.errors import TouchlineError
 from touchline.marketdata import HEADER, HEARTBEAT_TOPIC, Kind, Subscriber, Update
-from touchline.runtime.feed import EventFeed
 
 
 @pytest.fixture
@@ -27,73 +27,6 @@ def venue(tmp_path: Path) -> Iterator[Venue]:
     with Venue(tmp_path).running() as venue:
         venue.open()
         yield venue
-
-
-@contextmanager
-def publishing(
-    venue: Venue, ports: tuple[str, str] = ("*", "*"), silent_up_to: int | None = None
-) -> Iterator[Publisher]:
-    """A publisher in a thread of its own, with frequent heartbeats."""
-    stop = threading.Event()
-    head = venue.event_seq if silent_up_to is None else silent_up_to
-    with (
-        EventFeed(venue.config.bus_path, venue.config.journal_dir) as feed,
-        Publisher(
-            feed,
-            venue.config.journal_dir,
-            publish=f"tcp://127.0.0.1:{ports[0]}",
-            snapshot=f"tcp://127.0.0.1:{ports[1]}",
-            heartbeat_s=0.1,
-        ) as publisher,
-    ):
-        thread = threading.Thread(target=publisher.serve, args=(stop, head))
-        thread.start()
-        try:
-            yield publisher
-        finally:
-            stop.set()
-            thread.join(DEADLINE_S)
-            assert not thread.is_alive()
-
-
-def subscribe(publisher: Publisher, *symbols: str) -> Subscriber:
-    return Subscriber(
-        publisher.publish_endpoint,
-        publisher.snapshot_endpoint,
-        symbols or None,
-        timeout_s=DEADLINE_S,
-    )
-
-
-def follow(subscriber: Subscriber, event_seq: int) -> list[Update]:
-    """Poll until nothing up to `event_seq` is missing."""
-    updates: list[Update] = []
-
-    def there() -> bool:
-        updates.extend(subscriber.poll(0.5))
-        return subscriber.event_seq >= event_seq
-
-    until(there, f"subscriber reaches event {event_seq}")
-    return updates
-
-
-def all_published(venue: Venue, publisher: Publisher) -> None:
-    """Wait until another subscriber has got every event so far."""
-    with subscribe(publisher) as other:
-        follow(other, venue.event_seq)
-
-
-def assert_books_equal(subscriber: Subscriber, engine: Engine) -> None:
-    for symbol in subscriber.symbols:
-        book = subscriber.book(symbol)
-        number = book.instrument.index
-        for side in Side:
-            wanted = engine.depth(number, side, 1000)
-            np.testing.assert_array_equal(book.levels(side, 1000), wanted, f"{symbol} {side}")
-        assert book.bbo is not None
-        touch = (book.bbo["bid_price"], book.bbo["ask_price"])
-        assert touch == (engine.best_bid(number), engine.best_ask(number))
-        assert touch == (book.best_bid, book.best_ask)
 
 
 def send_slowly(venue: Venue, rows: NDArray[np.void], joined: threading.Event) -> threading.Thread:
@@ -386,7 +319,7 @@ def test_an_address_in_use_is_named(venue: Venue) -> None:
 def test_a_subscriber_that_does_not_read_holds_nothing_up(
     venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "MESSAGES_MAX", 1)
+    monkeypatch.setattr(publish_sockets, "MESSAGES_MAX", 1)
     with (
         publishing(venue) as publisher,
         zmq.Context() as context,
@@ -408,7 +341,9 @@ def test_a_subscriber_that_does_not_read_holds_nothing_up(
                 got += int(np.frombuffer(message, HEADER, 1)["count"][0])
             elif np.frombuffer(message, HEADER, 1)["event_seq"][0] == venue.event_seq:
                 break
-        assert got < sum(b.sent[Kind.DEPTH] for b in publisher.mirror.instruments.values())
+        mirror = publisher.mirror
+        assert got < sum(mirror.state(n).seqs[Kind.DEPTH] for n in mirror.numbers())
+        assert publisher._outlet.dropped > 0
 
 
 def test_run_publishes_on_the_ports_of_the_configuration(tmp_path: Path, seed: int) -> None:

@@ -15,6 +15,7 @@ C_ROOMS = {
     "core": set[str](),
     "runtime": {"core"},
     "market": {"core"},
+    "marketdata": {"core"},
     "measure": {"core", "runtime"},
 }
 # Inside a room: what a part may include of its neighbours; messages, and in a shell the checks of
@@ -41,6 +42,7 @@ C_PARTS = {
         "runner": {"owned", "bus", "journal", "clock"},
     },
     "market": {"listing": set[str](), "entry": {"listing"}},
+    "marketdata": {"mirror": set[str]()},
     "measure": {"measure": set[str]()},
 }
 # Files whose stem does not begin with their part's name: inside the engine.
@@ -66,6 +68,8 @@ SHELL_PARTS = {"engine": {"answer"}}
 # What a room includes of another: its public face alone.
 C_FACES = {"core": {"messages", "engine"}, "runtime": {"bus"}}
 SHELL_FACES = C_FACES | {"core": {"messages", "engine", "answer", "arguments"}}
+# Who includes more of another room: a mirror of the books is made of the core's own book.
+FACES_OF = {"marketdata": {"core": {"messages", "book", "arguments"}}}
 
 # The pure step needs nothing of the world. Memory is state.c's business, at open and close alone.
 PURE_HEADERS = {"assert.h", "errno.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
@@ -136,7 +140,8 @@ def may_use(path: Path, room: str, stem: str, faces: dict[str, set[str]]) -> boo
     """May a file of the core use the part of this name in this room?"""
     own, part = room_of(path), part_of(path.stem)
     if room != own:
-        return room in C_ROOMS[own] and stem in faces.get(room, set())
+        seen = FACES_OF.get(own, faces)
+        return room in C_ROOMS[own] and stem in seen.get(room, set())
     allowed = C_PARTS[own][part] | SHELL_PARTS.get(part, set()) | {part, "messages", "arguments"}
     return part_of(stem) in allowed
 

@@ -5,12 +5,15 @@
 
 Numbers start at the journal's first event and depend on events alone, so they go on through a
 restart of the publisher. A Subscriber owns its sockets and books and belongs to one thread. Prices
-are ticks and quantities lots; docs/marketdata.md explains every field and the protocol.
+are ticks and quantities lots; docs/marketdata.md explains every field and the protocol. What it
+holds has bounds: a peer that sends more than is read waits or loses it.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -23,20 +26,16 @@ from numpy.typing import NDArray
 from touchline.core.messages import LEVEL, Side
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
-from touchline.marketdata.layout import (
-    BBO,
-    DEPTH,
-    HEADER,
-    HEARTBEAT_TOPIC,
-    RECORDS,
-    STREAMS,
-    TRADE,
-    VERSION,
-    Kind,
-    topic,
-)
+from touchline.marketdata import decode
+from touchline.marketdata.layout import HEARTBEAT_TOPIC, STREAMS, Kind, topic
 
 Records = NDArray[np.void]
+UPDATES_MAX = 10_000  # messages waiting to be polled, of at most 4,096 bytes each but heartbeats
+UPDATE_BYTES_MAX = 4 << 20  # of one message: a heartbeat of 65,535 instruments
+REPLIES_MAX = 8  # waiting; whatever is older than the last request is passed over
+REPLY_BYTES_MAX = 1 << 30  # of one book
+TOPICS_MAX = 1_000  # beyond these, whole kinds are subscribed to and others' records passed over
+ASK_AGAIN_MS = 1_000  # the publisher drops requests that come too fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,9 @@ class Subscriber:
     the rest; a gap in a topic's numbers, or a heartbeat that knows of more, leads to a new
     snapshot. `symbols` None follows every instrument, also those listed later. Raises TimeoutError
     when no snapshot comes within `timeout_s`, TouchlineError when the publisher refuses or is of
-    another version. After a TimeoutError the next `poll` tries again.
+    another version or none of ours. After a TimeoutError the next `poll` tries again. Used after
+    `close`, in another thread or after a fork it raises TouchlineError. Addresses are ZeroMQ's:
+    tcp://HOST:PORT, and tcp://[::1]:PORT for IPv6.
     """
 
     def __init__(
@@ -131,17 +132,20 @@ class Subscriber:
     ) -> None:
         self.event_seq = 0  # up to here nothing is missing in any book followed
         self.resyncs = 0  # snapshots asked for after the first: losses noticed
-        self._symbols = None if symbols is None else list(symbols)
+        self._symbols = None if symbols is None else list(dict.fromkeys(symbols))
+        self._wanted = None if self._symbols is None else frozenset(self._symbols)
         self._kinds = [Kind(kind) for kind in kinds]
-        self._timeout_ms = int(timeout_s * 1000)
+        self._timeout_ms = max(1, int(timeout_s * 1000))
         self._snapshot_address = snapshot
         self._books: dict[str, Book] = {}
         self._epoch = 0
         self._epoch_before: int | None = None
         self._request_id = 0
-        self._context = zmq.Context()
-        self._updates = self._context.socket(zmq.SUB)
-        self._requests = self._context.socket(zmq.DEALER)
+        self._owner = threading.current_thread()
+        self._process = os.getpid()
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._updates = self._socket(zmq.SUB, UPDATES_MAX, UPDATE_BYTES_MAX)
+        self._requests = self._socket(zmq.DEALER, REPLIES_MAX, REPLY_BYTES_MAX)
         try:
             self._connect(publish, snapshot)
             self._take_snapshot(self._symbols)
@@ -149,11 +153,22 @@ class Subscriber:
             self.close()
             raise
 
+    def _socket(self, kind: int, messages_max: int, bytes_max: int) -> zmq.Socket[Any]:
+        """A socket that holds so much at the most, and that nothing keeps from being closed."""
+        made: zmq.Socket[Any] = self._context.socket(kind)
+        made.linger = 0
+        made.ipv6 = True
+        made.sndhwm = REPLIES_MAX
+        made.rcvhwm = messages_max
+        made.maxmsgsize = bytes_max
+        return made
+
     def _connect(self, publish: str, snapshot: str) -> None:
-        self._updates.rcvhwm = 100_000
+        every = self._symbols is None or len(self._symbols) * len(self._kinds) > TOPICS_MAX
         for kind in self._kinds:
-            if self._symbols is None:
+            if every:
                 self._updates.subscribe(topic(kind))
+                continue
             for symbol in self._symbols or ():
                 self._updates.subscribe(topic(kind, symbol))
         # Subscriptions take effect in order: whoever gets a heartbeat gets all the rest.
@@ -171,8 +186,24 @@ class Subscriber:
         self.close()
 
     def close(self) -> None:
-        """Close the sockets; harmless when done twice."""
+        """Close the sockets; harmless when done twice. After a fork the child closes nothing."""
+        if self._process != os.getpid() or self._context.closed:
+            return
+        self._check_owner()
         self._context.destroy(linger=0)
+
+    def _check_owner(self) -> None:
+        if self._process != os.getpid():
+            raise TouchlineError(
+                f"this subscriber belongs to process {self._process}; make another after a fork"
+            )
+        if self._owner is not threading.current_thread():
+            raise TouchlineError(
+                f"this subscriber belongs to thread {self._owner.name!r}, not to "
+                f"{threading.current_thread().name!r}; make one in each thread"
+            )
+        if self._context.closed:
+            raise TouchlineError("this subscriber is closed")
 
     @property
     def symbols(self) -> list[str]:
@@ -188,6 +219,7 @@ class Subscriber:
 
         Empty after `timeout_s` without one. A heartbeat is an Update too: nothing new, but alive.
         """
+        self._check_owner()
         found: list[Update] = []
         waiting = self._updates.poll(int(timeout_s * 1000))
         while waiting and len(found) < updates_max:
@@ -203,24 +235,21 @@ class Subscriber:
         return found
 
     def _handle(self, frames: list[bytes]) -> Update | None:
-        header, records = _unpack(frames)
-        if not self._of_this_journal(int(header["epoch"])):
+        told = decode.message(frames)
+        if not self._of_this_journal(told.epoch):
             return None
-        kind = Kind(int(header["kind"]))
-        event_seq, ts_ns = int(header["event_seq"]), int(header["ts_ns"])
-        if kind == Kind.HEARTBEAT:
-            if self._misses_something(records):
+        if told.kind == Kind.HEARTBEAT:
+            if self._misses_something(told.records):
                 self._resync(self._symbols)
-            self.event_seq = max(self.event_seq, event_seq)
-            return Update(kind, "", event_seq, ts_ns, records)
-        symbol = frames[0].split(b"/", 1)[1][:-1].decode()
-        if self._symbols is not None and symbol not in self._symbols:
+            self.event_seq = max(self.event_seq, told.event_seq)
+            return Update(told.kind, "", told.event_seq, told.ts_ns, told.records)
+        if self._wanted is not None and told.symbol not in self._wanted:
             return None  # a subscription to A also brings "A/B"
-        records = self._new_records(kind, symbol, int(header["first_seq"]), records)
+        records = self._new_records(told.kind, told.symbol, told.first_seq, told.records)
         if not len(records):
             return None
-        self._books[symbol]._apply(kind, records)
-        return Update(kind, symbol, event_seq, ts_ns, records)
+        self._books[told.symbol]._apply(told.kind, records)
+        return Update(told.kind, told.symbol, told.event_seq, told.ts_ns, records)
 
     def _of_this_journal(self, epoch: int) -> bool:
         """Is a message of the journal the books are of? Another journal's begin anew."""
@@ -261,32 +290,36 @@ class Subscriber:
         """Replace the books named by a snapshot; meanwhile updates queue in their socket."""
         self._request_id += 1
         request = {"id": self._request_id, "symbols": None if symbols is None else list(symbols)}
-        self._requests.send(json.dumps(request).encode())
-        head, frames = self._reply(self._request_id)
-        if "error" in head:
-            raise TouchlineError(f"{self._snapshot_address}: {head['error']}")
-        if head["epoch"] != self._epoch:
-            self._epoch_before, self._epoch = self._epoch, int(head["epoch"])
+        reply = self._ask(json.dumps(request).encode())
+        if reply.error is not None:
+            raise TouchlineError(f"{self._snapshot_address}: {reply.error}")
+        if reply.epoch != self._epoch:
+            self._epoch_before, self._epoch = self._epoch, reply.epoch
             self._books.clear()
             if symbols != self._symbols:
                 self._take_snapshot(self._symbols)
                 return
-        for state, levels in zip(head["instruments"], frames, strict=True):
-            self._books[state["symbol"]] = _book(state, np.frombuffer(levels, DEPTH))
+        for snapshot in reply.instruments:
+            self._books[snapshot.instrument.symbol] = _book(snapshot)
         if symbols == self._symbols:
-            self.event_seq = int(head["event_seq"])
+            self.event_seq = reply.event_seq
 
-    def _reply(self, request_id: int) -> tuple[dict[str, Any], list[bytes]]:
-        """The reply to one request; those to requests given up before are passed over."""
-        while self._requests.poll(self._timeout_ms):
-            first, *frames = self._requests.recv_multipart()
-            head = json.loads(first)
-            if head.get("version") != VERSION:
-                raise TouchlineError(
-                    f"{self._snapshot_address}: version {head.get('version')}, not {VERSION}"
-                )
-            if head.get("id") == request_id:
-                return head, frames
+    def _ask(self, request: bytes) -> decode.Reply:
+        """The reply to the last request, sent again each second without one. Replies to requests
+        given up before are passed over."""
+        left_ms = self._timeout_ms
+        while left_ms > 0:
+            # While nobody is there, requests wait in the socket, and no more than it holds.
+            if self._requests.poll(0, zmq.POLLOUT):
+                self._requests.send(request, zmq.DONTWAIT)
+            wait_ms = min(left_ms, ASK_AGAIN_MS)
+            for _ in range(2 * REPLIES_MAX):
+                if not self._requests.poll(wait_ms):
+                    break
+                reply = decode.reply(self._requests.recv_multipart(), self._snapshot_address)
+                if reply.request_id == self._request_id:
+                    return reply
+            left_ms -= wait_ms
         raise TimeoutError(
             f"no snapshot from {self._snapshot_address} within {self._timeout_ms / 1000} s; "
             "is the publisher running?"
@@ -301,34 +334,12 @@ class Subscriber:
 _SEQ_FIELDS = {kind: f"{kind.name.lower()}_seq" for kind in STREAMS}
 
 
-def _unpack(frames: list[bytes]) -> tuple[np.void, Records]:
-    """Header and records of a message; TouchlineError when it is not one of this version."""
-    payload = frames[-1]
-    if len(frames) != 2 or len(payload) < HEADER.itemsize:
-        raise TouchlineError("a message came that is not touchline market data")
-    header = np.frombuffer(payload, HEADER, 1)[0]
-    if header["version"] != VERSION:
-        raise TouchlineError(f"market data of version {header['version']}, not {VERSION}")
-    kind, count = Kind(int(header["kind"])), int(header["count"])
-    return header, np.frombuffer(payload, RECORDS[kind], count, HEADER.itemsize)
-
-
-def _book(state: dict[str, Any], levels: Records) -> Book:
+def _book(told: decode.Snapshot) -> Book:
     """A book as a snapshot tells it."""
-    book = Book(
-        Instrument(
-            state["instrument"],
-            state["symbol"],
-            state["tick_size"],
-            state["lot_size"],
-            state["currency"],
-        )
-    )
-    book._apply_depth(levels)
-    if state["last_trade"] is not None:
-        book.last_trade = np.array([tuple(state["last_trade"])], TRADE)[0]
-    book.bbo = np.array([tuple(state["bbo"])], BBO)[0]
-    book.trading_status, book.entry_status = state["trading_status"], state["entry_status"]
-    book.seqs = list(state["seqs"])
-    book.event_seq = int(book.bbo["event_seq"])
+    book = Book(told.instrument)
+    book._apply_depth(told.levels)
+    book.last_trade, book.bbo = told.last_trade, told.bbo
+    book.trading_status, book.entry_status = told.trading_status, told.entry_status
+    book.seqs = list(told.seqs)
+    book.event_seq = int(told.bbo["event_seq"])
     return book

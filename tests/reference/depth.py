@@ -1,12 +1,11 @@
-"""The publisher's mirror of every book, built from events alone, and the records each event makes.
+"""What is published, the plain way: the reference that touchline.marketdata.mirror must equal.
 
    events ──► Mirror.apply ──► InstrumentDepth (bids, asks, status, last trade)
                                   └─► rows of the four topics, numbered from the first event on
 
-The rows an event makes depend on the events before it and on nothing else, so a mirror rebuilt
-from the journal numbers them as the one before it did, and a subscriber does not notice a restart.
-An order that may rest is held back until it cannot trade any more: the mirror is never crossed,
-even when a batch ends in the middle of a command. One thread owns a mirror. Prices are ticks.
+Levels are sums in dictionaries and no order stands in a queue. The rows an event makes depend on
+the events before it and on nothing else. An order that may rest is held back until it cannot trade
+any more: the mirror is never crossed, even when a batch ends in the middle of a command.
 """
 
 from __future__ import annotations

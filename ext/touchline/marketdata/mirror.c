@@ -1,0 +1,460 @@
+/* What each event does to the mirror. Every check comes before the first change. */
+#include "touchline/marketdata/mirror_state.h"
+
+const char *tl_mirror_fault_text(int fault)
+{
+#define TL_FAULT_TEXT(name, text) text,
+    static const char *const texts[] = {TL_MIRROR_FAULTS(TL_FAULT_TEXT)};
+#undef TL_FAULT_TEXT
+    assert(fault >= 0 && (size_t)fault < sizeof texts / sizeof *texts);
+    return texts[fault];
+}
+
+int tl_mirror_fault(const tl_mirror *mirror)
+{
+    return mirror->fault;
+}
+
+/* ── the touch and the levels ──────────────────────────────────────────────────────────────── */
+
+static uint64_t best_qty(const tl_mirror *mirror, const tl_best *best)
+{
+    return best->level == TL_NONE ? 0 : tl_level_qty(&mirror->shelf, best->level);
+}
+
+static uint32_t best_orders(const tl_mirror *mirror, const tl_best *best)
+{
+    return best->level == TL_NONE ? 0 : mirror->level_orders[best->level];
+}
+
+void tl_mirror_touch(const tl_mirror *mirror, uint16_t instrument, tl_published_bbo *bbo)
+{
+    const tl_book *book = &mirror->shelf.books[instrument];
+    bbo->bid_price = tl_book_best_price(book, 0);
+    bbo->ask_price = tl_book_best_price(book, 1);
+    bbo->bid_qty = best_qty(mirror, &book->best[0]);
+    bbo->ask_qty = best_qty(mirror, &book->best[1]);
+    bbo->bid_orders = best_orders(mirror, &book->best[0]);
+    bbo->ask_orders = best_orders(mirror, &book->best[1]);
+}
+
+static tl_book *book_of(tl_mirror *mirror, const tl_order *order)
+{
+    return &mirror->shelf.books[order->instrument];
+}
+
+static void add_depth(tl_mirror *mirror, const tl_event *event, const tl_order *order,
+                      uint64_t qty, uint32_t orders)
+{
+    tl_published_depth *row =
+        tl_mirror_add_row(mirror, order->instrument, TL_PUBLISHED_DEPTH, event);
+    row->price = order->price;
+    row->qty = qty;
+    row->orders = orders;
+    row->side = order->side;
+}
+
+/* An order's side and price are set, and it rests. Is its level the best? */
+static bool rest(tl_mirror *mirror, const tl_event *event, uint32_t slot)
+{
+    tl_order *order = &mirror->shelf.orders[slot];
+    tl_book *book = book_of(mirror, order);
+    unsigned side_index = tl_side_index(order->side);
+    tl_book_append(&mirror->shelf, book, slot);
+    uint32_t level = order->level;
+    uint32_t *orders = &mirror->level_orders[level];
+    if (tl_order_alone(order)) {
+        *orders = 0;
+        mirror->instruments[order->instrument].levels[side_index]++;
+    }
+    ++*orders;
+    add_depth(mirror, event, order, tl_level_qty(&mirror->shelf, level), *orders);
+    return book->best[side_index].level == level;
+}
+
+/* An order leaves its level. Was its level the best? */
+static bool leave(tl_mirror *mirror, const tl_event *event, uint32_t slot)
+{
+    tl_order *order = &mirror->shelf.orders[slot];
+    tl_book *book = book_of(mirror, order);
+    unsigned side_index = tl_side_index(order->side);
+    uint32_t level = order->level;
+    bool touched = book->best[side_index].level == level;
+    uint32_t orders = --mirror->level_orders[level];
+    tl_book_remove(&mirror->shelf, book, slot);
+    if (orders == 0)
+        mirror->instruments[order->instrument].levels[side_index]--;
+    uint64_t qty = orders == 0 ? 0 : tl_level_qty(&mirror->shelf, level);
+    add_depth(mirror, event, order, qty, orders);
+    return touched;
+}
+
+/* An order gets smaller and stays where it is. Is its level the best? */
+static bool shrink(tl_mirror *mirror, const tl_event *event, uint32_t slot, uint32_t qty)
+{
+    tl_order *order = &mirror->shelf.orders[slot];
+    uint32_t level = order->level;
+    tl_book_reduce(&mirror->shelf, slot, qty);
+    add_depth(mirror, event, order, tl_level_qty(&mirror->shelf, level),
+              mirror->level_orders[level]);
+    return book_of(mirror, order)->best[tl_side_index(order->side)].level == level;
+}
+
+/* ── orders ────────────────────────────────────────────────────────────────────────────────── */
+
+/* A slot is free while its generation is 0, which no OrderID has. */
+static void forget(tl_mirror *mirror, uint32_t slot)
+{
+    mirror->shelf.orders[slot].generation = 0;
+}
+
+/* The slot of an order in the book or about to rest there, TL_NONE for none. */
+static uint32_t find(const tl_mirror *mirror, uint64_t order_id)
+{
+    uint32_t slot = (uint32_t)order_id;
+    uint32_t generation = (uint32_t)(order_id >> 32);
+    bool known = slot < mirror->pools.orders_max && generation != 0 &&
+                 mirror->shelf.orders[slot].generation == generation;
+    return known ? slot : TL_NONE;
+}
+
+static bool crosses(const tl_mirror *mirror, uint16_t instrument, uint8_t side, int64_t price)
+{
+    unsigned other = 1 - tl_side_index(side);
+    return mirror->shelf.books[instrument].best[other].key <= tl_key(other, (uint32_t)price);
+}
+
+/* An order that may rest does so now, or once its trades have been seen. */
+static bool meet_book(tl_mirror *mirror, const tl_event *event, uint32_t slot)
+{
+    const tl_order *order = &mirror->shelf.orders[slot];
+    if (crosses(mirror, order->instrument, order->side, order->price)) {
+        mirror->taker = (tl_taker){slot, order->leaves_qty};
+        return false;
+    }
+    return rest(mirror, event, slot);
+}
+
+static bool is_price(int64_t price)
+{
+    return price >= 1 && price <= TL_PRICE_MAX;
+}
+
+static bool has_room(const tl_mirror *mirror, uint16_t instrument, int64_t price)
+{
+    const tl_book *book = &mirror->shelf.books[instrument];
+    return tl_book_has_room(&mirror->shelf, book, (uint32_t)price);
+}
+
+static int new_order(tl_mirror *mirror, const tl_event *event, bool *touched)
+{
+    uint32_t slot = (uint32_t)event->order_id;
+    bool side = event->side == TL_SIDE_BUY || event->side == TL_SIDE_SELL;
+    if (!side || !is_price(event->price) || event->qty < 1 || event->qty > TL_QTY_MAX)
+        return TL_MIRROR_NOT_AN_ORDER;
+    if (slot >= mirror->pools.orders_max || event->order_id >> 32 == 0)
+        return TL_MIRROR_NOT_AN_ORDER_ID;
+    tl_order *order = &mirror->shelf.orders[slot];
+    if (order->generation != 0)
+        return TL_MIRROR_ORDER_EXISTS;
+    if (!crosses(mirror, event->instrument, event->side, event->price) &&
+        !has_room(mirror, event->instrument, event->price))
+        return TL_MIRROR_NO_ROOM;
+    *order = (tl_order){.level = TL_NONE,
+                        .leaves_qty = event->qty,
+                        .price = (uint32_t)event->price,
+                        .generation = (uint32_t)(event->order_id >> 32),
+                        .instrument = event->instrument,
+                        .side = event->side};
+    *touched = meet_book(mirror, event, slot);
+    return TL_MIRROR_NONE;
+}
+
+/* The order of an event that takes it off or changes it; the fault when there is none. */
+static int own_order(const tl_mirror *mirror, const tl_event *event, uint32_t *slot)
+{
+    *slot = find(mirror, event->order_id);
+    if (*slot == TL_NONE)
+        return TL_MIRROR_UNKNOWN_ORDER;
+    const tl_order *order = &mirror->shelf.orders[*slot];
+    bool same = order->instrument == event->instrument && order->side == event->side;
+    return same ? TL_MIRROR_NONE : TL_MIRROR_NOT_THAT_ORDER;
+}
+
+static int take_off(tl_mirror *mirror, const tl_event *event, bool *touched)
+{
+    uint32_t slot;
+    int fault = own_order(mirror, event, &slot);
+    if (fault != TL_MIRROR_NONE)
+        return fault;
+    const tl_order *order = &mirror->shelf.orders[slot];
+    if (order->price != event->price || order->leaves_qty != event->qty)
+        return TL_MIRROR_NOT_THAT_ORDER;
+    *touched = leave(mirror, event, slot);
+    forget(mirror, slot);
+    return TL_MIRROR_NONE;
+}
+
+/* Rule 4.3: smaller at the same price it keeps its place. */
+static int keep_place(tl_mirror *mirror, const tl_event *event, bool *touched)
+{
+    uint32_t slot;
+    int fault = own_order(mirror, event, &slot);
+    if (fault != TL_MIRROR_NONE)
+        return fault;
+    const tl_order *order = &mirror->shelf.orders[slot];
+    if (order->price != event->price || event->leaves_qty < 1 ||
+        event->leaves_qty > order->leaves_qty)
+        return TL_MIRROR_NOT_THAT_ORDER;
+    *touched = shrink(mirror, event, slot, order->leaves_qty - event->leaves_qty);
+    return TL_MIRROR_NONE;
+}
+
+/* Any other replace leaves its level and meets the book again with what it has left. */
+static int move(tl_mirror *mirror, const tl_event *event, bool *touched)
+{
+    uint32_t slot;
+    int fault = own_order(mirror, event, &slot);
+    if (fault != TL_MIRROR_NONE)
+        return fault;
+    if (!is_price(event->price) || event->leaves_qty > event->qty || event->qty > TL_QTY_MAX)
+        return TL_MIRROR_NOT_AN_ORDER;
+    tl_order *order = &mirror->shelf.orders[slot];
+    if (event->price != order->price && event->leaves_qty > 0 &&
+        !crosses(mirror, event->instrument, event->side, event->price) &&
+        !has_room(mirror, event->instrument, event->price))
+        return TL_MIRROR_NO_ROOM;
+    *touched = leave(mirror, event, slot);
+    if (event->leaves_qty == 0) {
+        forget(mirror, slot);
+        return TL_MIRROR_NONE;
+    }
+    order->price = (uint32_t)event->price;
+    order->leaves_qty = event->leaves_qty;
+    if (meet_book(mirror, event, slot))
+        *touched = true;
+    return TL_MIRROR_NONE;
+}
+
+/* ── trades ────────────────────────────────────────────────────────────────────────────────── */
+
+static int check_trade(const tl_mirror *mirror, const tl_event *event, uint32_t maker_slot)
+{
+    if (maker_slot == TL_NONE)
+        return TL_MIRROR_UNKNOWN_ORDER;
+    const tl_order *maker = &mirror->shelf.orders[maker_slot];
+    bool done = (event->flags & TL_FLAG_MAKER_DONE) != 0;
+    if (maker->level == TL_NONE || maker->instrument != event->instrument ||
+        maker->side == event->side || maker->price != event->price || event->qty < 1 ||
+        event->qty > maker->leaves_qty || done != (event->qty == maker->leaves_qty))
+        return TL_MIRROR_NOT_THAT_ORDER;
+    const tl_book *book = &mirror->shelf.books[event->instrument];
+    uint32_t best = book->best[tl_side_index(maker->side)].level;
+    if (maker->level != best || tl_level_head(&mirror->shelf, best) != maker_slot)
+        return TL_MIRROR_NOT_THE_NEXT;
+    uint32_t taker_slot = find(mirror, event->order_id);
+    if (taker_slot != mirror->taker.slot)
+        return mirror->taker.slot == TL_NONE ? TL_MIRROR_NOT_THAT_ORDER : TL_MIRROR_TAKER_WAITS;
+    if (taker_slot == TL_NONE)
+        return TL_MIRROR_NONE;
+    const tl_order *taker = &mirror->shelf.orders[taker_slot];
+    bool same = taker->instrument == event->instrument && taker->side == event->side;
+    uint64_t sum = (uint64_t)event->leaves_qty + event->qty;
+    return same && sum == mirror->taker.leaves_qty ? TL_MIRROR_NONE : TL_MIRROR_NOT_THAT_ORDER;
+}
+
+/* What the taker has left rests when nothing that it could trade with is left. */
+static bool after_trade(tl_mirror *mirror, const tl_event *event)
+{
+    uint32_t slot = mirror->taker.slot;
+    if (slot == TL_NONE)
+        return false;
+    tl_order *taker = &mirror->shelf.orders[slot];
+    taker->leaves_qty = mirror->taker.leaves_qty = event->leaves_qty;
+    if (event->leaves_qty > 0 && crosses(mirror, taker->instrument, taker->side, taker->price))
+        return false;
+    mirror->taker.slot = TL_NONE;
+    if (event->leaves_qty > 0)
+        return rest(mirror, event, slot);
+    forget(mirror, slot);
+    return false;
+}
+
+/* The taker is about to rest, and its price needs a block that is not there. */
+static bool taker_has_no_room(const tl_mirror *mirror, const tl_event *event)
+{
+    if (mirror->taker.slot == TL_NONE || event->leaves_qty == 0)
+        return false;
+    const tl_order *taker = &mirror->shelf.orders[mirror->taker.slot];
+    return !has_room(mirror, taker->instrument, taker->price);
+}
+
+static int trade(tl_mirror *mirror, const tl_event *event, bool *touched)
+{
+    uint32_t maker = find(mirror, event->contra_order_id);
+    int fault = check_trade(mirror, event, maker);
+    if (fault != TL_MIRROR_NONE)
+        return fault;
+    if (taker_has_no_room(mirror, event))
+        return TL_MIRROR_NO_ROOM;
+    if (event->flags & TL_FLAG_MAKER_DONE) {
+        *touched = leave(mirror, event, maker);
+        forget(mirror, maker);
+    } else {
+        *touched = shrink(mirror, event, maker, event->qty);
+    }
+    tl_published_trade *row =
+        tl_mirror_add_row(mirror, event->instrument, TL_PUBLISHED_TRADES, event);
+    row->price = event->price;
+    row->qty = event->qty;
+    row->side = event->side;
+    mirror->instruments[event->instrument].last_trade = *row;
+    if (after_trade(mirror, event))
+        *touched = true;
+    return TL_MIRROR_NONE;
+}
+
+/* ── statuses ──────────────────────────────────────────────────────────────────────────────── */
+
+static void add_status(tl_mirror *mirror, const tl_event *event, uint16_t instrument)
+{
+    tl_published_status *row = tl_mirror_add_row(mirror, instrument, TL_PUBLISHED_STATUS, event);
+    row->trading_status = mirror->instruments[instrument].trading_status;
+    row->entry_status = mirror->entry_status;
+}
+
+static int list(tl_mirror *mirror, const tl_event *event)
+{
+    if (event->instrument >= mirror->instruments_max ||
+        mirror->instruments[event->instrument].trading_status != 0)
+        return TL_MIRROR_LISTED_TWICE;
+    mirror->instruments[event->instrument].trading_status = TL_TRADING_STATUS_READY_TO_TRADE;
+    mirror->instruments_listed++;
+    add_status(mirror, event, event->instrument);
+    return TL_MIRROR_NONE;
+}
+
+static int set_trading_status(tl_mirror *mirror, const tl_event *event)
+{
+    if (event->qty < 1 || event->qty > UINT8_MAX)
+        return TL_MIRROR_NOT_A_STATUS;
+    mirror->instruments[event->instrument].trading_status = (uint8_t)event->qty;
+    add_status(mirror, event, event->instrument);
+    return TL_MIRROR_NONE;
+}
+
+static int set_entry_status(tl_mirror *mirror, const tl_event *event)
+{
+    if (event->qty < 1 || event->qty > UINT8_MAX)
+        return TL_MIRROR_NOT_A_STATUS;
+    mirror->entry_status = (uint8_t)event->qty;
+    for (uint32_t i = 0; i < mirror->instruments_max; i++) {
+        if (mirror->instruments[i].trading_status != 0)
+            add_status(mirror, event, (uint16_t)i);
+    }
+    return TL_MIRROR_NONE;
+}
+
+/* ── one event ─────────────────────────────────────────────────────────────────────────────── */
+
+/* Rule 3.4: only these rest. */
+static bool may_rest(const tl_event *event)
+{
+    return event->ord_type == TL_ORD_TYPE_LIMIT &&
+           (event->time_in_force == TL_TIME_IN_FORCE_DAY ||
+            event->time_in_force == TL_TIME_IN_FORCE_GTC);
+}
+
+/* A remainder taken off an order that never was in the book. */
+static bool never_rested(const tl_event *event)
+{
+    return event->reason == TL_REASON_IOC_REMAINDER || event->reason == TL_REASON_FOK_UNFILLED ||
+           event->reason == TL_REASON_MARKET_REMAINDER;
+}
+
+/* Is it about an order that is in the book, comes into it, or trades with one? */
+static bool changes_a_book(const tl_event *event)
+{
+    switch (event->exec_type) {
+    case TL_EXEC_TYPE_NEW:
+        return may_rest(event);
+    case TL_EXEC_TYPE_CANCELED:
+    case TL_EXEC_TYPE_EXPIRED:
+        return !never_rested(event);
+    default:
+        return event->exec_type == TL_EXEC_TYPE_TRADE || event->exec_type == TL_EXEC_TYPE_REPLACED;
+    }
+}
+
+static bool is_listed(const tl_mirror *mirror, const tl_event *event)
+{
+    return event->instrument < mirror->instruments_max &&
+           mirror->instruments[event->instrument].trading_status != 0;
+}
+
+static int change_book(tl_mirror *mirror, const tl_event *event)
+{
+    bool touched = false;
+    int fault;
+    if (!is_listed(mirror, event))
+        return TL_MIRROR_UNKNOWN_INSTRUMENT;
+    if (event->exec_type == TL_EXEC_TYPE_TRADE)
+        fault = trade(mirror, event, &touched);
+    else if (mirror->taker.slot != TL_NONE)
+        return TL_MIRROR_TAKER_WAITS;
+    else if (event->exec_type == TL_EXEC_TYPE_NEW)
+        fault = new_order(mirror, event, &touched);
+    else if (event->exec_type != TL_EXEC_TYPE_REPLACED)
+        fault = take_off(mirror, event, &touched);
+    else if (event->flags & TL_FLAG_PRIORITY_KEPT)
+        fault = keep_place(mirror, event, &touched);
+    else
+        fault = move(mirror, event, &touched);
+    if (touched)
+        tl_mirror_touch(mirror, event->instrument,
+                        tl_mirror_add_row(mirror, event->instrument, TL_PUBLISHED_BBO, event));
+    return fault;
+}
+
+static int apply_one(tl_mirror *mirror, const tl_event *event)
+{
+    if (event->seq != mirror->event_seq + 1)
+        return TL_MIRROR_GAP;
+    if (changes_a_book(event))
+        return change_book(mirror, event);
+    switch (event->exec_type) {
+    case TL_EXEC_TYPE_SECURITY_DEFINITION:
+        return list(mirror, event);
+    case TL_EXEC_TYPE_SECURITY_STATUS:
+        return is_listed(mirror, event) ? set_trading_status(mirror, event)
+                                        : TL_MIRROR_UNKNOWN_INSTRUMENT;
+    case TL_EXEC_TYPE_VENUE_STATUS:
+        return set_entry_status(mirror, event);
+    default:
+        return TL_MIRROR_NONE;
+    }
+}
+
+size_t tl_mirror_apply(tl_mirror *mirror, const tl_event *events, size_t count)
+{
+    tl_mirror_discard(mirror);
+    mirror->fault = TL_MIRROR_NONE;
+    for (size_t i = 0; i < count; i++) {
+        const tl_event *event = &events[i];
+        uint32_t wanted = event->exec_type == TL_EXEC_TYPE_VENUE_STATUS
+                              ? mirror->instruments_listed
+                              : TL_ROWS_PER_EVENT;
+        if (mirror->rows_count + wanted > mirror->rows_max)
+            return i;
+        int fault = apply_one(mirror, event);
+        if (fault != TL_MIRROR_NONE) {
+            mirror->fault = (uint8_t)fault;
+            return i;
+        }
+        if (event->seq == 1)
+            mirror->epoch = (uint64_t)event->ts_ns;
+        mirror->event_seq = event->seq;
+        mirror->ts_ns = event->ts_ns;
+    }
+    return count;
+}

@@ -1,0 +1,80 @@
+"""The mirror for Cython: the C interface of mirror.h, and the extension type that owns one."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from touchline.core.messages cimport tl_event
+
+
+cdef extern from "touchline/marketdata/mirror.h" nogil:
+    enum: TL_PUBLISHED_VERSION
+    enum: TL_PUBLISHED_STREAMS
+    uint32_t TL_PUBLISHED_MESSAGE_MAX
+    uint32_t TL_MIRROR_EVENTS_MAX
+    enum: TL_MIRROR_NONE
+
+    ctypedef struct tl_published_header:
+        uint32_t count
+
+    ctypedef struct tl_published_trade:
+        uint64_t event_seq
+        int64_t ts_ns
+        int64_t price
+        uint32_t qty
+        uint8_t side
+
+    ctypedef struct tl_published_bbo:
+        uint64_t event_seq
+        int64_t ts_ns
+        int64_t bid_price
+        int64_t ask_price
+        uint64_t bid_qty
+        uint64_t ask_qty
+        uint32_t bid_orders
+        uint32_t ask_orders
+
+    ctypedef struct tl_published_depth:
+        pass
+
+    ctypedef struct tl_published_heartbeat:
+        pass
+
+    ctypedef struct tl_mirror:
+        pass
+
+    ctypedef struct tl_mirror_message:
+        const uint8_t *bytes
+        size_t count
+        uint16_t instrument
+        uint8_t kind
+
+    ctypedef struct tl_mirror_view:
+        uint64_t seqs[4]
+        tl_published_bbo bbo
+        tl_published_trade last_trade
+        size_t levels
+        uint8_t trading_status
+
+    int tl_mirror_open(tl_mirror **mirror, uint32_t instruments_max, uint32_t orders_max,
+                       uint32_t price_blocks_max)
+    void tl_mirror_close(tl_mirror *mirror)
+    size_t tl_mirror_apply(tl_mirror *mirror, const tl_event *events, size_t count)
+    int tl_mirror_fault(const tl_mirror *mirror)
+    const char *tl_mirror_fault_text(int fault)
+    bint tl_mirror_next_message(tl_mirror *mirror, tl_mirror_message *message)
+    void tl_mirror_discard(tl_mirror *mirror)
+    uint64_t tl_mirror_event_seq(const tl_mirror *mirror)
+    int64_t tl_mirror_ts_ns(const tl_mirror *mirror)
+    uint64_t tl_mirror_epoch(const tl_mirror *mirror)
+    uint8_t tl_mirror_entry_status(const tl_mirror *mirror)
+    uint32_t tl_mirror_instruments(const tl_mirror *mirror)
+    bint tl_mirror_look(const tl_mirror *mirror, uint16_t instrument, tl_mirror_view *view)
+    size_t tl_mirror_levels(const tl_mirror *mirror, uint16_t instrument,
+                            tl_published_depth *levels, size_t room)
+    size_t tl_mirror_heartbeat(const tl_mirror *mirror, tl_published_header *header,
+                               tl_published_heartbeat *records, size_t room)
+
+
+cdef class Mirror:
+    cdef tl_mirror *mirror
+    cdef uint32_t instruments_max

@@ -1,0 +1,165 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The mirror for Python: batches of events in, messages ready to be sent out.
+
+A Mirror belongs to one thread at a time. Prices are ticks, quantities lots.
+"""
+
+import errno
+from typing import NamedTuple
+
+cimport numpy as cnp
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+
+from touchline.core.messages import EVENT
+from touchline.errors import ImpossibleEvent
+
+cnp.import_array()
+
+# Held here because a look-up by name costs as much as an event.
+cdef object _event = EVENT
+
+MESSAGE_BYTES_MAX: int = TL_PUBLISHED_MESSAGE_MAX  # of a header and its records, heartbeats apart
+
+
+class BookState(NamedTuple):
+    """One instrument but its levels; `seqs` by Kind, `bbo` and `last_trade` as in their records."""
+
+    seqs: tuple
+    trading_status: int
+    bbo: tuple
+    last_trade: tuple | None
+    levels: int
+
+
+cdef class Mirror:
+    """Every book as the events so far have left it, and the published records they make.
+
+    For the events of an engine of these capacities, whose bounds are engine.h's. Raises ValueError
+    outside them, MemoryError when there is no memory.
+    """
+
+    def __cinit__(self, *, uint32_t instruments_max=16, uint32_t orders_max=65536,
+                  uint32_t price_blocks_max=4096):
+        cdef int code = tl_mirror_open(&self.mirror, instruments_max, orders_max, price_blocks_max)
+        if code == -errno.ENOMEM:
+            raise MemoryError("no memory for a mirror of these capacities")
+        if code != 0:
+            raise ValueError("mirror capacities out of the engine's bounds")
+        self.instruments_max = instruments_max
+
+    def __dealloc__(self):
+        tl_mirror_close(self.mirror)
+
+    def apply(self, cnp.ndarray events not None):
+        """Let events happen, shape (n,), dtype EVENT; returns how many did.
+
+        Fewer than n when there is no more room for records (never of 65,536 events or less, but
+        for turns of the kill switch): take the messages, and go on with the rest. Records of the
+        call before that nobody took are gone; their numbers stay used. Raises ImpossibleEvent for
+        an event that cannot follow those before it; those are done then, and it is not. Raises
+        ValueError for another shape or dtype.
+        """
+        descr = <object>cnp.PyArray_DESCR(events)
+        if (descr is not _event and descr != _event) or cnp.PyArray_NDIM(events) != 1:
+            raise ValueError("events must be a one-dimensional array of dtype EVENT")
+        if not cnp.PyArray_IS_C_CONTIGUOUS(events):
+            raise ValueError("events must be contiguous")
+        cdef const tl_event *first = <const tl_event *>cnp.PyArray_DATA(events)
+        cdef size_t count = <size_t>cnp.PyArray_SIZE(events)
+        cdef size_t done
+        with nogil:
+            done = tl_mirror_apply(self.mirror, first, count)
+        cdef int fault = tl_mirror_fault(self.mirror)
+        if fault != TL_MIRROR_NONE:
+            raise ImpossibleEvent(first[done].seq, tl_mirror_fault_text(fault).decode())
+        return done
+
+    def messages(self, object topics not None):
+        """The messages of what was applied last, as [(topic, payload)], by instrument and kind.
+
+        `topics[number]` gives an instrument's four topics, by Kind. Each payload is a HEADER and
+        its records, at most 4,096 bytes. Messages are given once.
+        """
+        cdef tl_mirror_message message
+        cdef int number = -1
+        cdef list found = []
+        cdef tuple names = None
+        while tl_mirror_next_message(self.mirror, &message):
+            if message.instrument != number:
+                number = message.instrument
+                names = topics[number]
+            found.append((names[message.kind],
+                          PyBytes_FromStringAndSize(<const char *>message.bytes,
+                                                    <Py_ssize_t>message.count)))
+        return found
+
+    def discard(self):
+        """The records that wait are numbered, but nobody wants them."""
+        tl_mirror_discard(self.mirror)
+
+    def heartbeat(self):
+        """The payload of a heartbeat: a HEADER, and a HEARTBEAT record per listed instrument."""
+        cdef size_t room = tl_mirror_instruments(self.mirror)
+        cdef size_t count = sizeof(tl_published_header) + room * sizeof(tl_published_heartbeat)
+        data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>count)
+        cdef char *to = PyBytes_AS_STRING(data)
+        tl_mirror_heartbeat(self.mirror, <tl_published_header *>to,
+                            <tl_published_heartbeat *>(to + sizeof(tl_published_header)), room)
+        return data
+
+    def numbers(self):
+        """The numbers of the listed instruments, in order."""
+        cdef tl_mirror_view view
+        cdef uint32_t number
+        found = []
+        for number in range(self.instruments_max):
+            if tl_mirror_look(self.mirror, <uint16_t>number, &view):
+                found.append(number)
+        return found
+
+    def state(self, uint16_t instrument):
+        """The BookState of one instrument. Raises KeyError when it is not listed."""
+        cdef tl_mirror_view view
+        if not tl_mirror_look(self.mirror, instrument, &view):
+            raise KeyError(instrument)
+        cdef tl_published_bbo bbo = view.bbo
+        cdef tl_published_trade trade = view.last_trade
+        last = None
+        if trade.event_seq:
+            last = (trade.event_seq, trade.ts_ns, trade.price, trade.qty, trade.side)
+        seqs = (view.seqs[0], view.seqs[1], view.seqs[2], view.seqs[3])
+        touch = (bbo.event_seq, bbo.ts_ns, bbo.bid_price, bbo.ask_price, bbo.bid_qty, bbo.ask_qty,
+                 bbo.bid_orders, bbo.ask_orders)
+        return BookState(seqs, view.trading_status, touch, last, view.levels)
+
+    def levels(self, uint16_t instrument):
+        """All levels as DEPTH records in bytes, bids before asks, each the best first."""
+        cdef tl_mirror_view view
+        if not tl_mirror_look(self.mirror, instrument, &view):
+            raise KeyError(instrument)
+        data = PyBytes_FromStringAndSize(
+            NULL, <Py_ssize_t>(view.levels * sizeof(tl_published_depth)))
+        cdef tl_published_depth *to = <tl_published_depth *>PyBytes_AS_STRING(data)
+        with nogil:
+            tl_mirror_levels(self.mirror, instrument, to, view.levels)
+        return data
+
+    @property
+    def event_seq(self):
+        """The last event applied, 0 before the first."""
+        return tl_mirror_event_seq(self.mirror)
+
+    @property
+    def ts_ns(self):
+        """Its time."""
+        return tl_mirror_ts_ns(self.mirror)
+
+    @property
+    def epoch(self):
+        """The time of the journal's first event: tells journals apart."""
+        return tl_mirror_epoch(self.mirror)
+
+    @property
+    def entry_status(self):
+        """The EntryStatus of the venue."""
+        return tl_mirror_entry_status(self.mirror)

@@ -1,0 +1,74 @@
+/* Inside the mirror: what it is made of. mirror.c applies events to it, mirror_rows.c keeps rows
+ * and makes messages of them, mirror_open.c opens it and answers. Nobody else includes this. */
+#ifndef TOUCHLINE_MIRROR_STATE_H
+#define TOUCHLINE_MIRROR_STATE_H
+
+#include "touchline/core/book.h"
+#include "touchline/marketdata/mirror.h"
+
+#define TL_ROWS_PER_EVENT 4u /* a trade: two levels, the trade, the touch */
+#define TL_ROW_BYTES 56u     /* the longest record */
+
+/* A record that waits, and the next of its instrument and kind: one cache line. */
+typedef struct tl_row {
+    uint64_t next;
+    uint8_t record[TL_ROW_BYTES];
+} tl_row;
+static_assert(sizeof(tl_row) == 64, "a row is one cache line");
+static_assert(sizeof(tl_published_bbo) <= TL_ROW_BYTES, "every record fits a row");
+
+/* The rows of one instrument and kind that wait, and how many there were before them. */
+typedef struct tl_stream {
+    uint64_t sent;
+    uint32_t count;
+    uint32_t first; /* no meaning while count is 0 */
+    uint32_t last;
+    uint32_t _pad;
+} tl_stream;
+
+typedef struct tl_mirrored {
+    tl_stream streams[TL_PUBLISHED_STREAMS];
+    tl_published_trade last_trade;
+    uint32_t levels[2];     /* by tl_side_index */
+    uint8_t trading_status; /* 0: not listed */
+    bool has_rows;
+} tl_mirrored;
+
+/* An order that may rest and is still trading. */
+typedef struct tl_taker {
+    uint32_t slot; /* TL_NONE: there is none */
+    uint32_t leaves_qty;
+} tl_taker;
+
+struct tl_mirror {
+    tl_shelf shelf;
+    tl_pools pools;
+    uint32_t *level_orders;   /* by level: how many orders; no meaning unless it is live */
+    tl_mirrored *instruments; /* by number */
+    uint16_t *with_rows;      /* the instruments that have rows waiting */
+    tl_row *rows;
+    uint32_t instruments_max;
+    uint32_t instruments_listed;
+    uint32_t with_rows_count;
+    uint32_t rows_max;
+    uint32_t rows_count;
+    uint32_t at;       /* of with_rows: whose message is next */
+    uint8_t at_kind;   /* and of which kind */
+    bool reading;      /* with_rows is in order and `at` means something */
+    uint8_t fault;
+    uint8_t entry_status;
+    tl_taker taker;
+    uint64_t event_seq;
+    int64_t ts_ns;
+    uint64_t epoch;
+    uint8_t message[TL_PUBLISHED_MESSAGE_MAX];
+};
+
+/* A row of this kind, its event named, the rest of it zero; the caller has seen to the room. */
+void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
+                        const tl_event *event);
+
+/* The touch as it is now. */
+void tl_mirror_touch(const tl_mirror *mirror, uint16_t instrument, tl_published_bbo *bbo);
+
+#endif

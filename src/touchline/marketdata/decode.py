@@ -1,0 +1,183 @@
+"""Market data as it comes from a socket, looked at before anything is believed.
+
+Whatever is not what docs/marketdata.md describes is a TouchlineError that names it: another
+service behind the address, another version, or bytes that somebody has changed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from touchline.core.messages import Side
+from touchline.errors import TouchlineError
+from touchline.instruments import Instrument
+from touchline.marketdata.layout import (
+    BBO,
+    DEPTH,
+    HEADER,
+    HEARTBEAT_TOPIC,
+    RECORDS,
+    TRADE,
+    VERSION,
+    Kind,
+    topic,
+)
+
+Records = NDArray[np.void]
+_U64_MAX = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: `symbol` is "" for a heartbeat."""
+
+    kind: Kind
+    symbol: str
+    epoch: int
+    first_seq: int
+    event_seq: int
+    ts_ns: int
+    records: Records
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One instrument as a snapshot tells it."""
+
+    instrument: Instrument
+    seqs: list[int]
+    trading_status: int
+    entry_status: int
+    bbo: np.void
+    last_trade: np.void | None
+    levels: Records
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the snapshot port; `error` is set when the request was refused."""
+
+    request_id: object
+    error: str | None
+    epoch: int
+    event_seq: int
+    instruments: list[Snapshot]
+
+
+def message(frames: list[bytes]) -> Message:
+    """The message in these frames."""
+    if len(frames) != 2 or len(frames[1]) < HEADER.itemsize:
+        raise TouchlineError("a message came that is not touchline market data")
+    name, payload = frames
+    header = np.frombuffer(payload, HEADER, 1)[0]
+    if header["version"] != VERSION:
+        raise TouchlineError(f"market data of version {header['version']}, not {VERSION}")
+    if header["kind"] not in RECORDS:
+        raise TouchlineError(f"market data of kind {header['kind']}, which version 1 has not")
+    kind, count = Kind(int(header["kind"])), int(header["count"])
+    if len(payload) != HEADER.itemsize + count * RECORDS[kind].itemsize:
+        raise TouchlineError(
+            f"a message of {len(payload)} bytes that says it holds {count} {kind.name} records"
+        )
+    symbol = _symbol(name, kind)
+    return Message(
+        kind,
+        symbol,
+        int(header["epoch"]),
+        int(header["first_seq"]),
+        int(header["event_seq"]),
+        int(header["ts_ns"]),
+        np.frombuffer(payload, RECORDS[kind], count, HEADER.itemsize),
+    )
+
+
+def _symbol(name: bytes, kind: Kind) -> str:
+    if kind == Kind.HEARTBEAT:
+        if name != HEARTBEAT_TOPIC:
+            raise TouchlineError(f"a heartbeat in topic {name[:64]!r}")
+        return ""
+    try:
+        symbol = name.split(b"/", 1)[1][:-1].decode()
+        known = topic(kind, symbol) == name
+    except (IndexError, UnicodeDecodeError):
+        known = False
+    if not known:
+        raise TouchlineError(f"{kind.name} records in topic {name[:64]!r}")
+    return symbol
+
+
+def reply(frames: list[bytes], address: str) -> Reply:
+    """The answer in these frames, which came from the snapshot port at `address`."""
+    try:
+        head = json.loads(frames[0])
+    except (ValueError, RecursionError) as error:
+        raise TouchlineError(f"{address}: not an answer of a snapshot port") from error
+    if not isinstance(head, dict) or head.get("version") != VERSION:
+        version = head.get("version") if isinstance(head, dict) else None
+        raise TouchlineError(f"{address}: version {version}, not {VERSION}")
+    if "error" in head:
+        return Reply(head.get("id"), str(head["error"]), 0, 0, [])
+    try:
+        states = head["instruments"]
+        if not isinstance(states, list) or len(states) != len(frames) - 1:
+            raise ValueError(f"{len(frames) - 1} frames of levels for another number of books")
+        return Reply(
+            head.get("id"),
+            None,
+            _number(head["epoch"]),
+            _number(head["event_seq"]),
+            [_snapshot(state, levels) for state, levels in zip(states, frames[1:], strict=True)],
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, InvalidOperation) as error:
+        what = f"{type(error).__name__} {error}"
+        raise TouchlineError(f"{address}: a snapshot that cannot be read: {what}") from error
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _U64_MAX:
+        raise ValueError(f"{value!r:.40} is not a number from 0 to 2^64 - 1")
+    return value
+
+
+def _positive(text: Any) -> Decimal:
+    number = Decimal(text) if isinstance(text, str) else Decimal(0)
+    if not number.is_finite() or number <= 0:
+        raise ValueError(f"{text!r:.40} is not a positive number as text")
+    return number
+
+
+def _record(values: Any, layout: np.dtype[np.void]) -> np.void:
+    row = [_number(value) for value in values]
+    if layout.names is None or len(row) != len(layout.names):
+        raise ValueError(f"{len(row)} numbers in a record of another length")
+    made: np.void = np.array([tuple(row)], layout)[0]
+    return made
+
+
+def _snapshot(state: dict[str, Any], frame: bytes) -> Snapshot:
+    seqs = [_number(seq) for seq in state["seqs"]]
+    if len(seqs) != 4:
+        raise ValueError(f"{len(seqs)} numbers of four topics")
+    symbol, currency = state["symbol"], state["currency"]
+    if not isinstance(symbol, str) or not isinstance(currency, str):
+        raise TypeError("symbol and currency are texts")
+    levels = np.frombuffer(frame, DEPTH)
+    if not np.isin(levels["side"], [int(Side.BUY), int(Side.SELL)]).all():
+        raise ValueError("a level that is neither a bid nor an ask")
+    last_trade = state["last_trade"]
+    sizes = _positive(state["tick_size"]), _positive(state["lot_size"])
+    return Snapshot(
+        Instrument(_number(state["instrument"]), symbol, *sizes, currency),
+        seqs,
+        _number(state["trading_status"]),
+        _number(state["entry_status"]),
+        _record(state["bbo"], BBO),
+        None if last_trade is None else _record(last_trade, TRADE),
+        levels,
+    )

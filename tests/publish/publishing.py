@@ -1,0 +1,91 @@
+"""What the publisher's tests share: a publisher in a thread, and subscribers that follow it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from harness.downstream_venue import DEADLINE_S, Venue, until
+from touchline.control.publish.publisher import Publisher
+from touchline.core.engine import Engine
+from touchline.core.messages import Side
+from touchline.marketdata import Subscriber, Update
+from touchline.marketdata.address import tcp_address
+from touchline.runtime.feed import EventFeed
+
+
+@contextmanager
+def publishing(
+    venue: Venue,
+    ports: tuple[str, str] = ("*", "*"),
+    silent_up_to: int | None = None,
+    *,
+    host: str = "127.0.0.1",
+    state_path: Path | None = None,
+) -> Iterator[Publisher]:
+    """A publisher in a thread of its own, with frequent heartbeats."""
+    stop = threading.Event()
+    head = venue.event_seq if silent_up_to is None else silent_up_to
+    with (
+        EventFeed(venue.config.bus_path, venue.config.journal_dir) as feed,
+        Publisher(
+            feed,
+            venue.config.journal_dir,
+            publish=tcp_address(host, ports[0]),
+            snapshot=tcp_address(host, ports[1]),
+            heartbeat_s=0.1,
+            state_path=state_path,
+        ) as publisher,
+    ):
+        thread = threading.Thread(target=publisher.serve, args=(stop, head))
+        thread.start()
+        try:
+            yield publisher
+        finally:
+            stop.set()
+            thread.join(DEADLINE_S)
+            assert not thread.is_alive()
+
+
+def subscribe(publisher: Publisher, *symbols: str) -> Subscriber:
+    return Subscriber(
+        publisher.publish_endpoint,
+        publisher.snapshot_endpoint,
+        symbols or None,
+        timeout_s=DEADLINE_S,
+    )
+
+
+def follow(subscriber: Subscriber, event_seq: int) -> list[Update]:
+    """Poll until nothing up to `event_seq` is missing."""
+    updates: list[Update] = []
+
+    def there() -> bool:
+        updates.extend(subscriber.poll(0.5))
+        return subscriber.event_seq >= event_seq
+
+    until(there, f"subscriber reaches event {event_seq}")
+    return updates
+
+
+def all_published(venue: Venue, publisher: Publisher) -> None:
+    """Wait until another subscriber has got every event so far."""
+    with subscribe(publisher) as other:
+        follow(other, venue.event_seq)
+
+
+def assert_books_equal(subscriber: Subscriber, engine: Engine) -> None:
+    for symbol in subscriber.symbols:
+        book = subscriber.book(symbol)
+        number = book.instrument.index
+        for side in Side:
+            wanted = engine.depth(number, side, 1000)
+            np.testing.assert_array_equal(book.levels(side, 1000), wanted, f"{symbol} {side}")
+        assert book.bbo is not None
+        touch = (book.bbo["bid_price"], book.bbo["ask_price"])
+        assert touch == (engine.best_bid(number), engine.best_ask(number))
+        assert touch == (book.best_bid, book.best_ask)
