@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,21 @@ from touchline.core.messages import LIMIT_UNSET, Limit
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
 
+
+class Seconds(click.FloatRange):
+    """A number of seconds within a range, and a number indeed."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return number
+
+
 timeout_option = click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(0.01, 3600),
+    type=Seconds(0.01, 3600),
     default=5.0,
     show_default=True,
     help="Seconds to wait for the venue's answer.",

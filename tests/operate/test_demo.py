@@ -21,7 +21,7 @@ from touchline.control.demo.client import refusal_kind
 from touchline.control.demo.flow import BAD_REQUESTS, Flow, Listing, walk
 from touchline.control.demo.venue import newest_event
 from touchline.control.operate.verify import Execution, check_executions, percentiles_ms
-from touchline.control.supervisor.host import read_state
+from touchline.control.supervisor.state import read_state
 
 LISTINGS = [
     Listing("AAA", Decimal("0.01"), Decimal("1"), 10_000),

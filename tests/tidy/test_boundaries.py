@@ -85,6 +85,7 @@ WORLD = {
             "operate/verify",
             "supervisor/admin",
             "supervisor/host",
+            "supervisor/ticker",
         )
     },
     "now": {"control/demo/client.py", "control/supervisor/host.py"},
