@@ -22,7 +22,7 @@ import click
 
 from touchline import __version__
 from touchline.config import Config, load
-from touchline.control.operate import cli_bench, cli_machine, cli_operator
+from touchline.control.operate import cli_bench, cli_listing, cli_machine, cli_operator
 from touchline.control.operate.private import exposed
 from touchline.control.operate.template import TEMPLATE
 from touchline.control.operate.terminal import (
@@ -122,12 +122,14 @@ def run(options: Options, in_process: bool, as_json: bool) -> None:
     """Run the venue until SIGTERM, SIGINT or SIGHUP."""
     from touchline.control.supervisor.host import run_until_signal
     from touchline.control.supervisor.log import open_log
+    from touchline.control.supervisor.part import PRIVATE
 
     config = options.load()
+    os.umask(PRIVATE)  # before the first file: all a venue writes is its own
     open_log("host", config.log_dir, config.log)
     for warning in exposed(options.path, config):
         logging.getLogger(__name__).warning(warning)
-    state_hash = run_until_signal(config, in_process=in_process)
+    state_hash = run_until_signal(config, in_process=in_process, reload=options.load)
     if as_json:
         emit(True, {"venue": config.venue.name, "state_hash": state_hash}, "")
 
@@ -249,6 +251,7 @@ def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool)
 
 
 cli_operator.add_to(main)
+cli_listing.add_to(main)
 cli_machine.add_to(main)
 cli_bench.add_to(main)
 

@@ -36,6 +36,7 @@ class Part:
     sessions: list[str] = field(default_factory=list)
     state_hash: str = ""
     hung_told: bool = False
+    replacing: bool = False  # it was asked to end, for another to take its place
 
     def begin(self, running: Running, now: float) -> None:
         """The part has just been started."""

@@ -18,10 +18,11 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from touchline.config import Config
+from touchline.config import LISTS, Config
 from touchline.control.supervisor.admin import Admin, NotRunning
 from touchline.control.supervisor.health import PAUSE_FIRST_S, Part
 from touchline.control.supervisor.launch import Running, launch
@@ -29,7 +30,6 @@ from touchline.control.supervisor.part import (
     CAPTURE,
     ENGINE,
     GATEWAY,
-    PRIVATE,
     PUBLISHER,
     WORLD_FAILED,
     enabled_parts,
@@ -67,17 +67,29 @@ class Stop(threading.Event):
     def __init__(self) -> None:
         super().__init__()
         self.asked = 0
+        self.reload = False  # the configuration is to be read again
 
     def ask(self) -> None:
         self.asked += 1
         self.set()
 
+    def ask_to_reload(self) -> None:
+        self.reload = True
+
 
 class Host:
     """The supervisor of one venue."""
 
-    def __init__(self, config: Config, *, in_process: bool = False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        in_process: bool = False,
+        reload: Callable[[], Config] | None = None,
+    ) -> None:
         self._config = config
+        self._reload = reload
+        self._reloads: dict[str, Any] = {"reloads": 0, "reload_error": "", "sessions_changed": False}
         self._settings = config.supervisor
         self._in_process = in_process
         self._parts = {name: Part(name) for name in enabled_parts(config)}
@@ -109,6 +121,9 @@ class Host:
                 self._open(stop)
                 while not stop.wait(POLL_S):
                     self._watch()
+                    if stop.reload:
+                        stop.reload = False
+                        self._take_up_the_file()
             finally:
                 self._close(stop)
 
@@ -148,7 +163,8 @@ class Host:
         for name in left_over(self._config, known):
             log.warning("known to the journal but not configured", extra={"facts": {"name": name}})
         if len(commands):
-            with Admin(self._config, timeout_s=self._settings.no_progress_s) as admin:
+            timeout_s = self._settings.no_progress_s
+            with Admin(self._config, timeout_s=timeout_s, words="run") as admin:
                 admin.send(commands)
         log.info("venue set up", extra={"facts": {"commands": len(commands)}})
 
@@ -184,7 +200,7 @@ class Host:
     def _look_at(self, part: Part, now: float) -> None:
         assert part.running is not None
         part.listen(now)
-        if part.told_start and not part.ready:
+        if part.told_start and not part.ready and not part.replacing:
             part.ready = all(listens(port) for _, _, port in listening(self._config, part.name))
             if part.ready:
                 part.beat_at = now
@@ -218,6 +234,29 @@ class Host:
             self._bus.close()
             self._bus = None
 
+    def _take_up_the_file(self) -> None:
+        """Read the configuration again: sessions that differ are taken up by a new gateway.
+
+        What the engine is told of is `touchline apply`'s; everything else waits for a start.
+        """
+        error, changed = "", False
+        try:
+            fresh = self._reload() if self._reload is not None else self._config
+            changed = fresh.sessions != self._config.sessions
+            update = {name: getattr(fresh, name) for name in LISTS}
+            self._config = self._config.model_copy(update=update)
+        except (OSError, TouchlineError) as problem:
+            error = describe(problem)
+            log.error("configuration not taken up", extra={"facts": {"error": error}})
+        gateway = self._parts.get(GATEWAY)
+        if changed and gateway is not None and gateway.running is not None:
+            log.info("sessions differ; the gateway takes them up anew")
+            gateway.replacing, gateway.ready = True, False
+            gateway.running.ask_to_stop()
+        count = self._reloads["reloads"] + 1
+        self._reloads = {"reloads": count, "reload_error": error, "sessions_changed": changed}
+        self._write_state()
+
     def _end_silent(self, part: Part, why: str) -> None:
         """A part that stands still is ended; a thread can not be, and is only told of."""
         assert part.running is not None
@@ -235,6 +274,10 @@ class Host:
         now = time.monotonic()
         part.listen(now)
         came_up = part.ready
+        if part.replacing:
+            part.replacing, part.running, part.start_at = False, None, now
+            part.restarts -= 1  # it is none: somebody wanted it
+            return
         part.running, part.ready, part.sessions = None, False, []
         if part.name == ENGINE and code == WORLD_FAILED:
             if not self._open_now:
@@ -321,6 +364,7 @@ class Host:
             "addresses": self._addresses(),
             "closed": self._statuses.facts,
             "sessions": [name for part in self._parts.values() for name in part.sessions],
+            **self._reloads,
             "parts": {part.name: part.facts(now) for part in self._parts.values()},
         }
         try:
@@ -339,15 +383,20 @@ class Host:
         self._disk_low = low
 
 
-def run_until_signal(config: Config, *, in_process: bool = False) -> str:
-    """Run the venue until SIGTERM, SIGINT or SIGHUP; the engine's last state hash."""
-    os.umask(PRIVATE)
+def run_until_signal(
+    config: Config, *, in_process: bool = False, reload: Callable[[], Config] | None = None
+) -> str:
+    """Run the venue until SIGTERM, SIGINT or SIGHUP; the engine's last state hash.
+
+    SIGUSR1 has the sessions of what `reload` gives taken up.
+    """
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # nohup has SIGHUP ignored: the venue is meant to outlive its terminal.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda *_: stop.ask())
-    host = Host(config, in_process=in_process)
+    signal.signal(signal.SIGUSR1, lambda *_: stop.ask_to_reload())
+    host = Host(config, in_process=in_process, reload=reload)
     host.run(stop)
     return host.state_hash
 

@@ -52,6 +52,14 @@ class Known:
     halted: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
 
+    def instrument(self, index: int) -> Instrument:
+        """The instrument of that number; sizes that the journal does not name count as 1."""
+        tick, lot = (
+            Decimal(self.texts.get((kind, index), "1")) for kind in (Text.TICK_SIZE, Text.LOT_SIZE)
+        )
+        symbol = self.texts.get((Text.SYMBOL, index), str(index))
+        return Instrument(index, symbol, tick, lot, self.texts.get((Text.CURRENCY, index), ""))
+
     def numbers(self, kind: Text) -> dict[str, int]:
         """Names of one kind and their numbers."""
         return {name: key for (text, key), name in self.texts.items() if text == kind}

@@ -159,8 +159,9 @@ def test_the_proof_holds_when_gateway_and_engine_are_killed_in_full_flow(tmp_pat
     directory = tmp_path / "demo"
     popen = demonstrate(directory, "--seconds", "14")
     try:
-        until(lambda: (directory / "data" / "run.json").exists(), "the venue opens")
+        until(lambda: (directory / "data" / "run.json").exists(), "the venue starts")
         config = load(directory / "touchline.toml")
+        until(lambda: (read_state(config) or {}).get("open"), "the venue opens")
         for name in ("gateway", "engine"):
             _await_flow(config)
             os.kill(_part(config, name)["pid"], signal.SIGKILL)

@@ -81,6 +81,7 @@ WORLD = {
             "demo/demo",
             "demo/venue",
             "doctor/measure",
+            "operate/apply",
             "operate/monitor",
             "operate/verify",
             "supervisor/admin",
