@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.core.messages import LANE_FIX, ExecType, MsgType, Text
+from touchline.core.messages import LANE_FIX, ExecType, MsgType, Text, text_commands
 from touchline.fix.archive import NO_ORDER, ORDER, REQUEST, Archive, Rows
 
 PENDING, ACCEPTED, REFUSED = range(3)
@@ -129,11 +129,8 @@ class Past:
 
     def _named(self, commands: Rows) -> Rows:
         """The ClOrdIDs that texts give: number, session and name."""
-        texts = commands[
-            (commands["type"] == MsgType.TEXT)
-            & (commands["field"] == Text.CL_ORD_ID)
-            & (commands["side"] == LANE_FIX)
-        ]
+        texts = text_commands(commands)
+        texts = texts[(texts["field"] == Text.CL_ORD_ID) & (texts["side"] == LANE_FIX)]
         named = np.zeros(len(self._texts) + len(texts), self._texts.dtype)
         fresh = named[len(self._texts) :]
         named[: len(self._texts)] = self._texts

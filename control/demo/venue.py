@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from touchline.config import Config, load
 from touchline.control.supervisor.admin import attach
-from touchline.control.supervisor.host import read_state
 from touchline.control.supervisor.part import die_with_parent
+from touchline.control.supervisor.state import read_state
 from touchline.errors import TouchlineError
 
 START_S = 60.0
@@ -120,7 +120,7 @@ class Venue:
         deadline = time.monotonic() + START_S
         while True:
             state = read_state(config)
-            if state is not None and all(part["ready"] for part in state["parts"].values()):
+            if state is not None and state["open"]:
                 return
             if self._popen.poll() is not None:
                 raise TouchlineError(f"the venue did not start: {self.complaint()}")

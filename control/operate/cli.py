@@ -4,13 +4,16 @@ Operator commands are in cli_operator.py, those about the machine in cli_machine
 codes in terminal.py; this module reads options and calls. Imports of heavy parts happen inside the
 commands, so that `--help` is quick.
 
-Exit codes: 0 done; 1 the answer is no (refused, a check failed); 2 wrong command line or
-configuration; 3 the venue is not running; 4 it did not answer in time; 5 the world failed (disk,
-port, journal, another venue).
+Exit codes: 0 done; 1 the answer is no (refused, a check failed); 2 wrong command line,
+configuration or installation; 3 the venue is not running; 4 it did not answer in time, or hangs; 5
+the world failed (disk, port, journal, another venue); 6 it runs, and something is not as it should
+be; 7 it is starting.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,8 @@ import click
 
 from touchline import __version__
 from touchline.config import Config, load
-from touchline.control.operate import cli_bench, cli_machine, cli_operator
+from touchline.control.operate import cli_bench, cli_listing, cli_machine, cli_operator
+from touchline.control.operate.private import exposed
 from touchline.control.operate.template import TEMPLATE
 from touchline.control.operate.terminal import (
     NO,
@@ -43,6 +47,14 @@ class Options:
 
     def load(self) -> Config:
         return load(self.path, self.overrides)
+
+
+def write_private(path: Path, text: str, *, overwrite: bool) -> None:
+    """Write a file that only its owner may read, since it will hold passwords."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if overwrite else os.O_EXCL)
+    with open(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
 
 
 def _key_values(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -91,8 +103,7 @@ def main(context: click.Context, path: Path, overrides: dict[str, str]) -> None:
 def init(options: Options, force: bool, as_json: bool) -> None:
     """Write a commented configuration with two instruments and two broker sessions."""
     try:
-        with options.path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(TEMPLATE)
+        write_private(options.path, TEMPLATE, overwrite=force)
     except FileExistsError:
         fail(f"{options.path} is there already; --force overwrites it", NO)
     emit(
@@ -111,10 +122,14 @@ def run(options: Options, in_process: bool, as_json: bool) -> None:
     """Run the venue until SIGTERM, SIGINT or SIGHUP."""
     from touchline.control.supervisor.host import run_until_signal
     from touchline.control.supervisor.log import open_log
+    from touchline.control.supervisor.part import PRIVATE
 
     config = options.load()
-    open_log("host", config.log_dir)
-    state_hash = run_until_signal(config, in_process=in_process)
+    os.umask(PRIVATE)  # before the first file: all a venue writes is its own
+    open_log("host", config.log_dir, config.log)
+    for warning in exposed(options.path, config):
+        logging.getLogger(__name__).warning(warning)
+    state_hash = run_until_signal(config, in_process=in_process, reload=options.load)
     if as_json:
         emit(True, {"venue": config.venue.name, "state_hash": state_hash}, "")
 
@@ -124,11 +139,17 @@ def run(options: Options, in_process: bool, as_json: bool) -> None:
 @click.pass_obj
 @guarded
 def status(options: Options, as_json: bool) -> None:
-    """Say whether the venue runs, and how its parts are; exit code 3 when it does not."""
+    """Say how the venue and its parts are.
+
+    Exit code 0: all is well. 3: it does not run. 4: it hangs. 6: it runs, and something is not as
+    it should be. 7: it is starting.
+    """
     from touchline.control.operate import monitor
 
     facts = monitor.status(options.load())
     emit(as_json, facts, monitor.status_text(facts))
+    if code := monitor.EXIT_CODES[facts["state"]]:
+        raise click.exceptions.Exit(code)
 
 
 @main.command()
@@ -205,7 +226,7 @@ def query(options: Options, sql: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--seconds", type=click.FloatRange(1, 600), default=20.0, show_default=True)
+@click.option("--seconds", type=cli_operator.Seconds(1, 600), default=20.0, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option(
     "--rate",
@@ -230,6 +251,7 @@ def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool)
 
 
 cli_operator.add_to(main)
+cli_listing.add_to(main)
 cli_machine.add_to(main)
 cli_bench.add_to(main)
 

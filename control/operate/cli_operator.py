@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import click
 
 from touchline.control.operate.terminal import emit, guarded, json_option
-from touchline.core.messages import LIMIT_UNSET, Limit
+from touchline.core.messages import LIMIT_UNSET, PRICE_MAX, QTY_MAX, Limit
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds within a range, and a number indeed."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return number
+
 
 timeout_option = click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(0.01, 3600),
+    type=Seconds(0.01, 3600),
     default=5.0,
     show_default=True,
     help="Seconds to wait for the venue's answer.",
@@ -28,18 +40,25 @@ def operator(function: Callable[..., Any]) -> click.Command:
     The facts' "done" is what a person reads.
     """
 
-    @click.pass_obj
+    @click.pass_context
     @guarded
-    def wrapper(options: Any, as_json: bool, timeout_s: float, **arguments: Any) -> None:
+    def wrapper(context: click.Context, as_json: bool, timeout_s: float, **arguments: Any) -> None:
         from touchline.control.supervisor.admin import Admin
 
-        with Admin(options.load(), timeout_s=timeout_s) as admin:
+        words = words_of(context.info_name or "", arguments)
+        with Admin(context.obj.load(), timeout_s=timeout_s, words=words) as admin:
             facts = function(admin, **arguments)
         emit(as_json, facts, facts["done"])
 
     wrapper.__doc__ = function.__doc__
     name = function.__name__.strip("_").replace("_", "-")
     return click.command(name)(json_option(timeout_option(wrapper)))
+
+
+def words_of(name: str, arguments: dict[str, Any]) -> str:
+    """A command as the journal keeps it: its name, and what was given."""
+    given = {key: value for key, value in arguments.items() if value not in (None, False)}
+    return " ".join([name, *(f"{key}={value}" for key, value in given.items())])
 
 
 @operator
@@ -93,28 +112,40 @@ def _unblock(admin: Any, account: str) -> dict[str, Any]:
 def _limit(admin: Any, symbol: str, name: str, value: str, account: str | None) -> dict[str, Any]:
     """Set one limit of an instrument, or of an account in it (--account).
 
-    VALUE is a price, a quantity or an amount as people write it, or `none` for no limit. A limit
-    that the configuration names is set back to that at the next start.
+    SYMBOL `*` is every instrument. VALUE is a price, a quantity or an amount as people write it,
+    or `none` for no limit. A limit that the configuration names is set back to that at the next
+    start.
     """
     limit = Limit[name.upper()]
     if (limit >= Limit.ORDER_QTY_MAX) != (account is not None):
         needs = "needs --account" if account is None else "belongs to the instrument: no --account"
         raise TouchlineError(f"{name} {needs}")
-    instrument = admin.instrument(symbol)
-    units = LIMIT_UNSET if value == "none" else _units(limit, value, instrument)
-    admin.set_limit(limit, units, symbol, account)
+    symbols = sorted(admin.names.symbols.values()) if symbol == "*" else [symbol]
+    units = {s: _units(limit, value, admin.instrument(s)) for s in symbols}
+    admin.set_limits(limit, units, account)
     whose = f"{account} in {symbol}" if account else symbol
     return {
         "symbol": symbol,
         "account": account,
         "limit": limit.name,
-        "value": None if value == "none" else units,
+        "value": None if value == "none" else max(units.values(), default=0),
         "done": f"{name} of {whose} is {value}",
     }
 
 
+_NO_LIMIT = {
+    Limit.PRICE_MIN: 1,
+    Limit.PRICE_MAX: PRICE_MAX,
+    Limit.QTY_MAX: QTY_MAX,
+}  # where there always is one: the widest
+
+
 def _units(limit: Limit, value: str, instrument: Instrument) -> int:
     """The value in the core's units."""
+    if value == "none":
+        if limit == Limit.REFERENCE_PRICE:
+            raise TouchlineError("reference_price can not be taken away; give it another price")
+        return _NO_LIMIT.get(limit, LIMIT_UNSET)
     if limit == Limit.ORDER_VALUE_MAX:
         return instrument.floor_value(value)
     if limit in (Limit.QTY_MAX, Limit.ORDER_QTY_MAX, Limit.POSITION_MAX):
@@ -174,6 +205,7 @@ _PARAMETERS: dict[click.Command, list[click.Parameter]] = {
 
 def add_to(group: click.Group) -> None:
     """Put the operator's commands into the group."""
+    _limit.context_settings["ignore_unknown_options"] = True  # a value may be negative
     for command, parameters in _PARAMETERS.items():
         command.params = [*parameters, *command.params]
         group.add_command(command)

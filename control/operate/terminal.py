@@ -23,6 +23,17 @@ USAGE = 2  # the command line or the configuration is wrong
 NOT_RUNNING = 3
 UNANSWERED = 4
 WORLD = 5  # disk, port, journal, another venue
+DEGRADED = 6  # status: the venue trades, and something is not as it should be
+STARTING = 7  # status: the venue is not open yet
+
+EXTRAS = {
+    "quickfix": "fix",
+    "zmq": "publish",
+    "pyarrow": "analytics",
+    "duckdb": "analytics",
+    "pytz": "analytics",
+    "structlog": "log",
+}  # modules of pyproject.toml's extras
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
@@ -90,6 +101,17 @@ def fail(message: str, code: int) -> None:
     raise click.exceptions.Exit(code)
 
 
+def missing_extra(error: ModuleNotFoundError) -> str:
+    """What to install for a module that is not there; the error itself when it is ours."""
+    module = (error.name or "").partition(".")[0]
+    if module not in EXTRAS:
+        raise error
+    return (
+        f"this needs {module}, of the extra {EXTRAS[module]!r}, which is not installed: "
+        'pip install "touchline[venue]"'
+    )
+
+
 def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     """Turn what the world and people get wrong into a message and an exit code, no traceback."""
 
@@ -103,6 +125,8 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             fail(f"{error}; what stands before it can be replayed from a copy", WORLD)
         except BrokenPipeError:
             raise click.exceptions.Exit(OK) from None
+        except ModuleNotFoundError as error:
+            fail(missing_extra(error), USAGE)
         except OSError as error:
             fail(describe(error), WORLD)
         except TouchlineError as error:

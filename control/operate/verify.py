@@ -100,7 +100,10 @@ def torn_tail(journal_dir: Path, next_seq: int) -> str | None:
     segments = sorted(journal_dir.glob("*.tlj"))
     if not segments:
         return None
-    content = np.memmap(segments[-1], "<u8", mode="r")
+    whole = segments[-1].stat().st_size // 8  # a file cut short may end within a word
+    if whole <= _FIRST_SEQ_WORD:
+        return None
+    content = np.memmap(segments[-1], "<u8", mode="r", shape=(whole,))
     first_seq = int(content[_FIRST_SEQ_WORD])
     offset = _HEADER_BYTES + (next_seq - first_seq) * COMMAND.itemsize
     rest = np.flatnonzero(content[offset // 8 :])

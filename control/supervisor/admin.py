@@ -9,27 +9,34 @@ exit code of the command line. An Admin belongs to one thread.
 from __future__ import annotations
 
 import errno
+import os
+import pwd
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from touchline.config import Config
-from touchline.control.supervisor.setup import as_commands
 from touchline.core.messages import (
     ACCOUNT_ALL,
+    COMMAND,
     EVENT,
     INSTRUMENT_ALL,
     LANE_ADMIN,
+    TEXT_BYTES,
     EntryStatus,
     ExecType,
     Flag,
     Limit,
     MsgType,
     Reason,
+    Text,
     TimeInForce,
     TradingStatus,
+    make_commands,
     reason_text,
     refusals,
 )
@@ -40,6 +47,8 @@ from touchline.runtime.feed import Directory
 from touchline.runtime.journal import JournalReader
 
 Records = NDArray[np.void]
+PIECES_MAX = 16  # of the words of one command
+_NO_LOGIN = 0xFFFFFFFF
 BATCH = 256  # fewer than the smallest event ring holds, so no answer is lapped
 
 
@@ -98,9 +107,14 @@ def _not_running(config: Config) -> str:
 
 
 class Admin:
-    """The operator's lane of a running venue; use it as a context manager, then let it go."""
+    """The operator's lane of a running venue; use it as a context manager, then let it go.
 
-    def __init__(self, config: Config, *, timeout_s: float = 5.0) -> None:
+    `words`, what the operator asked for, stands in the journal before the commands, with who it
+    was; "" for what nobody asked for.
+    """
+
+    def __init__(self, config: Config, *, timeout_s: float = 5.0, words: str = "") -> None:
+        self._words = signed(words) if words else b""
         self._config = config
         self._timeout_s = timeout_s
         self._bus = attach(config)
@@ -146,15 +160,23 @@ class Admin:
         """Let a blocked account trade again."""
         self._account_status(account, EntryStatus.OPEN)
 
-    def set_limit(self, limit: Limit, value: int, symbol: str, account: str | None = None) -> None:
-        """Set one limit, in ticks and lots; `account` for those of an account's trading."""
-        self._one(
-            type=MsgType.LIMIT,
-            field=limit,
-            price=value,
-            instrument=self._instrument(symbol),
-            account=0 if account is None else self._account(account),
-        )
+    def set_limits(
+        self, limit: Limit, values: Mapping[str, int], account: str | None = None
+    ) -> None:
+        """Set one limit in instruments, by symbol, in ticks and lots; `account` for those of an
+        account's trading."""
+        number = 0 if account is None else self._account(account)
+        rows = [
+            {
+                "type": MsgType.LIMIT,
+                "field": limit,
+                "price": value,
+                "instrument": self._instrument(symbol),
+                "account": number,
+            }
+            for symbol, value in values.items()
+        ]
+        self.send(make_commands(rows))
 
     def mass_cancel(
         self, symbol: str | None = None, account: str | None = None, *, end_of_day: bool = False
@@ -199,7 +221,9 @@ class Admin:
         ids = np.arange(first, first + count, dtype=np.uint64)
         batch["cl_ord_id"][asking] = ids
         reader = self._bus.events()
-        self._send(batch)
+        # As bytes: numpy would lay out records with overlapping fields anew.
+        self._send(np.frombuffer(said(self._words, first).tobytes() + batch.tobytes(), COMMAND))
+        self._words = b""
         answers: dict[int, Any] = {}
         deadline = time.monotonic() + self._timeout_s
         while len(answers) < count:
@@ -231,7 +255,7 @@ class Admin:
             )
 
     def _one(self, **fields: Any) -> Any:
-        return self.send(as_commands([fields]))[0]
+        return self.send(make_commands([fields]))[0]
 
     def _security_status(self, symbol: str, status: TradingStatus) -> None:
         self._one(type=MsgType.SECURITY_STATUS, instrument=self._instrument(symbol), field=status)
@@ -244,6 +268,39 @@ class Admin:
 
     def _account(self, account: str) -> int:
         return _number(self.names.accounts, account, "account")
+
+
+def signed(words: str) -> bytes:
+    """Who says it, and what; Refused when that is more than the journal takes."""
+    text = f"{_who()}: {words}".encode("utf-8", "backslashreplace")
+    if len(text) > PIECES_MAX * TEXT_BYTES:
+        most = PIECES_MAX * TEXT_BYTES
+        raise Refused(f"the command's words are {len(text)} bytes long; the journal takes {most}")
+    return text
+
+
+def said(text: bytes, first: int) -> Records:
+    """Words as TEXT commands, in front of the command with the number `first`."""
+    pieces = [text[at : at + TEXT_BYTES] for at in range(0, len(text), TEXT_BYTES)]
+    kinds = {"type": MsgType.TEXT, "field": Text.OPERATOR, "key": first & 0xFFFFFFFF}
+    return make_commands([kinds | {"side": n, "text": piece} for n, piece in enumerate(pieces)])
+
+
+def _who() -> str:
+    """The user of this process; where somebody logged in became another, both."""
+    user = _user(os.getuid())
+    try:
+        login = int(Path("/proc/self/loginuid").read_text())
+    except (OSError, ValueError):
+        return user
+    return user if login in (_NO_LOGIN, os.getuid()) else f"{_user(login)} as {user}"
+
+
+def _user(uid: int) -> str:
+    try:
+        return f"{pwd.getpwuid(uid).pw_name}({uid})"
+    except KeyError:
+        return f"({uid})"
 
 
 _ANSWERS = (

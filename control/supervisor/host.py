@@ -3,31 +3,29 @@
    lock data_dir → engine recovers → set-up commands → gateway, publisher, capture → watch
    stop: gateway, then engine, then publisher and capture drain to the last event → remove the bus
 
-A part that dies is started again after a pause that doubles; the engine recovers from its journal
-while the others stay attached. A part that cannot start at all, or an engine that cannot write its
-journal, stops the venue with a message. One thread, which polls ten times a second.
+A part that dies or hangs is started again after a pause that doubles; the engine recovers from its
+journal while the others stay attached. While the venue opens a start is judged by its progress, and
+tries are bounded: an engine that cannot write its journal, or a part that never comes up, stops the
+venue with a message. One thread, which polls ten times a second.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import logging
 import os
+import shutil
 import signal
-import socket
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from touchline.config import Config
+from touchline.config import LISTS, Config
 from touchline.control.supervisor.admin import Admin, NotRunning
-from touchline.control.supervisor.launch import Running, launch, write_atomically
+from touchline.control.supervisor.health import PAUSE_FIRST_S, Part
+from touchline.control.supervisor.launch import Running, launch
 from touchline.control.supervisor.part import (
     CAPTURE,
     ENGINE,
@@ -37,16 +35,20 @@ from touchline.control.supervisor.part import (
     enabled_parts,
     listening,
 )
+from touchline.control.supervisor.ports import listens, refuse_taken_ports, shown
 from touchline.control.supervisor.setup import left_over, read_journal, setup_commands
-from touchline.errors import TouchlineError, describe
+from touchline.control.supervisor.state import only_one, process_start, state_path, write_state
+from touchline.control.supervisor.statuses import Follower
+from touchline.errors import ConfigError, TouchlineError, describe
 from touchline.runtime.bus import Bus
 
 POLL_S = 0.1
-READY_S = 60.0
-STOP_S = 30.0
-PAUSE_FIRST_S = 0.2
+STATE_S = 1.0  # the longest time between two records
+ASLEEP_S = 3.0  # between two looks: the supervisor itself did not run, so nobody is to blame
+PROGRESS_LOG_S = 5.0
 PAUSE_MAX_S = 10.0
 HEALTHY_S = 30.0
+HASTE_S = 2.0  # what is left to a part after a second signal
 ENGINE_FAILED = "all it has acknowledged is in the journal; mend that, then `touchline run` again"
 STOP_STAGES = ((GATEWAY,), (ENGINE,), (PUBLISHER, CAPTURE))
 
@@ -59,65 +61,104 @@ class HostError(TouchlineError):
     exit_code = 5
 
 
-@dataclass(slots=True)
-class Part:
-    """One part and what became of it."""
+class Stop(threading.Event):
+    """Set when the venue is to stop; `asked` counts how often: twice hastens, three times ends."""
 
-    name: str
-    running: Running | None = None
-    told_start: bool = False
-    ready: bool = False
-    restarts: int = 0
-    pause_s: float = PAUSE_FIRST_S
-    start_at: float = 0.0
-    since: float = 0.0
-    failure: str = ""
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.reload = False  # the configuration is to be read again
+
+    def ask(self) -> None:
+        self.asked += 1
+        self.set()
+
+    def ask_to_reload(self) -> None:
+        self.reload = True
 
 
 class Host:
     """The supervisor of one venue."""
 
-    def __init__(self, config: Config, *, in_process: bool = False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        in_process: bool = False,
+        reload: Callable[[], Config] | None = None,
+    ) -> None:
         self._config = config
+        self._reload = reload
+        self._reloads: dict[str, Any] = {
+            "reloads": 0,
+            "reload_error": "",
+            "sessions_changed": False,
+        }
+        self._settings = config.supervisor
         self._in_process = in_process
         self._parts = {name: Part(name) for name in enabled_parts(config)}
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
-        self.state_hash = ""
+        self._open_now = False
+        self._looked_at = self._written_at = self._progress_told_at = time.monotonic()
+        self._written: dict[str, Any] = {}
+        self._statuses = Follower(config.journal_dir)
+        self._disk_low = False
+        self._bus: Bus | None = None
 
-    def run(self, stop: threading.Event) -> None:
+    @property
+    def state_hash(self) -> str:
+        """Of the engine that stopped in order; "" when none did."""
+        return self._parts[ENGINE].state_hash
+
+    def run(self, stop: Stop) -> None:
         """Run the venue until `stop`. Raises HostError or OSError when it cannot (go on)."""
+        if self._config.fix.enabled and not self._config.sessions:
+            raise ConfigError(
+                "sessions: none is configured; add [[sessions]], or fix.enabled=false"
+            )
         data_dir = self._config.venue.data_dir
-        data_dir.mkdir(parents=True, exist_ok=True)
-        with _only_one(data_dir / "run.lock", self._config.venue.name):
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        with only_one(self._config):
             _refuse_live_bus(self._config)
-            _refuse_taken_ports(self._config, list(self._parts))
+            refuse_taken_ports(self._config, list(self._parts))
             try:
                 self._open(stop)
                 while not stop.wait(POLL_S):
                     self._watch()
+                    if stop.reload:
+                        stop.reload = False
+                        self._take_up_the_file()
             finally:
-                self._close()
+                self._close(stop)
 
-    def _open(self, stop: threading.Event) -> None:
-        """Start the parts in order; the first failure ends the attempt."""
-        self._start(self._parts[ENGINE])
-        self._await_ready(self._parts[ENGINE], stop)
+    def _open(self, stop: Stop) -> None:
+        """Start the parts in order; what dies meanwhile is started again, so many times."""
+        self._write_state()
+        engine = self._parts[ENGINE]
+        self._start(engine)
+        self._await_ready([engine], stop)
         if stop.is_set():
             return
         try:
             self._set_up()
         except NotRunning:
             # It can be ready and fail at its first step: what it said of that is the reason.
-            self._await_ended(self._parts[ENGINE])
+            self._await_ended(engine)
             raise
         for part in self._parts.values():
             if part.name != ENGINE:
                 self._start(part)
-        for part in self._parts.values():
-            self._await_ready(part, stop)
+        self._await_ready(list(self._parts.values()), stop)
         if not stop.is_set():
+            self._open_now = True
+            self._statuses.start()
             self._write_state()
             log.info("venue open", extra={"facts": self._addresses()})
+
+    def _await_ready(self, parts: list[Part], stop: Stop) -> None:
+        while not stop.is_set() and not all(part.ready for part in parts):
+            self._watch()
+            stop.wait(POLL_S / 4)
 
     def _set_up(self) -> None:
         """Make the venue what the configuration says."""
@@ -126,187 +167,242 @@ class Host:
         for name in left_over(self._config, known):
             log.warning("known to the journal but not configured", extra={"facts": {"name": name}})
         if len(commands):
-            with Admin(self._config, timeout_s=READY_S) as admin:
+            timeout_s = self._settings.no_progress_s
+            with Admin(self._config, timeout_s=timeout_s, words="run") as admin:
                 admin.send(commands)
         log.info("venue set up", extra={"facts": {"commands": len(commands)}})
 
     def _start(self, part: Part) -> None:
-        part.running = launch(part.name, self._config, in_process=self._in_process)
-        part.told_start = part.ready = False
-        part.failure, part.since = "", time.monotonic()
+        part.begin(launch(part.name, self._config, in_process=self._in_process), time.monotonic())
+        assert part.running is not None
         log.info("part started", extra={"facts": {"name": part.name, "pid": part.running.pid}})
-
-    def _await_ready(self, part: Part, stop: threading.Event) -> None:
-        deadline = time.monotonic() + READY_S
-        while not stop.is_set() and not self._is_ready(part):
-            assert part.running is not None
-            code = part.running.exit_code()
-            if code is not None:
-                self._listen(part)
-                raise HostError(part.failure or f"{part.name} {_ending(code)} while starting")
-            if time.monotonic() >= deadline:
-                raise HostError(f"{part.name} was not ready within {READY_S:g} s; see the log")
-            stop.wait(POLL_S / 4)
 
     def _await_ended(self, part: Part) -> None:
         """Raises HostError with what the part said when it ends by itself soon."""
-        assert part.running is not None
-        if part.running.wait(PAUSE_MAX_S):
-            self._listen(part)
+        if part.running is not None and part.running.wait(PAUSE_MAX_S):
+            part.listen(time.monotonic())
             code = part.running.exit_code() or 0
             raise HostError(part.failure or f"{part.name} {_ending(code)} while starting")
 
-    def _is_ready(self, part: Part) -> bool:
-        """The engine says so; a listener is when it listens; the rest when it runs."""
-        self._listen(part)
-        if part.told_start and not part.ready:
-            part.ready = all(_listens(port) for _, _, port in listening(self._config, part.name))
-        return part.ready
-
-    def _listen(self, part: Part) -> None:
-        """Take in what the part has told."""
-        assert part.running is not None
-        for facts in part.running.told():
-            part.told_start = part.told_start or "started" in facts or "ready" in facts
-            part.failure = str(facts.get("failed") or facts.get("crashed") or part.failure)
-            if "stopped" in facts:
-                self.state_hash = facts["state_hash"]
-
     def _watch(self) -> None:
-        """One look at every part: note who became ready, who died, whose pause is over."""
+        """One look at every part: who became ready, who died or hangs, whose pause is over."""
+        now = time.monotonic()
+        if now - self._looked_at >= ASLEEP_S:
+            for part in self._parts.values():
+                part.forgive(now)
+        self._looked_at = now
+        self._feel_the_engine(now)
         for part in self._parts.values():
-            if part.running is None:
-                if time.monotonic() >= part.start_at:
-                    part.restarts += 1
-                    self._start(part)
-                    self._write_state()
-                continue
-            if not part.ready and self._is_ready(part):
-                log.info("part is back", extra={"facts": {"name": part.name}})
-                self._write_state()
-            code = part.running.exit_code()
-            if code is not None:
-                self._bury(part, code)
-                self._write_state()
+            if part.running is not None:
+                self._look_at(part, now)
+            elif part.since and now >= part.start_at:
+                part.restarts += 1
+                self._start(part)
+        self._tell_progress(now)
+        self._write_state_when_due(now)
+
+    def _look_at(self, part: Part, now: float) -> None:
+        assert part.running is not None
+        part.listen(now)
+        if part.told_start and not part.ready and not part.replacing:
+            part.ready = all(listens(port) for _, _, port in listening(self._config, part.name))
+            if part.ready:
+                part.beat_at = now
+                if self._open_now:
+                    log.info("part is back", extra={"facts": {"name": part.name}})
+        if part.ready and now - part.since >= HEALTHY_S:
+            part.tries = 0
+        code = part.running.exit_code()
+        if code is not None:
+            self._bury(part, code)
+        elif part.stuck(now, self._settings.no_progress_s):
+            limit = self._settings.no_progress_s
+            self._end_silent(part, f"made no progress for {limit:g} s while starting")
+        elif part.hung(now, self._settings.hung_s):
+            self._end_silent(part, f"gave no sign of life for {self._settings.hung_s:g} s")
+
+    def _feel_the_engine(self, now: float) -> None:
+        """The engine's sign of life is in the bus."""
+        engine = self._parts[ENGINE]
+        if engine.running is None or not engine.ready:
+            return
+        if self._bus is None or self._bus.detached:
+            self._let_go_of_the_bus()
+            with contextlib.suppress(OSError):
+                self._bus = Bus.attach(str(self._config.bus_path))
+        if self._bus is not None:
+            engine.sign_of_life(self._bus.status()["heartbeat_ns"], now)
+
+    def _let_go_of_the_bus(self) -> None:
+        if self._bus is not None:
+            self._bus.close()
+            self._bus = None
+
+    def _take_up_the_file(self) -> None:
+        """Read the configuration again: sessions that differ are taken up by a new gateway.
+
+        What the engine is told of is `touchline apply`'s; everything else waits for a start.
+        """
+        error, changed = "", False
+        try:
+            fresh = self._reload() if self._reload is not None else self._config
+            changed = fresh.sessions != self._config.sessions
+            update = {name: getattr(fresh, name) for name in LISTS}
+            self._config = self._config.model_copy(update=update)
+        except (OSError, TouchlineError) as problem:
+            error = describe(problem)
+            log.error("configuration not taken up", extra={"facts": {"error": error}})
+        gateway = self._parts.get(GATEWAY)
+        if changed and gateway is not None and gateway.running is not None:
+            log.info("sessions differ; the gateway takes them up anew")
+            gateway.replacing, gateway.ready = True, False
+            gateway.running.ask_to_stop()
+        count = self._reloads["reloads"] + 1
+        self._reloads = {"reloads": count, "reload_error": error, "sessions_changed": changed}
+        self._write_state()
+
+    def _end_silent(self, part: Part, why: str) -> None:
+        """A part that stands still is ended; a thread can not be, and is only told of."""
+        assert part.running is not None
+        if self._in_process:
+            if not part.hung_told:
+                log.error("part stands still", extra={"facts": {"name": part.name, "why": why}})
+            part.hung_told = True
+            return
+        part.running.kill()
+        part.failure = why
+        self._bury(part, part.running.exit_code() or 0)
 
     def _bury(self, part: Part, code: int) -> None:
         """A part has ended: start it again after a pause, or give the venue up."""
-        self._listen(part)
-        part.running, part.ready = None, False
+        now = time.monotonic()
+        part.listen(now)
+        came_up = part.ready
+        if part.replacing:
+            part.replacing, part.running, part.start_at = False, None, now
+            part.restarts -= 1  # it is none: somebody wanted it
+            return
+        part.running, part.ready, part.sessions = None, False, []
         if part.name == ENGINE and code == WORLD_FAILED:
+            if not self._open_now:
+                raise HostError(part.failure or f"the engine {_ending(code)} while starting")
             raise HostError(f"the engine had to stop: {part.failure}; {ENGINE_FAILED}")
-        healthy = time.monotonic() - part.since >= HEALTHY_S
+        part.tries = 0 if came_up and self._open_now else part.tries + 1
+        if not self._open_now and part.tries >= self._settings.tries_max:
+            why = part.failure or _ending(code)
+            raise HostError(
+                f"{part.name} came to its end {part.tries} times while the venue was starting, "
+                f"the last time so: {why}; see the log in {self._config.log_dir}"
+            )
+        healthy = now - part.since >= HEALTHY_S
         part.pause_s = PAUSE_FIRST_S if healthy else min(part.pause_s * 2, PAUSE_MAX_S)
-        part.start_at = time.monotonic() + part.pause_s
+        part.start_at = now + part.pause_s
         facts = {"name": part.name, "ended": _ending(code), "pause_s": f"{part.pause_s:g}"}
         if part.failure:
             facts["error"] = part.failure
         how = "it recovers from the journal" if part.name == ENGINE else "it resumes where it was"
         log.error(f"part died; {how}", extra={"facts": facts})
 
-    def _close(self) -> None:
+    def _tell_progress(self, now: float) -> None:
+        """Say now and then how far those are that are still starting."""
+        if now - self._progress_told_at < PROGRESS_LOG_S:
+            return
+        self._progress_told_at = now
+        for part in self._parts.values():
+            if part.running is not None and not part.ready and part.progress is not None:
+                done, of = part.progress
+                facts = {"name": part.name, "done": done, "of": of, "percent": part.percent}
+                log.info("part is starting", extra={"facts": facts})
+
+    def _close(self, stop: Stop) -> None:
         """Stop what runs, stage by stage; each part gets its time, then it is ended."""
+        self._statuses.close()
+        self._let_go_of_the_bus()
         for stage in STOP_STAGES:
             parts = [self._parts[name] for name in stage if name in self._parts]
             running = [(part, part.running) for part in parts if part.running is not None]
             for _, process in running:
                 process.ask_to_stop()
             for part, process in running:
-                self._await_end(part, process)
+                self._await_end(part, process, stop)
         with contextlib.suppress(OSError):
             Bus.attach(str(self._config.bus_path)).unlink()
-        _state_path(self._config).unlink(missing_ok=True)
+        state_path(self._config).unlink(missing_ok=True)
         log.info("venue stopped", extra={"facts": {"state_hash": self.state_hash or "unknown"}})
 
-    def _await_end(self, part: Part, process: Running) -> None:
-        if not process.wait(STOP_S):
-            log.error("part did not stop and is ended", extra={"facts": {"name": part.name}})
-            process.kill()
-        self._listen(part)
+    def _await_end(self, part: Part, process: Running, stop: Stop) -> None:
+        begun = time.monotonic()
+        while not process.wait(POLL_S):
+            patience = {0: self._settings.stop_s, 1: self._settings.stop_s, 2: HASTE_S}
+            if time.monotonic() - begun >= patience.get(stop.asked, 0.0):
+                log.error("part did not stop and is ended", extra={"facts": {"name": part.name}})
+                process.kill()
+                break
+        part.listen(time.monotonic())
         facts = {"name": part.name, "ended": _ending(process.exit_code() or 0)}
         log.info("part stopped", extra={"facts": facts})
 
     def _addresses(self) -> dict[str, Any]:
         pairs = [item for name in self._parts for item in listening(self._config, name)]
-        return {key: f"{host}:{port}" for key, host, port in pairs}
+        return {key: shown(host, port) for key, host, port in pairs}
+
+    def _write_state_when_due(self, now: float) -> None:
+        """At once when something changed, else once a second."""
+        changed = [(p.ready, p.running, p.restarts, p.sessions) for p in self._parts.values()]
+        if changed != self._written.get("of") or now - self._written_at >= STATE_S:
+            self._written["of"] = changed
+            self._write_state()
 
     def _write_state(self) -> None:
-        """What `touchline status` reads: who runs, since when, and where it listens."""
+        """What `touchline status` reads: who runs, how, since when, and where it listens."""
+        now = self._written_at = time.monotonic()
         state = {
             "pid": os.getpid(),
+            "pid_start": process_start(os.getpid()),
+            "written_ns": time.time_ns(),
             "venue": self._config.venue.name,
+            "open": self._open_now,
             "in_process": self._in_process,
             "bus": str(self._config.bus_path),
             "started": self._started,
             "addresses": self._addresses(),
-            "parts": {
-                part.name: {
-                    "pid": part.running.pid if part.running else None,
-                    "ready": part.ready,
-                    "restarts": part.restarts,
-                    "last_failure": part.failure,
-                }
-                for part in self._parts.values()
-            },
+            "closed": self._statuses.facts,
+            "sessions": [name for part in self._parts.values() for name in part.sessions],
+            **self._reloads,
+            "parts": {part.name: part.facts(now) for part in self._parts.values()},
         }
         try:
-            write_atomically(_state_path(self._config), json.dumps(state))
+            self._warn_of_the_disk()
+            write_state(self._config, state)
         except OSError as error:
             # A venue does not stop trading because its status cannot be written.
             log.warning("state not written", extra={"facts": {"error": describe(error)}})
 
+    def _warn_of_the_disk(self) -> None:
+        free_mb = shutil.disk_usage(self._config.venue.data_dir).free >> 20
+        low = free_mb < self._settings.disk_free_mb
+        if low and not self._disk_low:
+            facts = {"free_mb": free_mb, "wanted_mb": self._settings.disk_free_mb}
+            log.warning("little room on the disk of data_dir", extra={"facts": facts})
+        self._disk_low = low
 
-def run_until_signal(config: Config, *, in_process: bool = False) -> str:
-    """Run the venue until SIGTERM, SIGINT or SIGHUP; the engine's last state hash."""
-    stop = threading.Event()
+
+def run_until_signal(
+    config: Config, *, in_process: bool = False, reload: Callable[[], Config] | None = None
+) -> str:
+    """Run the venue until SIGTERM, SIGINT or SIGHUP; the engine's last state hash.
+
+    SIGUSR1 has the sessions of what `reload` gives taken up.
+    """
+    stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # nohup has SIGHUP ignored: the venue is meant to outlive its terminal.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda *_: stop.set())
-    host = Host(config, in_process=in_process)
+            signal.signal(number, lambda *_: stop.ask())
+    signal.signal(signal.SIGUSR1, lambda *_: stop.ask_to_reload())
+    host = Host(config, in_process=in_process, reload=reload)
     host.run(stop)
     return host.state_hash
-
-
-def read_state(config: Config) -> dict[str, Any] | None:
-    """What the supervisor of a running venue wrote last; None when none runs."""
-    try:
-        state: dict[str, Any] = json.loads(_state_path(config).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return state if alive(int(state["pid"])) else None
-
-
-def alive(pid: int) -> bool:
-    """Is there a process of this number?"""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _state_path(config: Config) -> Path:
-    return config.venue.data_dir / "run.json"
-
-
-@contextlib.contextmanager
-def _only_one(path: Path, name: str) -> Iterator[None]:
-    """Hold the lock that says a supervisor runs on this data_dir; it falls with the process."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-            raise HostError(f"venue {name} is already running, pid {pid}") from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _refuse_live_bus(config: Config) -> None:
@@ -323,33 +419,6 @@ def _refuse_live_bus(config: Config) -> None:
             f"give this one another venue.name"
         )
     log.warning("taking over the bus of a dead venue", extra={"facts": {"pid": status["pid"]}})
-
-
-def _refuse_taken_ports(config: Config, names: list[str]) -> None:
-    """Say which key names a port that somebody else listens on, before anything starts."""
-    for name in names:
-        for key, host, port in listening(config, name):
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((host.strip("[]"), port))
-                except OSError as error:
-                    raise HostError(
-                        f"{key}: cannot listen on {host}:{port}: {error.strerror}"
-                    ) from error
-
-
-def _listens(port: int) -> bool:
-    """Does anybody listen on this port? Looked up, not tried: a try would look like a broker."""
-    wanted, listen_state = f"{port:04X}", "0A"
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(OSError):
-            for line in Path(table).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == listen_state and fields[1].endswith(f":{wanted}"):
-                    return True
-    return False
 
 
 def _ending(code: int) -> str:

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any, Protocol
 
 from touchline.config import Config
@@ -90,7 +89,7 @@ class Process:
         except BlockingIOError:
             pass
         *lines, self._partial = self._partial.split(b"\n")
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in lines if line.startswith(b"{")]
 
     def ask_to_stop(self) -> None:
         self._popen.send_signal(signal.SIGTERM)
@@ -151,10 +150,3 @@ class Thread:
 def launch(name: str, config: Config, *, in_process: bool) -> Running:
     """Start a part; it tells by itself when it is ready."""
     return Thread(name, config) if in_process else Process(name, config)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that a reader finds the old text or the new, never half of one."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -9,19 +9,22 @@ The part runs in the main thread, except that signals need the main thread free 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import json
 import logging
 import os
+import select
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from touchline.config import Config
 from touchline.control.supervisor.log import open_log
+from touchline.control.supervisor.ticker import signs_of_life
 from touchline.core.engine import EngineCapacities
 from touchline.errors import TouchlineError, describe
 from touchline.runtime.bus import Bus
@@ -34,6 +37,9 @@ _SERVICES = {
     PUBLISHER: "touchline.control.publish.publisher",
     CAPTURE: "touchline.control.capture.writer",
 }
+PRIVATE = 0o027  # what a venue writes is its own: nobody else reads it
+COMMAND_BYTES = 64
+PROGRESS_S = 0.5
 _PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger(__name__)
@@ -69,8 +75,11 @@ def run_part(name: str, config: Config, stop: threading.Event, tell: Tell) -> in
         if name == ENGINE:
             return _run_engine(config, stop, tell)
         service = importlib.import_module(_SERVICES[name])
+        if name == GATEWAY:  # it tells by itself how far it is
+            return int(service.run(config, stop, tell) or 0)
         tell({"started": True})
-        return int(service.run(config, stop) or 0)
+        with signs_of_life(lambda count: tell({"beat": count})):
+            return int(service.run(config, stop) or 0)
     except (OSError, TouchlineError) as error:
         message = describe(error)
         tell({"failed": message})
@@ -101,7 +110,8 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
         segment_bytes=engine.segment_mb << 20,
         cpu=engine.cpu,
     )
-    recovery = runner.open()
+    with _progress(config, bus, tell):
+        recovery = runner.open()
     failure: list[BaseException] = []
 
     def work() -> None:
@@ -138,6 +148,43 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def _progress(config: Config, bus: Bus, tell: Tell) -> Iterator[None]:
+    """Tell while the block lasts how many of the journal's commands are recovered."""
+    ready = threading.Event()
+
+    def watch() -> None:
+        of = sum(path.stat().st_size for path in config.journal_dir.glob("*.tlj")) // COMMAND_BYTES
+        while not ready.wait(PROGRESS_S):
+            tell({"progress": bus.status()["commands"], "of": of})
+
+    thread = threading.Thread(target=watch, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ready.set()
+        thread.join()
+
+
+def channel(descriptor: int) -> Tell:
+    """Tell on a pipe, a line of JSON at a time. While nobody reads it what is told is dropped: a
+    part does not stand still because its supervisor does."""
+    os.set_blocking(descriptor, False)
+    lock = threading.Lock()
+
+    def tell(facts: dict[str, Any]) -> None:
+        line = json.dumps(facts).encode() + b"\n"
+        with lock, contextlib.suppress(BlockingIOError, BrokenPipeError):
+            left = line[os.write(descriptor, line) :]
+            while left:  # never half a line
+                select.select([], [descriptor], [])
+                with contextlib.suppress(BlockingIOError):
+                    left = left[os.write(descriptor, left) :]
+
+    return tell
+
+
 def die_with_parent(number: int) -> None:
     """Ask the kernel for this signal when the thread that started this process ends."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
@@ -154,12 +201,9 @@ def main(argv: list[str]) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     config = Config.model_validate_json(sys.stdin.read())
-    open_log(name, config.log_dir)
-    channel = os.fdopen(descriptor, "w", encoding="utf-8", buffering=1)
-
-    def tell(facts: dict[str, Any]) -> None:
-        channel.write(json.dumps(facts) + "\n")
-
+    os.umask(PRIVATE)
+    open_log(name, config.log_dir, config.log)
+    tell = channel(descriptor)
     try:
         return run_part(name, config, stop, tell)
     except Exception as error:

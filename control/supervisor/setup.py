@@ -53,6 +53,14 @@ class Known:
     halted: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
 
+    def instrument(self, index: int) -> Instrument:
+        """The instrument of that number; sizes that the journal does not name count as 1."""
+        tick, lot = (
+            Decimal(self.texts.get((kind, index), "1")) for kind in (Text.TICK_SIZE, Text.LOT_SIZE)
+        )
+        symbol = self.texts.get((Text.SYMBOL, index), str(index))
+        return Instrument(index, symbol, tick, lot, self.texts.get((Text.CURRENCY, index), ""))
+
     def numbers(self, kind: Text) -> dict[str, int]:
         """Names of one kind and their numbers."""
         return {name: key for (text, key), name in self.texts.items() if text == kind}
@@ -134,7 +142,7 @@ def setup_commands(config: Config, known: Known) -> Records:
     for session in config.sessions:
         number = _number(sessions, session.comp_id, SESSIONS_MAX, "sessions")
         rows += _text_rows(known, Text.SESSION, number, session.comp_id)
-    return as_commands(rows)
+    return make_commands(rows)
 
 
 def left_over(config: Config, known: Known) -> list[str]:
@@ -143,11 +151,6 @@ def left_over(config: Config, known: Known) -> list[str]:
     held = {account.name for account in config.accounts}
     symbols = [s for s in known.numbers(Text.SYMBOL) if s not in named]
     return symbols + [a for a in known.numbers(Text.ACCOUNT) if a not in held]
-
-
-def as_commands(rows: list[dict[str, Any]]) -> Records:
-    """Rows of field names and values as an array of commands."""
-    return make_commands(rows)
 
 
 def _number(numbers: dict[str, int], name: str, most: int, section: str) -> int:

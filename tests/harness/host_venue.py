@@ -19,7 +19,7 @@ import numpy as np
 
 from touchline.config import Config, load
 from touchline.control.supervisor.admin import attach
-from touchline.control.supervisor.host import read_state
+from touchline.control.supervisor.state import read_state
 from touchline.core.messages import (
     COMMAND,
     LANE_API,
@@ -126,7 +126,9 @@ class Venue:
         def is_open() -> bool:
             assert self.popen.poll() is None, self.log.read_text()
             state = read_state(self.config)
-            return state is not None and all(part["ready"] for part in state["parts"].values())
+            if state is None or not state["open"]:
+                return False
+            return all(part["ready"] for part in state["parts"].values())
 
         until(is_open, "the venue opens")
         return self

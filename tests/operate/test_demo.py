@@ -21,7 +21,7 @@ from touchline.control.demo.client import refusal_kind
 from touchline.control.demo.flow import BAD_REQUESTS, Flow, Listing, walk
 from touchline.control.demo.venue import newest_event
 from touchline.control.operate.verify import Execution, check_executions, percentiles_ms
-from touchline.control.supervisor.host import read_state
+from touchline.control.supervisor.state import read_state
 
 LISTINGS = [
     Listing("AAA", Decimal("0.01"), Decimal("1"), 10_000),
@@ -159,8 +159,9 @@ def test_the_proof_holds_when_gateway_and_engine_are_killed_in_full_flow(tmp_pat
     directory = tmp_path / "demo"
     popen = demonstrate(directory, "--seconds", "14")
     try:
-        until(lambda: (directory / "data" / "run.json").exists(), "the venue opens")
+        until(lambda: (directory / "data" / "run.json").exists(), "the venue starts")
         config = load(directory / "touchline.toml")
+        until(lambda: (read_state(config) or {}).get("open"), "the venue opens")
         for name in ("gateway", "engine"):
             _await_flow(config)
             os.kill(_part(config, name)["pid"], signal.SIGKILL)

@@ -20,7 +20,7 @@ from harness.host_venue import DEADLINE_S, Venue, outcome, running, until, write
 from touchline.config import load
 from touchline.control.operate.verify import replay_whole
 from touchline.control.supervisor.admin import Admin, NotRunning
-from touchline.control.supervisor.host import read_state
+from touchline.control.supervisor.state import read_state
 from touchline.errors import TouchlineError
 
 PARTS = ("engine", "gateway", "publisher", "capture")

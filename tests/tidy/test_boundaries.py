@@ -94,10 +94,12 @@ WORLD = {
             "demo/demo",
             "demo/venue",
             "doctor/measure",
+            "operate/apply",
             "operate/monitor",
             "operate/verify",
             "supervisor/admin",
             "supervisor/host",
+            "supervisor/ticker",
         )
     },
     "now": {"control/demo/client.py", "control/supervisor/host.py"},

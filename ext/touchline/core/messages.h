@@ -94,7 +94,8 @@ extern "C" {
     X(TEXT, LOT_SIZE, 4)     /* key: instrument; a decimal number */                               \
     X(TEXT, CURRENCY, 5)     /* key: instrument */                                                 \
     X(TEXT, ACCOUNT, 6)      /* key: account */                                                    \
-    X(TEXT, SESSION, 7)      /* key: session; its CompID */
+    X(TEXT, SESSION, 7)      /* key: session; its CompID */                                        \
+    X(TEXT, OPERATOR, 8)     /* key: low 32 bits of a cl_ord_id; who, and the words of a command */
 
 /* Bits of Event.flags. */
 #define TL_FLAGS(X)                                                                                \

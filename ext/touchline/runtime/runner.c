@@ -78,6 +78,8 @@ static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, tl_journal
             counters_note(counters, &first[i]);
         batch_step(r, first, (size_t)count);
         r->ts_ns = first[count - 1].ts_ns;
+        /* For whoever watches the start; it orders nothing. */
+        atomic_store_explicit(&r->header->commands, first[count - 1].seq, memory_order_relaxed);
     }
     if (count < 0)
         return (int)count;

@@ -2,6 +2,7 @@
 
 from touchline.config.check import SESSIONS_MAX
 from touchline.config.sections import (
+    LISTS,
     NAME_BYTES,
     AccountSection,
     CaptureSection,
@@ -19,6 +20,7 @@ from touchline.config.sections import (
 )
 
 __all__ = [
+    "LISTS",
     "NAME_BYTES",
     "SESSIONS_MAX",
     "AccountSection",
