@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from touchline.core.engine import Engine
-from touchline.core.messages import COMMAND, LANE_FIX, MsgType, OrdType, Side, Text, TimeInForce
+from touchline.core.messages import LANE_FIX, MsgType, OrdType, Side, Text, TimeInForce
 from touchline.fix.archive import REQUEST, Archive
 from touchline.fix.orders import Orders, Request, events_of, report_key
 from touchline.fix.past import PENDING, Past
@@ -72,12 +72,8 @@ class Flow:
         return [text | {"side": LANE_FIX, "flags": session}, command]
 
     @staticmethod
-    def _rows(rows: list[dict[str, object]]) -> Records:
-        commands = np.zeros(len(rows), COMMAND)
-        for command, row in zip(commands, rows, strict=True):
-            for name, value in row.items():
-                command[name] = value
-        return commands
+    def _rows(rows: Sequence[Mapping[str, object]]) -> Records:
+        return make_commands(rows)
 
 
 def one_by_one(orders: Orders, commands: Records, events: Records) -> None:

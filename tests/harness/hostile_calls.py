@@ -126,8 +126,9 @@ def main() -> None:
     place = Path.cwd()
     for kind in classes():
         calls = 0
-        derived = type(f"Derived{kind.__name__}", (kind,), {})
-        for cls in (kind, derived):
+        derived: Any = type(f"Derived{kind.__name__}", (kind,), {})
+        both: tuple[Any, ...] = (kind, derived)
+        for cls in both:
             for values in odd_arguments(3):
                 attempt(cls, *values)
                 attempt(partial(cls.__new__, cls), *values)
