@@ -33,7 +33,12 @@ C_PARTS = {
         "journal": set[str](),
         "runner": {"bus", "journal", "clock"},
     },
-    "market": {"listing": set[str](), "entry": {"listing"}},
+    "market": {
+        "record": set[str](),
+        "listing": {"record"},
+        "report": {"listing", "record", "rows"},
+        "entry": {"listing", "record", "report", "rows"},
+    },
     "measure": {"measure": set[str]()},
 }
 # Files whose stem does not begin with their part's name: inside the engine.
