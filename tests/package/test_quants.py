@@ -15,7 +15,7 @@ EXAMPLE = re.compile(r"^```python\n(.*?)^```\n\nprints\n\n```\n(.*?)^```", re.MU
 
 def test_the_examples_print_what_the_page_says() -> None:
     examples = EXAMPLE.findall(TEXT)
-    assert len(examples) == TEXT.count("```python") == 4
+    assert len(examples) == TEXT.count("```python") == 5
     names: dict[str, Any] = {}
     for example, printed in examples:
         out = io.StringIO()
