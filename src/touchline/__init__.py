@@ -26,6 +26,7 @@ from touchline.core.messages import (
     TradingStatus,
     reason_text,
 )
+from touchline.data import frames
 from touchline.errors import (
     ConfigError,
     JournalCorrupt,
@@ -36,7 +37,7 @@ from touchline.errors import (
     TouchlineError,
 )
 from touchline.instruments import Instrument
-from touchline.market import Market, Report
+from touchline.market import Market, Report, Trade
 
 __all__ = [
     "COMMAND",
@@ -66,7 +67,9 @@ __all__ = [
     "Text",
     "TimeInForce",
     "TouchlineError",
+    "Trade",
     "TradingStatus",
+    "frames",
     "get_include",
     "get_library_dir",
     "reason_text",

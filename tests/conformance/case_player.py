@@ -6,6 +6,7 @@ tests/conformance/check_cases.py compares them with what the case expects.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,9 +26,50 @@ from touchline.core.messages import (
 
 Json = dict[str, Any]
 
+
+class CaseError(Exception):
+    """A case says something that is not known here, or leaves something out: what, and where."""
+
+
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 SIDE_OF = {"bids": Side.BUY, "asks": Side.SELL}
 TIMES_IN_FORCE = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
+TYPES = {"limit": OrdType.LIMIT, "market": OrdType.MARKET}
+ACCOUNTS = 16
+IGNORED = ("client", "deposit")
+
+
+def chosen(table: Mapping[str, Any], where: Json, name: str) -> Any:
+    """What a word of the case stands for here."""
+    word = needed(where, name)
+    if not isinstance(word, str) or word not in table:
+        raise CaseError(f"{name} {word!r} is not known; known are {', '.join(sorted(table))}")
+    return table[word]
+
+
+def needed(where: Json, name: str) -> Any:
+    """A field that has to be there."""
+    if not isinstance(where, dict):
+        raise CaseError(f"{where!r} is no object with names")
+    if name not in where:
+        raise CaseError(f"{name} is missing from {where}")
+    return where[name]
+
+
+def listed(where: Json, name: str) -> list[Any]:
+    """A field that is a list."""
+    found = needed(where, name)
+    if not isinstance(found, list):
+        raise CaseError(f"{name} {found!r} is no list")
+    return found
+
+
+def whole(where: Json, name: str) -> int:
+    """A field that is a whole number."""
+    number = needed(where, name)
+    if type(number) is not int:
+        raise CaseError(f"{name} {number!r} is no whole number")
+    return number
 
 
 @dataclass
@@ -63,15 +105,27 @@ class Case:
     """Plays the steps of one case on an engine of its own and keeps what each left behind."""
 
     def __init__(self, case: Json) -> None:
-        self.engine = Engine(instruments_max=1, accounts_max=16, orders_max=256)
+        self.engine = Engine(instruments_max=1, accounts_max=ACCOUNTS, orders_max=256)
         self.orders: dict[Any, Order] = {}
         self.by_order_id: dict[int, Order] = {}
         self.owners: list[str] = []
         self.last_price = 0
         self.submit(type=MsgType.SECURITY_DEFINITION)
-        for account in range(16):
+        for account in range(ACCOUNTS):
             self.submit(type=MsgType.ACCOUNT, account=account)
-        self.after = [self.step(step) for step in case["steps"]]
+        self.operations: dict[str, Callable[[Json], Any]] = {
+            "new": self.new,
+            "cancel": self.cancel,
+            "replace": self.replace,
+            "move": self.move,
+            "reduce_to": self.reduce_to,
+        } | dict.fromkeys(IGNORED, lambda step: [])
+        self.after: list[After] = []
+        for number, step in enumerate(listed(case, "steps")):
+            try:
+                self.after.append(self.step(step))
+            except CaseError as error:
+                raise CaseError(f"step {number}: {error}") from error
 
     def submit(self, **values: int) -> Any:
         command = np.zeros(1, dtype=COMMAND)
@@ -81,14 +135,15 @@ class Case:
 
     def account(self, owner: str) -> int:
         if owner not in self.owners:
+            if len(self.owners) == ACCOUNTS:
+                raise CaseError(f"owner {owner!r} is one more than {ACCOUNTS}")
             self.owners.append(owner)
         return self.owners.index(owner)
 
     def step(self, step: Json) -> After:
         after = After()
-        if step["op"] not in ("client", "deposit"):
-            for event in getattr(self, step["op"])(step):
-                self.read(event, step, after)
+        for event in chosen(self.operations, step, "op")(step):
+            self.read(event, step, after)
         for order in self.orders.values():
             if self.rests_since(order, after):
                 rest = {"ev": "rest", "id": order.id, "side": order.side, "price": order.price}
@@ -113,15 +168,16 @@ class Case:
 
     def new(self, step: Json) -> Any:
         owner = step.get("owner") or step.get("client") or "one"
-        market = step["type"] == "market"
+        ord_type = chosen(TYPES, step, "type")
+        needed(step, "id")
         return self.submit(
             type=MsgType.NEW_ORDER,
             account=self.account(owner),
-            side=SIDES[step["side"]],
-            ord_type=OrdType.MARKET if market else OrdType.LIMIT,
-            time_in_force=TIMES_IN_FORCE[step["tif"]],
-            price=0 if market else step["price"],
-            qty=step["qty"],
+            side=chosen(SIDES, step, "side"),
+            ord_type=ord_type,
+            time_in_force=chosen(TIMES_IN_FORCE, step, "tif"),
+            price=0 if ord_type == OrdType.MARKET else whole(step, "price"),
+            qty=whole(step, "qty"),
         )
 
     def cancel(self, step: Json) -> Any:
@@ -142,19 +198,21 @@ class Case:
         )
 
     def move(self, step: Json) -> Any:
-        return self.replace({"id": step["id"], "price": step["price"]})
+        return self.replace({"id": needed(step, "id"), "price": whole(step, "price")})
 
     def reduce_to(self, step: Json) -> Any:
         """Down to so many open lots; no reduction asks for nothing."""
         order = self.known(step)
-        if step["qty"] == 0:
+        qty = whole(step, "qty")
+        if qty == 0:
             return self.cancel(step)
-        if step["qty"] >= order.open_qty:
+        if qty >= order.open_qty:
             return []
-        return self.replace({"id": step["id"], "qty": order.filled + step["qty"]})
+        return self.replace({"id": step["id"], "qty": order.filled + qty})
 
     def known(self, step: Json) -> Order:
-        return self.orders.get(step["id"]) or Order(step["id"], 0, "one", "buy", 1, 1, 0)
+        number = needed(step, "id")
+        return self.orders.get(number) or Order(number, 0, "one", "buy", 1, 1, 0)
 
     # Our events in their words
 

@@ -16,7 +16,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conformance.case_player import SIDE_OF, After, Case, Json
+from conformance.case_player import (
+    SIDE_OF,
+    After,
+    Case,
+    CaseError,
+    Json,
+    Order,
+    listed,
+    needed,
+    whole,
+)
 
 RESTING_MARKET = "what a market order does not trade is canceled here; there it rests (rule 3.4)"
 NO_FUNDS = "balances and reserve prices are not kept, so nothing is refused for lack of funds"
@@ -33,6 +43,9 @@ NOT_OFFERED = {
 }
 # Of a case that is run otherwise: what it says of balances is not compared.
 EXPECTATIONS_NOT_OFFERED = ("balance",)
+# What says when and of which symbol something is expected, and a kind that looks at two steps.
+PLACES = ("after", "since", "symbol")
+CHANGE = "open_qty_change"
 FIELDS_NOT_OFFERED = ("reserve_price", "bidder_hold_price")
 
 
@@ -45,6 +58,14 @@ def subset(got: Json, expected: Json) -> Json:
 
 def comparable(expected: Json) -> Json:
     return {name: value for name, value in expected.items() if name not in FIELDS_NOT_OFFERED}
+
+
+def order_of(after: After, id_: Any) -> Order:
+    """An order that an expectation speaks of."""
+    if id_ not in after.orders:
+        known = ", ".join(map(str, after.orders)) or "none"
+        raise CaseError(f"order {id_!r} was never entered; entered were {known}")
+    return after.orders[id_]
 
 
 def expect_trades(steps: list[After], expectation: Json) -> tuple[Any, Any]:
@@ -101,13 +122,15 @@ def expect_matched(steps: list[After], expectation: Json) -> tuple[Any, Any]:
 
 def expect_order_state(steps: list[After], expectation: Json) -> tuple[Any, Any]:
     expected = expectation["order_state"]
-    return expected, {id_: steps[-1].orders[id_].state for id_ in expected}
+    return expected, {id_: order_of(steps[-1], id_).state for id_ in expected}
 
 
 def expect_order(steps: list[After], expectation: Json) -> tuple[Any, Any]:
     expected = expectation["order"]
-    orders = steps[-1].orders
-    return expected, {id_: subset(vars(orders[id_]), what) for id_, what in expected.items()}
+    last = steps[-1]
+    return expected, {
+        id_: subset(vars(order_of(last, id_)), what) for id_, what in expected.items()
+    }
 
 
 def expect_fills(steps: list[After], expectation: Json) -> tuple[Any, Any]:
@@ -147,8 +170,8 @@ def expect_cancelled(steps: list[After], expectation: Json) -> tuple[Any, Any]:
 
 
 def open_qty_change(before: After, after: After, expectation: Json) -> tuple[Any, Any]:
-    expected = expectation["open_qty_change"]
-    got = {id_: after.orders[id_].open_qty - before.orders[id_].open_qty for id_ in expected}
+    expected = expectation[CHANGE]
+    got = {id_: order_of(after, id_).open_qty - order_of(before, id_).open_qty for id_ in expected}
     return expected, got
 
 
@@ -179,32 +202,48 @@ def differences(case: Json) -> list[str]:
     """Every expectation that our engine does not meet, in a line each."""
     after = Case(case).after
     found = []
-    for expectation in case["expect"]:
-        last = expectation["after"]
-        first = expectation.get("since", last - 1) + 1
-        steps = after[first : last + 1]
-        for name in expectation:
-            if name in ("after", "since", "symbol", *EXPECTATIONS_NOT_OFFERED):
-                continue
-            if name == "open_qty_change":
-                expected, got = open_qty_change(after[last - 1], after[last], expectation)
-            else:
-                expected, got = EXPECTATIONS[name](steps, expectation)
+    for expectation in listed(case, "expect"):
+        last = whole(expectation, "after")
+        first = whole({"since": last - 1} | expectation, "since") + 1
+        if not (0 <= first <= last + 1 and last < len(after)):
+            raise CaseError(f"steps {first} to {last} are not all among 0 to {len(after) - 1}")
+        for name in expectation.keys() - {*PLACES, *EXPECTATIONS_NOT_OFFERED}:
+            expected, got = compared(name, after, first, last, expectation)
             if expected != got:
                 found.append(f"after step {last}, {name}: expected {expected}, got {got}")
-    return found
+    return sorted(found)
+
+
+def compared(
+    name: str, after: list[After], first: int, last: int, expectation: Json
+) -> tuple[Any, Any]:
+    """What one expectation wants, and what there is; CaseError for what makes no sense."""
+    known = sorted([*EXPECTATIONS, CHANGE, *EXPECTATIONS_NOT_OFFERED, *PLACES])
+    if name not in known:
+        raise CaseError(f"expectation {name!r} is not known; known are {', '.join(known)}")
+    try:
+        if name == CHANGE:
+            if last == 0:
+                raise CaseError("there is no step before the first to compare with")
+            return open_qty_change(after[last - 1], after[last], expectation)
+        return EXPECTATIONS[name](after[first : last + 1], expectation)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CaseError(f"{name} {expectation[name]!r} is not of the form that is known") from error
 
 
 def verdict(case: Json) -> tuple[str, str]:
-    """Whether a case agrees, differs as listed, is not offered, or is WRONG; and why."""
-    for tag, reason in NOT_OFFERED.items():
-        if tag in case["tags"]:
-            return "not offered", reason
-    found = differences(case)
-    listed = CONVENTIONS.get(case["name"])
-    if listed:
+    """Whether a case agrees, differs as listed, is not offered, is WRONG or NOT KNOWN; and why."""
+    try:
+        for tag, reason in NOT_OFFERED.items():
+            if tag in listed(case, "tags"):
+                return "not offered", reason
+        convention = CONVENTIONS.get(str(needed(case, "name")))
+        found = differences(case)
+    except CaseError as error:
+        return "NOT KNOWN", str(error)
+    if convention:
         if found:
-            return "differs as listed", listed
+            return "differs as listed", convention
         return "WRONG", "listed as a difference of convention, but it agrees"
     return ("WRONG", "; ".join(found)) if found else ("agrees", "")
 
@@ -228,18 +267,22 @@ def main(paths: list[str]) -> int:
     total: Counter[str] = Counter()
     for file in files:
         counts: Counter[str] = Counter()
-        for line in file.read_text().splitlines():
-            case = json.loads(line)
-            result, why = verdict(case)
+        for number, line in enumerate(file.read_text().splitlines(), start=1):
+            try:
+                case = json.loads(line)
+                result, why = verdict(case)
+            except json.JSONDecodeError as error:
+                case, result, why = None, "NOT KNOWN", f"line {number} is not JSON: {error}"
             counts[result] += 1
+            name = str(case.get("name")) if isinstance(case, dict) else f"line {number}"
             if result != "agrees":
-                reasons.setdefault(f"{result}: {why}", []).append(case["name"])
+                reasons.setdefault(f"{result}: {why}", []).append(name)
         total += counts
         print(f"{file.name:32}", ", ".join(f"{n} {name}" for name, n in counts.items()))
     print(f"{'in all':32}", ", ".join(f"{n} {name}" for name, n in total.items()))
     for reason, names in sorted(reasons.items()):
         print(f"\n{reason}\n  {', '.join(names)}")
-    return 1 if total["WRONG"] or not total["agrees"] else 0
+    return 1 if total["WRONG"] or total["NOT KNOWN"] or not total["agrees"] else 0
 
 
 if __name__ == "__main__":

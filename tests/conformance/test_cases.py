@@ -1,6 +1,7 @@
 """The checker of other engines' cases: right expectations agree, wrong ones are told apart."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,70 @@ def test_a_file_with_a_wrong_case_fails_and_names_it(
     printed = capsys.readouterr().out
     assert "1 agrees, 1 not offered, 1 WRONG" in printed
     assert "three" in printed
+
+
+LIMIT = new(1, "sell", 101, 10)
+NOT_KNOWN: list[tuple[str, dict[str, Any], str]] = [
+    ("an operation", {"steps": [{"op": "peg", "id": 1}]}, "step 0: op 'peg' is not known; known"),
+    ("a private name", {"steps": [{"op": "submit"}]}, "op 'submit' is not known"),
+    ("a side", {"steps": [LIMIT | {"side": "short"}]}, "side 'short' is not known; known are buy"),
+    ("a type", {"steps": [LIMIT | {"type": "pegged"}]}, "type 'pegged' is not known"),
+    ("a time in force", {"steps": [LIMIT | {"tif": "gtd"}]}, "tif 'gtd' is not known; known are f"),
+    ("no quantity", {"steps": [{**LIMIT, "qty": None}]}, "qty None is no whole number"),
+    ("a price with a point", {"steps": [LIMIT | {"price": 1.5}]}, "price 1.5 is no whole number"),
+    ("no id", {"steps": [{"op": "cancel"}]}, "step 0: id is missing from"),
+    ("a step that is none", {"steps": [7]}, "step 0: 7 is no object with names"),
+    (
+        "an expectation",
+        {"expect": [{"after": 0, "vwap": 1}]},
+        "expectation 'vwap' is not known",
+    ),
+    ("a step later", {"expect": [{"after": 5, "matched": True}]}, "steps 5 to 5 are not all"),
+    ("no step", {"expect": [{"matched": True}]}, "after is missing from"),
+    (
+        "an order",
+        {"expect": [{"after": 0, "order_state": {"9": "open"}}]},
+        "order '9' was never",
+    ),
+    (
+        "an order's change",
+        {"expect": [{"after": 1, "open_qty_change": {9: 1}}]},
+        "order 9 was",
+    ),
+    (
+        "a change of form",
+        {"expect": [{"after": 0, "depth": {"bids": []}}]},
+        "depth .* is not of",
+    ),
+    ("trades of form", {"expect": [{"after": 0, "trades": 7}]}, "trades 7 is not of the form"),
+    ("no steps", {"steps": None}, "steps None is no list"),
+]
+
+
+@pytest.mark.parametrize(("changes", "told"), [row[1:] for row in NOT_KNOWN], ids=[
+    row[0] for row in NOT_KNOWN
+])  # fmt: skip
+def test_what_is_not_known_is_named(changes: dict[str, Any], told: str) -> None:
+    result, why = verdict(case(after=0, resting_total=1) | changes)
+    assert result == "NOT KNOWN"
+    assert re.search(told, why), why
+
+
+@pytest.mark.parametrize("missing", ["name", "tags", "steps", "expect"])
+def test_a_part_that_is_missing_is_named(missing: str) -> None:
+    whole = case(resting_total=0)
+    del whole[missing]
+    result, why = verdict(whole)
+    assert (result, why[: len(missing) + 11]) == ("NOT KNOWN", f"{missing} is missing")
+
+
+def test_a_file_with_what_is_not_known_fails_and_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [json.dumps(case(resting_total=0)), "{not json", "7", json.dumps(case(vwap=1))]
+    (tmp_path / "cases.jsonl").write_text("\n".join(lines))
+    assert main([str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert "1 agrees, 3 NOT KNOWN" in printed
+    for told in ("line 2 is not JSON", "7 is no object with names", "expectation 'vwap'"):
+        assert told in printed

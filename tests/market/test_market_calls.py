@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import inspect
 import pydoc
@@ -18,6 +19,7 @@ from touchline.instruments import Instrument
 from touchline.market import Market, Number, OpenOrder, OrdStatus, Report
 from touchline.market.entry import OrderEntry
 from touchline.market.listing import Listing
+from touchline.market.record import Record
 
 
 def listed(market: Market) -> Market:
@@ -141,22 +143,26 @@ def test_what_is_no_order_can_not_be_canceled(market: Market) -> None:
             market.cancel(order._replace(**changes))
         with pytest.raises(error):
             market.replace(order._replace(**changes), 1, 1)
-    for context in (None, "mine"):
-        bare = market.engine.answer(Report, context)
-        with pytest.raises(TypeError):
-            market.cancel(bare)
-        with pytest.raises(AttributeError):
-            _ = bare.instrument
+    bare = Report.__new__(Report)
+    with pytest.raises(AttributeError):
+        market.cancel(bare)
+    for name in vars(Report):
+        if not name.startswith("_") and name not in ("listing", "trades", "fills"):
+            with contextlib.suppress(AttributeError):
+                getattr(bare, name)
+    assert (repr(bare), bare.fills) == ("<Report of no market>", [])
     with pytest.raises(TypeError):
         Report()
     assert market.engine.event_seq == before
 
 
-def test_a_report_is_of_the_market_that_gave_it(market: Market) -> None:
+def test_a_report_of_another_market_is_refused_by_name(market: Market) -> None:
     other = listed(Market())
     bid = other.buy("AAA", 1, 1, account="ACC1")
-    assert market.cancel(bid).accepted
-    assert (other.best_bid("AAA"), market.engine.event_seq) == (None, 2)
+    for change in (market.cancel, lambda order: market.replace(order, 1, 1)):
+        with pytest.raises(ValueError, match=f"order {bid.order_id} is of another market"):
+            change(bid)
+    assert (other.best_bid("AAA"), other.engine.event_seq) == (Decimal(1), 3)
 
 
 def test_reports_that_are_dropped_leave_the_others_alone(market: Market) -> None:
@@ -193,11 +199,16 @@ def test_a_market_ends_with_its_last_reference() -> None:
     assert (report.instrument.symbol, report.account) == ("AAA", "ACC1")
 
 
-def test_a_listing_wants_an_engine() -> None:
+def test_a_listing_wants_a_record_and_that_an_engine() -> None:
     instrument = Instrument(0, "AAA", Decimal(1), Decimal(1))
     with pytest.raises(TypeError):
         Listing(None, instrument, [])  # type: ignore[arg-type]
-    listing = Listing(Engine(), instrument, ["ACC1"])
+    with pytest.raises(TypeError):
+        Record(None)  # type: ignore[arg-type]
+    for kind in (Listing, Record):
+        with pytest.raises(TypeError):
+            kind.__new__(kind)
+    listing = Listing(Record(Engine()), instrument, ["ACC1"])
     assert (listing.instrument, listing.account_names) == (instrument, ["ACC1"])
 
 

@@ -15,7 +15,7 @@ EXAMPLE = re.compile(r"^```python\n(.*?)^```\n\nprints\n\n```\n(.*?)^```", re.MU
 
 def test_the_examples_print_what_the_page_says() -> None:
     examples = EXAMPLE.findall(TEXT)
-    assert len(examples) == TEXT.count("```python") == 4
+    assert len(examples) == TEXT.count("```python") == 5
     names: dict[str, Any] = {}
     for example, printed in examples:
         out = io.StringIO()
@@ -26,8 +26,9 @@ def test_the_examples_print_what_the_page_says() -> None:
 
 def test_every_method_of_the_market_is_in_its_table() -> None:
     from touchline.market import Market, Report
+    from touchline.market.entry import OrderEntry
 
-    for kind in (Market, Report):
+    for kind in (Market, OrderEntry, Report):
         for name in vars(kind):
             if not name.startswith("_"):
                 assert f"`.{name}" in TEXT or f"`{name}`" in TEXT, f"{kind.__name__}.{name}"

@@ -41,7 +41,12 @@ C_PARTS = {
         "journal": {"owned"},
         "runner": {"owned", "bus", "journal", "clock"},
     },
-    "market": {"listing": set[str](), "entry": {"listing"}},
+    "market": {
+        "record": set[str](),
+        "listing": {"record"},
+        "report": {"listing", "record", "rows"},
+        "entry": {"listing", "record", "report", "rows"},
+    },
     "marketdata": {"mirror": set[str]()},
     "measure": {"measure": set[str]()},
 }
@@ -82,6 +87,8 @@ FORBIDDEN = {
     "fix": ("touchline.control", "zmq", "duckdb", "pyarrow"),
     "control": (),
 }
+# What only a call that wants it imports, by a name in a table; the package works without.
+OPTIONAL = {"src/touchline/data/frames.py": {"pyarrow", "pandas", "polars"}}
 # The modules below use time, chance or the environment; everybody else is given them as arguments.
 WORLD = {
     "os.environ": {"src/touchline/config/sections.py"},
@@ -252,6 +259,15 @@ def test_a_python_file_imports_only_what_its_folder_may() -> None:
         if module == forbidden or module.startswith(f"{forbidden}.")
     ]
     assert not trespasses
+
+
+def test_optional_packages_are_imported_by_name_where_the_table_says() -> None:
+    users = {
+        sources.name(path): set(re.findall(r'"(pyarrow|pandas|polars)"', path.read_text()))
+        for path in PYTHON_FILES
+        if sources.top(path) == "src" and "importlib" in sources.imports(path)
+    }
+    assert {file: names for file, names in users.items() if names} == OPTIONAL
 
 
 def world_used(path: Path) -> set[str]:

@@ -8,7 +8,3 @@ cdef class Answer:
     cdef readonly object context
     cdef tl_event first
     cdef bytes rest
-
-
-cdef class Report(Answer):
-    pass

@@ -1,43 +1,14 @@
 # cython: language_level=3
-"""What an engine answered to one command, kept: in integers, or as a market's report.
-
-Both classes are in one file because Cython leaves the garbage collector out of a class only when
-it sees all its bases.
-"""
-
-import enum
-from decimal import Decimal
-from typing import NamedTuple
+"""What an engine answered to one command, kept in integers."""
 
 import numpy as np
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from touchline.core.messages cimport (
-    TL_EXEC_TYPE_CANCELED, TL_EXEC_TYPE_CANCEL_REJECTED, TL_EXEC_TYPE_REJECTED, TL_EXEC_TYPE_TRADE,
-)
+from touchline.core.messages cimport TL_EXEC_TYPE_TRADE
 
-from touchline.core.messages import EVENT, EVENT_REFUSAL, Reason, reason_text
-
-
-class OrdStatus(enum.IntEnum):
-    """What has become of an order: OrdStatus(39), each value its FIX character."""
-
-    NEW = ord("0")
-    PARTIALLY_FILLED = ord("1")
-    FILLED = ord("2")
-    CANCELED = ord("4")
-    REJECTED = ord("8")
-
-
-class Fill(NamedTuple):
-    """One trade of an order: LastPx(31), LastQty(32), and the resting order it met."""
-
-    last_px: Decimal
-    last_qty: Decimal
-    contra_order_id: int
-    contra_account: str
+from touchline.core.messages import EVENT
 
 
 cdef inline Py_ssize_t rest_count(Answer answer) noexcept:
@@ -120,83 +91,3 @@ cdef class Answer:
         if self.rest is not None:
             data += self.rest
         return np.frombuffer(data, EVENT, self.count)
-
-
-@cython.no_gc
-cdef class Report(Answer):
-    """What became of one request; holds the events and works out what is asked for.
-
-    It does not change afterwards: a resting order that trades later is told in the reports of the
-    orders that meet it, in `Market.open_orders` and in `Market.position`. The context is the
-    request's touchline.market.listing.Listing.
-    """
-
-    @property
-    def instrument(self):
-        """The instrument the request was for."""
-        return self.context.instrument
-
-    @property
-    def account(self):
-        """The name of the account the request was for."""
-        return self.context.account_names[self.account_number]
-
-    @property
-    def accepted(self):
-        """False when the request was refused and nothing has changed."""
-        return self.first.exec_type not in (TL_EXEC_TYPE_REJECTED, TL_EXEC_TYPE_CANCEL_REJECTED)
-
-    @property
-    def text(self):
-        """Why the request was refused, or why what was left of the order was canceled; or ""."""
-        last = self.events.view(EVENT_REFUSAL)[-1]
-        reason = Reason(last["reason"])
-        if self.accepted:
-            return reason_text(reason)
-        return reason_text(reason, int(last["value"]), int(last["limit"]))
-
-    @property
-    def fills(self):
-        """The trades of this request in order; empty when it met nothing."""
-        to_price, to_qty = self.instrument.to_price, self.instrument.to_qty
-        names = self.context.account_names
-        return [
-            Fill(to_price(price), to_qty(qty), contra_order_id, names[contra])
-            for price, qty, contra_order_id, contra in self.trades
-        ]
-
-    @property
-    def filled_qty(self):
-        """What this request has traded."""
-        return self.instrument.to_qty(sum([qty for _, qty, _, _ in self.trades]))
-
-    @property
-    def avg_px(self):
-        """AvgPx(6) of this request's trades; None when there are none."""
-        trades = self.trades
-        if not trades:
-            return None
-        value = sum([price * qty for price, qty, _, _ in trades])
-        return self.instrument.to_price(value) / sum([qty for _, qty, _, _ in trades])
-
-    @property
-    def leaves_qty(self):
-        """LeavesQty(151): what is left of the order in the book."""
-        return self.instrument.to_qty(self.leaves_lots if self.accepted else 0)
-
-    @property
-    def ord_status(self):
-        """OrdStatus(39) after this request; REJECTED of one that was refused."""
-        if not self.accepted:
-            return OrdStatus.REJECTED
-        if self.last_exec_type == TL_EXEC_TYPE_CANCELED:
-            return OrdStatus.CANCELED
-        if self.leaves_lots == 0:
-            return OrdStatus.FILLED
-        executed = self.order_lots > self.leaves_lots
-        return OrdStatus.PARTIALLY_FILLED if executed else OrdStatus.NEW
-
-    def __repr__(self):
-        what = f"{self.ord_status.name} {self.instrument.symbol} filled {self.filled_qty}"
-        why = f": {self.text}" if self.text else ""
-        return f"<Report {self.order_id} {what} leaves {self.leaves_qty}{why}>"

@@ -62,6 +62,8 @@ uint32_t tl_engine_depth(const tl_engine *engine, uint16_t instrument, uint8_t s
                          tl_level_view *views, uint32_t views_max);
 uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t side,
                           tl_order_view *views, uint32_t views_max);
+/* One open order: 1 and its view, or 0 when no open order has this id. */
+int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view);
 uint32_t tl_engine_orders_open(const tl_engine *engine);
 /* net, open buy, open sell; all 0 where the account never traded the instrument. */
 void tl_engine_position(const tl_engine *engine, uint32_t account, uint16_t instrument,

@@ -38,6 +38,7 @@ cdef extern from "touchline/core/engine.h" nogil:
                              tl_level_view *views, uint32_t views_max)
     uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t side,
                               tl_order_view *views, uint32_t views_max)
+    int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view)
     uint32_t tl_engine_orders_open(const tl_engine *engine)
     void tl_engine_position(const tl_engine *engine, uint32_t account, uint16_t instrument,
                             int64_t *position)

@@ -98,6 +98,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_EXEC_TYPE_NEW
     enum: TL_EXEC_TYPE_TRADE
     enum: TL_EXEC_TYPE_CANCELED
+    enum: TL_EXEC_TYPE_REPLACED
     enum: TL_EXEC_TYPE_REJECTED
     enum: TL_EXEC_TYPE_CANCEL_REJECTED
 

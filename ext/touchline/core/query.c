@@ -31,6 +31,28 @@ uint32_t tl_engine_depth(const tl_engine *engine, uint16_t instrument, uint8_t s
     return tl_book_depth(&engine->shelf, &engine->shelf.books[instrument], side, views, views_max);
 }
 
+static tl_order_view view_of(const tl_engine *engine, uint32_t slot)
+{
+    const tl_order *order = &engine->shelf.orders[slot];
+    return (tl_order_view){.order_id = tl_order_id(&engine->shelf, slot),
+                           .price = order->price,
+                           .leaves_qty = order->leaves_qty,
+                           .order_qty = engine->shelf.order_qty[slot],
+                           .account = engine->positions.entries[order->position].account,
+                           .instrument = order->instrument,
+                           .side = order->side,
+                           .time_in_force = order->time_in_force};
+}
+
+int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view)
+{
+    uint32_t slot = tl_order_find(&engine->shelf, order_id);
+    if (slot == TL_NONE)
+        return 0;
+    *view = view_of(engine, slot);
+    return 1;
+}
+
 uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t side,
                           tl_order_view *views, uint32_t views_max)
 {
@@ -43,16 +65,7 @@ uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t 
     while (level != TL_NONE) {
         for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE && count < views_max;
              slot = shelf->orders[slot].next) {
-            const tl_order *order = &shelf->orders[slot];
-            views[count++] =
-                (tl_order_view){.order_id = tl_order_id(shelf, slot),
-                                .price = order->price,
-                                .leaves_qty = order->leaves_qty,
-                                .order_qty = shelf->order_qty[slot],
-                                .account = engine->positions.entries[order->position].account,
-                                .instrument = order->instrument,
-                                .side = order->side,
-                                .time_in_force = order->time_in_force};
+            views[count++] = view_of(engine, slot);
         }
         level = tl_book_worse_level(shelf, side, level);
     }

@@ -1,42 +1,58 @@
-# cython: language_level=3, annotation_typing=False
-"""The calls of a market that run for every order: names and decimals in, a Report out.
+# cython: language_level=3, annotation_typing=False, nonecheck=True
+"""The calls of a market that run at every step of a study: orders in, reports, the touch and depth.
 
-touchline.market lists and opens what is named here, and has the queries. One thread at a time.
+touchline.market.market lists and opens what is named here. One thread at a time.
 """
 
 from decimal import Decimal
-from typing import NamedTuple
 
+cimport cython
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from touchline.core.messages cimport (
-    TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT,
-    TL_ORD_TYPE_MARKET, TL_SIDE_BUY, TL_SIDE_SELL, tl_command,
+from touchline.core.engine cimport (
+    tl_engine_best, tl_engine_depth, tl_engine_order, tl_engine_orders_open, tl_engine_position,
 )
+from touchline.core.messages cimport (
+    TL_EXEC_TYPE_REPLACED, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
+    TL_ORD_TYPE_LIMIT, TL_ORD_TYPE_MARKET, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view,
+)
+from touchline.market.listing cimport row, side_of
+from touchline.market.report cimport report_of
 
 from touchline.core.messages import Side, TimeInForce
+from touchline.instruments import Number
+from touchline.market.rows import Level, OpenOrder, Position
 
-Number = str | Decimal | int
-
-
-class OpenOrder(NamedTuple):
-    """An order in the book."""
-
-    order_id: int
-    symbol: str
-    account: str
-    side: Side
-    price: Decimal
-    order_qty: Decimal
-    leaves_qty: Decimal
+cdef object _level = Level
+cdef object _open_order = OpenOrder
+cdef object _position = Position
+cdef object _sides = {int(side): side for side in Side}
 
 
-cdef inline Report request(Listing listing, const tl_command *cmd):
-    """Have the engine do it, and keep what it answered."""
-    listing.engine.step(cmd)
-    return <Report>listing.engine.keep(Report, listing)
+cdef inline Report request(Listing listing, tl_command *cmd):
+    """Have the engine do it, keep what it did to orders, and report what it answered."""
+    cdef Record record = listing.record
+    cdef Engine engine = record.engine
+    cmd.ts_ns = record.ts_ns
+    # Before the engine changes anything: a request is recorded, or was never made.
+    record.make_room(<size_t>tl_engine_orders_open(engine.engine) + 3)
+    engine.step(cmd)
+    if engine.sink.next > 1 or engine.sink.slots[0].exec_type == TL_EXEC_TYPE_REPLACED:
+        record.keep(engine.sink.slots, engine.sink.next)
+    return report_of(listing)
+
+
+cdef object open_order(Listing listing, const tl_order_view *view):
+    """An order of the book in names and decimals."""
+    return row(_open_order, (
+        view.order_id, listing.instrument.symbol, listing.account_names[view.account],
+        _sides[view.side], listing.price_of(view.price), listing.qty_of(view.order_qty),
+        listing.qty_of(view.leaves_qty),
+    ))
 
 
 cdef class OrderEntry:
@@ -44,17 +60,29 @@ cdef class OrderEntry:
 
     Market fills `_listings`, a Listing by symbol, and `_accounts` with `_account_names`, a number
     by name and the reverse. A name that is not there is a LookupError, a price or quantity that is
-    no whole number of ticks or lots a PriceError or QtyError.
+    no whole number of ticks or lots a PriceError or QtyError, a side that is none a ValueError.
     """
 
     def __init__(self, Engine engine not None):
         self.engine = engine
+        self._record = Record(engine)
+        self._listings = {}
+        self._accounts = {}
+        self._account_names = []
 
     def __cinit__(self, *args, **kwargs):
         # Before the constructor, which a derived class may call late or not at all.
         self._listings = {}
         self._accounts = {}
         self._account_names = []
+
+    def _be(self, Record record not None, dict listings not None, list account_names not None):
+        """Become the market of this record."""
+        self.engine = record.engine
+        self._record = record
+        self._listings = listings
+        self._accounts = {name: number for number, name in enumerate(account_names)}
+        self._account_names = account_names
 
     cdef Listing listing(self, symbol):
         cdef PyObject *found = PyDict_GetItemWithError(self._listings, symbol)
@@ -74,16 +102,20 @@ cdef class OrderEntry:
     def _account(self, name):
         return self.account(name)
 
-    cdef Report enter(self, uint8_t side, symbol, qty, price, account, uint8_t time_in_force):
+    cdef Report enter(self, uint8_t side, symbol, qty, price, account, time_in_force):
         cdef tl_command cmd
         cdef Listing listing = self.listing(symbol)
+        # An index, which a float is not.
+        cdef Py_ssize_t tif = time_in_force
+        if not 0 <= tif <= 255:
+            raise OverflowError(f"time_in_force {time_in_force} is outside 0 to 255")
         memset(&cmd, 0, sizeof(cmd))
         cmd.type = TL_MSG_TYPE_NEW_ORDER
         cmd.instrument = listing.number
         cmd.account = self.account(account)
         cmd.side = side
         cmd.ord_type = TL_ORD_TYPE_MARKET
-        cmd.time_in_force = time_in_force
+        cmd.time_in_force = <uint8_t>tif
         if price is not None:
             cmd.ord_type = TL_ORD_TYPE_LIMIT
             cmd.price = listing.ticks_of(price)
@@ -105,18 +137,28 @@ cdef class OrderEntry:
         cdef Report report
         cdef Listing listing
         memset(cmd, 0, sizeof(tl_command))
-        if isinstance(order, Report):
+        if type(order) is Report:
             report = <Report>order
+            listing = report.listing
+            if listing.record is not self._record:
+                raise ValueError(f"order {report.order_id} is of another market; open_order names "
+                                 "it in this one")
+            if not self._record.knows(listing.epoch, report.first.seq):
+                raise ValueError(f"order {report.order_id} is of a market that a restore took "
+                                 "back; open_order names it in the one that is now")
             cmd.order_id = report.first.order_id
             cmd.account = report.first.account
-            return <Listing?>report.context
+            return listing
         listing = self.listing(order.symbol)
-        cmd.order_id = order.order_id
+        cmd.order_id = order.order_id.__index__()
         cmd.account = self.account(order.account)
         return listing
 
     def cancel(self, order: Report | OpenOrder) -> Report:
-        """Cancel an order, named by the report that entered it or as open_orders gave it."""
+        """Cancel an order, named by a report of it or as open_orders gave it.
+
+        ValueError for a report of another market, or of what a restore has taken back.
+        """
         cdef tl_command cmd
         cdef Listing listing = self.name(order, &cmd)
         cmd.type = TL_MSG_TYPE_CANCEL
@@ -125,7 +167,8 @@ cdef class OrderEntry:
     def replace(self, order: Report | OpenOrder, qty: Number, price: Number) -> Report:
         """Change an order's total quantity, executed included, and its price.
 
-        The order keeps its order_id. Rules 4.2 to 4.5 say when it keeps its place.
+        The order keeps its order_id. Rules 4.2 to 4.5 say when it keeps its place. ValueError as
+        for cancel.
         """
         cdef tl_command cmd
         cdef Listing listing = self.name(order, &cmd)
@@ -133,3 +176,75 @@ cdef class OrderEntry:
         cmd.price = listing.ticks_of(price)
         cmd.qty = listing.lots_of(qty)
         return request(listing, &cmd)
+
+    cdef object touch(self, symbol, uint8_t side):
+        cdef Listing listing = self.listing(symbol)
+        cdef int64_t ticks = tl_engine_best(self.engine.engine, listing.number, side)
+        return listing.price_of(ticks) if ticks != 0 else None
+
+    def best_bid(self, symbol: str) -> Decimal | None:
+        """The highest price somebody buys at, None when nobody does."""
+        return self.touch(symbol, TL_SIDE_BUY)
+
+    def best_ask(self, symbol: str) -> Decimal | None:
+        """The lowest price somebody sells at, None when nobody does."""
+        return self.touch(symbol, TL_SIDE_SELL)
+
+    @cython.boundscheck(False)
+    def depth(self, symbol: str, side: Side | str, levels_max: int = 10) -> list[Level]:
+        """Price levels from the best outwards, at most `levels_max`.
+
+        `side` is Side.BUY or "buy", Side.SELL or "sell"; ValueError for anything else.
+        """
+        cdef Listing listing = self.listing(symbol)
+        cdef uint8_t which = side_of(side)
+        cdef Py_ssize_t room = levels_max
+        cdef tl_level_view few[16]
+        cdef tl_level_view *views = few
+        cdef Py_ssize_t i
+        if room < 0:
+            raise ValueError(f"levels_max {room} is below 0")
+        room = min(room, <Py_ssize_t>tl_engine_orders_open(self.engine.engine))
+        if room > 16:
+            views = <tl_level_view *>malloc(<size_t>room * sizeof(tl_level_view))
+            if views is NULL:
+                raise MemoryError(f"no memory for {room} levels")
+        try:
+            room = tl_engine_depth(self.engine.engine, listing.number, which, views,
+                                   <uint32_t>room)
+            return [
+                row(_level, (listing.price_of(views[i].price), listing.qty_of(views[i].qty),
+                             views[i].orders))
+                for i in range(room)
+            ]
+        finally:
+            if views != few:
+                free(views)
+
+    def open_order(self, order: Report | OpenOrder | int) -> OpenOrder:
+        """An order in the book as it is now, by its order_id, or that of a report or OpenOrder.
+
+        A report may be of another market, such as the one this is a copy of: the same number is
+        looked up here. LookupError when no open order has it.
+        """
+        cdef tl_order_view view
+        number = order if hasattr(order, "__index__") else order.order_id
+        cdef uint64_t order_id = number.__index__()
+        if tl_engine_order(self.engine.engine, order_id, &view):
+            for listing in self._listings.values():
+                if (<Listing?>listing).number == view.instrument:
+                    return open_order(<Listing>listing, &view)
+        raise LookupError(f"no open order has the number {order_id}")
+
+    def position(self, account: str, symbol: str) -> Position:
+        """Net position and open quantities, zeros where the account never traded it."""
+        cdef int64_t lots[3]
+        cdef Listing listing = self.listing(symbol)
+        tl_engine_position(self.engine.engine, self.account(account), listing.number, lots)
+        return row(_position, (listing.qty_of(lots[0]), listing.qty_of(lots[1]),
+                               listing.qty_of(lots[2])))
+
+
+def _side_of(side):
+    """A side as the core knows it, an int; ValueError for what is none."""
+    return side_of(side)

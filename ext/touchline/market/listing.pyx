@@ -1,19 +1,32 @@
 # cython: language_level=3
 """One instrument of a market: what people write, turned into the engine's numbers.
 
-It holds the market's engine and shares its account names; one thread at a time.
+It holds the market's record and shares its account names; one thread at a time.
 touchline.instruments says what a number is in ticks and lots; the usual ones, up to 18 digits, are
-read here with the same result, and all others there.
+read here with the same result, and all others there. Decimals that were made are kept for the next
+who asks for them: a loop meets the same prices again and again, and a Decimal costs as much as an
+order.
 """
 
 from decimal import Decimal
 
+import numpy as np
+
 cimport cython
+from cpython.list cimport PyList_GET_ITEM
 from cpython.long cimport PyLong_AsLongLongAndOverflow
+from cpython.object cimport PyObject, PyTypeObject
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int64_t
+from libc.stdint cimport INT64_MIN, int64_t
+
+from touchline.core.messages cimport TL_SIDE_BUY, TL_SIDE_SELL
+
+from touchline.instruments import EXACT
 
 cdef object _decimal = Decimal
+cdef object _whole_number = np.integer
+cdef object _multiply = EXACT.multiply
+cdef object _tuple = tuple
 
 
 cdef int64_t[19] _powers
@@ -99,30 +112,74 @@ cdef int64_t units_of(number, const unit_size *unit, convert) except? -1:
         text = PyUnicode_AsUTF8AndSize(written, &length)
         if text_units(text, length, unit, &units):
             return units
+    elif isinstance(number, _whole_number):
+        return units_of(int(number), unit, convert)
     return convert(number)
 
 
+cdef object kept(int64_t units, list decimals, int64_t *decimals_of, size):
+    """units x size as a Decimal: one that was made before, if it is still there."""
+    cdef Py_ssize_t at = units & (DECIMALS_KEPT - 1)
+    if decimals_of[at] != units:
+        decimals[at] = _multiply(units, size)
+        decimals_of[at] = units
+    return <object>PyList_GET_ITEM(decimals, at)
+
+
+cdef object row(kind, tuple values):
+    """A tuple of this kind, a NamedTuple: what its constructor makes, without its detours."""
+    arguments = (values,)
+    return (<PyTypeObject *>_tuple).tp_new(kind, <PyObject *>arguments, NULL)
+
+
+cdef uint8_t side_of(side) except 0:
+    """A side as the core knows it; ValueError for what is none."""
+    if type(side) is not float and (side == TL_SIDE_BUY or side == "buy"):
+        return TL_SIDE_BUY
+    if type(side) is not float and (side == TL_SIDE_SELL or side == "sell"):
+        return TL_SIDE_SELL
+    raise ValueError(f"side {side!r} is none; allowed are Side.BUY or 'buy', Side.SELL or 'sell'")
+
+
 cdef class Listing:
-    """`instrument`, a touchline.instruments.Instrument, at `engine`.
+    """`instrument`, a touchline.instruments.Instrument, in the market of `record`.
 
     `account_names` gives the name of each account number; it is the market's own and may grow.
+    `epoch` is the record's when the listing is made.
     """
 
-    def __cinit__(self, Engine engine not None, instrument, list account_names not None):
-        self.engine = engine
+    def __cinit__(self, Record record not None, instrument, list account_names not None):
+        cdef Py_ssize_t i
+        self.record = record
         self.instrument = instrument
         self.account_names = account_names
+        self.epoch = record.epoch
         self.to_ticks = instrument.to_ticks
         self.to_lots = instrument.to_lots
-        self.tick = size_of(instrument.tick_size)
-        self.lot = size_of(instrument.lot_size)
+        self.tick_size = instrument.tick_size
+        self.lot_size = instrument.lot_size
+        self.tick = size_of(self.tick_size)
+        self.lot = size_of(self.lot_size)
         self.number = instrument.index
+        self.prices = [None] * DECIMALS_KEPT
+        self.quantities = [None] * DECIMALS_KEPT
+        for i in range(DECIMALS_KEPT):
+            self.prices_of[i] = self.quantities_of[i] = INT64_MIN
+
+    def __reduce__(self):
+        return _listing_of, (self.record, self.instrument, self.account_names, self.epoch)
 
     cdef int64_t ticks_of(self, price) except? -1:
         return units_of(price, &self.tick, self.to_ticks)
 
     cdef int64_t lots_of(self, qty) except? -1:
         return units_of(qty, &self.lot, self.to_lots)
+
+    cdef object price_of(self, int64_t ticks):
+        return kept(ticks, self.prices, self.prices_of, self.tick_size)
+
+    cdef object qty_of(self, int64_t lots):
+        return kept(lots, self.quantities, self.quantities_of, self.lot_size)
 
     def ticks(self, price):
         """A price in ticks: Instrument.to_ticks, and sooner."""
@@ -131,3 +188,18 @@ cdef class Listing:
     def lots(self, qty):
         """A quantity in lots: Instrument.to_lots, and sooner."""
         return self.lots_of(qty)
+
+    def price(self, int64_t ticks):
+        """Ticks as a price: Instrument.to_price, and sooner."""
+        return self.price_of(ticks)
+
+    def qty(self, int64_t lots):
+        """Lots as a quantity: Instrument.to_qty, and sooner."""
+        return self.qty_of(lots)
+
+
+def _listing_of(record, instrument, account_names, epoch):
+    """A Listing out of its parts, as a pickle has them."""
+    cdef Listing listing = Listing(record, instrument, account_names)
+    listing.epoch = epoch
+    return listing

@@ -1,9 +1,9 @@
 """A market in this process, by names and decimal prices: `Market` and what it answers."""
 
-from touchline.core.answer import Fill, OrdStatus, Report
-from touchline.instruments import Instrument
-from touchline.market.entry import Number, OpenOrder
-from touchline.market.market import Level, Market, Position
+from touchline.instruments import Instrument, Number
+from touchline.market.market import Market
+from touchline.market.report import Report
+from touchline.market.rows import Fill, Level, OpenOrder, OrdStatus, Position, Trade
 
 __all__ = [
     "Fill",
@@ -15,4 +15,5 @@ __all__ = [
     "OrdStatus",
     "Position",
     "Report",
+    "Trade",
 ]

@@ -1,51 +1,45 @@
 """A market in this process for studies: names, decimal prices, one object for each answer.
 
     Market ── symbol, account, decimals ──► Engine ── events, copied ──► Report, read when asked
+                                              └─ trades, replaces ──► Record, for who asks later
 
 It adds no rule: what trades and what is refused is docs/rules.md, and a refusal is a Report, not an
 exception. The market owns its engine, which `engine` gives for everything not here; docs/quants.md
-says when to use which. One thread at a time may use a market and its reports. Set-up and queries
-are here; the calls that run for every order are compiled, in touchline.market.entry.
+says when to use which. One thread at a time may use a market and its reports. Set-up, snapshots and
+the tape are here; the calls that run at every step are compiled, in touchline.market.entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import Decimal
-from typing import Any, NamedTuple
+import copy
+import copyreg
+import operator
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core.engine import Engine
 from touchline.core.messages import COMMAND, MsgType, Reason, Side, reason_text, refusals
-from touchline.instruments import Instrument
-from touchline.market.entry import Number, OpenOrder, OrderEntry
+from touchline.instruments import Instrument, Number
+from touchline.market.entry import OrderEntry, _side_of
 from touchline.market.listing import Listing
+from touchline.market.record import Record
+from touchline.market.rows import OpenOrder, Trade
+from touchline.market.snapshot import Parts, pack, unpack
 
-
-class Level(NamedTuple):
-    """One price of a side of the book, and what rests there."""
-
-    price: Decimal
-    qty: Decimal
-    orders: int
-
-
-class Position(NamedTuple):
-    """What an account holds of an instrument, and its orders in the book on either side."""
-
-    net: Decimal
-    open_buy: Decimal
-    open_sell: Decimal
+_TS_NS_MAX = (1 << 63) - 1
+_SIDES = {int(side): side for side in Side}
 
 
 class Market(OrderEntry):
     """Instruments, accounts and orders by name, over an engine of its own.
 
     Arguments are an engine's capacities: `Market(orders_max=1_000_000)`. A price or quantity is
-    text, Decimal or int, never float, and a whole number of ticks or lots, else PriceError or
-    QtyError. A name that is not known is a LookupError.
+    text, Decimal, a whole number of any kind or a fraction, never a float, and a whole number of
+    ticks or lots, else PriceError or QtyError. A name that is not known is a LookupError. A copy, a
+    deep copy and a pickle are markets of their own; reports copied together with their market
+    belong to the copy.
     """
 
     def __init__(self, **capacities: int) -> None:
@@ -54,67 +48,196 @@ class Market(OrderEntry):
     def list_instrument(
         self, symbol: str, tick_size: Number, lot_size: Number = 1, currency: str = ""
     ) -> Instrument:
-        """List an instrument; ValueError when its name is taken or the engine has no place."""
-        tick, lot = Decimal(tick_size), Decimal(lot_size)
-        if symbol in self._listings or not (tick > 0 and lot > 0):
-            raise ValueError(f"{symbol!r} is listed already, or its tick or lot is not positive")
-        instrument = Instrument(len(self._listings), symbol, tick, lot, currency)
-        self._administer(MsgType.SECURITY_DEFINITION, instrument=instrument.index)
-        self._listings[symbol] = Listing(self.engine, instrument, self._account_names)
+        """List an instrument, or nothing at all.
+
+        Sizes are as Instrument takes them, else PriceError or QtyError. ValueError when the name is
+        taken or empty, or all the engine's places are.
+        """
+        _check_name("symbol", symbol)
+        if symbol in self._listings:
+            raise ValueError(f"{symbol!r} is listed already")
+        number = len(self._listings)
+        _check_room("instruments", number, self.engine.capacities.instruments_max)
+        instrument = Instrument(number, symbol, tick_size, lot_size, currency)
+        listing = Listing(self._record, instrument, self._account_names)
+        self._administer(MsgType.SECURITY_DEFINITION, instrument=number)
+        self._listings[symbol] = listing
         return instrument
 
     def open_account(self, name: str) -> None:
-        """Open an account; ValueError when its name is taken or the engine has no place."""
+        """Open an account; ValueError when the name is taken or empty, or all places are."""
+        _check_name("account", name)
         if name in self._accounts:
             raise ValueError(f"account {name!r} is open already")
-        self._administer(MsgType.ACCOUNT, account=len(self._accounts))
-        self._accounts[name] = len(self._accounts)
+        number = len(self._accounts)
+        _check_room("accounts", number, self.engine.capacities.accounts_max)
+        self._administer(MsgType.ACCOUNT, account=number)
+        self._accounts[name] = number
         self._account_names.append(name)
 
-    def best_bid(self, symbol: str) -> Decimal | None:
-        """The highest price somebody buys at, None when nobody does."""
-        return self._price(symbol, self.engine.best_bid)
+    @property
+    def instruments(self) -> list[Instrument]:
+        """The instruments listed, by their numbers."""
+        return [listing.instrument for listing in self._listings.values()]
 
-    def best_ask(self, symbol: str) -> Decimal | None:
-        """The lowest price somebody sells at, None when nobody does."""
-        return self._price(symbol, self.engine.best_ask)
+    @property
+    def accounts(self) -> list[str]:
+        """The names of the accounts that are open, by their numbers."""
+        return list(self._account_names)
 
-    def depth(self, symbol: str, side: Side, levels_max: int = 10) -> list[Level]:
-        """Price levels from the best outwards."""
-        instrument = self._listing(symbol).instrument
-        levels = self.engine.depth(instrument.index, side, levels_max).tolist()
-        return [
-            Level(instrument.to_price(price), instrument.to_qty(qty), orders)
-            for price, qty, orders in levels
-        ]
+    @property
+    def ts_ns(self) -> int:
+        """The market's time in UTC nanoseconds: what requests are stamped with, at first 0.
 
-    def open_orders(self, symbol: str, side: Side) -> list[OpenOrder]:
-        """Orders in the book, best price first, oldest first within a price."""
+        It is the study's to set; ValueError for a time before the one it has.
+        """
+        return self._record.ts_ns
+
+    @ts_ns.setter
+    def ts_ns(self, value: int) -> None:
+        wanted = operator.index(value)
+        if not self._record.ts_ns <= wanted <= _TS_NS_MAX:
+            raise ValueError(f"ts_ns {wanted} is outside {self._record.ts_ns} to {_TS_NS_MAX}")
+        self._record.ts_ns = wanted
+
+    def open_orders(self, symbol: str, side: Side | str) -> list[OpenOrder]:
+        """Orders in the book, best price first, oldest first within a price; sides as of depth."""
         listing = self._listing(symbol)
-        to_price, to_qty = listing.instrument.to_price, listing.instrument.to_qty
+        which = _side_of(side)
+        orders = self.engine.orders(listing.instrument.index, which)
+        columns = [orders[name].tolist() for name in ("order_id", "account", "price")]
+        quantities = [orders[name].tolist() for name in ("order_qty", "leaves_qty")]
         return [
             OpenOrder(
-                int(order["order_id"]),
+                order_id,
                 symbol,
-                listing.account_names[order["account"]],
-                side,
-                to_price(order["price"]),
-                to_qty(order["order_qty"]),
-                to_qty(order["leaves_qty"]),
+                listing.account_names[account],
+                _SIDES[which],
+                listing.price(price),
+                listing.qty(order_qty),
+                listing.qty(leaves_qty),
             )
-            for order in self.engine.orders(listing.instrument.index, side)
+            for order_id, account, price, order_qty, leaves_qty in zip(
+                *columns, *quantities, strict=True
+            )
         ]
 
-    def position(self, account: str, symbol: str) -> Position:
-        """Net position and open quantities, zeros where the account never traded it."""
-        instrument = self._listing(symbol).instrument
-        lots = self.engine.position(self._account(account), instrument.index)
-        return Position(*map(instrument.to_qty, lots))
+    def trades(self, symbol: str | None = None, after: int = 0) -> list[Trade]:
+        """The market's trades, oldest first: of one instrument or of all, those after a `seq`.
 
-    def _price(self, symbol: str, best: Callable[[int], int]) -> Decimal | None:
-        instrument = self._listing(symbol).instrument
-        ticks = best(instrument.index)
-        return instrument.to_price(ticks) if ticks else None
+        `market.trades(after=known[-1].seq)` gives what is new.
+        """
+        events = self._record.trades_after(after)
+        if symbol is not None:
+            events = events[events["instrument"] == self._listing(symbol).instrument.index]
+        listings = list(self._listings.values())
+        names = self._account_names
+        columns = (
+            "seq", "ts_ns", "instrument", "side", "price", "qty",
+            "order_id", "account", "contra_order_id", "contra_account",
+        )  # fmt: skip
+        return [
+            Trade(
+                seq,
+                ts_ns,
+                listings[number].instrument.symbol,
+                _SIDES[side],
+                listings[number].price(price),
+                listings[number].qty(qty),
+                order_id,
+                names[account],
+                contra_order_id,
+                names[contra_account],
+            )
+            for seq, ts_ns, number, side, price, qty, order_id, account, contra_order_id,
+            contra_account in zip(*(events[name].tolist() for name in columns), strict=True)
+        ]  # fmt: skip
+
+    def trade_events(self, after: int = 0) -> NDArray[np.void]:
+        """The trades after a `seq` as the engine told them, shape (n,), dtype EVENT. A copy."""
+        return self._record.trades_after(after)
+
+    def submit(self, commands: NDArray[np.void]) -> NDArray[np.void]:
+        """Engine.submit, with its trades on the market's tape and in its reports.
+
+        What is submitted to `engine` itself trades as well, and is on no tape.
+        """
+        events = self.engine.submit(commands)
+        self._record.take(events.tobytes())
+        return events
+
+    def snapshot(self) -> bytes:
+        """The whole market: names, sizes, accounts, time, tape, and the engine's state."""
+        data, digest = pack(
+            self.engine.capacities._asdict(),
+            self.ts_ns,
+            self.instruments,
+            self._account_names,
+            self._record.dump(),
+            self.engine.snapshot(),
+        )
+        self._record.note_snapshot(digest)
+        return data
+
+    def restore(self, data: bytes) -> None:
+        """Become the market of a snapshot; ValueError, and no change, when it does not fit.
+
+        Reports of what was done after the snapshot are no longer of this market, nor, when another
+        market took the snapshot, are those before it. `open_order` names their orders.
+        """
+        parts = unpack(data)
+        own = self.engine.capacities._asdict()
+        for name, value in parts.capacities.items():
+            if own.get(name) != value:
+                raise ValueError(
+                    f"a snapshot of a market with {name} {value}; this one has {own.get(name)}, "
+                    "and Market.from_snapshot makes one that fits"
+                )
+        self.engine.restore(parts.engine)
+        self._record.load(parts.record)
+        self._record.ts_ns = parts.ts_ns
+        self._record.begin_epoch(parts.digest)
+        self._name(parts)
+
+    @classmethod
+    def from_snapshot(cls, data: bytes) -> Self:
+        """A market made of a snapshot, with the capacities of the one that took it.
+
+        A derived class's constructor is not run.
+        """
+        parts = unpack(data)
+        made = cls.__new__(cls)
+        record = Record(Engine(**parts.capacities))
+        record.engine.restore(parts.engine)
+        record.load(parts.record)
+        record.ts_ns = parts.ts_ns
+        made._be(record, {}, [])
+        made._name(parts)
+        return made
+
+    def _name(self, parts: Parts) -> None:
+        """Take over the names of a snapshot, whose state the engine has."""
+        names = list(parts.account_names)
+        listings = {
+            instrument.symbol: Listing(self._record, instrument, names)
+            for instrument in parts.instruments
+        }
+        self._be(self._record, listings, names)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = (self._record, self._listings, self._account_names, vars(self))
+        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        *parts, attributes = state
+        self._be(*parts)
+        vars(self).update(attributes)
+
+    def __copy__(self) -> Self:
+        made = type(self).__new__(type(self))
+        made._be(*copy.deepcopy((self._record, self._listings, self._account_names)))
+        vars(made).update(vars(self))
+        return made
 
     def _administer(self, kind: MsgType, **fields: int) -> None:
         command: NDArray[Any] = np.zeros(1, COMMAND)
@@ -124,3 +247,17 @@ class Market(OrderEntry):
         for event in refusals(self.engine.submit(command)):
             reason = Reason(event["reason"])
             raise ValueError(reason_text(reason, int(event["value"]), int(event["limit"])))
+
+
+def _check_name(what: str, name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"{what} {name!r} is no text")
+    if not name:
+        raise ValueError(f"{what} is empty")
+
+
+def _check_room(what: str, used: int, room: int) -> None:
+    if used >= room:
+        raise ValueError(
+            f"all {room} places for {what} are taken; a Market with a larger {what}_max has more"
+        )
