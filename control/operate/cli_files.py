@@ -7,6 +7,7 @@ does not let it be read.
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def query(options: Any, sql: str, form: str | None, skip_damaged: bool, verify: 
     from touchline.data import history
     from touchline.data.captured import CaptureDamaged, Check
 
+    _open_many_files()
     forms = {"json": answers.as_json, "csv": answers.as_csv, None: answers.as_table}
     directory = options.load().capture_dir
     check: Check = "all" if verify else "changed"
@@ -51,6 +53,12 @@ def query(options: Any, sql: str, form: str | None, skip_damaged: bool, verify: 
         for fault in past.faults:
             click.echo(f"touchline: left out: {fault}", err=True)
         answers.write(forms[form](answer), lambda text: click.echo(text, nl=False))
+
+
+def _open_many_files() -> None:
+    """Let this process hold as many files as it may: DuckDB opens all that a question reads."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @click.group()

@@ -57,17 +57,22 @@ class Answer:
     Files stay as they are until the last row has been read or the answer is closed.
     """
 
-    def __init__(self, past: History, cursor: Any, lock: int) -> None:
+    def __init__(
+        self, past: History, cursor: Any, sql: str, parameters: Sequence[Any], lock: int
+    ) -> None:
         self._past = past
         self._cursor = cursor
+        self._sql, self._parameters = sql, list(parameters)
         self._lock = lock
-        description = cursor.description or []
-        self.columns: list[str] = [str(column[0]) for column in description]
-        self.types: list[str] = [str(column[1]) for column in description]
+        self._asked = past.guarded(lambda: cursor.sql(sql, params=self._parameters))
+        self.columns: list[str] = [str(name) for name in self._asked.columns]
+        self.types: list[str] = [str(kind) for kind in self._asked.types]
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Row by row, in memory a few thousand."""
         try:
+            # Executed so, DuckDB computes the rows as they are fetched; a relation holds them all.
+            self._past.guarded(lambda: self._cursor.execute(self._sql, self._parameters))
             while rows := self._past.guarded(lambda: self._cursor.fetchmany(_ROWS)):
                 yield from rows
         finally:
@@ -80,22 +85,21 @@ class Answer:
     def batches(self, rows: int = 65_536) -> Any:
         """A pyarrow.RecordBatchReader of batches of at most `rows`; close the answer after it."""
         _needed("pyarrow")
-        return self._past.guarded(lambda: self._cursor.to_arrow_reader(rows))
+        return self._past.guarded(lambda: self._asked.to_arrow_reader(rows))
 
     def arrow(self) -> Any:
         """All rows as a pyarrow.Table."""
         _needed("pyarrow")
-        return self._whole(lambda: self._cursor.to_arrow_table())
+        return self._whole(lambda: self._asked.to_arrow_table())
 
     def df(self) -> Any:
         """All rows as a pandas.DataFrame."""
         _needed("pandas")
-        return self._whole(lambda: self._cursor.df())
+        return self._whole(lambda: self._asked.df())
 
     def pl(self) -> Any:
         """All rows as a polars.DataFrame."""
-        _needed("polars")
-        return self._whole(lambda: self._cursor.pl())
+        return _needed("polars").from_arrow(self.arrow())
 
     def _whole(self, fetch: Any) -> Any:
         try:
@@ -147,7 +151,7 @@ class History:
         self._spill: Any = None
         self.faults: tuple[Fault, ...] = ()
 
-    def query(self, sql: str, parameters: Sequence[Any] | None = None) -> Answer:
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Answer:
         """The answer to one statement that only reads; `?` in it stand for `parameters`.
 
         Raises CaptureDamaged when events are missing or damaged, unless `skip_damaged`: then
@@ -158,13 +162,11 @@ class History:
         try:
             self._refresh()
             self.guarded(lambda: self._refuse_writing(sql))
-            cursor = self._connection.cursor()
-            self.guarded(lambda: cursor.execute(sql, parameters))
+            return Answer(self, self._connection.cursor(), sql, parameters, lock)
         except BaseException:
             if lock >= 0:
                 os.close(lock)
             raise
-        return Answer(self, cursor, lock)
 
     def _refresh(self) -> None:
         """Have the views show what the manifest lists now."""
