@@ -168,11 +168,14 @@ class IdleCompactor:
         self._able = True
 
     def step(self) -> None:
-        """Merge what is worth it. A full disk or one that cannot exchange ends the attempts."""
+        """Merge what is worth it. A damaged file, a full disk or one that cannot exchange
+        directories ends the attempts; new events are captured all the same."""
         if not self._able:
             return
         try:
             compact(self._store, FILES_MIN)
-        except OSError as error:
+        except (OSError, CaptureDamaged) as error:
             self._able = False
+            self._store.alarm = describe(error)
+            self._store.tell_state()
             log.warning("small files are not merged", extra={"facts": {"error": describe(error)}})

@@ -71,6 +71,7 @@ class Store:
         self.events = directory / EVENTS
         self.temporary = directory / TEMPORARY
         self.entries: list[Entry] = []
+        self.alarm: str | None = None  # what is wrong, though the capture goes on
         self._lock = -1
 
     @property
@@ -205,7 +206,7 @@ class Store:
         temporary = self.temporary / f"{STATE}.part"
         number = open_private(temporary, os.O_WRONLY | os.O_TRUNC)
         with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump({"seq": seq, "ts_ns": ts_ns, "error": error}, file)
+            json.dump({"seq": seq, "ts_ns": ts_ns, "error": error or self.alarm}, file)
         temporary.rename(path)
 
     def tell_failure(self, error: str) -> None:
