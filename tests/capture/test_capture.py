@@ -9,9 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from decimal import Decimal
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,15 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from harness.captured_files import flip_a_bit
+from harness.captured_files import (
+    NAMES,
+    QUICK,
+    assert_all_captured,
+    capturing,
+    files,
+    has_captured,
+    last_seq,
+)
 from harness.downstream_venue import (
     DEADLINE_S,
     LIMITS,
@@ -30,84 +36,15 @@ from harness.downstream_venue import (
     Venue,
     commands,
     flow,
-    listing,
     opening,
     until,
 )
-from touchline.control.capture import compact, naming
 from touchline.control.capture import writer as capture
 from touchline.control.capture.store import Store
 from touchline.control.capture.table import DAY_NS, table
-from touchline.control.supervisor.names import Names
 from touchline.core.engine import Engine
-from touchline.core.messages import LANE_ADMIN, ExecType, MsgType, Reason, Side
+from touchline.core.messages import ExecType, MsgType, Reason, Side
 from touchline.errors import TouchlineError
-from touchline.instruments import Instrument
-from touchline.runtime.journal import JournalReader
-
-NAMES = Names(
-    {n: Instrument(n, s, Decimal("0.01"), Decimal(10), "USD") for n, s in enumerate(SYMBOLS)},
-    {0: "ACC1", 1: "ACC2"},
-)
-QUICK = {"capture__flush_s": 0.01, "capture__rows_max": 300}
-
-
-def files(capture_dir: Path) -> list[tuple[int, int, Path]]:
-    """First event, last event and path of every file, in the order of events."""
-    found = [(path.stem.split("-")[1:], path) for path in capture_dir.glob("events/*/*")]
-    return sorted((int(first), int(last), path) for (first, last), path in found)
-
-
-@contextmanager
-def capturing(venue: Venue) -> Iterator[None]:
-    """The capture as a thread, stopped cleanly at the end."""
-    stop = threading.Event()
-    thread = threading.Thread(target=capture.run, args=(venue.config, stop))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(DEADLINE_S)
-        assert not thread.is_alive()
-
-
-def captured(venue: Venue) -> pa.Table:
-    """Everything in the files, in the order of their names."""
-    found = files(venue.config.capture_dir)
-    return pa.concat_tables(
-        [pq.ParquetFile(path).read() for _, _, path in found]
-    ).unify_dictionaries()
-
-
-def last_seq(venue: Venue) -> int:
-    found = files(venue.config.capture_dir)
-    return found[-1][1] if found else 0
-
-
-def has_captured(venue: Venue, seq: int) -> bool:
-    return last_seq(venue) >= seq
-
-
-def assert_all_captured(venue: Venue) -> None:
-    """Each event of the journal is there once, with the values it has there."""
-    events = venue.events()
-    rows = captured(venue)
-    wanted = table(events, NAMES.instruments, NAMES.accounts)
-    assert rows["seq"].to_pylist() == list(range(1, len(events) + 1))
-    for name in wanted.column_names:
-        assert rows[name].to_pylist() == wanted[name].to_pylist(), name
-
-
-def test_every_event_is_captured_once_and_a_clean_stop_leaves_none_behind(
-    tmp_path: Path, seed: int
-) -> None:
-    with Venue(tmp_path, capture__flush_s=3600, capture__rows_max=1 << 20).running() as venue:
-        venue.open()
-        with capturing(venue):
-            venue.send(flow(seed, 2000))
-        assert len(files(venue.config.capture_dir)) == 1
-        assert_all_captured(venue)
 
 
 def test_rows_are_written_when_enough_are_held_or_enough_time_has_gone_by(
@@ -146,71 +83,6 @@ def test_a_capture_follows_an_engine_that_is_started_again(tmp_path: Path, seed:
             venue.send(rows[1000:])
             until(lambda: last_seq(venue) == venue.event_seq, "everything captured")
             assert_all_captured(venue)
-
-
-def test_an_idle_capture_merges_its_small_files(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(compact, "FILES_MIN", 5)
-    with Venue(tmp_path, **QUICK | {"capture__rows_max": 50}).running() as venue:
-        venue.open()
-        with capturing(venue):
-            for rows in np.array_split(flow(seed, 2000), 4):
-                venue.send(rows)
-                until(lambda: last_seq(venue) == venue.event_seq, "everything captured")
-                until(lambda: len(files(venue.config.capture_dir)) < 5, "files merged")
-        assert_all_captured(venue)
-
-
-def test_a_damaged_file_is_told_and_new_events_are_captured_all_the_same(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(compact, "FILES_MIN", 10_000)
-    with Venue(tmp_path, **QUICK | {"capture__rows_max": 50}).running() as venue:
-        venue.open()
-        state = venue.config.capture_dir / "state.json"
-        with capturing(venue):
-            venue.send(flow(seed, 1000))
-            until(lambda: last_seq(venue) == venue.event_seq, "everything captured")
-            damaged = files(venue.config.capture_dir)[3][2]
-            flip_a_bit(damaged, seed)
-            monkeypatch.setattr(compact, "FILES_MIN", 5)
-            until(lambda: str(damaged) in (told(state)["error"] or ""), "the damage told")
-            venue.send(flow(seed + 1, 1000))
-            until(lambda: told(state)["seq"] == venue.event_seq, "new events captured")
-            assert str(damaged) in told(state)["error"]
-
-
-def told(state: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(state.read_bytes())
-    return found
-
-
-def test_a_listing_reads_on_in_the_journal_instead_of_all_of_it(
-    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However often something is listed, each command is read once."""
-    read = []
-
-    class Counting(JournalReader):
-        def read(self, max: int = 4096) -> NDArray[np.void]:
-            commands = super().read(max)
-            read.append(len(commands))
-            return commands
-
-    monkeypatch.setattr(naming, "JournalReader", Counting)
-    with Venue(tmp_path, **QUICK).running() as venue:
-        venue.open()
-        with capturing(venue):
-            for number in range(3, 8):
-                venue.send(flow(seed, 500))
-                venue.send(commands(listing(number, f"N{number}", "0.5")), LANE_ADMIN)
-                until(lambda: last_seq(venue) == venue.event_seq, "everything captured")
-            venue.send(flow(seed, 500))
-        assert sum(read) <= venue.bus.status()["commands"]
-        names = pq.read_table(files(venue.config.capture_dir)[-1][2]).schema.metadata
-        listed = json.loads(names[b"touchline"])["instruments"]
-        assert [one["symbol"] for one in listed] == [*SYMBOLS, *(f"N{n}" for n in range(3, 8))]
 
 
 def test_a_killed_capture_goes_on_where_it_was(tmp_path: Path, seed: int) -> None:

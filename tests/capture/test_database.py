@@ -2,10 +2,7 @@
 
 import subprocess
 import sys
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.captured_files import capturing
 from harness.downstream_venue import (
     ACCOUNTS,
-    DEADLINE_S,
     SYMBOLS,
     Venue,
     commands,
@@ -26,25 +23,11 @@ from harness.downstream_venue import (
     new_order,
     until,
 )
-from touchline.control.capture import writer as capture
 from touchline.core.messages import LANE_ADMIN, ExecType, Reason, Side
 from touchline.data import history
 from touchline.errors import TouchlineError
 
 TICK, LOT = 0.01, 10
-
-
-@contextmanager
-def capturing(venue: Venue) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=capture.run, args=(venue.config, stop))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(DEADLINE_S)
-        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")

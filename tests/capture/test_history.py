@@ -322,12 +322,13 @@ def test_a_library_that_is_missing_is_named_with_its_extra(
     )
 
 
-def test_an_answer_goes_on_while_files_are_removed_only_after_it(directory: Path) -> None:
-    """Descriptors do not pile up either."""
+def test_questions_good_and_bad_leave_no_descriptor_open(directory: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     with history.open(directory) as past:
         for _ in range(50):
             next(iter(past.query("FROM events")))
+            with pytest.raises(TouchlineError, match="nowhere"):
+                past.query("FROM nowhere")
         open_now = len(os.listdir("/proc/self/fd"))
     assert open_now < before + 20
     assert len(os.listdir("/proc/self/fd")) <= before + 2

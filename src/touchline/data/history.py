@@ -63,10 +63,11 @@ class Answer:
         self._past = past
         self._cursor = cursor
         self._sql, self._parameters = sql, list(parameters)
-        self._lock = lock
+        self._lock = -1  # until all is well: who raises has given nothing away
         self._asked = past.guarded(lambda: cursor.sql(sql, params=self._parameters))
         self.columns: list[str] = [str(name) for name in self._asked.columns]
         self.types: list[str] = [str(kind) for kind in self._asked.types]
+        self._lock = lock
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Row by row, in memory a few thousand."""
