@@ -12,6 +12,7 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from benchmarks.bench_recovery import shm_path
 from benchmarks.common import BenchError, Case, fail
 from benchmarks.recording import EVENT_SLOTS, Recorded, recorded
 from touchline.config import Config, load
-from touchline.control.capture.writer import Capture, Store
+from touchline.control.capture.store import Store
+from touchline.control.capture.writer import Capture
 from touchline.core.messages import ExecType
 from touchline.runtime.feed import EventFeed
 
@@ -42,10 +44,11 @@ Figures = dict[str, Any]
 def capture(source: Recorded, config: Config) -> float:
     """Seconds from the first event read to the last file on disk."""
     with (
-        Store(config.capture_dir / "events") as store,
+        ExitStack() as stack,
+        Store(config.capture_dir) as store,
         EventFeed(source.bus.path, source.journal, 1) as feed,
     ):
-        worker = Capture(store, config)
+        worker = stack.enter_context(Capture(store, config))
         start = time.perf_counter()
         while worker.step(feed):
             pass
@@ -69,7 +72,7 @@ def trades_of(source: Recorded) -> tuple[int, int]:
 
 def captured_trades(directory: Path) -> tuple[int, int]:
     """The same, as the Parquet files hold them."""
-    rows = ds.dataset(directory, partitioning="hive").to_table(columns=["exec_type", "qty"])
+    rows = ds.dataset(directory).to_table(columns=["exec_type", "qty"])
     pairs = zip(rows["exec_type"].to_pylist(), rows["qty"].to_pylist(), strict=True)
     lots = [qty for kind, qty in pairs if kind == "TRADE"]
     return len(lots), sum(lots)

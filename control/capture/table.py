@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
@@ -30,40 +31,26 @@ from touchline.core.messages import (
     TimeInForce,
     TradingStatus,
 )
+from touchline.data.captured_columns import COLUMNS, LAYOUT_VERSION, fraction
 from touchline.instruments import Instrument
 
 METADATA_KEY = b"touchline"
-LAYOUT_VERSION = 1
+DAY_NS = 86_400_000_000_000
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
-_FIELDS: list[tuple[str, Any]] = [
-    ("seq", pa.int64()),
-    ("ts_ns", pa.int64()),
-    ("exec_type", _NAME),
-    ("instrument", pa.int32()),
-    ("symbol", _NAME),
-    ("order_id", pa.uint64()),
-    ("cl_ord_id", pa.uint64()),
-    ("contra_order_id", pa.uint64()),
-    ("account", pa.int64()),
-    ("account_name", _NAME),
-    ("contra_account", pa.int64()),
-    ("contra_account_name", _NAME),
-    ("side", _NAME),
-    ("ord_type", _NAME),
-    ("time_in_force", _NAME),
-    ("price", pa.int64()),
-    ("qty", pa.int64()),
-    ("leaves_qty", pa.int64()),
-    ("reason", _NAME),
-    ("value", pa.int64()),
-    ("limit", pa.int64()),
-    ("field", _NAME),
-    ("status", _NAME),
-    ("maker_done", pa.bool_()),
-    ("priority_kept", pa.bool_()),
-    ("flags", pa.uint8()),
-]
+_TYPES = {
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "uint64": pa.uint64(),
+    "uint8": pa.uint8(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+    "date32": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "name": _NAME,
+}
+# What pandas makes of a column that may be null, so that no integer becomes a float.
+_PANDAS = {"int64": "Int64", "int32": "Int32", "bool": "boolean"}
 
 _ENTRY_PAGE = 256
 _STATUSES = {int(status): status.name for status in TradingStatus} | {
@@ -79,35 +66,69 @@ _ACCOUNT_ONLY = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS)
 
 def schema(instruments: Mapping[int, Instrument]) -> pa.Schema:
     """The columns, with what a tick and a lot are worth in the metadata."""
-    scales = {
-        instrument.symbol: {
+    sizes = [
+        {
             "instrument": number,
+            "symbol": instrument.symbol,
             "tick_size": f"{instrument.tick_size:f}",
             "lot_size": f"{instrument.lot_size:f}",
             "currency": instrument.currency,
         }
         for number, instrument in sorted(instruments.items())
-    }
-    text = json.dumps({"version": LAYOUT_VERSION, "instruments": scales})
-    return pa.schema(_FIELDS, metadata={METADATA_KEY: text.encode()})
-
-
-def scales(parquet_schema: pa.Schema) -> dict[str, dict[str, Any]]:
-    """By symbol, the sizes that `schema` wrote into the metadata of a file."""
-    found: dict[str, dict[str, Any]] = json.loads(parquet_schema.metadata[METADATA_KEY])[
-        "instruments"
     ]
-    return found
+    text = json.dumps({"version": LAYOUT_VERSION, "instruments": sizes})
+    return pa.schema(_FIELDS, metadata={METADATA_KEY: text.encode(), b"pandas": _pandas()})
+
+
+def _field(name: str, form: str, comment: str) -> pa.Field:
+    kind = _TYPES[form.rstrip("?")]
+    return pa.field(name, kind, nullable=form.endswith("?"), metadata={"comment": comment})
+
+
+def _pandas() -> bytes:
+    """What pandas reads about types: without it a null makes floats of a column of integers."""
+    columns = [
+        {
+            "name": name,
+            "field_name": name,
+            "pandas_type": form.rstrip("?"),
+            "numpy_type": _PANDAS[form.rstrip("?")],
+            "metadata": None,
+        }
+        for name, form, _ in COLUMNS
+        if form.endswith("?") and form.rstrip("?") in _PANDAS
+    ]
+    return json.dumps(
+        {"index_columns": [], "column_indexes": [], "columns": columns, "pandas_version": "2.0.0"}
+    ).encode()
+
+
+_FIELDS = [_field(*column) for column in COLUMNS]
 
 
 def table(
     events: NDArray[np.void], instruments: Mapping[int, Instrument], accounts: Mapping[int, str]
 ) -> pa.Table:
     """A batch of events as rows. Numbers without a name have a null name."""
-    symbols = {number: instrument.symbol for number, instrument in instruments.items()}
-    columns = _identities(events, symbols, accounts) | _amounts(events) | _verdicts(events)
+    columns = (
+        _times(events)
+        | _identities(events, {n: i.symbol for n, i in instruments.items()}, accounts)
+        | _amounts(events, instruments)
+        | _verdicts(events)
+    )
     wanted = schema(instruments)
     return pa.Table.from_arrays([columns[name] for name in wanted.names], schema=wanted)
+
+
+def _times(events: NDArray[np.void]) -> dict[str, pa.Array]:
+    """The time as the engine has it, and as people read it."""
+    ts_ns = np.ascontiguousarray(events["ts_ns"])
+    return {
+        "seq": _numbers(events["seq"], pa.int64()),
+        "ts_ns": _numbers(ts_ns, pa.int64()),
+        "transact_time": _numbers(ts_ns // 1000, pa.int64()).cast(_TYPES["timestamp"]),
+        "date": _numbers((ts_ns // DAY_NS).astype(np.int32), pa.int32()).cast(pa.date32()),
+    }
 
 
 def _identities(
@@ -124,17 +145,16 @@ def _identities(
     )
     instrument = ~(neither | np.isin(kind, _ACCOUNT_ONLY) | all_instruments)
     account = ~(neither | np.isin(kind, _SECURITY_ONLY) | all_accounts)
-    order = events["order_id"] != 0
-    client = ~trade & (events["cl_ord_id"] != 0)
+    # The two ids share a place in the record; 0 is no order, so that no null makes them floats.
+    contra = np.where(trade, events["contra_order_id"], 0).astype(np.uint64)
+    client = np.where(trade, 0, events["cl_ord_id"]).astype(np.uint64)
     return {
-        "seq": _numbers(events["seq"], pa.int64()),
-        "ts_ns": _numbers(events["ts_ns"], pa.int64()),
         "exec_type": _names(kind, ExecType),
         "instrument": _numbers(events["instrument"], pa.int32(), instrument),
         "symbol": _named(events["instrument"], symbols, instrument),
-        "order_id": _numbers(events["order_id"], pa.uint64(), order),
-        "cl_ord_id": _numbers(events["cl_ord_id"], pa.uint64(), client),
-        "contra_order_id": _numbers(events["contra_order_id"], pa.uint64(), trade),
+        "order_id": _numbers(events["order_id"], pa.uint64()),
+        "cl_ord_id": _numbers(client, pa.uint64()),
+        "contra_order_id": _numbers(contra, pa.uint64()),
         "account": _numbers(events["account"], pa.int64(), account),
         "account_name": _named(events["account"], accounts, account),
         "contra_account": _numbers(events["contra_account"], pa.int64(), trade),
@@ -142,8 +162,13 @@ def _identities(
     }
 
 
-def _amounts(events: NDArray[np.void]) -> dict[str, pa.Array]:
+def _amounts(
+    events: NDArray[np.void], instruments: Mapping[int, Instrument]
+) -> dict[str, pa.Array]:
     """Sides, prices and quantities. MASS_CANCELED counts orders in `qty`."""
+    number = events["instrument"]
+    ticks = _scaled(events["price"], number, {n: i.tick_size for n, i in instruments.items()})
+    lots = _scaled(events["qty"], number, {n: i.lot_size for n, i in instruments.items()})
     kind = events["exec_type"]
     order = np.isin(kind, _ORDER_TYPES)
     # A market order has no price but that of its trades.
@@ -153,6 +178,8 @@ def _amounts(events: NDArray[np.void]) -> dict[str, pa.Array]:
         "ord_type": _names(events["ord_type"], OrdType),
         "time_in_force": _names(events["time_in_force"], TimeInForce),
         "price": _numbers(events["price"], pa.int64(), priced),
+        "price_in_currency": _numbers(ticks, pa.float64(), priced),
+        "qty_in_units": _numbers(lots, pa.float64(), order),
         "qty": _numbers(events["qty"], pa.int64(), order | (kind == ExecType.MASS_CANCELED)),
         "leaves_qty": _numbers(events["leaves_qty"], pa.int64(), order),
     }
@@ -185,6 +212,23 @@ def _numbers(values: Any, form: Any, valid: Any = None) -> pa.Array:
     """A column of numbers, null where not valid."""
     mask = None if valid is None else ~valid
     return pa.array(np.ascontiguousarray(values), form, mask=mask, from_pandas=False)
+
+
+def _scaled(
+    values: NDArray[np.int64], numbers: NDArray[np.int64], sizes: Mapping[int, Decimal]
+) -> NDArray[np.float64]:
+    """Whole numbers times the size of each one's instrument, the nearest float to the exact number.
+
+    A size is a whole number over a power of ten, and one division of exact numbers rounds once.
+    """
+    factors = np.ones(max(sizes, default=0) + 2)
+    divisors = np.ones(len(factors))
+    for number, size in sizes.items():
+        whole, divisors[number] = fraction(size)
+        factors[number] = whole
+    places = np.minimum(numbers, len(factors) - 1)
+    found: NDArray[np.float64] = values * factors[places] / divisors[places]
+    return found
 
 
 def _bit(flags: Any, flag: Flag, valid: Any) -> pa.Array:

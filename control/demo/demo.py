@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from touchline.control.capture import database
 from touchline.control.demo.report import Progress, report_text
 from touchline.control.demo.venue import (
     CLIENTS,
@@ -36,6 +35,7 @@ from touchline.control.demo.venue import (
 )
 from touchline.control.operate import monitor, verify
 from touchline.control.supervisor.admin import Admin, NotRunning, Unanswered
+from touchline.data import history
 from touchline.errors import TouchlineError
 from touchline.marketdata import Subscriber
 
@@ -244,7 +244,10 @@ class _Demo:
                 raise TouchlineError(f"events were captured to {captured} only, of {seq}")
             time.sleep(0.1)
             with contextlib.suppress(TouchlineError):
-                captured = database.query(self._config, "SELECT max(seq) FROM events")[1][0][0]
+                captured = self._ask("SELECT max(seq) FROM events")[1][0][0]
+
+    def _ask(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        return history.query(self._config.capture_dir, sql)
 
     def _facts(
         self, books: list[dict[str, Any]], checkpoint: tuple[int, int], live_hash: int
@@ -266,8 +269,8 @@ class _Demo:
             verify.check_capture(self._config, replayed.events),
             *checks,
         ]
-        columns, rows = database.query(self._config, VWAP.format(first_seq=self._first_seq))
-        captured_events = database.query(self._config, "SELECT count(*) FROM events")[1][0][0]
+        columns, rows = self._ask(VWAP.format(first_seq=self._first_seq))
+        captured_events = self._ask("SELECT count(*) FROM events")[1][0][0]
         refusals: dict[str, int] = {}
         for client in self._clients:
             for reason, count in client.refusals.items():

@@ -1,8 +1,8 @@
 """The `touchline` command line: run a venue, look at it, replay it, ask its history.
 
-Operator commands are in cli_operator.py, those about the machine in cli_machine.py, output and exit
-codes in terminal.py; this module reads options and calls. Imports of heavy parts happen inside the
-commands, so that `--help` is quick.
+Operator commands are in cli_operator.py, those about the machine in cli_machine.py, those about
+files in cli_files.py, output and exit codes in terminal.py; this module reads options and calls.
+Imports of heavy parts happen inside the commands, so that `--help` is quick.
 
 Exit codes: 0 done; 1 the answer is no (refused, a check failed); 2 wrong command line,
 configuration or installation; 3 the venue is not running; 4 it did not answer in time, or hangs; 5
@@ -22,7 +22,13 @@ import click
 
 from touchline import __version__
 from touchline.config import Config, load
-from touchline.control.operate import cli_bench, cli_listing, cli_machine, cli_operator
+from touchline.control.operate import (
+    cli_bench,
+    cli_files,
+    cli_listing,
+    cli_machine,
+    cli_operator,
+)
 from touchline.control.operate.private import exposed
 from touchline.control.operate.template import TEMPLATE
 from touchline.control.operate.terminal import (
@@ -32,7 +38,6 @@ from touchline.control.operate.terminal import (
     guarded,
     json_option,
     pairs,
-    table,
 )
 
 DEFAULT_CONFIG = "touchline.toml"
@@ -209,23 +214,6 @@ def _replay_script(path: Path, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("sql")
-@json_option
-@click.pass_obj
-@guarded
-def query(options: Options, sql: str, as_json: bool) -> None:
-    """Ask the captured history in SQL: views orders, executions, trades, bars_1m, refusals, events.
-
-    For example: touchline query "SELECT symbol, sum(qty) FROM trades GROUP BY symbol"
-    """
-    from touchline.control.capture import database
-
-    columns, rows = database.query(options.load(), sql)
-    facts = {"columns": columns, "rows": [list(row) for row in rows]}
-    emit(as_json, facts, table(columns, rows))
-
-
-@main.command()
 @click.option("--seconds", type=cli_operator.Seconds(1, 600), default=20.0, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option(
@@ -250,6 +238,7 @@ def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool)
         raise click.exceptions.Exit(NO)
 
 
+cli_files.add_to(main)
 cli_operator.add_to(main)
 cli_listing.add_to(main)
 cli_machine.add_to(main)

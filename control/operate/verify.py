@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from touchline.config import Config
-from touchline.control.capture import database
 from touchline.core.messages import COMMAND, ExecType
+from touchline.data import history
 from touchline.errors import TouchlineError
 from touchline.instruments import EXACT
 from touchline.runtime.replay import Replay
@@ -133,8 +133,9 @@ def check_replay(replayed: Replayed, live_hash: int, checkpoint: tuple[int, int]
 
 def check_capture(config: Config, events: int) -> Check:
     """Every event of the journal was captured, and none twice."""
-    _, rows = database.query(
-        config, "SELECT count(*), count(DISTINCT seq), coalesce(max(seq), 0) FROM events"
+    _, rows = history.query(
+        config.capture_dir,
+        "SELECT count(*), count(DISTINCT seq), coalesce(max(seq), 0) FROM events",
     )
     count, distinct, newest = rows[0]
     return Check(
@@ -165,8 +166,8 @@ def told_executions(reports: Path) -> tuple[dict[str, Execution], int]:
 
 def captured_executions(config: Config, after_seq: int) -> dict[str, Execution]:
     """Executions by ExecID in the captured history, those of events after `after_seq`."""
-    _, rows = database.query(
-        config,
+    _, rows = history.query(
+        config.capture_dir,
         "SELECT seq, account, symbol, side, last_qty, last_px FROM executions "
         f"WHERE seq > {int(after_seq)} ORDER BY seq, side",
     )

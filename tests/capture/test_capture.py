@@ -9,10 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import date
-from decimal import Decimal
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,15 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
+from harness.captured_files import (
+    NAMES,
+    QUICK,
+    assert_all_captured,
+    capturing,
+    files,
+    has_captured,
+    last_seq,
+)
 from harness.downstream_venue import (
     DEADLINE_S,
     LIMITS,
@@ -34,71 +40,11 @@ from harness.downstream_venue import (
     until,
 )
 from touchline.control.capture import writer as capture
-from touchline.control.capture.table import scales, table
-from touchline.control.capture.writer import DAY_NS, Store, files
-from touchline.control.supervisor.names import Names
+from touchline.control.capture.store import Store
+from touchline.control.capture.table import DAY_NS, table
 from touchline.core.engine import Engine
 from touchline.core.messages import EVENT_REFUSAL, ExecType, MsgType, Reason, Side
 from touchline.errors import TouchlineError
-from touchline.instruments import Instrument
-
-NAMES = Names(
-    {n: Instrument(n, s, Decimal("0.01"), Decimal(10), "USD") for n, s in enumerate(SYMBOLS)},
-    {0: "ACC1", 1: "ACC2"},
-)
-QUICK = {"capture__flush_s": 0.01, "capture__rows_max": 300}
-
-
-@contextmanager
-def capturing(venue: Venue) -> Iterator[None]:
-    """The capture as a thread, stopped cleanly at the end."""
-    stop = threading.Event()
-    thread = threading.Thread(target=capture.run, args=(venue.config, stop))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(DEADLINE_S)
-        assert not thread.is_alive()
-
-
-def captured(venue: Venue) -> pa.Table:
-    """Everything in the files, in the order of their names."""
-    found = files(venue.config.capture_dir / "events")
-    return pa.concat_tables(
-        [pq.ParquetFile(path).read() for _, _, path in found]
-    ).unify_dictionaries()
-
-
-def last_seq(venue: Venue) -> int:
-    found = files(venue.config.capture_dir / "events")
-    return found[-1][1] if found else 0
-
-
-def has_captured(venue: Venue, seq: int) -> bool:
-    return last_seq(venue) >= seq
-
-
-def assert_all_captured(venue: Venue) -> None:
-    """Each event of the journal is there once, with the values it has there."""
-    events = venue.events()
-    rows = captured(venue)
-    wanted = table(events, NAMES.instruments, NAMES.accounts)
-    assert rows["seq"].to_pylist() == list(range(1, len(events) + 1))
-    for name in wanted.column_names:
-        assert rows[name].to_pylist() == wanted[name].to_pylist(), name
-
-
-def test_every_event_is_captured_once_and_a_clean_stop_leaves_none_behind(
-    tmp_path: Path, seed: int
-) -> None:
-    with Venue(tmp_path, capture__flush_s=3600, capture__rows_max=1 << 20).running() as venue:
-        venue.open()
-        with capturing(venue):
-            venue.send(flow(seed, 2000))
-        assert len(files(venue.config.capture_dir / "events")) == 1
-        assert_all_captured(venue)
 
 
 def test_rows_are_written_when_enough_are_held_or_enough_time_has_gone_by(
@@ -110,7 +56,7 @@ def test_rows_are_written_when_enough_are_held_or_enough_time_has_gone_by(
             until(lambda: last_seq(venue) == venue.event_seq, "the opening written by time")
             venue.send(flow(seed, 2000))
             until(lambda: last_seq(venue) == venue.event_seq, "the flow written")
-        counts = [last - first + 1 for first, last, _ in files(venue.config.capture_dir / "events")]
+        counts = [last - first + 1 for first, last, _ in files(venue.config.capture_dir)]
         assert max(counts) <= 300
         assert_all_captured(venue)
 
@@ -160,7 +106,7 @@ def test_a_killed_capture_goes_on_where_it_was(tmp_path: Path, seed: int) -> Non
         with capturing(venue):
             pass
         assert_all_captured(venue)
-        assert not list(venue.config.capture_dir.rglob("*.tmp"))
+        assert not list(venue.config.capture_dir.rglob("*.part"))
         assert not list(venue.config.venue.data_dir.glob(".*"))
 
 
@@ -220,7 +166,7 @@ def test_a_kill_between_any_two_steps_of_a_write_loses_nothing(tmp_path: Path, s
             pass
         assert_all_captured(venue)
         assert venue.config.database_path.exists()
-        assert not list(venue.config.capture_dir.rglob("*.tmp"))
+        assert not list(venue.config.capture_dir.rglob("*.part"))
         assert not list(venue.config.venue.data_dir.glob(".*"))
 
 
@@ -230,11 +176,11 @@ def test_a_batch_over_midnight_becomes_a_file_for_each_day(tmp_path: Path, seed:
     midnight = 20_000 * DAY_NS
     rows["ts_ns"] = midnight - 10_000 + np.arange(len(rows)) * 40
     events = engine.submit(rows).copy()
-    with Store(tmp_path / "events") as store:
+    with Store(tmp_path) as store:
         store.commit(events, NAMES)
         assert store.last_seq == len(events)
-    before, after = (path for _, _, path in files(tmp_path / "events"))
-    assert [path.parent.name for path in (before, after)] == ["date=2024-10-03", "date=2024-10-04"]
+    before, after = (path for _, _, path in files(tmp_path))
+    assert [path.parent.name for path in (before, after)] == ["2024-10-03", "2024-10-04"]
     assert max(pq.read_table(before, columns=["ts_ns"])["ts_ns"].to_pylist()) < midnight
     assert min(pq.read_table(after, columns=["ts_ns"])["ts_ns"].to_pylist()) >= midnight
     days = pq.read_table(tmp_path / "events", columns=["date", "seq"])
@@ -257,7 +203,7 @@ def test_fields_that_an_event_does_not_have_are_null(seed: int) -> None:
         trade = kind == ExecType.TRADE
         refused = kind in (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
         assert row["exec_type"] == kind.name
-        assert row["contra_order_id"] == (int(event["contra_order_id"]) if trade else None)
+        assert row["contra_order_id"] == (int(event["contra_order_id"]) if trade else 0)
         assert (row["contra_account_name"] is not None) == trade
         assert row["value"] == (int(event["value"]) if refused else None)
         assert row["limit"] == (limit if refused else None)
@@ -301,18 +247,20 @@ def test_administrative_events_have_readable_statuses_and_limits() -> None:
 
 
 def test_the_files_say_what_a_tick_and_a_lot_are_worth(tmp_path: Path, seed: int) -> None:
-    with Store(tmp_path / "events") as store:
+    with Store(tmp_path) as store:
         engine = Engine(**LIMITS._asdict())
         store.commit(engine.submit(opening()).copy(), NAMES)
         assert store.last_file is not None
         schema = pq.read_schema(store.last_file)
-        assert scales(schema)["AAA"] == {
+        told = json.loads(schema.metadata[b"touchline"])
+        assert told["version"] == 2
+        assert told["instruments"][1] == {
             "instrument": 1,
+            "symbol": "AAA",
             "tick_size": "0.01",
             "lot_size": "10",
             "currency": "USD",
         }
-        assert json.loads(schema.metadata[b"touchline"])["version"] == 1
         assert schema.field("price").type == pa.int64()
         assert pa.types.is_dictionary(schema.field("exec_type").type)
         metadata = pq.ParquetFile(store.last_file).metadata
@@ -321,9 +269,9 @@ def test_the_files_say_what_a_tick_and_a_lot_are_worth(tmp_path: Path, seed: int
 
 def test_two_captures_do_not_write_one_directory(tmp_path: Path) -> None:
     refusal = pytest.raises(TouchlineError, match="another capture writes here")
-    with Store(tmp_path / "events"), refusal, Store(tmp_path / "events"):
+    with Store(tmp_path), refusal, Store(tmp_path):
         pass
-    with Store(tmp_path / "events") as store:
+    with Store(tmp_path) as store:
         assert store.last_seq == 0
 
 
@@ -340,15 +288,15 @@ def captured_venue(directory: Path, seed: int) -> Venue:
 
 def test_a_missing_or_doubled_file_is_named(tmp_path: Path, seed: int) -> None:
     venue = captured_venue(tmp_path, seed)
-    directory = venue.config.capture_dir / "events"
+    directory = venue.config.capture_dir
     (_, first_last, _), (_, _, second), *_ = files(directory)
     doubled = second.with_name(f"events-{first_last:012}-{first_last:012}.parquet")
     shutil.copy(second, doubled)
-    with pytest.raises(TouchlineError, match=f"{first_last} to {first_last} are there twice"):
+    with pytest.raises(TouchlineError, match=f"{first_last}: they are there twice"):
         Store(directory).__enter__()
     doubled.unlink()
     second.unlink()
-    with pytest.raises(TouchlineError, match=f"events {first_last + 1} to .* are missing"):
+    with pytest.raises(TouchlineError, match=f"events {first_last + 1} to .*the file is missing"):
         Store(directory).__enter__()
 
 
@@ -382,10 +330,10 @@ def test_a_file_that_may_not_grow_stops_the_capture_cleanly(tmp_path: Path, seed
             process.kill()
         path, message = complaint.split("|", 1)
         assert process.returncode == 1
-        assert path.startswith(str(venue.config.capture_dir / "events" / "date="))
+        assert path.startswith(str(venue.config.capture_dir / "events"))
         assert "cannot write: File too large" in message
         assert last_seq(venue) >= before
-        assert not list(venue.config.capture_dir.rglob("*.tmp"))
+        assert not list(venue.config.capture_dir.rglob("*.part"))
         with capturing(venue):
             pass
         assert_all_captured(venue)
@@ -417,8 +365,8 @@ def test_a_full_disk_stops_the_capture_cleanly_and_room_lets_it_go_on(
             finally:
                 process.kill()
             assert "cannot write: No space left on device" in complaint
-            assert complaint.startswith(str(disk / "events" / "date="))
-            assert not list(disk.rglob("*.tmp"))
+            assert complaint.startswith(str(disk / "events"))
+            assert not list(disk.rglob("*.part"))
             ballast.unlink()
             subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
             with capturing(venue):
@@ -429,10 +377,9 @@ def test_a_full_disk_stops_the_capture_cleanly_and_room_lets_it_go_on(
 
 
 def test_what_a_killed_write_left_is_removed(tmp_path: Path) -> None:
-    day = tmp_path / "events" / f"date={date(2024, 10, 3)}"
-    day.mkdir(parents=True)
-    leftover = day / ".events-000000000001-000000000009.parquet.tmp"
+    (tmp_path / "tmp").mkdir(parents=True)
+    leftover = tmp_path / "tmp" / "events-000000000001-000000000009.parquet.part"
     leftover.write_bytes(b"half a file")
-    with Store(tmp_path / "events") as store:
+    with Store(tmp_path) as store:
         assert store.last_seq == 0
     assert not leftover.exists()

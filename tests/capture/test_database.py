@@ -2,10 +2,7 @@
 
 import subprocess
 import sys
-import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.captured_files import capturing
 from harness.downstream_venue import (
     ACCOUNTS,
-    DEADLINE_S,
     SYMBOLS,
     Venue,
     commands,
@@ -26,25 +23,11 @@ from harness.downstream_venue import (
     new_order,
     until,
 )
-from touchline.control.capture import writer as capture
-from touchline.control.capture.database import query
 from touchline.core.messages import LANE_ADMIN, ExecType, Reason, Side, refusals
+from touchline.data import history
 from touchline.errors import TouchlineError
 
 TICK, LOT = 0.01, 10
-
-
-@contextmanager
-def capturing(venue: Venue) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=capture.run, args=(venue.config, stop))
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(DEADLINE_S)
-        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +54,12 @@ def events(venue: Venue) -> NDArray[np.void]:
 
 
 def dicts(venue: Venue, sql: str) -> list[dict[str, Any]]:
-    columns, rows = query(venue.config, sql)
+    columns, rows = history.query(venue.config.capture_dir, sql)
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def ask(venue: Venue, sql: str) -> list[tuple[Any, ...]]:
+    return history.query(venue.config.capture_dir, sql)[1]
 
 
 def price(ticks: int) -> float:
@@ -219,7 +206,7 @@ def test_instruments_tell_the_sizes_of_tick_and_lot(venue: Venue) -> None:
 
 def test_nothing_captured_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(TouchlineError, match="nothing has been captured yet"):
-        query(Venue(tmp_path).config, "FROM trades")
+        history.query(Venue(tmp_path).config.capture_dir, "FROM trades")
 
 
 @pytest.mark.parametrize(
@@ -235,14 +222,14 @@ def test_nothing_captured_is_said_in_a_sentence(tmp_path: Path) -> None:
 )
 def test_a_query_that_does_more_than_read_is_refused(venue: Venue, sql: str) -> None:
     with pytest.raises(TouchlineError, match="one statement that only reads"):
-        query(venue.config, sql)
+        history.query(venue.config.capture_dir, sql)
 
 
 def test_a_wrong_query_is_answered_with_the_words_of_duckdb(venue: Venue) -> None:
     with pytest.raises(TouchlineError, match="syntax error at or near"):
-        query(venue.config, "SELEC 1")
+        history.query(venue.config.capture_dir, "SELEC 1")
     with pytest.raises(TouchlineError, match="nowhere does not exist"):
-        query(venue.config, "SELECT * FROM nowhere")
+        history.query(venue.config.capture_dir, "SELECT * FROM nowhere")
 
 
 def test_the_database_answers_while_the_capture_runs(tmp_path: Path, seed: int) -> None:
@@ -256,7 +243,7 @@ def test_the_database_answers_while_the_capture_runs(tmp_path: Path, seed: int) 
                     venue.send(rows)
                     seq = venue.event_seq
                     until(lambda: counted(reader) >= seq, "the reader sees new events")  # noqa: B023
-                    assert query(venue.config, "SELECT max(seq) >= 1 FROM events")[1] == [(True,)]
+                    assert ask(venue, "SELECT max(seq) >= 1 FROM events") == [(True,)]
 
 
 def counted(reader: Any) -> int:
@@ -276,7 +263,7 @@ def test_an_instrument_listed_later_is_in_the_database(tmp_path: Path) -> None:
             orders = [new_order(instrument=4, price=9, side=side) for side in Side]
             venue.send(commands(orders))
             until(
-                lambda: bool(query(venue.config, "FROM trades WHERE symbol = 'NEW'")[1]),
+                lambda: bool(ask(venue, "FROM trades WHERE symbol = 'NEW'")),
                 "a trade in it",
             )
         assert dicts(venue, "SELECT price, qty FROM trades WHERE symbol = 'NEW'") == [
@@ -292,10 +279,10 @@ def test_a_directory_may_be_moved(tmp_path: Path, seed: int) -> None:
         old.send(flow(seed, 200))
         with capturing(old):
             pass
-    before = query(old.config, "FROM trades ORDER BY seq")
+    before = history.query(old.config.capture_dir, "FROM trades ORDER BY seq")
     (tmp_path / "old").rename(tmp_path / "it's [new] *")
     new = Venue(tmp_path / "it's [new] *")
-    assert query(new.config, "FROM trades ORDER BY seq") == before
+    assert history.query(new.config.capture_dir, "FROM trades ORDER BY seq") == before
     assert not list(new.config.venue.data_dir.glob(".touchline-*"))
 
 
@@ -303,9 +290,9 @@ BUILD = """
 import resource, sys
 from pathlib import Path
 from touchline.control.capture import database
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), -1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), -1))
 try:
-    database.build(Path(sys.argv[1]), Path(sys.argv[2]))
+    database.build(Path(sys.argv[1]), *map(Path, sys.argv[2:4]))
 except OSError as error:
     sys.exit(str(error))
 """
@@ -321,9 +308,11 @@ def test_a_database_that_finds_no_room_leaves_the_old_one(tmp_path: Path, seed: 
             pass
     database = venue.config.database_path
     before = database.read_bytes()
+    events = venue.config.capture_dir / "events"
+    newest = max(events.glob("*/*.parquet"))
     for room in (100, 20_000, len(before) // 2):
         build = subprocess.run(
-            [sys.executable, "-c", BUILD, database, venue.config.capture_dir / "events", str(room)],
+            [sys.executable, "-c", BUILD, database, events, newest, str(room)],
             capture_output=True,
             text=True,
             check=False,
@@ -355,6 +344,6 @@ def test_a_damaged_database_is_built_again(tmp_path: Path, seed: int) -> None:
         venue.send(flow(seed, 200))
         with capturing(venue):
             pass
-    before = query(venue.config, "FROM orders ORDER BY order_id")
+    before = history.query(venue.config.capture_dir, "FROM orders ORDER BY order_id")
     venue.config.database_path.write_bytes(b"not a database at all")
-    assert query(venue.config, "FROM orders ORDER BY order_id") == before
+    assert history.query(venue.config.capture_dir, "FROM orders ORDER BY order_id") == before

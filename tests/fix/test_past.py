@@ -10,7 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from touchline.core.engine import Engine
-from touchline.core.messages import LANE_FIX, MsgType, OrdType, Side, Text, TimeInForce
+from touchline.core.messages import (
+    LANE_FIX,
+    MsgType,
+    OrdType,
+    Side,
+    Text,
+    TimeInForce,
+    make_commands,
+)
 from touchline.fix.archive import REQUEST, Archive
 from touchline.fix.orders import Orders, Request, events_of, report_key
 from touchline.fix.past import PENDING, Past

@@ -1,25 +1,20 @@
--- The views of touchline.duckdb over the captured Parquet files. Prices are in currency and
--- quantities in units, as people read them; times are UTC. The name
--- in braces becomes the files' glob. The table instruments is filled before this runs.
+-- The views over captured Parquet files, beside `events` and the table `instruments`, which
+-- history_views.py makes. Prices are in currency and quantities in units, as people read them;
+-- times are UTC. An instrument or account without a name goes by its number.
 -- docs/capture.md describes every column.
 
-CREATE VIEW events AS
-SELECT *, make_timestamp(ts_ns // 1000) AS transact_time
-FROM read_parquet({events}, hive_partitioning = true, union_by_name = true);
-
-CREATE VIEW trades AS
+CREATE OR REPLACE VIEW trades AS
 SELECT
-    seq, transact_time, ts_ns, symbol,
-    round(price * tick_size, price_decimals) AS price,
-    round(qty * lot_size, qty_decimals) AS qty,
-    side,
+    seq, transact_time, ts_ns,
+    coalesce(symbol, instrument::VARCHAR) AS symbol,
+    price_in_currency AS price, qty_in_units AS qty, side,
     order_id, coalesce(account_name, account::VARCHAR) AS account,
     contra_order_id, coalesce(contra_account_name, contra_account::VARCHAR) AS contra_account,
     date
-FROM events JOIN instruments USING (instrument, symbol)
+FROM events
 WHERE exec_type = 'TRADE';
 
-CREATE VIEW executions AS
+CREATE OR REPLACE VIEW executions AS
 SELECT
     seq, transact_time, ts_ns, symbol, order_id, account, side,
     'TAKER' AS liquidity, price AS last_px, qty AS last_qty,
@@ -34,23 +29,24 @@ SELECT
 FROM trades;
 
 -- One row per accepted order. The life of an order is folded from what entered, changed, filled and
--- ended it; a trade is part of the life of two orders.
-CREATE VIEW orders AS
-WITH lives AS (
+-- ended it; a trade is part of the life of two orders. Nothing is materialised on the way, so that
+-- a question about one order reads the files that may hold it.
+CREATE OR REPLACE VIEW orders AS
+WITH lives AS NOT MATERIALIZED (
     SELECT
         order_id, seq, transact_time, exec_type, cl_ord_id, instrument, symbol,
         coalesce(account_name, account::VARCHAR) AS account,
-        side, ord_type, time_in_force, price, qty, reason
+        side, ord_type, time_in_force, price, qty, price_in_currency, qty_in_units, reason
     FROM events
     WHERE exec_type IN ('NEW', 'REPLACED', 'TRADE', 'CANCELED', 'EXPIRED')
     UNION ALL
     SELECT
         contra_order_id, seq, transact_time, exec_type, NULL, instrument, symbol,
-        NULL, NULL, NULL, NULL, price, qty, NULL
+        NULL, NULL, NULL, NULL, price, qty, price_in_currency, qty_in_units, NULL
     FROM events
     WHERE exec_type = 'TRADE'
 ),
-folded AS (
+folded AS NOT MATERIALIZED (
     SELECT
         order_id,
         arg_max(cl_ord_id, seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS cl_ord_id,
@@ -60,10 +56,11 @@ folded AS (
         any_value(side) FILTER (exec_type = 'NEW') AS side,
         any_value(ord_type) FILTER (exec_type = 'NEW') AS ord_type,
         any_value(time_in_force) FILTER (exec_type = 'NEW') AS time_in_force,
-        arg_max(price, seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS price,
-        arg_max(qty, seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS order_qty,
-        coalesce(sum(qty) FILTER (exec_type = 'TRADE'), 0) AS cum_qty,
-        sum(price * qty) FILTER (exec_type = 'TRADE') AS cum_value,
+        arg_max(price_in_currency, seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS price,
+        arg_max(qty_in_units, seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS order_qty,
+        arg_max(qty, seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS order_lots,
+        coalesce(sum(qty) FILTER (exec_type = 'TRADE'), 0) AS cum_lots,
+        sum(price * qty::HUGEINT) FILTER (exec_type = 'TRADE') AS cum_value,
         any_value(exec_type) FILTER (exec_type IN ('CANCELED', 'EXPIRED')) AS ended,
         any_value(reason) FILTER (exec_type IN ('CANCELED', 'EXPIRED')) AS reason,
         min(transact_time) AS first_time,
@@ -72,44 +69,51 @@ folded AS (
     GROUP BY order_id
 )
 SELECT
-    order_id, cl_ord_id, account, symbol, side, ord_type, time_in_force,
-    round(price * tick_size, price_decimals) AS price,
-    round(order_qty * lot_size, qty_decimals) AS order_qty,
-    round(cum_qty * lot_size, qty_decimals) AS cum_qty,
-    CASE WHEN ended IS NULL THEN round((order_qty - cum_qty) * lot_size, qty_decimals) ELSE 0 END
-        AS leaves_qty,
-    round(cum_value / cum_qty * tick_size, price_decimals + 6) AS avg_px,
+    order_id, cl_ord_id, account,
+    coalesce(folded.symbol, folded.instrument::VARCHAR) AS symbol,
+    side, ord_type, time_in_force, price, order_qty,
+    round(cum_lots * coalesce(lot_size, 1), coalesce(qty_decimals, 0)) AS cum_qty,
+    CASE
+        WHEN ended IS NOT NULL THEN 0
+        ELSE round((order_lots - cum_lots) * coalesce(lot_size, 1), coalesce(qty_decimals, 0))
+    END AS leaves_qty,
+    round(cum_value / cum_lots * coalesce(tick_size, 1), coalesce(price_decimals, 0) + 6)
+        AS avg_px,
     CASE
         WHEN ended IS NOT NULL THEN ended
-        WHEN cum_qty >= order_qty THEN 'FILLED'
-        WHEN cum_qty > 0 THEN 'PARTIALLY_FILLED'
+        WHEN cum_lots >= order_lots THEN 'FILLED'
+        WHEN cum_lots > 0 THEN 'PARTIALLY_FILLED'
         ELSE 'NEW'
     END AS ord_status,
     reason, first_time, last_time
-FROM folded JOIN instruments USING (instrument, symbol);
+FROM folded LEFT JOIN instruments USING (instrument);
 
 -- Bars of any width: FROM bars(INTERVAL 5 MINUTE).
-CREATE MACRO bars(width) AS TABLE
+CREATE OR REPLACE MACRO bars(width) AS TABLE
 SELECT
-    symbol,
+    coalesce(any_value(events.symbol), instrument::VARCHAR) AS symbol,
     time_bucket(width, transact_time) AS bar_time,
-    round(arg_min(price, seq) * any_value(tick_size), any_value(price_decimals)) AS open,
-    round(max(price) * any_value(tick_size), any_value(price_decimals)) AS high,
-    round(min(price) * any_value(tick_size), any_value(price_decimals)) AS low,
-    round(arg_max(price, seq) * any_value(tick_size), any_value(price_decimals)) AS close,
-    round(sum(qty) * any_value(lot_size), any_value(qty_decimals)) AS volume,
-    round(sum(price * qty) / sum(qty) * any_value(tick_size), any_value(price_decimals) + 6)
-        AS vwap,
+    arg_min(price_in_currency, seq) AS open,
+    max(price_in_currency) AS high,
+    min(price_in_currency) AS low,
+    arg_max(price_in_currency, seq) AS close,
+    round(
+        sum(qty) * coalesce(any_value(lot_size), 1), coalesce(any_value(qty_decimals), 0)
+    ) AS volume,
+    round(
+        sum(price * qty::HUGEINT) / sum(qty) * coalesce(any_value(tick_size), 1),
+        coalesce(any_value(price_decimals), 0) + 6
+    ) AS vwap,
     count(*) AS trades
-FROM events JOIN instruments USING (instrument, symbol)
+FROM events LEFT JOIN instruments USING (instrument)
 WHERE exec_type = 'TRADE'
-GROUP BY symbol, bar_time
+GROUP BY instrument, bar_time
 ORDER BY symbol, bar_time;
 
-CREATE VIEW bars_1m AS FROM bars(INTERVAL 1 MINUTE);
+CREATE OR REPLACE VIEW bars_1m AS FROM bars(INTERVAL 1 MINUTE);
 
 -- `value` and `limit` are as the engine judged them: ticks, lots, or ticks times lots.
-CREATE VIEW refusals AS
+CREATE OR REPLACE VIEW refusals AS
 SELECT
     seq, transact_time, ts_ns, exec_type, reason,
     coalesce(account_name, account::VARCHAR) AS account,
@@ -118,7 +122,7 @@ SELECT
 FROM events
 WHERE exec_type IN ('REJECTED', 'CANCEL_REJECTED');
 
-CREATE VIEW refusals_by_reason AS
+CREATE OR REPLACE VIEW refusals_by_reason AS
 SELECT reason, exec_type, count(*) AS refusals, min(transact_time) AS first_time,
     max(transact_time) AS last_time
 FROM refusals
