@@ -45,6 +45,7 @@ C_PART_OF = dict.fromkeys(
         "snapshot",
         "hash",
         "query",
+        "list",
         "step",
         "enter",
         "amend",

@@ -165,6 +165,9 @@ bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price
  * closing and whose leaf is not dropped yet; TL_NONE after the last. */
 uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level);
 
+/* The level of a price where orders rest, whichever side's; TL_NONE where none do. */
+uint32_t tl_book_level_find(const tl_shelf *shelf, const tl_book *book, uint32_t price);
+
 /* Levels from the best outwards; returns how many were written. */
 uint32_t tl_book_depth(const tl_shelf *shelf, const tl_book *book, uint8_t side,
                        tl_level_view *views, uint32_t views_max);

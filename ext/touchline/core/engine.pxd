@@ -4,7 +4,9 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from touchline.core.answer cimport Answer
-from touchline.core.messages cimport tl_command, tl_event, tl_level_view, tl_order_view
+from touchline.core.messages cimport (
+    tl_command, tl_event, tl_level_view, tl_order_view, tl_orders_filter,
+)
 
 
 cdef extern from "touchline/core/engine.h" nogil:
@@ -38,6 +40,13 @@ cdef extern from "touchline/core/engine.h" nogil:
     uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t side,
                               tl_order_view *views, uint32_t views_max)
     uint32_t tl_engine_orders_open(const tl_engine *engine)
+    uint64_t tl_engine_sink_slots(const tl_engine *engine)
+    uint32_t tl_engine_level(const tl_engine *engine, uint16_t instrument, uint8_t side,
+                             int64_t price, tl_level_view *view)
+    int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view)
+    int tl_engine_ahead(const tl_engine *engine, uint64_t order_id, tl_level_view *ahead)
+    uint32_t tl_engine_orders_scan(const tl_engine *engine, const tl_orders_filter *filter,
+                                   uint32_t *slot, tl_order_view *views, uint32_t views_max)
     void tl_engine_position(const tl_engine *engine, uint32_t account, uint16_t instrument,
                             int64_t *position)
     size_t tl_engine_snapshot_bytes(const tl_engine *engine)
@@ -52,5 +61,6 @@ cdef class Engine:
     cdef object buffer
 
     cdef object events_view(self)
+    cdef tl_level_view before(self, uint64_t order_id) except *
     cdef int step(self, const tl_command *cmd) except -1
     cdef Answer keep(self, object kind, object context)

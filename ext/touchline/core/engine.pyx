@@ -20,7 +20,8 @@ from libc.stdint cimport uintptr_t
 from libc.string cimport memset
 
 from touchline.core.messages cimport (
-    TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
+    TL_ACCOUNT_ALL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
+    TL_MSG_TYPE_REPLACE, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view, tl_orders_filter,
 )
 
 from touchline.core.messages import COMMAND, EVENT, LEVEL, ORDER
@@ -57,6 +58,26 @@ cdef int check(int code, what) except -1:
         raise MemoryError(what)
     if code < 0:
         raise ValueError(what)
+    return 0
+
+
+cdef uint32_t only(object number, uint32_t every, str name) except? 0xFFFFFFFF:
+    """What a filter has for a number, or for None: any."""
+    if number is None:
+        return every
+    if not 0 <= number < every:
+        raise ValueError(f"{name} {number} is outside 0 to {every - 1}")
+    return number
+
+
+cdef object found(object views, uint32_t count):
+    """The first `count` of them, without keeping memory alive that is mostly empty."""
+    return views[:count] if 2 * count > len(views) else views[:count].copy()
+
+
+cdef int known_side(uint8_t side) except -1:
+    if side != TL_SIDE_BUY and side != TL_SIDE_SELL:
+        raise ValueError(f"side {side} is neither Buy nor Sell")
     return 0
 
 
@@ -250,13 +271,79 @@ cdef class Engine:
                             <tl_level_view *>cnp.PyArray_DATA(views), room)
         return views[:n]
 
-    def orders(self, uint16_t instrument, uint8_t side):
-        """Resting orders, best price first, oldest first within a price; dtype ORDER. A copy."""
+    def orders(self, uint16_t instrument, uint8_t side, orders_max=None):
+        """Resting orders, best price first, oldest first within a price; dtype ORDER. A copy.
+
+        At most `orders_max` of them; None: all. Raises ValueError for a side that is none.
+        """
+        known_side(side)
         cdef uint32_t room = tl_engine_orders_open(self.engine)
-        views = np.zeros(room, dtype=ORDER)
+        if orders_max is not None:
+            room = min(<uint32_t>orders_max, room)
+        views = np.empty(room, dtype=ORDER)
         n = tl_engine_orders(self.engine, instrument, side,
                              <tl_order_view *>cnp.PyArray_DATA(views), room)
-        return views[:n]
+        return found(views, n)
+
+    def open_orders(self, *, instrument=None, account=None, side=None):
+        """Open orders of an instrument, an account, a side, by slot; dtype ORDER. A copy.
+
+        None means any. Costs a look at every place that has ever held an order, one after the
+        other in memory. Raises ValueError for a number or side that can be none.
+        """
+        cdef tl_orders_filter wanted
+        cdef uint32_t slot = 0
+        cdef uint32_t room = tl_engine_orders_open(self.engine)
+        wanted.instrument = only(instrument, TL_INSTRUMENT_ALL, "instrument")
+        wanted.account = only(account, TL_ACCOUNT_ALL, "account")
+        wanted.side = 0
+        wanted.time_in_force = 0
+        if side is not None:
+            wanted.side = side
+            known_side(wanted.side)
+        views = np.empty(room, dtype=ORDER)
+        n = tl_engine_orders_scan(self.engine, &wanted, &slot,
+                                  <tl_order_view *>cnp.PyArray_DATA(views), room)
+        return found(views, n)
+
+    def order(self, uint64_t order_id):
+        """An open order, a record of dtype ORDER, a copy; None when it is not open."""
+        views = np.empty(1, dtype=ORDER)
+        if not tl_engine_order(self.engine, order_id, <tl_order_view *>cnp.PyArray_DATA(views)):
+            return None
+        return views[0]
+
+    def qty_at(self, uint16_t instrument, uint8_t side, int64_t price):
+        """Lots that rest at a price of a side, 0 where none do. ValueError for a side that is none.
+        """
+        cdef tl_level_view level
+        known_side(side)
+        tl_engine_level(self.engine, instrument, side, price, &level)
+        return level.qty
+
+    def orders_at(self, uint16_t instrument, uint8_t side, int64_t price):
+        """How many orders rest at a price of a side. ValueError for a side that is none."""
+        cdef tl_level_view level
+        known_side(side)
+        return tl_engine_level(self.engine, instrument, side, price, &level)
+
+    def ahead(self, uint64_t order_id):
+        """Lots at the order's price that trade before it does.
+
+        Costs a step for each order ahead of it or behind it, whichever are fewer. Raises
+        ValueError for an order that is not open.
+        """
+        return self.before(order_id).qty
+
+    def orders_ahead(self, uint64_t order_id):
+        """How many orders at the order's price trade before it does. As ahead."""
+        return self.before(order_id).orders
+
+    cdef tl_level_view before(self, uint64_t order_id) except *:
+        cdef tl_level_view level
+        if not tl_engine_ahead(self.engine, order_id, &level):
+            raise ValueError(f"no order {order_id} is open")
+        return level
 
     def position(self, uint32_t account, uint16_t instrument):
         """(net, open buy, open sell) in lots; zeros where the account never traded it."""
@@ -310,5 +397,10 @@ def function_pointers():
         "tl_engine_depth": <uintptr_t>&tl_engine_depth,
         "tl_engine_orders": <uintptr_t>&tl_engine_orders,
         "tl_engine_orders_open": <uintptr_t>&tl_engine_orders_open,
+        "tl_engine_orders_scan": <uintptr_t>&tl_engine_orders_scan,
+        "tl_engine_level": <uintptr_t>&tl_engine_level,
+        "tl_engine_order": <uintptr_t>&tl_engine_order,
+        "tl_engine_ahead": <uintptr_t>&tl_engine_ahead,
+        "tl_engine_sink_slots": <uintptr_t>&tl_engine_sink_slots,
         "tl_engine_position": <uintptr_t>&tl_engine_position,
     }
