@@ -25,6 +25,7 @@ C_PARTS = {
         "risk": set[str](),
         "match": {"book"},
         "engine": {"book", "match", "risk"},
+        "client": {"engine"},
         "answer": set[str](),
     },
     "runtime": {
