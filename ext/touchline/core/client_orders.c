@@ -210,13 +210,8 @@ void tl_client_orders_find_batch(const tl_client_orders *table, const uint64_t *
     for (size_t i = 0; i < count; i++) {
         if (count - i > AHEAD_FAR)
             tl_client_orders_ahead(table, cl_ord_ids[i + AHEAD_FAR]);
-        if (count - i > AHEAD_NEAR) {
-            uint64_t id = cl_ord_ids[i + AHEAD_NEAR];
-            const tl_client_place *place =
-                &table->places[tl_client_hash(table, id) & table->mask];
-            if (place->slot != 0)
-                __builtin_prefetch(&table->orders[place->slot - 1]);
-        }
+        if (count - i > AHEAD_NEAR)
+            tl_client_orders_near(table, cl_ord_ids[i + AHEAD_NEAR]);
         order_ids[i] = tl_client_orders_find(table, cl_ord_ids[i]);
     }
 }

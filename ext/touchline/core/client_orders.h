@@ -96,6 +96,14 @@ static inline void tl_client_orders_ahead(const tl_client_orders *table, uint64_
     __builtin_prefetch(&table->places[tl_client_hash(table, cl_ord_id) & table->mask]);
 }
 
+/* And, half as many commands before, for the order that the place names. */
+static inline void tl_client_orders_near(const tl_client_orders *table, uint64_t cl_ord_id)
+{
+    uint32_t slot = table->places[tl_client_hash(table, cl_ord_id) & table->mask].slot;
+    if (slot != 0)
+        __builtin_prefetch(&table->orders[slot - 1], 1);
+}
+
 /* The OrderID of the open order with this id; 0: there is none. */
 static inline uint64_t tl_client_orders_find(const tl_client_orders *table, uint64_t cl_ord_id)
 {
