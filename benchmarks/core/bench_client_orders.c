@@ -4,8 +4,8 @@
  *   with ids   id of the order meant ─► table: find ─► tl_engine_step ─► events ─► table: follow
  *
  * `bench_client_orders [--passes N] [--cpu N] FLOW...` prints JSON. Both ways take turns over the
- * same flow; each pass must make the events and the state that the flow file names, and each id that
- * is found must give the OrderID the file has, or the program ends with 1. The ids are asked of
+ * same flow; each pass must make the events and the state the flow file names, and each id that
+ * is found must give the OrderID of the file, or the program ends with 1. The ids are asked of
  * memory AHEAD commands before they are looked for, their orders half as many before, as a gateway
  * with a batch at hand can.
  */

@@ -1,5 +1,5 @@
-/* The table of open orders by their clients' ids: how events change it. What it is made of stands in
- * client_orders.h; the caller owns its memory. */
+/* The table of open orders by their clients' ids: how events change it. client_orders.h draws it;
+ * the caller owns its memory. */
 #include "touchline/core/client_orders.h"
 
 #include <errno.h>

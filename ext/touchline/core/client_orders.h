@@ -6,8 +6,8 @@
  *                       orders[slot]   cl_ord_id and order_id, by the slot of the OrderID
  *
  * It is kept by events alone: tl_client_orders_follow after each step keeps it right through fills,
- * cancels, expiries and replaces, which may change an order's client id. Of an id that is open twice
- * the first order keeps it. What has ended leaves no trace, and its place is free at once: those
+ * cancels, expiries and replaces, which may change a client's id. Of an id that is open twice the
+ * first order keeps it. What has ended leaves no trace, and its place is free at once: those
  * behind it move up, so a table that is years old is as quick as a new one. The same events and the
  * same key give the same table. An id of 0 is none.
  *
@@ -61,8 +61,8 @@ int tl_client_orders_open(tl_client_orders *table, void *memory, size_t bytes, u
                           uint64_t key);
 
 /* What one event changes. 0; -EEXIST: NEW or REPLACED with an id that another open order has, which
- * keeps it: a new order has none then, a replaced one the id it had; -ERANGE: the slot is not below
- * orders_max, so the event is of a larger engine. Events of orders that the table does not have
+ * keeps it: a new order has none then, a replaced one the id it had; -ERANGE: the slot is not
+ * below orders_max, so the event is of a larger engine. Events of orders that the table does not have
  * change nothing. The table is never full: a slot has one order. */
 int tl_client_orders_apply(tl_client_orders *table, const tl_event *event);
 
