@@ -19,7 +19,7 @@ from touchline.data.flow_shapes import SHAPES
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 SEED = 101
-PROGRAMS = ("bench_core", "bench_open", "bench_stages")
+PROGRAMS = ("bench_client_orders", "bench_core", "bench_open", "bench_stages")
 SIZES = {"deep": "resting", "wide": "factor"}
 
 

@@ -45,6 +45,7 @@ typedef struct bench {
     size_t batch;         /* commands a call of tl_engine_step_batch */
     uint64_t first_stretch;  /* commands of a pass before the first look at the events */
     struct clocked *clocked; /* clocked.c */
+    void (*begun)(struct bench *bench); /* called after each pass's setup; NULL: nothing is */
 } bench;
 
 /* Nanoseconds a command. `cpu` leaves out what other processes took; alone they are the same. */

@@ -73,6 +73,8 @@ uint64_t pass_begin(bench *bench)
             tl_engine_step(bench->engine, &flow->setup[i], &bench->sink);
         sum += fold_since(bench, first);
     }
+    if (bench->begun != NULL)
+        bench->begun(bench);
     return sum;
 }
 

@@ -32,6 +32,7 @@ C_PARTS = {
         "risk": {"positions"},
         "engine": {"book", "positions", "risk"},
         "arguments": set[str](),
+        "client": {"engine"},
         "answer": set[str](),
     },
     "runtime": {
@@ -61,6 +62,7 @@ C_PART_OF = dict.fromkeys(
         "query",
         "commands",
         "invariants",
+        "list",
         "enter",
         "match",
         "amend",
@@ -88,7 +90,10 @@ FORBIDDEN = {
     "control": (),
 }
 # What only a call that wants it imports, by a name in a table; the package works without.
-OPTIONAL = {"src/touchline/data/frames.py": {"pyarrow", "pandas", "polars"}}
+OPTIONAL = {
+    f"src/touchline/data/{file}.py": {"pyarrow", "pandas", "polars"}
+    for file in ("frames", "history")
+}
 # What one room may use all the same: the history is asked through DuckDB and Arrow.
 ALLOWED = {"src/touchline/data": ("duckdb", "pyarrow")}
 # The modules below use time, chance or the environment; everybody else is given them as arguments.

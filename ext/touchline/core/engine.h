@@ -30,7 +30,8 @@ typedef struct tl_engine_capacities {
 } tl_engine_capacities;
 
 /* Where events go. An event's seq is stored last, with release order, and is 0 while the event is
- * being written, so a slot of a shared ring tells its reader when it may be read. */
+ * being written, so a slot of a shared ring tells its reader when it may be read. A sink is a ring:
+ * events beyond its slots overwrite its oldest, so it has as many as are ever unread at once. */
 typedef struct tl_event_sink {
     tl_event *slots;
     uint64_t mask; /* number of slots, a power of two, less one */
@@ -53,21 +54,44 @@ uint64_t tl_engine_events_bound(const tl_engine *engine);
 size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t count,
                             tl_event_sink *sink, uint64_t room);
 
-/* What the state is. Prices in ticks, 0 for none; quantities in lots. */
+/* Slots, a power of two, of a sink that holds all events of any one command. */
+uint64_t tl_engine_sink_slots(const tl_engine *engine);
+
+/* What the state is, between two commands. Prices in ticks, 0 for none; quantities in lots. What is
+ * not there has count and quantity 0: an instrument not listed, a side that is neither, a price
+ * outside 1 .. TL_PRICE_MAX. */
 const tl_engine_capacities *tl_engine_get_capacities(const tl_engine *engine);
 uint64_t tl_engine_event_seq(const tl_engine *engine);
 uint64_t tl_engine_hash(const tl_engine *engine);
-int64_t tl_engine_best(const tl_engine *engine, uint16_t instrument, uint8_t side);
-uint32_t tl_engine_depth(const tl_engine *engine, uint16_t instrument, uint8_t side,
-                         tl_level_view *views, uint32_t views_max);
-uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t side,
-                          tl_order_view *views, uint32_t views_max);
-/* One open order: 1 and its view, or 0 when no open order has this id. */
-int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view);
 uint32_t tl_engine_orders_open(const tl_engine *engine);
+int64_t tl_engine_best(const tl_engine *engine, uint16_t instrument, uint8_t side);
 /* net, open buy, open sell; all 0 where the account never traded the instrument. */
 void tl_engine_position(const tl_engine *engine, uint32_t account, uint16_t instrument,
                         int64_t position[3]);
+
+/* Levels from the best outwards, at most `views_max`; returns how many. Costs a step a level,
+ * however many orders it has. */
+uint32_t tl_engine_depth(const tl_engine *engine, uint16_t instrument, uint8_t side,
+                         tl_level_view *views, uint32_t views_max);
+/* Quantity and number of orders at one price of a side; returns the number of orders. */
+uint32_t tl_engine_level(const tl_engine *engine, uint16_t instrument, uint8_t side, int64_t price,
+                         tl_level_view *view);
+
+/* One open order by its OrderID: 1, or 0 and a view of zeros when it is not open, or never was. */
+int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view);
+/* What trades before an open order at its price: its price, lots and orders; 1, or 0 as above.
+ * Costs a step for each order ahead of it or behind it, whichever are fewer. */
+int tl_engine_ahead(const tl_engine *engine, uint64_t order_id, tl_level_view *ahead);
+
+/* Orders of a side as they trade, best price first and oldest first within a price, at most
+ * `views_max`; returns how many. */
+uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t side,
+                          tl_order_view *views, uint32_t views_max);
+/* Open orders that pass the filter, by slot from `*slot` on (0: all); moves it behind the last one
+ * looked at. Fewer than `views_max` were the last; a filter with another side or TimeInForce than
+ * orders rest with passes none. */
+uint32_t tl_engine_orders_scan(const tl_engine *engine, const tl_orders_filter *filter,
+                               uint32_t *slot, tl_order_view *views, uint32_t views_max);
 
 /* The state as bytes, and back into an engine opened with the same capacities (else -EINVAL);
  * -EBADMSG for bytes that are damaged. Whatever is refused leaves the engine as it was. */

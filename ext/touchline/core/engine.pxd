@@ -5,7 +5,9 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from numpy cimport ndarray
 
 from touchline.core.answer cimport Answer
-from touchline.core.messages cimport tl_command, tl_event, tl_level_view, tl_order_view
+from touchline.core.messages cimport (
+    tl_command, tl_event, tl_level_view, tl_order_view, tl_orders_filter,
+)
 
 
 cdef extern from "touchline/core/engine.h" nogil:
@@ -40,6 +42,13 @@ cdef extern from "touchline/core/engine.h" nogil:
                               tl_order_view *views, uint32_t views_max)
     int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view)
     uint32_t tl_engine_orders_open(const tl_engine *engine)
+    uint64_t tl_engine_sink_slots(const tl_engine *engine)
+    uint32_t tl_engine_level(const tl_engine *engine, uint16_t instrument, uint8_t side,
+                             int64_t price, tl_level_view *view)
+    int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view)
+    int tl_engine_ahead(const tl_engine *engine, uint64_t order_id, tl_level_view *ahead)
+    uint32_t tl_engine_orders_scan(const tl_engine *engine, const tl_orders_filter *filter,
+                                   uint32_t *slot, tl_order_view *views, uint32_t views_max)
     void tl_engine_position(const tl_engine *engine, uint32_t account, uint16_t instrument,
                             int64_t *position)
     size_t tl_engine_snapshot_bytes(const tl_engine *engine)
@@ -65,5 +74,7 @@ cdef class Engine:
     cdef int submit_rest(self, const tl_command *cmds, size_t count, size_t done) except -1
     cdef size_t submit_piece(self, ndarray commands, size_t done) except? 0
     cdef int64_t best(self, object instrument, uint8_t side) except? -1
+    cdef tl_level_view level(self, object instrument, object side, object price) except *
+    cdef tl_level_view before(self, object order_id) except *
     cdef int step(self, const tl_command *cmd) except -1
     cdef Answer keep(self, object kind, object context)

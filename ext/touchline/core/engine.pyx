@@ -21,7 +21,8 @@ from libc.string cimport memcpy, memset
 
 from touchline.core.arguments cimport index_of, natural, side_of, whole
 from touchline.core.messages cimport (
-    TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
+    TL_ACCOUNT_ALL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
+    TL_MSG_TYPE_REPLACE, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view, tl_orders_filter,
 )
 
 from touchline.core.messages import COMMAND, EVENT, LEVEL, ORDER
@@ -71,6 +72,16 @@ cdef uint32_t capacity(object value, str name) except 0:
     if not 1 <= number <= most:
         raise ValueError(f"engine capacities: {name} {number} is outside 1 to {most}")
     return number
+
+
+cdef uint32_t only(object number, uint32_t every, str name) except? 0xFFFFFFFF:
+    """What a filter has for a number, or for None: any."""
+    return every if number is None else <uint32_t>whole(number, name, 0, every - 1)
+
+
+cdef object found(object views, uint32_t count):
+    """The first `count` of them, without keeping memory alive that is mostly empty."""
+    return views[:count] if 2 * count > len(views) else views[:count].copy()
 
 
 cdef class Engine:
@@ -363,19 +374,90 @@ cdef class Engine:
                             <tl_level_view *>cnp.PyArray_DATA(views), room)
         return views[:n]
 
-    def orders(self, instrument, side):
+    def orders(self, instrument, side, orders_max=None):
         """Resting orders, best price first, oldest first within a price; dtype ORDER. A copy.
 
-        Raises ValueError for a side that is neither Buy nor Sell.
+        At most `orders_max` of them; None: all. Raises ValueError for a side that is neither Buy
+        nor Sell.
         """
         cdef uint16_t number = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
         cdef uint8_t side_number = <uint8_t>side_of(side)
         self.check_idle()
         cdef uint32_t room = tl_engine_orders_open(self.engine)
-        views = np.zeros(room, dtype=ORDER)
+        if orders_max is not None:
+            room = min(<uint32_t>whole(orders_max, "orders_max", 0, 0xFFFFFFFF), room)
+        views = np.empty(room, dtype=ORDER)
         n = tl_engine_orders(self.engine, number, side_number,
                              <tl_order_view *>cnp.PyArray_DATA(views), room)
-        return views[:n]
+        return found(views, n)
+
+    def open_orders(self, *, instrument=None, account=None, side=None):
+        """Open orders of an instrument, an account, a side, by slot; dtype ORDER. A copy.
+
+        None means any. Costs a look at every place that has ever held an order, one after the
+        other in memory. Raises ValueError for a number or side that can be none.
+        """
+        cdef tl_orders_filter wanted
+        cdef uint32_t slot = 0
+        cdef uint32_t room = tl_engine_orders_open(self.engine)
+        wanted.instrument = only(instrument, TL_INSTRUMENT_ALL, "instrument")
+        wanted.account = only(account, TL_ACCOUNT_ALL, "account")
+        wanted.side = 0
+        wanted.time_in_force = 0
+        if side is not None:
+            wanted.side = <uint8_t>side_of(side)
+        self.check_idle()
+        views = np.empty(room, dtype=ORDER)
+        n = tl_engine_orders_scan(self.engine, &wanted, &slot,
+                                  <tl_order_view *>cnp.PyArray_DATA(views), room)
+        return found(views, n)
+
+    def order(self, order_id):
+        """An open order, a record of dtype ORDER, a copy; None when it is not open."""
+        cdef uint64_t number = natural(order_id, "order_id")
+        self.check_idle()
+        views = np.empty(1, dtype=ORDER)
+        if not tl_engine_order(self.engine, number, <tl_order_view *>cnp.PyArray_DATA(views)):
+            return None
+        return views[0]
+
+    def qty_at(self, instrument, side, price):
+        """Lots that rest at a price of a side, 0 where none do. ValueError for a side that is none.
+        """
+        return self.level(instrument, side, price).qty
+
+    def orders_at(self, instrument, side, price):
+        """How many orders rest at a price of a side. ValueError for a side that is none."""
+        return self.level(instrument, side, price).orders
+
+    cdef tl_level_view level(self, object instrument, object side, object price) except *:
+        cdef tl_level_view level
+        cdef uint16_t number = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
+        cdef uint8_t side_number = <uint8_t>side_of(side)
+        cdef int64_t ticks = whole(price, "price", INT64_MIN, INT64_MAX)
+        self.check_idle()
+        tl_engine_level(self.engine, number, side_number, ticks, &level)
+        return level
+
+    def ahead(self, order_id):
+        """Lots at the order's price that trade before it does.
+
+        Costs a step for each order ahead of it or behind it, whichever are fewer. Raises
+        ValueError for an order that is not open.
+        """
+        return self.before(order_id).qty
+
+    def orders_ahead(self, order_id):
+        """How many orders at the order's price trade before it does. As ahead."""
+        return self.before(order_id).orders
+
+    cdef tl_level_view before(self, object order_id) except *:
+        cdef tl_level_view level
+        cdef uint64_t number = natural(order_id, "order_id")
+        self.check_idle()
+        if not tl_engine_ahead(self.engine, number, &level):
+            raise ValueError(f"no order {order_id} is open")
+        return level
 
     def position(self, account, instrument):
         """(net, open buy, open sell) in lots; zeros where the account never traded it."""
@@ -475,5 +557,10 @@ def function_pointers():
         "tl_engine_depth": <uintptr_t>&tl_engine_depth,
         "tl_engine_orders": <uintptr_t>&tl_engine_orders,
         "tl_engine_orders_open": <uintptr_t>&tl_engine_orders_open,
+        "tl_engine_orders_scan": <uintptr_t>&tl_engine_orders_scan,
+        "tl_engine_level": <uintptr_t>&tl_engine_level,
+        "tl_engine_order": <uintptr_t>&tl_engine_order,
+        "tl_engine_ahead": <uintptr_t>&tl_engine_ahead,
+        "tl_engine_sink_slots": <uintptr_t>&tl_engine_sink_slots,
         "tl_engine_position": <uintptr_t>&tl_engine_position,
     }

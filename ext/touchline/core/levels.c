@@ -100,6 +100,15 @@ bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price
     return place != NULL && *place != TL_NONE;
 }
 
+uint32_t tl_book_level_find(const tl_shelf *shelf, const tl_book *book, uint32_t price)
+{
+    const uint32_t *place = tl_book_block_place(shelf, book, tl_block_number(book, price));
+    if (place == NULL || *place == TL_NONE)
+        return TL_NONE;
+    uint32_t level = *place * TL_BLOCK_LEVELS + price % TL_BLOCK_LEVELS;
+    return tl_level_live(shelf, level) ? level : TL_NONE;
+}
+
 /* ── from level to level ───────────────────────────────────────────────────────────────────── */
 
 /* Of the set bits on the worse side of `bit`, the nearest; -1 if there is none. */

@@ -50,6 +50,9 @@ bool tl_book_has_room(const tl_shelf *shelf, const tl_book *book, uint32_t price
  * closing and whose block is not dropped yet; TL_NONE after the last. */
 uint32_t tl_book_worse_level(const tl_shelf *shelf, uint8_t side, uint32_t level);
 
+/* The level of a price where orders rest, whichever side's; TL_NONE where none do. */
+uint32_t tl_book_level_find(const tl_shelf *shelf, const tl_book *book, uint32_t price);
+
 /* The slow halves of the functions below; kept out of the flattened step. */
 #define TL_APART __attribute__((noinline))
 TL_APART uint32_t *tl_book_path_add(const tl_shelf *shelf, tl_book *book, uint32_t price);

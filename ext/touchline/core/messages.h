@@ -207,6 +207,10 @@ static inline char *tl_command_text(tl_command *cmd)
     return (char *)cmd + offsetof(tl_command, order_id);
 }
 
+/* An OrderID is the place an order has in the engine's memory while it is open, its slot, below
+ * orders_max, in the low 32 bits, and how often that place has been taken above: decision 4. */
+#define TL_ORDER_SLOT(order_id) ((uint32_t)(order_id))
+
 /* What happened. A TRADE tells both sides at once: the taker's order and the maker's. */
 typedef struct tl_event {
     uint64_t seq;      /* from 1 without gaps; the same again in every replay */
@@ -259,6 +263,14 @@ typedef struct tl_order_view {
     uint8_t side;
     uint8_t time_in_force;
 } tl_order_view;
+
+/* Which open orders a list has: as in a MASS_CANCEL. */
+typedef struct tl_orders_filter {
+    uint32_t account;    /* TL_ACCOUNT_ALL: any */
+    uint16_t instrument; /* TL_INSTRUMENT_ALL: any */
+    uint8_t side;        /* 0: any */
+    uint8_t time_in_force; /* 0: any */
+} tl_orders_filter;
 
 /* The lists above as data, for whoever builds names at run time. */
 typedef struct tl_constant {

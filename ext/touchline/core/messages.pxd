@@ -58,6 +58,12 @@ cdef extern from "touchline/core/messages.h" nogil:
         uint8_t side
         uint8_t time_in_force
 
+    ctypedef struct tl_orders_filter:
+        uint32_t account
+        uint16_t instrument
+        uint8_t side
+        uint8_t time_in_force
+
     ctypedef struct tl_constant:
         const char *set
         const char *name

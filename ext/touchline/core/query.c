@@ -1,5 +1,9 @@
-/* What an engine's state is, for whoever asks between two commands. Nothing here changes it. */
+/* What an engine's state is, for whoever asks between two commands. Nothing here changes it. What
+ * is not there (an instrument not listed, a side that is none, a price nobody is at, an order that
+ * is not open) has price, quantity and count 0; lists of orders are in list.c. */
 #include "touchline/core/state.h"
+
+#include <string.h>
 
 const tl_engine_capacities *tl_engine_get_capacities(const tl_engine *engine)
 {
@@ -16,60 +20,85 @@ uint32_t tl_engine_orders_open(const tl_engine *engine)
     return engine->shelf.pools->orders_open;
 }
 
+uint64_t tl_engine_sink_slots(const tl_engine *engine)
+{
+    uint64_t slots = 1;
+    while (slots < (uint64_t)engine->state->capacities.orders_max + 3)
+        slots *= 2;
+    return slots;
+}
+
 int64_t tl_engine_best(const tl_engine *engine, uint16_t instrument, uint8_t side)
 {
-    if (tl_listed(engine, instrument) == NULL)
-        return 0;
-    return tl_book_best_price(&engine->shelf.books[instrument], tl_side_index(side));
+    const tl_book *book = tl_book_asked(engine, instrument, side);
+    return book == NULL ? 0 : tl_book_best_price(book, tl_side_index(side));
 }
 
 uint32_t tl_engine_depth(const tl_engine *engine, uint16_t instrument, uint8_t side,
                          tl_level_view *views, uint32_t views_max)
 {
-    if (tl_listed(engine, instrument) == NULL)
-        return 0;
-    return tl_book_depth(&engine->shelf, &engine->shelf.books[instrument], side, views, views_max);
+    const tl_book *book = tl_book_asked(engine, instrument, side);
+    return book == NULL ? 0 : tl_book_depth(&engine->shelf, book, side, views, views_max);
 }
 
-static tl_order_view view_of(const tl_engine *engine, uint32_t slot)
+/* ── one level, one order ──────────────────────────────────────────────────────────────────── */
+
+uint32_t tl_engine_level(const tl_engine *engine, uint16_t instrument, uint8_t side, int64_t price,
+                         tl_level_view *view)
 {
-    const tl_order *order = &engine->shelf.orders[slot];
-    return (tl_order_view){.order_id = tl_order_id(&engine->shelf, slot),
-                           .price = order->price,
-                           .leaves_qty = order->leaves_qty,
-                           .order_qty = engine->shelf.order_qty[slot],
-                           .account = engine->positions.entries[order->position].account,
-                           .instrument = order->instrument,
-                           .side = order->side,
-                           .time_in_force = order->time_in_force};
+    const tl_book *book = tl_book_asked(engine, instrument, side);
+    memset(view, 0, sizeof *view);
+    view->price = price;
+    if (book == NULL || price < 1 || price > TL_PRICE_MAX)
+        return 0;
+    const tl_shelf *shelf = &engine->shelf;
+    uint32_t level = tl_book_level_find(shelf, book, (uint32_t)price);
+    if (level == TL_NONE || shelf->orders[tl_level_head(shelf, level)].side != side)
+        return 0;
+    view->qty = tl_level_qty(shelf, level);
+    view->orders = tl_level_orders(shelf, level);
+    return view->orders;
 }
 
 int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view)
 {
     uint32_t slot = tl_order_find(&engine->shelf, order_id);
+    memset(view, 0, sizeof *view);
     if (slot == TL_NONE)
         return 0;
-    *view = view_of(engine, slot);
+    *view = tl_order_seen(engine, slot);
     return 1;
 }
 
-uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t side,
-                          tl_order_view *views, uint32_t views_max)
+/* Towards both ends of the queue at once, so that the shorter way decides what it costs; who comes
+ * first to the youngest knows the rest from the level. */
+int tl_engine_ahead(const tl_engine *engine, uint64_t order_id, tl_level_view *ahead)
 {
     const tl_shelf *shelf = &engine->shelf;
-    uint32_t count = 0;
-    if (tl_listed(engine, instrument) == NULL)
+    uint32_t slot = tl_order_find(shelf, order_id);
+    memset(ahead, 0, sizeof *ahead);
+    if (slot == TL_NONE)
         return 0;
-    const tl_book *book = &shelf->books[instrument];
-    uint32_t level = book->best[tl_side_index(side)].level;
-    while (level != TL_NONE) {
-        for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE && count < views_max;
-             slot = shelf->orders[slot].next) {
-            views[count++] = view_of(engine, slot);
-        }
-        level = tl_book_worse_level(shelf, side, level);
+    const tl_order *orders = shelf->orders;
+    const tl_order *own = &orders[slot];
+    uint64_t qty[2] = {0, 0};
+    uint32_t steps = 0;
+    uint32_t older = own->prev;
+    uint32_t younger = own->next;
+    for (; older != TL_NONE && younger != TL_NONE; steps++) {
+        qty[0] += orders[older].leaves_qty;
+        qty[1] += orders[younger].leaves_qty;
+        older = orders[older].prev;
+        younger = orders[younger].next;
     }
-    return count;
+    ahead->price = own->price;
+    ahead->qty = qty[0];
+    ahead->orders = steps;
+    if (older != TL_NONE) {
+        ahead->qty = tl_level_qty(shelf, own->level) - own->leaves_qty - qty[1];
+        ahead->orders = tl_level_orders(shelf, own->level) - 1 - steps;
+    }
+    return 1;
 }
 
 void tl_engine_position(const tl_engine *engine, uint32_t account, uint16_t instrument,

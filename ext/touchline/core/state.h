@@ -47,6 +47,39 @@ static inline tl_account *tl_opened(const tl_engine *engine, uint32_t account)
     return found->entry_status != 0 ? found : NULL;
 }
 
+static inline bool tl_side_known(uint8_t side)
+{
+    return side == TL_SIDE_BUY || side == TL_SIDE_SELL;
+}
+
+/* The book a query means, or NULL when the instrument is not listed or the side is none. */
+static inline const tl_book *tl_book_asked(const tl_engine *engine, uint32_t instrument,
+                                           uint8_t side)
+{
+    bool there = tl_side_known(side) && tl_listed(engine, instrument) != NULL;
+    return there ? &engine->shelf.books[instrument] : NULL;
+}
+
+/* Whose an open order is. */
+static inline uint32_t tl_account_of(const tl_engine *engine, const tl_order *order)
+{
+    return engine->positions.entries[order->position].account;
+}
+
+/* An open order as queries show it. */
+static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot)
+{
+    const tl_order *order = &engine->shelf.orders[slot];
+    return (tl_order_view){.order_id = tl_order_id(&engine->shelf, slot),
+                           .price = order->price,
+                           .leaves_qty = order->leaves_qty,
+                           .order_qty = engine->shelf.order_qty[slot],
+                           .account = tl_account_of(engine, order),
+                           .instrument = order->instrument,
+                           .side = order->side,
+                           .time_in_force = order->time_in_force};
+}
+
 /* One more value into a hash or checksum. */
 static inline uint64_t tl_mix(uint64_t hash, uint64_t value)
 {

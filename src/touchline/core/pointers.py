@@ -33,6 +33,15 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
         ctypes.c_uint32, ADDRESS, ctypes.c_uint16, ctypes.c_uint8, ADDRESS, ctypes.c_uint32,
     ),
     "tl_engine_orders_open": (ctypes.c_uint32, ADDRESS),
+    "tl_engine_orders_scan": (
+        ctypes.c_uint32, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ctypes.c_uint32,
+    ),
+    "tl_engine_level": (
+        ctypes.c_uint32, ADDRESS, ctypes.c_uint16, ctypes.c_uint8, ctypes.c_int64, ADDRESS,
+    ),
+    "tl_engine_order": (ctypes.c_int, ADDRESS, ctypes.c_uint64, ADDRESS),
+    "tl_engine_ahead": (ctypes.c_int, ADDRESS, ctypes.c_uint64, ADDRESS),
+    "tl_engine_sink_slots": (ctypes.c_uint64, ADDRESS),
     "tl_engine_position": (None, ADDRESS, ctypes.c_uint32, ctypes.c_uint16, ADDRESS),
 }  # fmt: skip
 
