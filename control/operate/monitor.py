@@ -15,7 +15,6 @@ from touchline.control.supervisor.host import read_state
 from touchline.core.messages import EntryStatus, Side, TradingStatus
 from touchline.errors import TouchlineError
 from touchline.marketdata import Book, Subscriber
-from touchline.marketdata.address import tcp_address
 
 
 def status(config: Config) -> dict[str, Any]:
@@ -74,8 +73,8 @@ def open_books(config: Config, symbols: list[str] | None = None) -> Subscriber:
     host = config.publish.host
     try:
         return Subscriber(
-            tcp_address(host, config.publish.pub_port),
-            tcp_address(host, config.publish.snapshot_port),
+            f"tcp://{host}:{config.publish.pub_port}",
+            f"tcp://{host}:{config.publish.snapshot_port}",
             symbols,
             timeout_s=3.0,
         )

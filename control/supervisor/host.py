@@ -329,11 +329,10 @@ def _refuse_taken_ports(config: Config, names: list[str]) -> None:
     """Say which key names a port that somebody else listens on, before anything starts."""
     for name in names:
         for key, host, port in listening(config, name):
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
-                    probe.bind((host.strip("[]"), port))
+                    probe.bind((host, port))
                 except OSError as error:
                     raise HostError(
                         f"{key}: cannot listen on {host}:{port}: {error.strerror}"

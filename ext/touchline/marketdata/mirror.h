@@ -15,6 +15,7 @@
 #ifndef TOUCHLINE_MIRROR_H
 #define TOUCHLINE_MIRROR_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,7 +50,7 @@ typedef struct tl_published_header {
     uint8_t kind;
     uint8_t version;
 } tl_published_header;
-_Static_assert(sizeof(tl_published_header) == 40, "HEADER");
+static_assert(sizeof(tl_published_header) == 40, "HEADER");
 
 typedef struct tl_published_trade {
     uint64_t event_seq;
@@ -59,7 +60,7 @@ typedef struct tl_published_trade {
     uint8_t side;
     uint8_t _pad[3];
 } tl_published_trade;
-_Static_assert(sizeof(tl_published_trade) == 32, "TRADE");
+static_assert(sizeof(tl_published_trade) == 32, "TRADE");
 
 typedef struct tl_published_bbo {
     uint64_t event_seq;
@@ -71,7 +72,7 @@ typedef struct tl_published_bbo {
     uint32_t bid_orders;
     uint32_t ask_orders;
 } tl_published_bbo;
-_Static_assert(sizeof(tl_published_bbo) == 56, "BBO");
+static_assert(sizeof(tl_published_bbo) == 56, "BBO");
 
 typedef struct tl_published_depth {
     uint64_t event_seq;
@@ -82,7 +83,7 @@ typedef struct tl_published_depth {
     uint8_t side;
     uint8_t _pad[3];
 } tl_published_depth;
-_Static_assert(sizeof(tl_published_depth) == 40, "DEPTH");
+static_assert(sizeof(tl_published_depth) == 40, "DEPTH");
 
 typedef struct tl_published_status {
     uint64_t event_seq;
@@ -91,14 +92,14 @@ typedef struct tl_published_status {
     uint8_t entry_status;
     uint8_t _pad[6];
 } tl_published_status;
-_Static_assert(sizeof(tl_published_status) == 24, "STATUS");
+static_assert(sizeof(tl_published_status) == 24, "STATUS");
 
 typedef struct tl_published_heartbeat {
     uint16_t instrument;
     uint8_t _pad[6];
     uint64_t seqs[TL_PUBLISHED_STREAMS];
 } tl_published_heartbeat;
-_Static_assert(sizeof(tl_published_heartbeat) == 40, "HEARTBEAT");
+static_assert(sizeof(tl_published_heartbeat) == 40, "HEARTBEAT");
 
 /* Why an event cannot follow those before it. */
 #define TL_MIRROR_FAULTS(X)                                                                        \

@@ -14,8 +14,8 @@ typedef struct tl_row {
     uint64_t next;
     uint8_t record[TL_ROW_BYTES];
 } tl_row;
-_Static_assert(sizeof(tl_row) == 64, "a row is one cache line");
-_Static_assert(sizeof(tl_published_bbo) <= TL_ROW_BYTES, "every record fits a row");
+static_assert(sizeof(tl_row) == 64, "a row is one cache line");
+static_assert(sizeof(tl_published_bbo) <= TL_ROW_BYTES, "every record fits a row");
 
 /* The rows of one instrument and kind that wait, and how many there were before them. */
 typedef struct tl_stream {
