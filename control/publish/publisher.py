@@ -75,7 +75,7 @@ class Publisher:
             self._snapshots = Snapshots(router, self.mirror, self._listing)
             self._doormen = (
                 Doorman(self._contexts[0], self._pub, PUB_PEER_BYTES_MAX),
-                Doorman(self._contexts[1], router, SNAPSHOT_PEER_BYTES_MAX),
+                Doorman(self._contexts[1], router, SNAPSHOT_PEER_BYTES_MAX, make_room=True),
             )
         except BaseException:
             self.close()

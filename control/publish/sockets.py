@@ -26,6 +26,7 @@ HANDSHAKE_MS = 5_000
 STALLED_MS = 10_000  # a peer that has not read for so long is cut off
 SUBSCRIBER_BUFFER_BYTES = 1 << 20  # the kernel's, for one subscriber
 PEER_BUFFER_BYTES = 1 << 18  # the kernel's, in either direction of a snapshot connection
+KEEPALIVE_S = 20
 LINGER_MS = 1_000
 
 Context = zmq.Context[Any]
@@ -61,8 +62,11 @@ def _guarded(context: Context, kind: int) -> Socket:
     socket.ipv6 = True
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     socket.setsockopt(zmq.TCP_MAXRT, STALLED_MS)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, STALLED_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, STALLED_MS)
+    # Whoever has vanished without a word is the kernel's to find out, in any client's dialect.
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_S)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, KEEPALIVE_S)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
     return socket
 
 
