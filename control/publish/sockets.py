@@ -1,6 +1,7 @@
 """The publisher's two ports, made so that no peer can hold them up or make them grow.
 
-   PUB     a message for a subscriber that has not taken 4,000 others is dropped for it, and counted
+   PUB     messages for a subscriber that has not taken 4,000 others are dropped for it; each time
+           that this begins is counted
    ROUTER  a reply for an asker that does not read is dropped, and counted
 
 Each port has a context, and so an input thread, of its own: snapshots never wait in front of
@@ -85,7 +86,11 @@ def endpoint_of(socket: Socket) -> str:
 
 
 class Outlet:
-    """The PUB socket, and how many messages did not reach every subscriber that wanted them."""
+    """The PUB socket, and how often a subscriber's room was used up: `dropped`.
+
+    The first message that a subscriber has no room for is counted. Until it has read half of what
+    waits, ZeroMQ passes it over without a word; how many it lost it knows by their numbers.
+    """
 
     def __init__(self, socket: Socket) -> None:
         self.dropped = 0

@@ -104,12 +104,14 @@ def test_a_subscriber_that_stays_away_costs_its_bound_and_is_counted(
         sleeper.sendall(hostile.frame(b"\x01depth/") + hostile.frame(b"\x01bbo/"))
         before = resident_mib()
         rows = flow(seed, 4000)
-        for _ in range(40):
-            for low in range(0, len(rows), 4000):
-                venue.send(rows[low : low + 4000])
+        for _ in range(400):
+            venue.send(rows)
             follow(honest, venue.event_seq)
             if publisher._outlet.dropped:
                 break
+        assert publisher._outlet.dropped == 1, "counted when it begins"
+        venue.send(rows)
+        follow(honest, venue.event_seq)
         assert resident_mib() - before < 64
         assert_books_equal(honest, venue.engine())
         sleeper.close()
