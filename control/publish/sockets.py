@@ -76,7 +76,8 @@ def _bound(socket: Socket, address: str) -> Socket:
         socket.bind(address)
     except zmq.ZMQError as error:
         socket.close()
-        raise OSError(error.errno, f"cannot publish on {address}: {error.strerror}") from error
+        text = f"cannot publish on {address}: {zmq.strerror(error.errno)}"
+        raise OSError(error.errno, text) from error
     return socket
 
 

@@ -257,6 +257,17 @@ def test_why_a_publisher_ended_is_in_its_file(venue: Venue, tmp_path: Path) -> N
     assert publisher_state(path)["error"] == "No space left on device"
 
 
+def test_an_address_in_use_is_in_the_file(venue: Venue, tmp_path: Path) -> None:
+    path = tmp_path / "publish.json"
+    with publishing(venue) as publisher:
+        port = publisher.publish_endpoint.rsplit(":", 1)[1]
+        with pytest.raises(OSError), publishing(venue, (port, "*"), state_path=path):
+            pass
+    assert publisher_state(path)["error"] == (
+        f"cannot publish on tcp://127.0.0.1:{port}: Address already in use"
+    )
+
+
 def test_a_directory_that_cannot_be_written_holds_nothing_up(
     venue: Venue, tmp_path: Path, seed: int
 ) -> None:

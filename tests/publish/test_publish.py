@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from harness.downstream_venue import DEADLINE_S, SYMBOLS, Venue, commands, flow, listing, until
 from publish.publishing import all_published, assert_books_equal, follow, publishing, subscribe
 from touchline.control.publish import publisher as publish
+from touchline.control.publish import snapshots
 from touchline.control.publish import sockets as publish_sockets
 from touchline.control.publish.publisher import Publisher
 from touchline.core.messages import LANE_ADMIN, EntryStatus, MsgType, TradingStatus
@@ -66,6 +67,24 @@ def test_a_subscriber_that_joins_in_mid_flow_ends_with_the_books_of_the_engine(
             assert_books_equal(every, engine)
             assert_books_equal(one, engine)
             assert all(update.kind in Kind for update in updates)
+
+
+def test_a_snapshot_built_in_slices_between_batches_joins_exactly(
+    venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its books hold at different events, each at the numbers that stand beside it."""
+    monkeypatch.setattr(snapshots, "SLICE_INSTRUMENTS", 1)
+    joined = threading.Event()
+    with publishing(venue) as publisher:
+        sender = send_slowly(venue, flow(seed, 4000), joined)
+        until(lambda: venue.event_seq > 1000, "the flow is under way")
+        late = [subscribe(publisher) for _ in range(5)]
+        joined.set()
+        sender.join()
+        for subscriber in late:
+            with subscriber:
+                follow(subscriber, venue.event_seq)
+                assert_books_equal(subscriber, venue.engine())
 
 
 def test_the_records_of_a_topic_are_numbered_without_a_gap(venue: Venue, seed: int) -> None:
