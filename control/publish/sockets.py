@@ -76,7 +76,7 @@ def _bound(socket: Socket, address: str) -> Socket:
         socket.bind(address)
     except zmq.ZMQError as error:
         socket.close()
-        text = f"cannot publish on {address}: {zmq.strerror(error.errno)}"
+        text = f"cannot publish on {address}: {zmq.strerror(error.errno or 0)}"
         raise OSError(error.errno, text) from error
     return socket
 
