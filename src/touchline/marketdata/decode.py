@@ -24,6 +24,7 @@ from touchline.marketdata.layout import (
     HEADER,
     HEARTBEAT_TOPIC,
     RECORDS,
+    STREAMS,
     TRADE,
     VERSION,
     Kind,
@@ -32,6 +33,7 @@ from touchline.marketdata.layout import (
 
 Records = NDArray[np.void]
 _HEADER = Struct("<QQQqIHBB")  # the fields of HEADER, which tests compare
+_PREFIXES = {kind: topic(kind) for kind in STREAMS}
 _U64_MAX = (1 << 64) - 1
 
 
@@ -97,12 +99,12 @@ def _symbol(name: bytes, kind: Kind) -> str:
         if name != HEARTBEAT_TOPIC:
             raise TouchlineError(f"a heartbeat in topic {name[:64]!r}")
         return ""
+    prefix = _PREFIXES[kind]
     try:
-        symbol = name.split(b"/", 1)[1][:-1].decode()
-        known = topic(kind, symbol) == name
-    except (IndexError, UnicodeDecodeError):
-        known = False
-    if not known:
+        symbol = name[len(prefix) : -1].decode()
+    except UnicodeDecodeError:
+        symbol = ""
+    if not symbol or not name.startswith(prefix) or not name.endswith(b"/"):
         raise TouchlineError(f"{kind.name} records in topic {name[:64]!r}")
     return symbol
 
