@@ -22,7 +22,7 @@ from touchline.control.publish.sockets import Context, Socket
 
 PEERS_MAX = 256
 ARRIVALS_A_LOOK = 512
-PEERS_A_LOOK = 64
+PEERS_A_LOOK = 16
 _TCP_INFO_BYTES = 136
 _BYTES_RECEIVED = Struct("=Q")
 _BYTES_RECEIVED_AT = 128  # tcpi_bytes_received in struct tcp_info
