@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_capture, bench_recovery, bench_wire, stages
+from benchmarks import bench_capture, bench_publish, bench_recovery, bench_wire, stages
 from benchmarks.common import (
     BUILD,
     ROOT,
@@ -215,6 +215,7 @@ PARTS: dict[str, Callable[[Settings], Figures]] = {
     "open-loop": open_loop,
     "api": api,
     "wire": wire,
+    "publish": lambda _: bench_publish.bench(),
     "capture": lambda _: bench_capture.bench(),
     "recovery": lambda _: bench_recovery.bench(),
 }

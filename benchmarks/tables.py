@@ -176,6 +176,18 @@ def wire(figures: Figures) -> list[str]:
     return rows(f"{head} | fill p50 | fill p99", lines)
 
 
+def publish(figures: Figures) -> list[str]:
+    names = ("messages_per_s", "events_per_s", "bare_messages_per_s", "ratio", "us_per_message")
+    lines = [
+        [cell(one["events_a_batch"], 0), *(cell(one[name], 0) for name in names[:3]),
+         *(cell(one[name], 2) for name in names[3:])]
+        for one in figures["batches"]
+    ]  # fmt: skip
+    head = "events a batch | messages/s | events/s | bare PUB, messages/s | ratio | us a message"
+    text = f"{figures['events']:,} events; the mirror alone takes {figures['mirror_ns_per_event']}"
+    return [*rows(head, lines), "", f"{text} ns an event."]
+
+
 def capture(figures: Figures) -> list[str]:
     cells = [cell(figures["events"], 0), cell(figures["events_per_s"], 0)]
     return rows("events | events/s | bytes an event", [[*cells, cell(figures["bytes_per_event"])]])
@@ -197,6 +209,7 @@ TABLES = {
     "open-loop": open_loop,
     "api": api,
     "wire": wire,
+    "publish": publish,
     "capture": capture,
     "recovery": recovery,
 }

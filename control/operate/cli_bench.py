@@ -15,7 +15,7 @@ import click
 import touchline
 from touchline.control.operate.terminal import NO, WORLD, fail, guarded, json_option
 
-PARTS = ("core", "api", "wire", "capture", "recovery", "shapes", "stages", "open-loop")
+PARTS = ("core", "api", "wire", "publish", "capture", "recovery", "shapes", "stages", "open-loop")
 
 
 def checkout(package: Path) -> Path | None:
@@ -26,7 +26,7 @@ def checkout(package: Path) -> Path | None:
 
 
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice(PARTS), metavar=f"[{'|'.join(PARTS[:5])}]...")
+@click.argument("parts", nargs=-1, type=click.Choice(PARTS), metavar=f"[{'|'.join(PARTS[:6])}]...")
 @click.option("--orders", type=click.IntRange(1_000), help="New orders of a core flow.")
 @click.option("--passes", type=click.IntRange(1, 1_000), help="Timed passes over each flow.")
 @click.option("--rounds", type=click.IntRange(1, 100), help="Times each flow gets its passes.")
@@ -39,7 +39,7 @@ def bench(
     rounds: int | None,
     as_json: bool,
 ) -> None:
-    """Measure: the core alone, calls from Python, FIX, capture and recovery; all without PARTS.
+    """Measure core, calls from Python, FIX, market data, capture, recovery; all without PARTS.
 
     Needs a source checkout, cmake and a C compiler. Exit code 1 when a result is not the one
     expected, 5 when nothing could be measured.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from touchline.config import Config
+from touchline.control.doctor.clock import clock_state
 from touchline.control.operate.terminal import (
     DEGRADED,
     OK,
@@ -22,6 +23,7 @@ from touchline.control.operate.terminal import (
     table,
 )
 from touchline.control.supervisor.admin import NotRunning, attach
+from touchline.control.supervisor.health import patience
 from touchline.control.supervisor.ports import shown
 from touchline.control.supervisor.state import read_state
 from touchline.core.messages import EntryStatus, Side, TradingStatus
@@ -57,7 +59,7 @@ def status(config: Config) -> dict[str, Any]:
         "bus": str(config.bus_path),
         "data_dir": str(config.venue.data_dir),
     }
-    facts |= _engine_facts(config)
+    facts |= _engine_facts(config, [name for name in _FOLLOWERS if name in state["parts"]])
     usage = shutil.disk_usage(config.venue.data_dir)
     facts["disk_free_mb"] = usage.free >> 20
     facts["closed"] = state.get("closed") or {}
@@ -68,7 +70,7 @@ def status(config: Config) -> dict[str, Any]:
     return facts
 
 
-def _engine_facts(config: Config) -> dict[str, Any]:
+def _engine_facts(config: Config, followers: list[str]) -> dict[str, Any]:
     """What the bus says of the engine, and how far behind it those are that follow."""
     try:
         bus = attach(config)
@@ -83,13 +85,22 @@ def _engine_facts(config: Config) -> dict[str, Any]:
             "waiting": engine["waiting"],
             "journal_bytes": engine["journal_bytes"],
             "heartbeat_age_ms": max(0, time.time_ns() - int(engine["heartbeat_ns"])) // 1_000_000,
-            "clock": {key: engine[key] for key in engine if key.startswith("clock")},
+            "clock": {key: engine[key] for key in engine if key.startswith("clock")} | _clock(),
         }
-        for name, path in _FOLLOWERS.items():
-            facts[name] = _follower(config.venue.data_dir.joinpath(*path), bus)
+        for name in followers:
+            path = config.venue.data_dir.joinpath(*_FOLLOWERS[name])
+            facts[name] = _follower(path, bus)
         return facts
     finally:
         bus.close()
+
+
+def _clock() -> dict[str, Any]:
+    """Whether the system's clock is kept by somebody; empty when the kernel does not tell."""
+    state = clock_state()
+    if state is None:
+        return {}
+    return {"synchronised": state.synchronised, "max_error_us": state.max_error_us}
 
 
 def _follower(path: Path, bus: Bus) -> dict[str, Any] | None:
@@ -132,7 +143,11 @@ def _problems(config: Config, state: dict[str, Any], facts: dict[str, Any]) -> l
             how = "is down" if part["pid"] is None else "is starting again"
             why = f": {part['last_failure']}" if part["last_failure"] else ""
             found.append(f"{name} {how}{why}")
-        elif part["ready"] and name != "engine" and (part.get("silent_s") or 0) >= SILENT_S:
+        elif (
+            part["ready"]
+            and name != "engine"
+            and (part.get("silent_s") or 0) >= SILENT_S * patience(name)
+        ):
             found.append(f"{name} has given no sign of life for {part['silent_s']:.0f} s")
     if facts["engine_pid"] is None and "engine" not in facts["parts"]:
         found.append("the engine is down")
@@ -164,7 +179,11 @@ def status_text(facts: dict[str, Any]) -> str:
     apart = ("addresses", "parts", "in_process", "problems", "closed", "sessions", "clock",
              "publisher", "capture")  # fmt: skip
     plain = {k: v for k, v in facts.items() if k not in apart}
-    plain |= {f"{k}": v for k, v in facts.get("clock", {}).items()}
+    clock = dict(facts.get("clock", {}))
+    if "synchronised" in clock:
+        bound = f"synchronised, wrong by {clock.pop('max_error_us')} us at most"
+        plain["clock"] = bound if clock.pop("synchronised") else "kept by nobody"
+    plain |= clock
     closed = facts["closed"]
     if closed.get("killed"):
         plain["kill switch"] = "ON: no order is accepted; `touchline revive` ends it"

@@ -22,7 +22,7 @@ from touchline.control.publish.sockets import Context, Socket
 
 PEERS_MAX = 256
 ARRIVALS_A_LOOK = 512
-PEERS_A_LOOK = 64
+PEERS_A_LOOK = 16
 _TCP_INFO_BYTES = 136
 _BYTES_RECEIVED = Struct("=Q")
 _BYTES_RECEIVED_AT = 128  # tcpi_bytes_received in struct tcp_info
@@ -38,10 +38,17 @@ class Peer:
 
 
 class Doorman:
-    """Looks at the connections of one bound socket. `cut` counts those cut off."""
+    """Looks at the connections of one bound socket. `cut` counts those cut off.
 
-    def __init__(self, context: Context, socket: Socket, bytes_max: int) -> None:
+    When there are too many, whoever comes is sent away; with `make_room`, whoever has been there
+    longest, so that nobody keeps a port from others by staying.
+    """
+
+    def __init__(
+        self, context: Context, socket: Socket, bytes_max: int, make_room: bool = False
+    ) -> None:
         self.cut = 0
+        self._make_room = make_room
         self._bytes_max = bytes_max
         self._peers: dict[int, Peer] = {}
         self._waiting: list[int] = []  # descriptors to look at before it is everybody's turn again
@@ -63,8 +70,9 @@ class Doorman:
         if not self._waiting:
             self._waiting = list(self._peers)
         for descriptor in self._waiting[:PEERS_A_LOOK]:
-            self._inspect(self._peers[descriptor])
-        self._waiting = [d for d in self._waiting[PEERS_A_LOOK:] if d in self._peers]
+            if descriptor in self._peers:
+                self._inspect(self._peers[descriptor])
+        del self._waiting[:PEERS_A_LOOK]
 
     def _arrived(self, descriptor: int) -> None:
         connection = _borrowed(descriptor)
@@ -77,9 +85,20 @@ class Doorman:
             if len(self._peers) >= PEERS_MAX and descriptor not in self._peers:
                 self._forget_gone()
             if len(self._peers) >= PEERS_MAX and descriptor not in self._peers:
-                self._cut_off(connection)
-                return
+                if not self._make_room:
+                    self._cut_off(connection)
+                    return
+                self._send_away(next(iter(self._peers.values())))
+            self._peers.pop(descriptor, None)
             self._peers[descriptor] = Peer(descriptor, address)
+
+    def _send_away(self, peer: Peer) -> None:
+        del self._peers[peer.descriptor]
+        connection = _borrowed(peer.descriptor)
+        if connection is not None:
+            with connection:
+                if _peer_address(connection) == peer.address:
+                    self._cut_off(connection)
 
     def _inspect(self, peer: Peer) -> None:
         connection = _borrowed(peer.descriptor)

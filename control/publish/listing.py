@@ -29,7 +29,8 @@ class Listing(dict[int, Topics]):
         self._journal_dir = journal_dir
         self._named: dict[int, Instrument] = {}
         self._instruments: dict[int, Instrument] = {}
-        self.numbers: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+        self._in_order = True
 
     def __missing__(self, number: int) -> Topics:
         if number not in self._named:
@@ -40,8 +41,8 @@ class Listing(dict[int, Topics]):
             instrument = Instrument(number, str(number), Decimal(1), Decimal(1))
         symbol = instrument.symbol
         self._instruments[number] = instrument
-        self.numbers[symbol] = number
-        self.numbers = dict(sorted(self.numbers.items(), key=lambda pair: pair[1]))
+        self._numbers[symbol] = number
+        self._in_order = False
         topics = (
             topic(Kind.TRADES, symbol),
             topic(Kind.BBO, symbol),
@@ -50,6 +51,14 @@ class Listing(dict[int, Topics]):
         )
         self[number] = topics
         return topics
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The number of each symbol, in the order of the numbers."""
+        if not self._in_order:
+            self._numbers = dict(sorted(self._numbers.items(), key=lambda pair: pair[1]))
+            self._in_order = True
+        return self._numbers
 
     def learn(self, numbers: Iterable[int]) -> None:
         """Look up those not known yet."""

@@ -75,9 +75,11 @@ class Publisher:
             self._snapshots = Snapshots(router, self.mirror, self._listing)
             self._doormen = (
                 Doorman(self._contexts[0], self._pub, PUB_PEER_BYTES_MAX),
-                Doorman(self._contexts[1], router, SNAPSHOT_PEER_BYTES_MAX),
+                Doorman(self._contexts[1], router, SNAPSHOT_PEER_BYTES_MAX, make_room=True),
             )
-        except BaseException:
+        except BaseException as error:
+            self.state.error = describe(error)
+            self._write()
             self.close()
             raise
         self.publish_endpoint = endpoint_of(self._pub)
@@ -171,10 +173,13 @@ class Publisher:
         state.dropped = self._outlet.dropped
         state.snapshots, state.refused = self._snapshots.answered, self._snapshots.dropped
         state.cut = sum(doorman.cut for doorman in self._doormen)
+        self._write()
+
+    def _write(self) -> None:
         if self._state_path is None:
             return
         try:
-            write_state(self._state_path, state)
+            write_state(self._state_path, self.state)
         except OSError as error:
             facts = {"file": self._state_path, "error": describe(error)}
             log.warning("the publisher's state is not written", extra={"facts": facts})

@@ -71,8 +71,8 @@ def instrument_json(instrument: Instrument, state: BookState, entry_status: int)
         {
             "symbol": instrument.symbol,
             "instrument": instrument.index,
-            "tick_size": str(instrument.tick_size),
-            "lot_size": str(instrument.lot_size),
+            "tick_size": f"{instrument.tick_size:f}",
+            "lot_size": f"{instrument.lot_size:f}",
             "currency": instrument.currency,
             "seqs": state.seqs,
             "trading_status": state.trading_status,

@@ -180,6 +180,12 @@ class Snapshots:
     # ── replies ───────────────────────────────────────────────────────────────────────────────
 
     def _reply(self, ask: Ask) -> Iterator[None]:
+        try:
+            yield from self._build(ask)
+        finally:
+            self._askers.discard(ask.asker)
+
+    def _build(self, ask: Ask) -> Iterator[None]:
         """Build and send one reply; every step is a slice. Updates that come between two slices
         are in the parts built after them, so it holds at the first slice's event or later."""
         mirror = self._mirror
@@ -188,7 +194,6 @@ class Snapshots:
         size = sum(
             INSTRUMENT_BYTES + LEVEL_BYTES * mirror.state(number).levels for number in numbers
         )
-        self._askers.discard(ask.asker)
         held = self.outstanding_bytes
         if held and held + size > OUTSTANDING_BYTES_MAX:
             self.dropped += 1

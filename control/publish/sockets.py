@@ -1,6 +1,7 @@
 """The publisher's two ports, made so that no peer can hold them up or make them grow.
 
-   PUB     a message for a subscriber that has not taken 4,000 others is dropped for it, and counted
+   PUB     messages for a subscriber that has not taken 4,000 others are dropped for it; each time
+           that this begins is counted
    ROUTER  a reply for an asker that does not read is dropped, and counted
 
 Each port has a context, and so an input thread, of its own: snapshots never wait in front of
@@ -26,6 +27,7 @@ HANDSHAKE_MS = 5_000
 STALLED_MS = 10_000  # a peer that has not read for so long is cut off
 SUBSCRIBER_BUFFER_BYTES = 1 << 20  # the kernel's, for one subscriber
 PEER_BUFFER_BYTES = 1 << 18  # the kernel's, in either direction of a snapshot connection
+KEEPALIVE_S = 20
 LINGER_MS = 1_000
 
 Context = zmq.Context[Any]
@@ -61,8 +63,11 @@ def _guarded(context: Context, kind: int) -> Socket:
     socket.ipv6 = True
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     socket.setsockopt(zmq.TCP_MAXRT, STALLED_MS)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, STALLED_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, STALLED_MS)
+    # Whoever has vanished without a word is the kernel's to find out, in any client's dialect.
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_S)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, KEEPALIVE_S)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
     return socket
 
 
@@ -71,7 +76,8 @@ def _bound(socket: Socket, address: str) -> Socket:
         socket.bind(address)
     except zmq.ZMQError as error:
         socket.close()
-        raise OSError(error.errno, f"cannot publish on {address}: {error.strerror}") from error
+        text = f"cannot publish on {address}: {zmq.strerror(error.errno or 0)}"
+        raise OSError(error.errno, text) from error
     return socket
 
 
@@ -81,7 +87,11 @@ def endpoint_of(socket: Socket) -> str:
 
 
 class Outlet:
-    """The PUB socket, and how many messages did not reach every subscriber that wanted them."""
+    """The PUB socket, and how often a subscriber's room was used up: `dropped`.
+
+    The first message that a subscriber has no room for is counted. Until it has read half of what
+    waits, ZeroMQ passes it over without a word; how many it lost it knows by their numbers.
+    """
 
     def __init__(self, socket: Socket) -> None:
         self.dropped = 0

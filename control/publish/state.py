@@ -2,7 +2,7 @@
 
    seq       the last event published
    ts_ns     its time
-   dropped   messages that did not reach every subscriber, since the publisher's start
+   dropped   how often a subscriber was so far behind that messages were dropped for it
    snapshots replies sent; `refused`: requests dropped; `cut`: connections cut off
    head      the event from which on it publishes: behind it, it is catching up
    error     null, or why it has ended

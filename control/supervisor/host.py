@@ -24,7 +24,7 @@ from typing import Any
 
 from touchline.config import LISTS, Config
 from touchline.control.supervisor.admin import Admin, NotRunning
-from touchline.control.supervisor.health import PAUSE_FIRST_S, Part
+from touchline.control.supervisor.health import PAUSE_FIRST_S, Part, patience
 from touchline.control.supervisor.launch import Running, launch
 from touchline.control.supervisor.part import (
     CAPTURE,
@@ -50,6 +50,8 @@ PAUSE_MAX_S = 10.0
 HEALTHY_S = 30.0
 HASTE_S = 2.0  # what is left to a part after a second signal
 ENGINE_FAILED = "all it has acknowledged is in the journal; mend that, then `touchline run` again"
+OPTIONAL = (CAPTURE,)  # the venue opens without it, and status says so
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STOP_STAGES = ((GATEWAY,), (ENGINE,), (PUBLISHER, CAPTURE))
 
 log = logging.getLogger(__name__)
@@ -156,7 +158,7 @@ class Host:
             log.info("venue open", extra={"facts": self._addresses()})
 
     def _await_ready(self, parts: list[Part], stop: Stop) -> None:
-        while not stop.is_set() and not all(part.ready for part in parts):
+        while not stop.is_set() and not all(_as_up_as_can_be(part) for part in parts):
             self._watch()
             stop.wait(POLL_S / 4)
 
@@ -218,8 +220,8 @@ class Host:
         elif part.stuck(now, self._settings.no_progress_s):
             limit = self._settings.no_progress_s
             self._end_silent(part, f"made no progress for {limit:g} s while starting")
-        elif part.hung(now, self._settings.hung_s):
-            self._end_silent(part, f"gave no sign of life for {self._settings.hung_s:g} s")
+        elif part.hung(now, hung_s := self._settings.hung_s * patience(part.name)):
+            self._end_silent(part, f"gave no sign of life for {hung_s:g} s")
 
     def _feel_the_engine(self, now: float) -> None:
         """The engine's sign of life is in the bus."""
@@ -239,21 +241,26 @@ class Host:
             self._bus = None
 
     def _take_up_the_file(self) -> None:
-        """Read the configuration again: sessions that differ are taken up by a new gateway.
+        """Read the configuration again: accounts and passwords of sessions hold at once; where a
+        session comes or goes, a new gateway takes them up.
 
         What the engine is told of is `touchline apply`'s; everything else waits for a start.
         """
-        error, changed = "", False
+        error, changed, same = "", False, True
         try:
             fresh = self._reload() if self._reload is not None else self._config
             changed = fresh.sessions != self._config.sessions
+            same = _names(fresh) == _names(self._config)
             update = {name: getattr(fresh, name) for name in LISTS}
             self._config = self._config.model_copy(update=update)
         except (OSError, TouchlineError) as problem:
             error = describe(problem)
             log.error("configuration not taken up", extra={"facts": {"error": error}})
         gateway = self._parts.get(GATEWAY)
-        if changed and gateway is not None and gateway.running is not None:
+        if changed and gateway is not None and gateway.running is not None and same:
+            gateway.taking_up = True
+            gateway.running.reconfigure(self._config)
+        elif changed and gateway is not None and gateway.running is not None:
             log.info("sessions differ; the gateway takes them up anew")
             gateway.replacing, gateway.ready = True, False
             gateway.running.ask_to_stop()
@@ -288,7 +295,8 @@ class Host:
                 raise HostError(part.failure or f"the engine {_ending(code)} while starting")
             raise HostError(f"the engine had to stop: {part.failure}; {ENGINE_FAILED}")
         part.tries = 0 if came_up and self._open_now else part.tries + 1
-        if not self._open_now and part.tries >= self._settings.tries_max:
+        bounded = not self._open_now and part.name not in OPTIONAL
+        if bounded and part.tries >= self._settings.tries_max:
             why = part.failure or _ending(code)
             raise HostError(
                 f"{part.name} came to its end {part.tries} times while the venue was starting, "
@@ -316,6 +324,7 @@ class Host:
 
     def _close(self, stop: Stop) -> None:
         """Stop what runs, stage by stage; each part gets its time, then it is ended."""
+        log.info("venue stops")
         self._statuses.close()
         self._let_go_of_the_bus()
         for stage in STOP_STAGES:
@@ -395,14 +404,27 @@ def run_until_signal(
     SIGUSR1 has the sessions of what `reload` gives taken up.
     """
     stop = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         # nohup has SIGHUP ignored: the venue is meant to outlive its terminal.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda *_: stop.ask())
     signal.signal(signal.SIGUSR1, lambda *_: stop.ask_to_reload())
     host = Host(config, in_process=in_process, reload=reload)
-    host.run(stop)
+    try:
+        host.run(stop)
+    finally:
+        for number in STOP_SIGNALS:  # a late one is no reason to end otherwise than in order
+            signal.signal(number, signal.SIG_IGN)
     return host.state_hash
+
+
+def _as_up_as_can_be(part: Part) -> bool:
+    return part.ready or (part.name in OPTIONAL and part.tries > 0)
+
+
+def _names(config: Config) -> list[tuple[str, str]]:
+    """Which sessions there are, and in which version."""
+    return sorted((session.comp_id, session.begin_string) for session in config.sessions)
 
 
 def _refuse_live_bus(config: Config) -> None:

@@ -97,6 +97,9 @@ def whole_report() -> dict[str, Any]:
         "open-loop": {"engine": rates, "ring": rates},
         "api": {"calls": {"one_cancel": {"best_ns": 50.0, "median_ns": 51.0}}},
         "wire": {"runs": [wire, {**wire, "rate": 0, "window": 64}]},
+        "publish": {"events": 10, "mirror_ns_per_event": 19.0, "batches": [
+            {"events_a_batch": 1, "messages_per_s": 9, "events_per_s": 8, "us_per_message": 9.0,
+             "bare_messages_per_s": 9, "ratio": 1.0}]},
         "capture": {"events": 10, "events_per_s": 5, "bytes_per_event": 12.0},
         "recovery": {"commands": 9, **dict.fromkeys(
             ("written", "recovery", "journal_read", "replay"), rest)},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bench_capture, bench_recovery, parts, stages
+from benchmarks import bench_capture, bench_publish, bench_recovery, parts, stages
 from benchmarks.common import BenchError, Case, flow_file
 from benchmarks.recording import main as record
 from benchmarks.recording import recorded, write_flow
@@ -75,6 +75,20 @@ def test_a_capture_holds_every_event_and_trade() -> None:
     assert figures["verified"] is True
     assert figures["events"] > 1_000
     assert figures["bytes_per_event"] > 1
+
+
+def test_a_subscriber_gets_every_message_of_publisher_and_bare_socket() -> None:
+    figures = bench_publish.bench(orders=1_000)
+    assert figures["verified"] is True
+    assert figures["events"] > 1_000
+    for one in figures["batches"]:
+        assert one["messages_per_s"] > 0
+        assert one["bare_messages_per_s"] > 0
+
+
+def test_what_a_subscriber_did_not_get_ends_the_benchmark() -> None:
+    with pytest.raises(BenchError, match="the subscriber got"):
+        bench_publish.check((1, 40), [(b"depth/A/", bytes(40)), (b"depth/A/", bytes(40))])
 
 
 def test_a_recorded_journal_is_a_flow_that_begins_with_its_first_order(tmp_path: Path) -> None:

@@ -43,14 +43,13 @@ def frame(payload: bytes, more: bool = False) -> bytes:
     return bytes([2 | int(more)]) + struct.pack(">Q", len(payload)) + payload
 
 
-def is_cut_off(peer: socket.socket, what: bytes) -> bool:
-    """Send `what` over and over until the other side has closed; False after 64 MiB or a stall."""
-    peer.settimeout(1.0)
+def say_on_and_on(peer: socket.socket, what: bytes) -> int:
+    """Send `what` until the other side closes or takes no more, 64 MiB at the most; the bytes."""
+    peer.settimeout(0.5)
+    sent = 0
     try:
-        for _ in range((64 << 20) // len(what)):
-            peer.sendall(what)
-    except TimeoutError:
-        return False
+        while sent < 64 << 20:
+            sent += peer.send(what)
     except OSError:
-        return True
-    return False
+        pass
+    return sent

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from harness.downstream_venue import DEADLINE_S, SYMBOLS, Venue, commands, flow, listing, until
 from publish.publishing import all_published, assert_books_equal, follow, publishing, subscribe
 from touchline.control.publish import publisher as publish
+from touchline.control.publish import snapshots
 from touchline.control.publish import sockets as publish_sockets
 from touchline.control.publish.publisher import Publisher
 from touchline.core.messages import LANE_ADMIN, EntryStatus, MsgType, TradingStatus
-from touchline.errors import TouchlineError
+from touchline.errors import ImpossibleEvent, TouchlineError
 from touchline.marketdata import HEADER, HEARTBEAT_TOPIC, Kind, Subscriber, Update
+from touchline.runtime.feed import EventFeed
 
 
 @pytest.fixture
@@ -66,6 +68,56 @@ def test_a_subscriber_that_joins_in_mid_flow_ends_with_the_books_of_the_engine(
             assert_books_equal(every, engine)
             assert_books_equal(one, engine)
             assert all(update.kind in Kind for update in updates)
+
+
+def test_a_snapshot_built_in_slices_between_batches_joins_exactly(
+    venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its books hold at different events, each at the numbers that stand beside it."""
+    monkeypatch.setattr(snapshots, "SLICE_INSTRUMENTS", 1)
+    joined = threading.Event()
+    with publishing(venue) as publisher:
+        sender = send_slowly(venue, flow(seed, 4000), joined)
+        until(lambda: venue.event_seq > 1000, "the flow is under way")
+        late = [subscribe(publisher) for _ in range(5)]
+        joined.set()
+        sender.join()
+        for subscriber in late:
+            with subscriber:
+                follow(subscriber, venue.event_seq)
+                assert_books_equal(subscriber, venue.engine())
+
+
+def test_a_publisher_tells_how_far_it_has_caught_up(
+    venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(publish, "STATE_S", 0.001)
+    monkeypatch.setattr(publish, "EVENTS_MAX", 2)
+    venue.send(flow(seed, 4000))
+    with caplog.at_level("INFO"), publishing(venue) as publisher:
+        until(lambda: publisher.mirror.event_seq == venue.event_seq, "it has caught up")
+    told = [r.facts for r in caplog.records if r.msg == "publisher is catching up"]  # type: ignore[attr-defined]
+    assert told
+    assert all(0 < one["event"] <= one["of"] == venue.event_seq for one in told)
+
+
+def test_an_event_that_cannot_be_ends_the_publisher_and_is_named(
+    venue: Venue, tmp_path: Path
+) -> None:
+    path = tmp_path / "publish.json"
+    with EventFeed(venue.config.bus_path, venue.config.journal_dir) as feed:
+        publisher = Publisher(
+            feed,
+            venue.config.journal_dir,
+            publish="tcp://127.0.0.1:*",
+            snapshot="tcp://127.0.0.1:*",
+            state_path=path,
+        )
+        publisher.mirror.apply(venue.events()[:1])
+        refusal = pytest.raises(ImpossibleEvent, match="event 1 is impossible: it does not follow")
+        with refusal, publisher:
+            publisher.serve(threading.Event(), venue.event_seq)
+    assert json.loads(path.read_text())["error"].startswith("event 1 is impossible")
 
 
 def test_the_records_of_a_topic_are_numbered_without_a_gap(venue: Venue, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -129,6 +130,16 @@ def test_a_subscriber_after_a_fork_is_refused_and_the_parents_goes_on(
         assert_books_equal(subscriber, venue.engine())
 
 
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
 def test_market_data_over_ipv6(venue: Venue, seed: int) -> None:
     with publishing(venue, host="::1") as publisher:
         assert publisher.publish_endpoint.startswith("tcp://[::1]:")
@@ -171,11 +182,11 @@ def test_a_subscriber_to_thousands_of_symbols_subscribes_to_kinds(venue: Venue, 
 def test_nothing_a_subscriber_holds_is_without_a_bound(venue: Venue) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         sockets: list[Any] = [subscriber._updates, subscriber._requests]
-        for socket in sockets:
-            assert socket.linger == 0
-            assert 0 < socket.rcvhwm <= 10_000
-            assert 0 < socket.sndhwm <= 10
-            assert socket.maxmsgsize > 0
+        for one in sockets:
+            assert one.linger == 0
+            assert 0 < one.rcvhwm <= 10_000
+            assert 0 < one.sndhwm <= 10
+            assert one.maxmsgsize > 0
 
 
 def header(**values: int) -> bytes:
@@ -208,6 +219,15 @@ def test_a_message_that_is_none_of_ours_is_refused_by_name(
 ) -> None:
     with pytest.raises(TouchlineError, match=reason):
         decode.message(frames)
+
+
+def test_a_header_is_read_as_its_layout_says() -> None:
+    values = {name: number for number, name in enumerate(HEADER.names or (), 11)}
+    made = np.zeros(1, HEADER)
+    for name, value in values.items():
+        made[name] = value
+    assert decode._HEADER.size == HEADER.itemsize
+    assert decode._HEADER.unpack(made.tobytes()) == tuple(values.values())
 
 
 def changed(**values: Any) -> list[bytes]:

@@ -15,6 +15,7 @@
 #ifndef TOUCHLINE_MIRROR_H
 #define TOUCHLINE_MIRROR_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

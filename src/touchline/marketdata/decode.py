@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from touchline.marketdata.layout import (
     HEADER,
     HEARTBEAT_TOPIC,
     RECORDS,
+    STREAMS,
     TRADE,
     VERSION,
     Kind,
@@ -30,6 +32,8 @@ from touchline.marketdata.layout import (
 )
 
 Records = NDArray[np.void]
+_HEADER = Struct("<QQQqIHBB")  # the fields of HEADER, which tests compare
+_PREFIXES = {kind: topic(kind) for kind in STREAMS}
 _U64_MAX = (1 << 64) - 1
 
 
@@ -75,26 +79,19 @@ def message(frames: list[bytes]) -> Message:
     if len(frames) != 2 or len(frames[1]) < HEADER.itemsize:
         raise TouchlineError("a message came that is not touchline market data")
     name, payload = frames
-    header = np.frombuffer(payload, HEADER, 1)[0]
-    if header["version"] != VERSION:
-        raise TouchlineError(f"market data of version {header['version']}, not {VERSION}")
-    if header["kind"] not in RECORDS:
-        raise TouchlineError(f"market data of kind {header['kind']}, which version 1 has not")
-    kind, count = Kind(int(header["kind"])), int(header["count"])
+    epoch, first_seq, event_seq, ts_ns, count, _, number, version = _HEADER.unpack_from(payload)
+    if version != VERSION:
+        raise TouchlineError(f"market data of version {version}, not {VERSION}")
+    if number not in RECORDS:
+        raise TouchlineError(f"market data of kind {number}, which version {VERSION} has not")
+    kind = Kind(number)
     if len(payload) != HEADER.itemsize + count * RECORDS[kind].itemsize:
         raise TouchlineError(
             f"a message of {len(payload)} bytes that says it holds {count} {kind.name} records"
         )
     symbol = _symbol(name, kind)
-    return Message(
-        kind,
-        symbol,
-        int(header["epoch"]),
-        int(header["first_seq"]),
-        int(header["event_seq"]),
-        int(header["ts_ns"]),
-        np.frombuffer(payload, RECORDS[kind], count, HEADER.itemsize),
-    )
+    records = np.frombuffer(payload, RECORDS[kind], count, HEADER.itemsize)
+    return Message(kind, symbol, epoch, first_seq, event_seq, ts_ns, records)
 
 
 def _symbol(name: bytes, kind: Kind) -> str:
@@ -102,12 +99,12 @@ def _symbol(name: bytes, kind: Kind) -> str:
         if name != HEARTBEAT_TOPIC:
             raise TouchlineError(f"a heartbeat in topic {name[:64]!r}")
         return ""
+    prefix = _PREFIXES[kind]
     try:
-        symbol = name.split(b"/", 1)[1][:-1].decode()
-        known = topic(kind, symbol) == name
-    except (IndexError, UnicodeDecodeError):
-        known = False
-    if not known:
+        symbol = name[len(prefix) : -1].decode()
+    except UnicodeDecodeError:
+        symbol = ""
+    if not symbol or not name.startswith(prefix) or not name.endswith(b"/"):
         raise TouchlineError(f"{kind.name} records in topic {name[:64]!r}")
     return symbol
 
