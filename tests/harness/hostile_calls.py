@@ -126,7 +126,7 @@ def main() -> None:
     place = Path.cwd()
     for kind in classes():
         calls = 0
-        derived = type(f"Derived{kind.__name__}", (kind,), {})
+        derived: Any = type(f"Derived{kind.__name__}", (kind,), {})
         for cls in (kind, derived):
             for values in odd_arguments(3):
                 attempt(cls, *values)

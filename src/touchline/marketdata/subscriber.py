@@ -11,16 +11,19 @@ are ticks and quantities lots; docs/marketdata.md explains every field and the p
 from __future__ import annotations
 
 import json
+import os
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from touchline.core.arguments import checked_seconds, checked_whole
 from touchline.core.messages import LEVEL, Side
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
@@ -134,15 +137,20 @@ class Subscriber:
         self.resyncs = 0  # snapshots asked for after the first: losses noticed
         self._symbols = None if symbols is None else list(symbols)
         self._kinds = [Kind(kind) for kind in kinds]
-        self._timeout_ms = int(timeout_s * 1000)
+        self._timeout_ms = int(checked_seconds(timeout_s, "timeout_s", 86_400) * 1000)
         self._snapshot_address = snapshot
         self._books: dict[str, Book] = {}
         self._epoch = 0
         self._epoch_before: int | None = None
         self._request_id = 0
+        self._pid = os.getpid()
         self._context = zmq.Context()
         self._updates = self._context.socket(zmq.SUB)
         self._requests = self._context.socket(zmq.DEALER)
+        # Also when this goes without close(), in whatever order the garbage collector comes by.
+        self._let_go = weakref.finalize(
+            self, _let_go, self._pid, self._context, self._updates, self._requests
+        )
         try:
             self._connect(publish, snapshot)
             self._take_snapshot(self._symbols)
@@ -152,6 +160,7 @@ class Subscriber:
 
     def _connect(self, publish: str, snapshot: str) -> None:
         self._updates.rcvhwm = 100_000
+        self._requests.sndtimeo = self._timeout_ms
         for kind in self._kinds:
             if self._symbols is None:
                 self._updates.subscribe(topic(kind))
@@ -171,9 +180,23 @@ class Subscriber:
     ) -> None:  # fmt: skip
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Subscriber can not be copied or pickled: its sockets belong to one process; "
+            "another process makes its own"
+        )
+
     def close(self) -> None:
-        """Close the sockets; harmless when done twice."""
-        self._context.destroy(linger=0)
+        """Close the sockets; harmless when done twice. Nothing unsent is waited for."""
+        self._check_here()
+        self._let_go()
+
+    def _check_here(self) -> None:
+        if self._pid != os.getpid():
+            raise RuntimeError(
+                f"this Subscriber belongs to process {self._pid}, which forked this one: a child "
+                "process makes its own"
+            )
 
     @property
     def symbols(self) -> list[str]:
@@ -188,9 +211,15 @@ class Subscriber:
         """Wait for a message, apply it and those queued behind it, and return what was new.
 
         Empty after `timeout_s` without one. A heartbeat is an Update too: nothing new, but alive.
+        Raises ValueError for a timeout below 0 or of more than a day, TouchlineError after close.
         """
+        self._check_here()
+        timeout_ms = int(checked_seconds(timeout_s, "timeout_s", 86_400) * 1000)
+        checked_whole(updates_max, "updates_max", 1)
+        if self._context.closed:
+            raise TouchlineError("the subscriber is closed")
         found: list[Update] = []
-        waiting = self._updates.poll(int(timeout_s * 1000))
+        waiting = self._updates.poll(timeout_ms)
         while waiting and len(found) < updates_max:
             try:
                 update = self._handle(self._updates.recv_multipart())
@@ -262,7 +291,10 @@ class Subscriber:
         """Replace the books named by a snapshot; meanwhile updates queue in their socket."""
         self._request_id += 1
         request = {"id": self._request_id, "symbols": None if symbols is None else list(symbols)}
-        self._requests.send(json.dumps(request).encode())
+        try:
+            self._requests.send(json.dumps(request).encode())
+        except zmq.Again:  # so many lie here unsent that there is no room for more
+            raise self._silent() from None
         head, frames = self._reply(self._request_id)
         if "error" in head:
             raise TouchlineError(f"{self._snapshot_address}: {head['error']}")
@@ -288,7 +320,10 @@ class Subscriber:
                 )
             if head.get("id") == request_id:
                 return head, frames
-        raise TimeoutError(
+        raise self._silent()
+
+    def _silent(self) -> TimeoutError:
+        return TimeoutError(
             f"no snapshot from {self._snapshot_address} within {self._timeout_ms / 1000} s; "
             "is the publisher running?"
         )
@@ -297,6 +332,14 @@ class Subscriber:
         """Updates for ever, heartbeats included."""
         while True:
             yield from self.poll(1.0)
+
+
+def _let_go(pid: int, context: zmq.Context[Any], *sockets: zmq.Socket[Any]) -> None:
+    """Close sockets and context in the process that made them; nothing unsent is waited for."""
+    if pid == os.getpid():
+        for socket in sockets:
+            socket.close(linger=0)
+        context.term()
 
 
 _SEQ_FIELDS = {kind: f"{kind.name.lower()}_seq" for kind in STREAMS}
