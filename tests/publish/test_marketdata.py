@@ -224,7 +224,7 @@ print("over")
 )
 def test_a_timeout_that_is_none_is_refused_by_name(wire: Wire, wrong: Any) -> None:
     with pytest.raises((ValueError, TypeError), match=r"^timeout_s "):
-        Subscriber(*wire.addresses, timeout_s=wrong)
+        Subscriber(wire.addresses[0], wire.addresses[1], timeout_s=wrong)
     with wire.subscriber("AAA") as subscriber:
         with pytest.raises((ValueError, TypeError), match=r"^timeout_s "):
             subscriber.poll(wrong)
