@@ -8,6 +8,7 @@ or a bool: nothing is cut or guessed.
 
 from cpython.bool cimport PyBool_Check
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
+from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MIN, int64_t, uint32_t, uint64_t
 
@@ -44,8 +45,8 @@ cdef inline object index_of(object value, str name):
     if PyLong_Check(value):
         return value
     try:
-        return value.__index__()
-    except (AttributeError, TypeError):
+        return PyNumber_Index(value)
+    except TypeError:
         raise TypeError(
             f"{name} is {value!r}, a {type(value).__name__}; a whole number is wanted"
         ) from None

@@ -111,8 +111,8 @@ cdef class Engine:
 
     def __reduce__(self):
         self.check_idle()
-        return _opened_again, (type(self), tuple(self.capacities), self.snapshot()), (
-            getattr(self, "__dict__", None) or None)
+        held = type(self), tuple(self.capacities), self.snapshot()
+        return _opened_again, held, self.__getstate__()
 
     cdef int check_idle(self) except -1:
         if self.busy:
@@ -418,11 +418,15 @@ cdef class Engine:
         tl_engine_snapshot(self.engine, PyBytes_AS_STRING(data))
         return data
 
-    def restore(self, bytes data not None):
-        """Take over a snapshot of an engine of equal capacities; else, or damaged, ValueError."""
+    def restore(self, data):
+        """Take over a snapshot of an engine of equal capacities; else, or damaged, ValueError.
+
+        `data`: bytes, or another object that gives its bytes, such as a memoryview.
+        """
+        cdef bytes taken = data if type(data) is bytes else memoryview(data).tobytes()
         self.check_idle()
-        check(tl_engine_restore(self.engine, PyBytes_AS_STRING(data), len(data)),
-              f"the {len(data)} bytes are not a whole snapshot of an engine with these capacities")
+        check(tl_engine_restore(self.engine, PyBytes_AS_STRING(taken), len(taken)),
+              f"the {len(taken)} bytes are not a whole snapshot of an engine with these capacities")
         self.sink.next = 0
 
 
