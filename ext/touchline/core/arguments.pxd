@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""What a call is given, checked: whole numbers, sides, seconds and paths, refused by name.
+"""What a call is given, checked: whole numbers, sides, seconds, paths; refused by name.
 
 For every shell; inline, because a check that costs a call costs as much as the command. A number is
 a Python int, an IntEnum, a numpy integer or whatever else has __index__. Never a float, a Decimal
@@ -133,3 +133,16 @@ cdef inline bytes path_bytes(object path, str name):
     if not taken:
         raise ValueError(f"{name} is empty")
     return taken
+
+
+cdef inline bint same_layout(object dtype, object wanted):
+    """Has a numpy dtype the fields of another at the same places? Titles do not count."""
+    cdef str name
+    if dtype == wanted:
+        return True
+    if dtype.names != wanted.names or dtype.itemsize != wanted.itemsize:
+        return False
+    for name in wanted.names:
+        if dtype.fields[name][:2] != wanted.fields[name][:2]:
+            return False
+    return True

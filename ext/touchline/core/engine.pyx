@@ -19,7 +19,7 @@ from cpython.type cimport PyType_Check, PyType_IsSubtype
 from libc.stdint cimport INT64_MAX, INT64_MIN, uintptr_t
 from libc.string cimport memcpy, memset
 
-from touchline.core.arguments cimport index_of, natural, side_of, whole
+from touchline.core.arguments cimport index_of, natural, same_layout, side_of, whole
 from touchline.core.messages cimport (
     TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
 )
@@ -184,7 +184,8 @@ cdef class Engine:
         """The commands in the array; the engine stands still while they are looked at."""
         self.check_idle()
         descr = <object>cnp.PyArray_DESCR(commands)
-        if (descr is not _command and not is_command(descr)) or cnp.PyArray_NDIM(commands) != 1:
+        if cnp.PyArray_NDIM(commands) != 1 or (
+                descr is not _command and not same_layout(descr, _command)):
             raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
         if not cnp.PyArray_IS_C_CONTIGUOUS(commands):
             raise ValueError("commands must be contiguous")
@@ -428,14 +429,6 @@ cdef class Engine:
         check(tl_engine_restore(self.engine, PyBytes_AS_STRING(taken), len(taken)),
               f"the {len(taken)} bytes are not a whole snapshot of an engine with these capacities")
         self.sink.next = 0
-
-
-cdef bint is_command(descr):
-    """Is this dtype COMMAND, or one that lays out the same fields alike?"""
-    if descr == _command:
-        return True
-    return descr.names == _command.names and descr.itemsize == _command.itemsize and all(
-        [descr.fields[name][:2] == _command.fields[name][:2] for name in descr.names])
 
 
 cdef cnp.ndarray larger(cnp.ndarray block, uint64_t held, uint64_t size):
