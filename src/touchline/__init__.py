@@ -5,12 +5,19 @@
 Order books, matching and pre-trade risk run in C; see docs/architecture.md for the flow.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from touchline.core.book import Book
 from touchline.core.engine import Engine, EngineCapacities
 from touchline.core.include import get_include, get_library_dir
 from touchline.core.messages import (
     COMMAND,
+    COMMAND_TEXT,
     EVENT,
+    EVENT_REFUSAL,
+    EVENT_TRADE,
     LEVEL,
     ORDER,
     EntryStatus,
@@ -24,7 +31,11 @@ from touchline.core.messages import (
     Text,
     TimeInForce,
     TradingStatus,
+    make_commands,
     reason_text,
+    refusals,
+    text_commands,
+    trades,
 )
 from touchline.data import frames
 from touchline.errors import (
@@ -38,21 +49,38 @@ from touchline.errors import (
 )
 from touchline.instruments import Instrument
 from touchline.market import Market, Report, Trade
+from touchline.runtime.bus import Bus, EventReader, Lane
+from touchline.runtime.feed import Directory, EventFeed
+from touchline.runtime.journal import JournalReader
+from touchline.runtime.replay import Replay, replay
+from touchline.runtime.runner import Runner
+
+if TYPE_CHECKING:
+    from touchline.marketdata import Subscriber as Subscriber
 
 __all__ = [
     "COMMAND",
+    "COMMAND_TEXT",
     "EVENT",
+    "EVENT_REFUSAL",
+    "EVENT_TRADE",
     "LEVEL",
     "ORDER",
     "Book",
+    "Bus",
     "ConfigError",
+    "Directory",
     "Engine",
     "EngineCapacities",
     "EntryStatus",
+    "EventFeed",
+    "EventReader",
     "ExecType",
     "Flag",
     "Instrument",
     "JournalCorrupt",
+    "JournalReader",
+    "Lane",
     "Lapped",
     "Limit",
     "Market",
@@ -61,7 +89,9 @@ __all__ = [
     "PriceError",
     "QtyError",
     "Reason",
+    "Replay",
     "Report",
+    "Runner",
     "SessionError",
     "Side",
     "Text",
@@ -72,7 +102,27 @@ __all__ = [
     "frames",
     "get_include",
     "get_library_dir",
+    "make_commands",
     "reason_text",
+    "refusals",
+    "replay",
+    "text_commands",
+    "trades",
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Subscriber when it is asked for, and not before: it needs pyzmq, which is an extra."""
+    if name != "Subscriber":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from touchline.marketdata import Subscriber
+    except ModuleNotFoundError as error:
+        raise ImportError("touchline.Subscriber needs pyzmq: install touchline[publish]") from error
+    return Subscriber
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "Subscriber"])

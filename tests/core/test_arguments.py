@@ -17,6 +17,16 @@ from touchline.core.messages import COMMAND, ExecType, MsgType, OrdType, Side, T
 
 NOT_WHOLE = [100.0, 100.99, Decimal(100), Fraction(100), np.float64(100), np.bool_(True), True]
 NOT_WHOLE += [float("nan"), "100", b"d", None, [100], np.array([1, 2]), object()]
+
+
+class Broken:
+    """Says that it is a whole number, and is none."""
+
+    def __index__(self) -> Any:
+        return 3.5
+
+
+NOT_WHOLE.append(Broken())
 ORDER = {
     "instrument": 0, "account": 0, "side": Side.BUY, "ord_type": OrdType.LIMIT,
     "time_in_force": TimeInForce.DAY, "price": 100, "qty": 5, "cl_ord_id": 0, "ts_ns": 0,

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from touchline.core.answer import Answer
 from touchline.core.book import Book
 from touchline.core.engine import Engine
-from touchline.core.messages import COMMAND, MsgType, OrdType, Side, TimeInForce
+from touchline.core.messages import COMMAND, MsgType, OrdType, Side, TimeInForce, make_commands
 
 SMALL = {"orders_max": 64, "accounts_max": 4, "price_blocks_max": 16, "positions_max": 8}
 WAYS: dict[str, Callable[[Any], Any]] = {
@@ -52,7 +53,7 @@ def bid(engine: Engine, price: int) -> bytes:
     return engine.events().tobytes()
 
 
-def pickled(thing: Engine | Book) -> Any:
+def pickled(thing: Engine | Book | Answer) -> Any:
     """What a pickle holds: the function that opens it again, its arguments, the attributes."""
     return thing.__reduce__()
 
@@ -78,6 +79,46 @@ def test_a_copy_of_a_derived_engine_keeps_its_class_and_attributes(way: str) -> 
     twin = WAYS[way](engine)
     assert (type(twin), twin.name) == (Named, "what if")
     assert twin.state_hash() == engine.state_hash()
+
+
+class Slotted(Engine):
+    """A class that keeps its state in slots."""
+
+    __slots__ = ("name",)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_copy_of_a_derived_engine_keeps_its_slots(way: str) -> None:
+    engine = filled(Slotted)
+    engine.name = "what if"  # type: ignore[attr-defined]
+    assert WAYS[way](engine).name == "what if"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_an_answer_can_be_kept_elsewhere(way: str, count: int) -> None:
+    engine = filled()
+    engine.submit(make_commands([{"type": MsgType.CHECKPOINT}] * count))
+    answer = engine.answer(context=("mine", 7))
+    twin = WAYS[way](answer)
+    assert type(twin) is Answer
+    assert (twin.count, twin.context) == (count, ("mine", 7))
+    assert twin.events.tobytes() == answer.events.tobytes()
+
+
+def test_a_damaged_pickle_of_an_answer_is_refused_by_name() -> None:
+    again, (kind, context, events), _ = pickled(filled().answer())
+    for wrong in ((int, context, events), (kind, context, events[:-1]), (kind, context, None)):
+        with pytest.raises(ValueError, match="a pickled answer"):
+            again(*wrong)
+
+
+def test_a_snapshot_may_come_in_any_object_of_bytes() -> None:
+    engine = filled()
+    for kind in (bytes, bytearray, memoryview):
+        twin = Engine(**SMALL)
+        twin.restore(kind(engine.snapshot()))
+        assert twin.state_hash() == engine.state_hash()
 
 
 def test_a_damaged_pickle_of_an_engine_is_refused_by_name() -> None:

@@ -171,6 +171,9 @@ def test_a_view_writes_into_the_commands_it_views() -> None:
     ("row", "error", "named"),
     [
         ({"prise": 1}, ValueError, "prise"),
+        (["price"], TypeError, "row 0 is"),
+        ({"text": 5}, TypeError, "text is 5"),
+        ({"text": "\ud800"}, ValueError, "surrogates"),
         ({"text": "x" * 37}, ValueError, "36 bytes"),
         ({"text": "é" * 19}, ValueError, "36 bytes"),
         ({"text": b"a\0b"}, ValueError, "NUL"),

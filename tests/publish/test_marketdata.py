@@ -1,6 +1,10 @@
 """What a subscriber does when a publisher is silent, foreign or of another version."""
 
 import json
+import os
+import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -10,6 +14,7 @@ import numpy as np
 import pytest
 import zmq
 
+from harness import sources
 from touchline.core.messages import Side
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
@@ -180,3 +185,70 @@ def test_records_are_packed_little_endian_without_overlaps() -> None:
             taken |= place
         assert max(taken) < layout.itemsize
     assert DEPTH.names == ("event_seq", "ts_ns", "price", "qty", "orders", "side")
+
+
+def test_a_subscriber_whose_publisher_is_gone_does_not_keep_its_program_from_ending() -> None:
+    program = """
+import gc, sys
+sys.path[:0] = {path!r}
+import pytest, zmq
+from publish.test_marketdata import Wire
+from touchline.marketdata import Subscriber
+
+context = zmq.Context()
+wire = Wire(context)
+subscriber = wire.subscriber("AAA", timeout_s=0.05)
+context.destroy(linger=0)
+for _ in range(2000):  # more requests than a socket holds
+    with pytest.raises(TimeoutError, match="no snapshot"):
+        subscriber._timeout_ms = subscriber._requests.sndtimeo = 0
+        subscriber._resync(["AAA"])
+kept = subscriber if sys.argv[1] == "exit" else None
+if sys.argv[1] == "cycle":
+    subscriber.itself = subscriber
+del subscriber
+gc.collect()
+print("over")
+"""
+    path = [str(sources.ROOT / "tests")]
+    for how in ("drop", "cycle", "exit"):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(path=path), how],
+            capture_output=True, text=True, timeout=20, check=False,
+        )  # fmt: skip
+        assert (done.stdout, done.stderr, done.returncode) == ("over\n", "", 0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [float("nan"), float("inf"), -1.0, 1e9, "1", None, True], ids=repr
+)
+def test_a_timeout_that_is_none_is_refused_by_name(wire: Wire, wrong: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match=r"^timeout_s "):
+        Subscriber(wire.addresses[0], wire.addresses[1], timeout_s=wrong)
+    with wire.subscriber("AAA") as subscriber:
+        with pytest.raises((ValueError, TypeError), match=r"^timeout_s "):
+            subscriber.poll(wrong)
+        for none in (0, -1, 1.5):
+            with pytest.raises((TypeError, OverflowError), match=r"^updates_max "):
+                subscriber.poll(0, none)  # type: ignore[arg-type]
+    with pytest.raises(TouchlineError, match="closed"):
+        subscriber.poll(0)
+
+
+def test_a_forked_child_or_another_process_makes_its_own_subscriber(wire: Wire) -> None:
+    with wire.subscriber("AAA") as subscriber:
+        with pytest.raises(TypeError, match="a Subscriber can not be copied"):
+            pickle.dumps(subscriber)
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                subscriber.poll(0)
+            except RuntimeError as error:
+                os.write(writer, str(error).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert f"belongs to process {os.getpid()}" in os.read(reader, 1000).decode()
+        os.close(reader)
+        os.close(writer)
+        subscriber.poll(0)

@@ -5,7 +5,7 @@ import mmap
 import os
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from harness.runtime_venue import (
     wait_commands,
 )
 from touchline.core.engine import Engine, EngineCapacities
-from touchline.core.messages import COMMAND, EVENT, LANE_ADMIN, LANE_API, MsgType
+from touchline.core.messages import COMMAND, COMMAND_TEXT, EVENT, LANE_ADMIN, LANE_API, MsgType
 from touchline.errors import Lapped
 from touchline.runtime.bus import Bus, EventReader, Lane
 from touchline.runtime.journal import JournalReader
@@ -275,6 +275,16 @@ def test_a_number_that_is_not_whole_is_refused_by_name(venue: RuntimeVenue, wron
         for count in (-1, 1 << 32):
             with pytest.raises(OverflowError, match=f"count {count} is outside 0 to"):
                 lane.cl_ord_ids(count)
+
+
+def test_commands_of_a_dtype_laid_out_alike_are_sent(venue: RuntimeVenue, seed: int) -> None:
+    fields: Mapping[str, Any] = COMMAND.fields or {}
+    alike = np.dtype([((f"the {name}", name), fields[name][0]) for name in COMMAND.names or ()])
+    with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
+        lane.send(flow(seed, 10).view(alike))
+        wait_commands(bus, 10)
+        with pytest.raises(ValueError, match="dtype COMMAND"):
+            lane.send(flow(seed, 10).view(COMMAND_TEXT))
 
 
 def test_no_number_is_given_out_twice_when_none_is_asked_for(venue: RuntimeVenue) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
 
 from touchline.core.messages cimport TL_EXEC_TYPE_TRADE
 
@@ -35,6 +36,9 @@ cdef class Answer:
 
     def __init__(self):
         raise TypeError("an Answer is made by Engine.answer")
+
+    def __reduce__(self):
+        return _kept_again, (type(self), self.context, self.events.tobytes()), self.__getstate__()
 
     @property
     def count(self):
@@ -91,3 +95,21 @@ cdef class Answer:
         if self.rest is not None:
             data += self.rest
         return np.frombuffer(data, EVENT, self.count)
+
+
+def _kept_again(kind, context, events):
+    """An answer from what its pickle holds; ValueError for one that is damaged."""
+    if not (isinstance(kind, type) and issubclass(kind, Answer)):
+        raise ValueError(f"a pickled answer is of class {kind!r}, which is no Answer")
+    if not isinstance(events, bytes) or len(events) % sizeof(tl_event) != 0:
+        raise ValueError("a pickled answer is damaged: it holds no whole number of events")
+    made_up = kind.__new__(kind)
+    if not isinstance(made_up, Answer):
+        raise ValueError(f"a pickled answer's class made {made_up!r}, which is no Answer")
+    cdef Answer made = <Answer>made_up
+    made.context = context
+    if events:
+        memcpy(&made.first, PyBytes_AS_STRING(events), sizeof(tl_event))
+    if len(events) > <Py_ssize_t>sizeof(tl_event):
+        made.rest = events[sizeof(tl_event):]
+    return made

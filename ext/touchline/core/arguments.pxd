@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""What a call is given, checked: whole numbers, sides, seconds and paths, refused by name.
+"""What a call is given, checked: whole numbers, sides, seconds, paths; refused by name.
 
 For every shell; inline, because a check that costs a call costs as much as the command. A number is
 a Python int, an IntEnum, a numpy integer or whatever else has __index__. Never a float, a Decimal
@@ -8,6 +8,7 @@ or a bool: nothing is cut or guessed.
 
 from cpython.bool cimport PyBool_Check
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
+from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MIN, int64_t, uint32_t, uint64_t
 
@@ -44,8 +45,8 @@ cdef inline object index_of(object value, str name):
     if PyLong_Check(value):
         return value
     try:
-        return value.__index__()
-    except (AttributeError, TypeError):
+        return PyNumber_Index(value)
+    except TypeError:
         raise TypeError(
             f"{name} is {value!r}, a {type(value).__name__}; a whole number is wanted"
         ) from None
@@ -132,3 +133,16 @@ cdef inline bytes path_bytes(object path, str name):
     if not taken:
         raise ValueError(f"{name} is empty")
     return taken
+
+
+cdef inline bint same_layout(object dtype, object wanted):
+    """Has a numpy dtype the fields of another at the same places? Titles do not count."""
+    cdef str name
+    if dtype == wanted:
+        return True
+    if dtype.names != wanted.names or dtype.itemsize != wanted.itemsize:
+        return False
+    for name in wanted.names:
+        if dtype.fields[name][:2] != wanted.fields[name][:2]:
+            return False
+    return True

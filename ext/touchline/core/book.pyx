@@ -63,7 +63,7 @@ cdef class Book:
         state = self.state()
         return _opened_again, (
             type(self), self.pools.orders_max, self.pools.price_blocks_max, state, digest(state),
-        ), getattr(self, "__dict__", None) or None
+        ), self.__getstate__()
 
     cdef bytes state(self):
         """Everything it holds: book, pools, arrays. Indices alone, no pointers."""
@@ -190,7 +190,9 @@ def _opened_again(kind, orders_max, price_blocks_max, state, checksum):
     if not (isinstance(kind, type) and issubclass(kind, Book)):
         raise ValueError(f"a pickled book is of class {kind!r}, which is no Book")
     book = kind.__new__(kind, orders_max=orders_max, price_blocks_max=price_blocks_max)
-    cdef Book opened = <Book?>book
+    if not isinstance(book, Book):
+        raise ValueError(f"a pickled book's class made {book!r}, which is no Book")
+    cdef Book opened = <Book>book
     # Equal bytes are wanted of the capacities too: damaged indices would lead anywhere.
     if not isinstance(state, bytes) or len(state) != len(opened.state()) or (
             digest(state) != checksum):

@@ -19,7 +19,7 @@ from cpython.type cimport PyType_Check, PyType_IsSubtype
 from libc.stdint cimport INT64_MAX, INT64_MIN, uintptr_t
 from libc.string cimport memcpy, memset
 
-from touchline.core.arguments cimport index_of, natural, side_of, whole
+from touchline.core.arguments cimport index_of, natural, same_layout, side_of, whole
 from touchline.core.messages cimport (
     TL_ACCOUNT_ALL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
     TL_MSG_TYPE_REPLACE, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view, tl_orders_filter,
@@ -122,8 +122,8 @@ cdef class Engine:
 
     def __reduce__(self):
         self.check_idle()
-        return _opened_again, (type(self), tuple(self.capacities), self.snapshot()), (
-            getattr(self, "__dict__", None) or None)
+        held = type(self), tuple(self.capacities), self.snapshot()
+        return _opened_again, held, self.__getstate__()
 
     cdef int check_idle(self) except -1:
         if self.busy:
@@ -195,7 +195,8 @@ cdef class Engine:
         """The commands in the array; the engine stands still while they are looked at."""
         self.check_idle()
         descr = <object>cnp.PyArray_DESCR(commands)
-        if (descr is not _command and not is_command(descr)) or cnp.PyArray_NDIM(commands) != 1:
+        if cnp.PyArray_NDIM(commands) != 1 or (
+                descr is not _command and not same_layout(descr, _command)):
             raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
         if not cnp.PyArray_IS_C_CONTIGUOUS(commands):
             raise ValueError("commands must be contiguous")
@@ -500,20 +501,16 @@ cdef class Engine:
         tl_engine_snapshot(self.engine, PyBytes_AS_STRING(data))
         return data
 
-    def restore(self, bytes data not None):
-        """Take over a snapshot of an engine of equal capacities; else, or damaged, ValueError."""
+    def restore(self, data):
+        """Take over a snapshot of an engine of equal capacities; else, or damaged, ValueError.
+
+        `data`: bytes, or another object that gives its bytes, such as a memoryview.
+        """
+        cdef bytes taken = data if type(data) is bytes else memoryview(data).tobytes()
         self.check_idle()
-        check(tl_engine_restore(self.engine, PyBytes_AS_STRING(data), len(data)),
-              f"the {len(data)} bytes are not a whole snapshot of an engine with these capacities")
+        check(tl_engine_restore(self.engine, PyBytes_AS_STRING(taken), len(taken)),
+              f"the {len(taken)} bytes are not a whole snapshot of an engine with these capacities")
         self.sink.next = 0
-
-
-cdef bint is_command(descr):
-    """Is this dtype COMMAND, or one that lays out the same fields alike?"""
-    if descr == _command:
-        return True
-    return descr.names == _command.names and descr.itemsize == _command.itemsize and all(
-        [descr.fields[name][:2] == _command.fields[name][:2] for name in descr.names])
 
 
 cdef cnp.ndarray larger(cnp.ndarray block, uint64_t held, uint64_t size):

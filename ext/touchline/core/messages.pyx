@@ -10,6 +10,7 @@ of the same 64 bytes: COMMAND_TEXT, EVENT_TRADE, EVENT_REFUSAL.
 """
 
 import enum
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -173,19 +174,26 @@ _reasons = {
 }
 
 
+def _row(reason):
+    try:
+        return _reasons[reason]
+    except (KeyError, TypeError):
+        raise ValueError(f"{reason!r} is no Reason") from None
+
+
 def ord_rej_reason(reason):
-    """OrdRejReason(103) of a Reason."""
-    return _reasons[reason][0]
+    """OrdRejReason(103) of a Reason; ValueError for a number that is none, as of those below."""
+    return _row(reason)[0]
 
 
 def cxl_rej_reason(reason):
     """CxlRejReason(102) of a Reason."""
-    return _reasons[reason][1]
+    return _row(reason)[1]
 
 
 def reason_text(reason, value=0, limit=0):
     """A Reason in words, with the value refused and the bound it broke, both in ticks and lots."""
-    return _reasons[reason][2].format(value=value, limit=limit)
+    return _row(reason)[2].format(value=value, limit=limit)
 
 
 def text_commands(commands):
@@ -218,6 +226,8 @@ def make_commands(rows):
     commands = np.zeros(len(rows), COMMAND)
     texts = commands.view(COMMAND_TEXT)
     for i, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise TypeError(f"row {i} is {row!r}, not field names and values")
         for name, value in row.items():
             if name == "text":
                 texts[name][i] = _text_bytes(value)
@@ -230,7 +240,9 @@ def make_commands(rows):
 
 
 def _text_bytes(text):
-    taken = text.encode() if isinstance(text, str) else bytes(text)
+    if not isinstance(text, (str, bytes)):
+        raise TypeError(f"text is {text!r}, neither str nor bytes")
+    taken = text.encode() if isinstance(text, str) else text
     if len(taken) > TL_TEXT_BYTES or b"\0" in taken:
         raise ValueError(f"text {text!r} has a NUL, or more than {TL_TEXT_BYTES} bytes in UTF-8")
     return taken

@@ -16,7 +16,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport INT64_MAX
 from posix.unistd cimport close as close_fd
 
-from touchline.core.arguments cimport natural, path_bytes, seconds_in_ns, whole
+from touchline.core.arguments cimport natural, path_bytes, same_layout, seconds_in_ns, whole
 
 from touchline.errors import Lapped
 from touchline.core.messages import COMMAND, EVENT, LANE_ADMIN
@@ -288,7 +288,7 @@ cdef class Lane(Owned):
         over, and whatever a signal's handler raises while it waits: KeyboardInterrupt for Ctrl-C.
         `sent` and the exception's notes tell how many went in; the lane can be used on.
         """
-        if commands.dtype != COMMAND or commands.ndim != 1:
+        if not same_layout(commands.dtype, COMMAND) or commands.ndim != 1:
             raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
         if not cnp.PyArray_IS_C_CONTIGUOUS(commands):
             raise ValueError("commands must be contiguous")
