@@ -199,9 +199,9 @@ context = zmq.Context()
 wire = Wire(context)
 subscriber = wire.subscriber("AAA", timeout_s=0.05)
 context.destroy(linger=0)
-for _ in range(2000):  # more requests than a socket holds
+for _ in range(50):  # more requests than the socket holds
     with pytest.raises(TimeoutError, match="no snapshot"):
-        subscriber._timeout_ms = subscriber._requests.sndtimeo = 0
+        subscriber._timeout_ms = 1
         subscriber._resync(["AAA"])
 kept = subscriber if sys.argv[1] == "exit" else None
 if sys.argv[1] == "cycle":

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -146,6 +147,10 @@ class Subscriber:
         self._context: zmq.Context[Any] = zmq.Context()
         self._updates = self._socket(zmq.SUB, UPDATES_MAX, UPDATE_BYTES_MAX)
         self._requests = self._socket(zmq.DEALER, REPLIES_MAX, REPLY_BYTES_MAX)
+        # Also when this goes without close(), in whatever order the garbage collector comes by.
+        self._let_go = weakref.finalize(
+            self, _let_go, self._process, self._context, self._updates, self._requests
+        )
         try:
             self._connect(publish, snapshot)
             self._take_snapshot(self._symbols)
@@ -190,7 +195,7 @@ class Subscriber:
         if self._process != os.getpid() or self._context.closed:
             return
         self._check_owner()
-        self._context.destroy(linger=0)
+        self._let_go()
 
     def _check_owner(self) -> None:
         if self._process != os.getpid():
@@ -329,6 +334,14 @@ class Subscriber:
         """Updates for ever, heartbeats included."""
         while True:
             yield from self.poll(1.0)
+
+
+def _let_go(process: int, context: zmq.Context[Any], *sockets: zmq.Socket[Any]) -> None:
+    """Close sockets and context in the process that made them; nothing unsent is waited for."""
+    if process == os.getpid():
+        for socket in sockets:
+            socket.close(linger=0)
+        context.term()
 
 
 _SEQ_FIELDS = {kind: f"{kind.name.lower()}_seq" for kind in STREAMS}
