@@ -137,10 +137,10 @@ def test_depth_orders_and_touch_tell_the_same_book() -> None:
     ("limit", "more", "each"),
     [
         ("instruments_max", 6400, 400),
-        ("orders_max", 65536, 36),
+        ("orders_max", 65536, 40),
         ("positions_max", 65536 - 1024, 80),
         ("price_blocks_max", 65536, 1744),
-        ("accounts_max", 65536, 1),
+        ("accounts_max", 65536, 5),
     ],
 )
 def test_memory_is_what_the_manual_says(limit: str, more: int, each: int) -> None:

@@ -41,6 +41,11 @@ RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC)
 BLOCK_PRICES = 32
 
 
+def slot_of(order: Order) -> int:
+    """1.4"""
+    return order.order_id & 0xFFFFFFFF
+
+
 class Reference(Administration):
     # Section 2: new orders
 
@@ -223,16 +228,20 @@ class Reference(Administration):
             self.check_account_open(cmd.account)
         require(cmd.side in {0, *Side}, Reason.INVALID_SIDE)
         require(cmd.time_in_force in {0, *TimeInForce}, Reason.INVALID_TIME_IN_FORCE)
+        orders = sorted(self.state.open_orders.values(), key=slot_of)
+        if cmd.instrument != INSTRUMENT_ALL and cmd.account == ACCOUNT_ALL:
+            book = self.state.instruments[cmd.instrument].book
+            orders = book[Side.BUY] + book[Side.SELL]
         chosen = [
             order
-            for order in self.state.open_orders.values()
+            for order in orders
             if cmd.instrument in (INSTRUMENT_ALL, order.instrument)
             and cmd.account in (ACCOUNT_ALL, order.account)
             and cmd.side in (0, order.side)
             and cmd.time_in_force in (0, order.time_in_force)
         ]
         expire = bool(cmd.flags & Flag.EXPIRE)
-        for order in sorted(chosen, key=lambda order: order.order_id & 0xFFFFFFFF):
+        for order in chosen:
             self.leave(order)
             if expire:
                 self.take_off(order, ExecType.EXPIRED, Reason.NONE)

@@ -53,6 +53,7 @@ C_PART_OF = dict.fromkeys(
         "invariants",
         "enter",
         "match",
+        "masscancel",
         "amend",
         "administer",
     ),

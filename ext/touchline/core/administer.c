@@ -165,8 +165,9 @@ static void limit(const tl_step *s)
     }
 }
 
-void tl_step_administer(const tl_step *s)
+void tl_step_administer(tl_step step)
 {
+    const tl_step *s = &step;
     switch (s->cmd->type) {
     case TL_MSG_TYPE_SECURITY_DEFINITION:
         security_definition(s);

@@ -48,7 +48,7 @@ uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t 
                 (tl_order_view){.order_id = tl_order_id(shelf, slot),
                                 .price = order->price,
                                 .leaves_qty = order->leaves_qty,
-                                .order_qty = shelf->order_qty[slot],
+                                .order_qty = shelf->cold[slot].order_qty,
                                 .account = engine->positions.entries[order->position].account,
                                 .instrument = order->instrument,
                                 .side = order->side,

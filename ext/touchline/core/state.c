@@ -31,6 +31,12 @@ static uint32_t probes_count(const tl_engine_capacities *capacities)
     return count;
 }
 
+static uint32_t cold_count(const tl_engine_capacities *capacities)
+{
+    uint32_t groups = (capacities->orders_max + TL_SLOT_GROUP - 1) / TL_SLOT_GROUP;
+    return groups * TL_SLOT_GROUP;
+}
+
 /* Give each array its place, cache-line aligned; returns where the next would go. With `base` NULL
  * this only measures. */
 static size_t lay_out(tl_engine *engine, char *base, const tl_engine_capacities *capacities)
@@ -45,10 +51,11 @@ static size_t lay_out(tl_engine *engine, char *base, const tl_engine_capacities 
     TL_PLACE(engine->risk.instruments, capacities->instruments_max)
     TL_PLACE(engine->shelf.books, capacities->instruments_max)
     TL_PLACE(engine->risk.accounts, capacities->accounts_max)
+    TL_PLACE(engine->positions.newest, capacities->accounts_max)
     TL_PLACE(engine->positions.probes, probes_count(capacities))
     TL_PLACE(engine->positions.entries, capacities->positions_max)
     TL_PLACE(engine->shelf.orders, capacities->orders_max)
-    TL_PLACE(engine->shelf.order_qty, capacities->orders_max)
+    TL_PLACE(engine->shelf.cold, cold_count(capacities))
     TL_PLACE(engine->shelf.blocks, capacities->price_blocks_max)
     TL_PLACE(engine->shelf.levels, (size_t)capacities->price_blocks_max * TL_BLOCK_LEVELS)
     TL_PLACE(engine->shelf.queues, (size_t)capacities->price_blocks_max * TL_BLOCK_LEVELS)
