@@ -30,7 +30,6 @@ from touchline.core.messages import (
 
 PENDING, ACCEPTED, REFUSED = range(3)
 LANE_BITS = 32
-TEXT_BYTES = 36
 
 
 class Event(NamedTuple):

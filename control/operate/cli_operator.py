@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from touchline.control.operate.terminal import emit, guarded, json_option
-from touchline.core.messages import LIMIT_UNSET, Limit
+from touchline.core.messages import LIMIT_UNSET, LIMITS, Limit
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
 
@@ -97,7 +97,7 @@ def _limit(admin: Any, symbol: str, name: str, value: str, account: str | None) 
     that the configuration names is set back to that at the next start.
     """
     limit = Limit[name.upper()]
-    if (limit >= Limit.ORDER_QTY_MAX) != (account is not None):
+    if LIMITS[limit].of_account != (account is not None):
         needs = "needs --account" if account is None else "belongs to the instrument: no --account"
         raise TouchlineError(f"{name} {needs}")
     instrument = admin.instrument(symbol)
@@ -115,11 +115,12 @@ def _limit(admin: Any, symbol: str, name: str, value: str, account: str | None) 
 
 def _units(limit: Limit, value: str, instrument: Instrument) -> int:
     """The value in the core's units."""
-    if limit == Limit.ORDER_VALUE_MAX:
-        return instrument.floor_value(value)
-    if limit in (Limit.QTY_MAX, Limit.ORDER_QTY_MAX, Limit.POSITION_MAX):
-        return instrument.to_lots(value)
-    return instrument.to_ticks(value)
+    reckon = {
+        "value": instrument.floor_value,
+        "lots": instrument.to_lots,
+        "ticks": instrument.to_ticks,
+    }
+    return reckon[LIMITS[limit].unit](value)
 
 
 @operator

@@ -27,6 +27,7 @@ from touchline.config import Config
 from touchline.control.publish.depth import InstrumentDepth, Mirror, SideDepth
 from touchline.control.supervisor.names import read_names
 from touchline.control.supervisor.ticker import Ticker, wait_for_events
+from touchline.core.messages import TEXT_BYTES
 from touchline.instruments import Instrument
 from touchline.marketdata.layout import (
     HEARTBEAT,
@@ -194,7 +195,7 @@ class Publisher:
         for symbol in symbols:
             if symbol not in numbers:
                 known = ", ".join(numbers) or "none yet"
-                raise BadRequest(f"unknown symbol {symbol[:36]!r}; listed are: {known}")
+                raise BadRequest(f"unknown symbol {symbol[:TEXT_BYTES]!r}; listed are: {known}")
         return [numbers[symbol] for symbol in dict.fromkeys(symbols)]
 
     def _state(self, number: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from touchline.config import AccountSection, Config, InstrumentSection
 from touchline.core.messages import (
     COMMAND,
+    LIMITS,
     PRICE_MAX,
     EntryStatus,
     ExecType,
@@ -102,7 +103,7 @@ def _learn_events(known: Known, events: Records) -> None:
                 _mark(known.blocked, account, int(event["qty"]) == EntryStatus.BLOCKED)
             case _:
                 limit = Limit(int(event["reason"]))
-                whose = account if limit >= Limit.ORDER_QTY_MAX else _ANY_ACCOUNT
+                whose = account if LIMITS[limit].of_account else _ANY_ACCOUNT
                 known.limits[instrument, whose, limit] = int(event["value"])
 
 

@@ -23,6 +23,7 @@ from reference.state import (
 )
 from touchline.core.messages import (
     ACCOUNT_ALL,
+    BLOCK_LEVELS,
     INSTRUMENT_ALL,
     EntryStatus,
     ExecType,
@@ -38,7 +39,6 @@ __all__ = ["Capacities", "Reference"]
 
 OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC)
-BLOCK_PRICES = 32
 
 
 def slot_of(order: Order) -> int:
@@ -94,9 +94,9 @@ class Reference(Administration):
 
     def check_level_place(self, instrument: Instrument, price: int) -> None:
         """2.7"""
-        taken = {(order.instrument, order.price // BLOCK_PRICES)
+        taken = {(order.instrument, order.price // BLOCK_LEVELS)
                  for order in self.state.open_orders.values()}  # fmt: skip
-        has_place = (instrument.number, price // BLOCK_PRICES) in taken
+        has_place = (instrument.number, price // BLOCK_LEVELS) in taken
         places = self.capacities.price_blocks_max
         require(has_place or len(taken) < places, Reason.LEVELS_FULL, limit=places)
 

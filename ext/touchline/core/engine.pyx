@@ -52,6 +52,22 @@ class EngineCapacities(NamedTuple):
     price_blocks_max: int = 4096
 
 
+class CapacityRange(NamedTuple):
+    """The least and the most an engine may be opened with, and what is counted."""
+
+    lowest: int
+    highest: int
+    counts: str
+
+
+CAPACITIES = {
+    tl_capacities[i].name.decode(): CapacityRange(
+        tl_capacities[i].lowest, tl_capacities[i].highest, tl_capacities[i].counts.decode()
+    )
+    for i in range(tl_capacities_count)
+}
+
+
 cdef int check(int code, what) except -1:
     if code == -errno.ENOMEM:
         raise MemoryError(what)

@@ -8,14 +8,19 @@
 
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 
+#define TL_CAPACITY(name, lowest, highest, counts) {#name, (lowest), (highest), (counts)},
+const tl_capacity tl_capacities[] = {TL_CAPACITIES(TL_CAPACITY)};
+const int tl_capacities_count = (int)(sizeof tl_capacities / sizeof tl_capacities[0]);
+#undef TL_CAPACITY
+
 static bool capacities_valid(const tl_engine_capacities *capacities)
 {
-    const uint32_t most = 1u << 24;
-    return capacities->instruments_max >= 1 && capacities->instruments_max < TL_INSTRUMENT_ALL &&
-           capacities->accounts_max >= 1 && capacities->accounts_max <= most &&
-           capacities->orders_max >= 1 && capacities->orders_max <= 1u << 26 &&
-           capacities->positions_max >= 1 && capacities->positions_max <= most &&
-           capacities->price_blocks_max >= 1 && capacities->price_blocks_max <= most;
+#define TL_WITHIN(name, lowest, highest, counts)                                                   \
+    if (capacities->name < (lowest) || capacities->name > (highest))                               \
+        return false;
+    TL_CAPACITIES(TL_WITHIN)
+#undef TL_WITHIN
+    return true;
 }
 
 static uint32_t nodes_max(const tl_engine_capacities *capacities)
