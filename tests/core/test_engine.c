@@ -59,7 +59,7 @@ static void every_capacity_ends_where_its_row_says(void)
 {
     const tl_engine_capacities least = {1, 1, 1, 1, 1};
     tl_engine *engine;
-    CHECK(tl_capacities_count * sizeof(uint32_t) == sizeof least);
+    CHECK((size_t)tl_capacities_count * sizeof(uint32_t) == sizeof least);
     for (int i = 0; i < tl_capacities_count; i++) {
         tl_engine_capacities capacities = least;
         uint32_t *one = (uint32_t *)&capacities + i;
