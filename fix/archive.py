@@ -13,7 +13,9 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-NAME_BYTES = 36
+from touchline.core.messages import TEXT_BYTES
+
+NAME_BYTES = TEXT_BYTES
 NO_ORDER = 0xFFFFFFFF
 REQUEST = np.dtype(
     [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from touchline.core.messages import MsgType, OrdType, Side, TimeInForce
+from touchline.core.messages import TEXT_BYTES, MsgType, OrdType, Side, TimeInForce
 from touchline.errors import PriceError, QtyError
 from touchline.fix.desk import (
     FIELD_MISSING,
@@ -26,7 +26,7 @@ from touchline.fix.desk import (
     fields_of,
     needed,
 )
-from touchline.fix.orders import TEXT_BYTES, Command, Order, Request
+from touchline.fix.orders import Command, Order, Request
 from touchline.fix.outbound import NO_EXEC
 from touchline.fix.past import REFUSED
 from touchline.instruments import Instrument

@@ -33,8 +33,6 @@ from touchline.core.messages import (
 from touchline.fix.archive import NAME_BYTES, NO_ORDER, ORDER, REQUEST, Archive
 from touchline.fix.past import ACCEPTED, LANE_BITS, PENDING, REFUSED, Past
 
-TEXT_BYTES = NAME_BYTES
-
 
 class Event(NamedTuple):
     """An event as Python values; where fields share their place, each reading has its name."""

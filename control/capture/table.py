@@ -21,6 +21,7 @@ from touchline.core.messages import (
     ACCOUNT_ALL,
     EVENT_REFUSAL,
     INSTRUMENT_ALL,
+    LIMITS,
     EntryStatus,
     ExecType,
     Flag,
@@ -60,6 +61,7 @@ _REFUSALS = (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
 _ORDER_TYPES = (
     ExecType.NEW, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED, ExecType.REPLACED,
 )  # fmt: skip
+_INSTRUMENT_LIMITS = [limit for limit in Limit if not LIMITS[limit].of_account]
 _SECURITY_ONLY = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS)
 _ACCOUNT_ONLY = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS)
 
@@ -141,7 +143,7 @@ def _identities(
     neither = np.isin(kind, [ExecType.VENUE_STATUS, ExecType.CHECKPOINT])
     all_instruments = events["instrument"] == INSTRUMENT_ALL
     all_accounts = (events["account"] == ACCOUNT_ALL) | (
-        (kind == ExecType.LIMIT) & (events["reason"] <= Limit.REFERENCE_PRICE)
+        (kind == ExecType.LIMIT) & np.isin(events["reason"], _INSTRUMENT_LIMITS)
     )
     instrument = ~(neither | np.isin(kind, _ACCOUNT_ONLY) | all_instruments)
     account = ~(neither | np.isin(kind, _SECURITY_ONLY) | all_accounts)

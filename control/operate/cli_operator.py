@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from touchline.control.operate.terminal import emit, guarded, json_option
-from touchline.core.messages import LIMIT_UNSET, PRICE_MAX, QTY_MAX, Limit
+from touchline.core.messages import LIMIT_UNSET, LIMITS, PRICE_MAX, QTY_MAX, Limit
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
 
@@ -117,7 +117,7 @@ def _limit(admin: Any, symbol: str, name: str, value: str, account: str | None) 
     start.
     """
     limit = Limit[name.upper()]
-    if (limit >= Limit.ORDER_QTY_MAX) != (account is not None):
+    if LIMITS[limit].of_account != (account is not None):
         needs = "needs --account" if account is None else "belongs to the instrument: no --account"
         raise TouchlineError(f"{name} {needs}")
     symbols = sorted(admin.names.symbols.values()) if symbol == "*" else [symbol]
@@ -146,11 +146,12 @@ def _units(limit: Limit, value: str, instrument: Instrument) -> int:
         if limit == Limit.REFERENCE_PRICE:
             raise TouchlineError("reference_price can not be taken away; give it another price")
         return _NO_LIMIT.get(limit, LIMIT_UNSET)
-    if limit == Limit.ORDER_VALUE_MAX:
-        return instrument.floor_value(value)
-    if limit in (Limit.QTY_MAX, Limit.ORDER_QTY_MAX, Limit.POSITION_MAX):
-        return instrument.to_lots(value)
-    return instrument.to_ticks(value)
+    reckon = {
+        "value": instrument.floor_value,
+        "lots": instrument.to_lots,
+        "ticks": instrument.to_ticks,
+    }
+    return reckon[LIMITS[limit].unit](value)
 
 
 @operator

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from touchline.config import SESSIONS_MAX, AccountSection, Config, InstrumentSection
 from touchline.core.messages import (
+    LIMITS,
     PRICE_MAX,
     EntryStatus,
     ExecType,
@@ -110,7 +111,7 @@ def _learn_events(known: Known, events: Records) -> None:
                 _mark(known.blocked, account, int(event["qty"]) == EntryStatus.BLOCKED)
             case _:
                 limit = Limit(int(event["reason"]))
-                whose = account if limit >= Limit.ORDER_QTY_MAX else _ANY_ACCOUNT
+                whose = account if LIMITS[limit].of_account else _ANY_ACCOUNT
                 known.limits[instrument, whose, limit] = int(event["value"])
 
 

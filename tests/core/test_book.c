@@ -8,14 +8,14 @@
 
 static tl_pools pools;
 static tl_order orders[ORDERS];
-static uint32_t order_qty[ORDERS];
+static tl_order_cold cold[ORDERS];
 static tl_level levels[BLOCKS * TL_BLOCK_LEVELS];
 static tl_queue queues[BLOCKS * TL_BLOCK_LEVELS];
 static tl_branch blocks[BLOCKS];
 static tl_branch nodes[NODES];
 static uint32_t children[NODES * TL_NODE_CHILDREN];
 static tl_book books[2];
-static const tl_shelf shelf = {&pools, orders, order_qty, levels, queues,
+static const tl_shelf shelf = {&pools, orders, cold, levels, queues,
                                blocks, nodes,  children,  books};
 
 static void reset(void)

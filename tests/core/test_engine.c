@@ -54,6 +54,30 @@ static void limits_out_of_bounds_are_refused(void)
         CHECK(tl_engine_open(&engine, &wrong[i]) == -EINVAL && engine == NULL);
 }
 
+/* The list of capacities is what the engine does; the last instrument has a number of its own. */
+static void every_capacity_ends_where_its_row_says(void)
+{
+    const tl_engine_capacities least = {1, 1, 1, 1, 1};
+    tl_engine *engine;
+    CHECK((size_t)tl_capacities_count * sizeof(uint32_t) == sizeof least);
+    for (int i = 0; i < tl_capacities_count; i++) {
+        tl_engine_capacities capacities = least;
+        uint32_t *one = (uint32_t *)&capacities + i;
+        *one = tl_capacities[i].highest + 1;
+        CHECK(tl_engine_open(&engine, &capacities) == -EINVAL);
+        *one = tl_capacities[i].lowest - 1;
+        CHECK(tl_engine_open(&engine, &capacities) == -EINVAL);
+    }
+    const tl_engine_capacities most = {TL_INSTRUMENT_ALL - 1, 1, 1, 1, 1};
+    tl_event_sink sink = {slots, SLOTS - 1, 0};
+    CHECK(tl_capacities[0].highest == 65534 && tl_engine_open(&engine, &most) == 0);
+    tl_command define = {.type = TL_MSG_TYPE_SECURITY_DEFINITION, .instrument = 65533};
+    CHECK(step(engine, &sink, define).exec_type == TL_EXEC_TYPE_SECURITY_DEFINITION);
+    define.instrument = TL_INSTRUMENT_ALL - 1;
+    CHECK(step(engine, &sink, define).reason == TL_REASON_UNKNOWN_SYMBOL);
+    tl_engine_close(engine);
+}
+
 static void events_are_numbered_and_wrap_round_the_sink(void)
 {
     tl_engine *engine = open_engine(64, 8);
@@ -241,6 +265,7 @@ static void a_batch_that_looks_ahead_does_what_single_steps_do(void)
 int main(void)
 {
     limits_out_of_bounds_are_refused();
+    every_capacity_ends_where_its_row_says();
     events_are_numbered_and_wrap_round_the_sink();
     a_full_pool_refuses_and_harms_nothing();
     a_sweep_stays_within_its_bound();

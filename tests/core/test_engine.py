@@ -14,8 +14,20 @@ import pytest
 
 import touchline.core.engine
 from touchline.core.answer import Answer
-from touchline.core.engine import Engine, EngineCapacities
-from touchline.core.messages import COMMAND, EVENT, ExecType, MsgType, OrdType, Side, TimeInForce
+from touchline.core.engine import CAPACITIES, Engine, EngineCapacities
+from touchline.core.messages import (
+    COMMAND,
+    EVENT,
+    LIMIT_UNSET,
+    LIMITS,
+    ExecType,
+    Limit,
+    MsgType,
+    OrdType,
+    Reason,
+    Side,
+    TimeInForce,
+)
 
 
 def opened(**capacities: int) -> Engine:
@@ -292,10 +304,10 @@ def test_depth_orders_and_touch_tell_the_same_book() -> None:
     ("limit", "more", "each"),
     [
         ("instruments_max", 6400, 400),
-        ("orders_max", 65536, 36),
+        ("orders_max", 65536, 40),
         ("positions_max", 65536 - 1024, 80),
         ("price_blocks_max", 65536, 1744),
-        ("accounts_max", 65536, 1),
+        ("accounts_max", 65536, 5),
     ],
 )
 def test_memory_is_what_the_manual_says(limit: str, more: int, each: int) -> None:
@@ -344,3 +356,33 @@ def test_a_view_keeps_its_memory_and_nothing_more() -> None:
     del engine
     assert view["price"].tolist() == [100]
     assert view.dtype == EVENT
+
+
+def test_every_capacity_has_its_row_of_bounds() -> None:
+    assert list(CAPACITIES) == list(EngineCapacities._fields)
+    assert CAPACITIES["instruments_max"][:2] == (1, 65534)
+    for name, usual in EngineCapacities()._asdict().items():
+        assert CAPACITIES[name].lowest <= usual <= CAPACITIES[name].highest
+
+
+def test_every_limit_has_its_row_and_the_engine_keeps_to_it() -> None:
+    """Rule 6.3, from the list that the core is compiled from."""
+    assert list(LIMITS) == list(Limit)
+    assert [limit for limit in Limit if LIMITS[limit].of_account] == [
+        Limit.ORDER_QTY_MAX,
+        Limit.ORDER_VALUE_MAX,
+        Limit.POSITION_MAX,
+    ]
+    engine = opened()
+    for limit, (_, _, lowest, highest, unset) in LIMITS.items():
+        cmd = np.zeros(1, COMMAND)
+        cmd["type"], cmd["field"] = MsgType.LIMIT, limit
+        wrong = [lowest - 1, *([] if highest == LIMIT_UNSET else [highest + 1])]
+        for value in (*wrong, *([] if unset else [LIMIT_UNSET])):
+            cmd["price"] = value
+            assert engine.submit(cmd)["reason"][0] == Reason.INVALID_LIMIT, (limit, value)
+        for value in (highest, lowest, *([LIMIT_UNSET] if unset else [])):
+            cmd["price"] = value
+            assert engine.submit(cmd)["exec_type"][0] == ExecType.LIMIT, (limit, value)
+        cmd["price"] = {Limit.PRICE_MAX: highest, Limit.QTY_MAX: highest}.get(limit, lowest)
+        engine.submit(cmd)

@@ -61,7 +61,7 @@ typedef void (*harm)(tl_engine *engine);
 static void a_level_forgets_a_lot(tl_engine *e) { e->shelf.queues[e->shelf.orders[0].level].qty--; }
 static void an_order_loses_a_lot(tl_engine *e) { e->shelf.orders[2].leaves_qty++; }
 static void an_order_has_nothing_left(tl_engine *e) { e->shelf.orders[2].leaves_qty = 0; }
-static void an_order_has_more_than_it_asked(tl_engine *e) { e->shelf.order_qty[1] = 6; }
+static void an_order_has_more_than_it_asked(tl_engine *e) { e->shelf.cold[1].order_qty = 6; }
 static void a_queue_is_not_linked_back(tl_engine *e) { e->shelf.orders[1].prev = TL_NONE; }
 static void a_queue_ends_early(tl_engine *e) { e->shelf.orders[0].next = TL_NONE; }
 static void a_queue_is_a_ring(tl_engine *e) { e->shelf.orders[1].next = 0; }
@@ -120,6 +120,8 @@ static void open_quantity_is_the_other_sides(tl_engine *e)
     e->positions.entries[0].open[0]++;
 }
 static void lots_are_bought_of_nobody(tl_engine *e) { e->positions.entries[1].net++; }
+static void an_order_has_another_owner(tl_engine *e) { e->shelf.cold[2].owner = 0; }
+static void a_position_is_in_no_chain(tl_engine *e) { e->positions.newest[1] = 0; }
 static void a_position_is_not_found(tl_engine *e) { e->positions.entries[1].account = 2; }
 static void a_limit_is_not_noted(tl_engine *e) { e->positions.entries[1].position_max = 5; }
 static void a_collar_is_not_noted(tl_engine *e) { e->risk.instruments[0].price_collar = 5; }
@@ -195,6 +197,8 @@ static void a_refusal_changes_something(tl_engine *e)
     X(open_quantity_is_not_what_rests)                                                             \
     X(open_quantity_is_the_other_sides)                                                            \
     X(lots_are_bought_of_nobody)                                                                   \
+    X(an_order_has_another_owner)                                                                  \
+    X(a_position_is_in_no_chain)                                                                   \
     X(a_position_is_not_found)                                                                     \
     X(a_limit_is_not_noted)                                                                        \
     X(a_collar_is_not_noted)                                                                       \

@@ -23,6 +23,7 @@ from reference.state import (
 )
 from touchline.core.messages import (
     ACCOUNT_ALL,
+    BLOCK_LEVELS,
     INSTRUMENT_ALL,
     EntryStatus,
     ExecType,
@@ -38,7 +39,11 @@ __all__ = ["Capacities", "Reference"]
 
 OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC)
-BLOCK_PRICES = 32
+
+
+def slot_of(order: Order) -> int:
+    """1.4"""
+    return order.order_id & 0xFFFFFFFF
 
 
 class Reference(Administration):
@@ -89,9 +94,9 @@ class Reference(Administration):
 
     def check_level_place(self, instrument: Instrument, price: int) -> None:
         """2.7"""
-        taken = {(order.instrument, order.price // BLOCK_PRICES)
+        taken = {(order.instrument, order.price // BLOCK_LEVELS)
                  for order in self.state.open_orders.values()}  # fmt: skip
-        has_place = (instrument.number, price // BLOCK_PRICES) in taken
+        has_place = (instrument.number, price // BLOCK_LEVELS) in taken
         places = self.capacities.price_blocks_max
         require(has_place or len(taken) < places, Reason.LEVELS_FULL, limit=places)
 
@@ -223,16 +228,20 @@ class Reference(Administration):
             self.check_account_open(cmd.account)
         require(cmd.side in {0, *Side}, Reason.INVALID_SIDE)
         require(cmd.time_in_force in {0, *TimeInForce}, Reason.INVALID_TIME_IN_FORCE)
+        orders = sorted(self.state.open_orders.values(), key=slot_of)
+        if cmd.instrument != INSTRUMENT_ALL and cmd.account == ACCOUNT_ALL:
+            book = self.state.instruments[cmd.instrument].book
+            orders = book[Side.BUY] + book[Side.SELL]
         chosen = [
             order
-            for order in self.state.open_orders.values()
+            for order in orders
             if cmd.instrument in (INSTRUMENT_ALL, order.instrument)
             and cmd.account in (ACCOUNT_ALL, order.account)
             and cmd.side in (0, order.side)
             and cmd.time_in_force in (0, order.time_in_force)
         ]
         expire = bool(cmd.flags & Flag.EXPIRE)
-        for order in sorted(chosen, key=lambda order: order.order_id & 0xFFFFFFFF):
+        for order in chosen:
             self.leave(order)
             if expire:
                 self.take_off(order, ExecType.EXPIRED, Reason.NONE)

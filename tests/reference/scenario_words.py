@@ -11,6 +11,7 @@ from typing import NamedTuple
 from reference.records import Command
 from touchline.core.messages import (
     LIMIT_UNSET,
+    LIMITS,
     EntryStatus,
     ExecType,
     Flag,
@@ -29,7 +30,7 @@ MONEY_REASONS = (
     Reason.PRICE_COLLAR,
     Reason.NO_REFERENCE_PRICE,
 )
-LOT_LIMITS = (Limit.QTY_MAX, Limit.ORDER_QTY_MAX, Limit.POSITION_MAX)
+LOT_LIMITS = tuple(limit for limit in Limit if LIMITS[limit].unit == "lots")
 
 
 class Resting(NamedTuple):

@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from reference.engine import BLOCK_PRICES, Capacities
+from reference.engine import Capacities
 from reference.intents import LOOSEST, Aim, Intent, Pin
 from reference.records import COMMAND_BYTES, Command
 from touchline.core.messages import (
     ACCOUNT_ALL,
+    BLOCK_LEVELS,
     INSTRUMENT_ALL,
     LIMIT_UNSET,
     PRICE_MAX,
@@ -37,7 +38,7 @@ NEAR = (60, 68)
 BRANCHES = (32, 2_016, 128_992, 8_255_456)
 EDGE_PRICES = (
     *(1, 2, 31, 32, 1 << 24, 1 << 29, PRICE_MAX - 1, PRICE_MAX),
-    *(BLOCK_PRICES * (price // BLOCK_PRICES + away) - before
+    *(BLOCK_LEVELS * (price // BLOCK_LEVELS + away) - before
       for price in NEAR for away in BRANCHES for before in (0, 1)),
 )  # fmt: skip
 T = TypeVar("T")

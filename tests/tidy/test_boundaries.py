@@ -65,6 +65,7 @@ C_PART_OF = dict.fromkeys(
         "list",
         "enter",
         "match",
+        "masscancel",
         "amend",
         "administer",
     ),

@@ -2,6 +2,8 @@
  * Section 6 of docs/rules.md. */
 #include "touchline/core/commands.h"
 
+#include <string.h>
+
 /* Rule 6.6: an administrative command is answered by its own letter. */
 static void done(const tl_step *s, int64_t value, uint32_t qty, uint8_t reason)
 {
@@ -78,95 +80,72 @@ static void account_status(const tl_step *s)
         entry_status(s, &account->entry_status);
 }
 
-/* What a limit's value may be, and whose limit it is. */
-typedef struct limit_range {
+/* The list of limits as a table by Command.field; a field that is none has a highest of 0. */
+typedef struct limit_row {
+    size_t place; /* of the limit in a tl_instrument or tl_position */
     int64_t lowest;
     int64_t highest;
     bool unset_allowed;
     bool of_position;
-} limit_range;
+} limit_row;
 
-static bool limit_range_of(uint8_t field, const tl_instrument *instrument, limit_range *range)
+enum { owner_is_instrument = false, owner_is_position = true };
+#define LIMIT_ROW(set, name, value, owner, unit, member, lowest, highest, unset)                   \
+    [value] = {offsetof(tl_##owner, member), (lowest), (highest), (unset), owner_is_##owner},
+static const limit_row limit_rows[] = {TL_LIMITS(LIMIT_ROW)};
+#undef LIMIT_ROW
+
+static const limit_row *limit_row_of(uint8_t field)
 {
-    switch (field) {
-    case TL_LIMIT_PRICE_MIN:
-        *range = (limit_range){1, instrument != NULL ? instrument->price_max : 0, false, false};
-        return true;
-    case TL_LIMIT_PRICE_MAX:
-        *range = (limit_range){instrument != NULL ? instrument->price_min : 0, TL_PRICE_MAX, false,
-                               false};
-        return true;
-    case TL_LIMIT_QTY_MAX:
-        *range = (limit_range){1, TL_QTY_MAX, false, false};
-        return true;
-    case TL_LIMIT_PRICE_COLLAR:
-        *range = (limit_range){0, TL_PRICE_MAX, true, false};
-        return true;
-    case TL_LIMIT_REFERENCE_PRICE:
-        *range = (limit_range){0, TL_PRICE_MAX, false, false};
-        return true;
-    case TL_LIMIT_ORDER_QTY_MAX:
-    case TL_LIMIT_ORDER_VALUE_MAX:
-    case TL_LIMIT_POSITION_MAX:
-        *range = (limit_range){0, TL_LIMIT_UNSET, true, true};
-        return true;
-    default:
-        return false;
-    }
+    const size_t count = sizeof limit_rows / sizeof limit_rows[0];
+    return field < count && limit_rows[field].highest > 0 ? &limit_rows[field] : NULL;
 }
 
-static int64_t *limit_place(uint8_t field, tl_instrument *instrument, tl_position *position)
+/* The bound that the value breaks, or NULL. The two price bounds are each other's as well. */
+static const int64_t *bound_broken(const limit_row *row, const tl_instrument *instrument,
+                                   const tl_command *cmd)
 {
-    switch (field) {
-    case TL_LIMIT_PRICE_MIN:
-        return &instrument->price_min;
-    case TL_LIMIT_PRICE_MAX:
-        return &instrument->price_max;
-    case TL_LIMIT_QTY_MAX:
-        return &instrument->qty_max;
-    case TL_LIMIT_PRICE_COLLAR:
-        return &instrument->price_collar;
-    case TL_LIMIT_REFERENCE_PRICE:
-        return &instrument->reference_price;
-    case TL_LIMIT_ORDER_QTY_MAX:
-        return &position->order_qty_max;
-    case TL_LIMIT_ORDER_VALUE_MAX:
-        return &position->order_value_max;
-    default:
-        return &position->position_max;
-    }
+    const bool lower_price = cmd->field == TL_LIMIT_PRICE_MIN;
+    const bool upper_price = cmd->field == TL_LIMIT_PRICE_MAX;
+    const int64_t *lowest = upper_price ? &instrument->price_min : &row->lowest;
+    const int64_t *highest = lower_price ? &instrument->price_max : &row->highest;
+    if (cmd->price < *lowest)
+        return lowest;
+    if (cmd->price > *highest && !(row->unset_allowed && cmd->price == TL_LIMIT_UNSET))
+        return highest;
+    return NULL;
 }
 
 static void limit(const tl_step *s)
 {
     const tl_command *cmd = s->cmd;
-    int64_t value = cmd->price;
+    const limit_row *row = limit_row_of(cmd->field);
     tl_instrument *instrument = tl_listed(s->engine, cmd->instrument);
     tl_position *position = NULL;
-    limit_range range;
-    if (!limit_range_of(cmd->field, instrument, &range)) {
+    const int64_t *bound;
+    if (row == NULL) {
         tl_reject(s, TL_REASON_INVALID_FIELD, cmd->field, 0);
     } else if (instrument == NULL) {
         tl_reject(s, TL_REASON_UNKNOWN_SYMBOL, cmd->instrument, 0);
-    } else if (range.of_position && tl_opened(s->engine, cmd->account) == NULL) {
+    } else if (row->of_position && tl_opened(s->engine, cmd->account) == NULL) {
         tl_reject(s, TL_REASON_UNKNOWN_ACCOUNT, cmd->account, 0);
-    } else if (value < range.lowest) {
-        tl_reject(s, TL_REASON_INVALID_LIMIT, value, range.lowest);
-    } else if (value > range.highest && !(range.unset_allowed && value == TL_LIMIT_UNSET)) {
-        tl_reject(s, TL_REASON_INVALID_LIMIT, value, range.highest);
-    } else if (range.of_position &&
+    } else if ((bound = bound_broken(row, instrument, cmd)) != NULL) {
+        tl_reject(s, TL_REASON_INVALID_LIMIT, cmd->price, *bound);
+    } else if (row->of_position &&
                (position = tl_position_need(&s->engine->positions, cmd->account,
                                             cmd->instrument)) == NULL) {
         tl_reject(s, TL_REASON_POSITIONS_FULL, 0, s->engine->state->capacities.positions_max);
     } else {
-        *limit_place(cmd->field, instrument, position) = value;
+        char *owner = row->of_position ? (char *)position : (char *)instrument;
+        memcpy(owner + row->place, &cmd->price, sizeof cmd->price);
         tl_risk_limit_changed(instrument, position);
-        done(s, value, 0, cmd->field);
+        done(s, cmd->price, 0, cmd->field);
     }
 }
 
-void tl_step_administer(const tl_step *s)
+void tl_step_administer(tl_step step)
 {
+    const tl_step *s = &step;
     switch (s->cmd->type) {
     case TL_MSG_TYPE_SECURITY_DEFINITION:
         security_definition(s);

@@ -98,7 +98,7 @@ TL_AHEAD_INLINE void tl_ahead_far(const tl_engine *engine, const tl_command *cmd
         const tl_order *order = tl_ahead_own(&engine->shelf, cmd);
         if (order != NULL) {
             __builtin_prefetch(order, 1);
-            __builtin_prefetch(&engine->shelf.order_qty[(uint32_t)cmd->order_id], 1);
+            __builtin_prefetch(&engine->shelf.cold[(uint32_t)cmd->order_id], 1);
         }
     }
 }

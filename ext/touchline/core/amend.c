@@ -1,4 +1,4 @@
-/* Open orders changed or taken off: cancel, replace, mass cancel. Section 4 of docs/rules.md. */
+/* An open order changed or taken off: rules 4.1 to 4.5 of docs/rules.md. */
 #include "touchline/core/match.h"
 
 /* The open order a cancel or replace means, or TL_NONE when it is not this account's. */
@@ -46,7 +46,7 @@ static bool replace_passes(const tl_step *s, uint32_t slot, int64_t executed, tl
     if (!tl_risk_in_range(&wanted, verdict))
         return false;
     bool same_price = cmd->price == order->price;
-    bool no_larger = cmd->qty <= s->shelf->order_qty[slot];
+    bool no_larger = cmd->qty <= s->shelf->cold[slot].order_qty;
     if (!(same_price && no_larger) && !tl_risk_within_limits(&wanted, verdict))
         return false;
     TL_STAGE(MATCH);
@@ -63,7 +63,7 @@ static void replaced(const tl_step *s, uint32_t slot, uint8_t flags)
 {
     const tl_order *order = &s->shelf->orders[slot];
     tl_event *event = tl_order_event_begin(s, TL_EXEC_TYPE_REPLACED, slot);
-    event->qty = s->shelf->order_qty[slot];
+    event->qty = s->shelf->cold[slot].order_qty;
     event->leaves_qty = order->leaves_qty;
     event->flags = flags;
     tl_event_publish(s, event);
@@ -90,7 +90,7 @@ void tl_step_replace(const tl_step *s)
         return;
     }
     tl_order *order = &s->shelf->orders[slot];
-    uint32_t *order_qty = &s->shelf->order_qty[slot];
+    uint32_t *order_qty = &s->shelf->cold[slot].order_qty;
     uint32_t executed = *order_qty - order->leaves_qty;
     if (!replace_passes(s, slot, executed, &verdict)) {
         tl_refuse(s, TL_EXEC_TYPE_CANCEL_REJECTED, &verdict);
@@ -105,60 +105,4 @@ void tl_step_replace(const tl_step *s)
         return;
     }
     requeue(s, slot, leaves_qty);
-}
-
-/* Rule 4.6: what is wrong with the filter, if anything. */
-static bool mass_cancel_valid(const tl_step *s, tl_verdict *verdict)
-{
-    const tl_command *cmd = s->cmd;
-    if (cmd->instrument != TL_INSTRUMENT_ALL && tl_listed(s->engine, cmd->instrument) == NULL)
-        *verdict = (tl_verdict){TL_REASON_UNKNOWN_SYMBOL, cmd->instrument, 0};
-    else if (cmd->account != TL_ACCOUNT_ALL && tl_opened(s->engine, cmd->account) == NULL)
-        *verdict = (tl_verdict){TL_REASON_UNKNOWN_ACCOUNT, cmd->account, 0};
-    else {
-        tl_command any = *cmd;
-        any.ord_type = TL_ORD_TYPE_LIMIT;
-        any.side = cmd->side != 0 ? cmd->side : TL_SIDE_BUY;
-        any.time_in_force =
-            cmd->time_in_force != 0 ? cmd->time_in_force : (uint8_t)TL_TIME_IN_FORCE_DAY;
-        verdict->reason = tl_step_characteristics(&any);
-    }
-    return verdict->reason == TL_REASON_NONE;
-}
-
-static bool mass_cancel_means(const tl_step *s, const tl_order *order)
-{
-    const tl_command *cmd = s->cmd;
-    if (order->position == TL_NONE)
-        return false;
-    uint32_t account = s->engine->positions.entries[order->position].account;
-    return (cmd->instrument == TL_INSTRUMENT_ALL || cmd->instrument == order->instrument) &&
-           (cmd->account == TL_ACCOUNT_ALL || cmd->account == account) &&
-           (cmd->side == 0 || cmd->side == order->side) &&
-           (cmd->time_in_force == 0 || cmd->time_in_force == order->time_in_force);
-}
-
-void tl_step_mass_cancel(const tl_step *s)
-{
-    tl_verdict verdict = {0};
-    if (!mass_cancel_valid(s, &verdict)) {
-        tl_refuse(s, TL_EXEC_TYPE_REJECTED, &verdict);
-        return;
-    }
-    bool expire = (s->cmd->flags & TL_FLAG_EXPIRE) != 0;
-    uint32_t count = 0;
-    for (uint32_t slot = 0; slot < s->shelf->pools->orders_used; slot++) {
-        if (!mass_cancel_means(s, &s->shelf->orders[slot]))
-            continue;
-        tl_canceled(s, slot, expire ? TL_EXEC_TYPE_EXPIRED : TL_EXEC_TYPE_CANCELED,
-                 expire ? TL_REASON_NONE : TL_REASON_MASS_CANCEL);
-        tl_unrest(s, slot);
-        tl_order_give_back(s->shelf, slot);
-        count++;
-    }
-    tl_event *event = tl_event_begin(s, TL_EXEC_TYPE_MASS_CANCELED);
-    event->qty = count;
-    event->side = s->cmd->side;
-    event->time_in_force = s->cmd->time_in_force;
-    tl_event_publish(s, event);
 }

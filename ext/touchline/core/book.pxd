@@ -27,6 +27,10 @@ cdef extern from "touchline/core/book.h" nogil:
         uint8_t side
         uint8_t time_in_force
 
+    ctypedef struct tl_order_cold:
+        uint32_t order_qty
+        uint32_t owner
+
     ctypedef uint32_t tl_level
 
     ctypedef struct tl_queue:
@@ -64,7 +68,7 @@ cdef extern from "touchline/core/book.h" nogil:
     ctypedef struct tl_shelf:
         tl_pools *pools
         tl_order *orders
-        uint32_t *order_qty
+        tl_order_cold *cold
         tl_level *levels
         tl_queue *queues
         tl_branch *blocks

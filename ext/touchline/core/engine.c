@@ -23,10 +23,10 @@ __attribute__((flatten)) void tl_engine_step(tl_engine *engine, const tl_command
         tl_step_replace(&s);
         break;
     case TL_MSG_TYPE_MASS_CANCEL:
-        tl_step_mass_cancel(&s);
+        tl_step_mass_cancel(s);
         break;
     default:
-        tl_step_administer(&s);
+        tl_step_administer(s);
     }
 #ifdef TOUCHLINE_CHECKED
     tl_invariants_after(engine, cmd, sink, &before);

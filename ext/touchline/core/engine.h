@@ -20,14 +20,31 @@
 extern "C" {
 #endif
 
-/* How much the engine can hold. Every pool refuses cleanly when it is full. */
+/* How much the engine can hold: name, the least and the most, what it counts. Every pool refuses
+ * cleanly when it is full. A number of all ones means every instrument, so none has it. */
+#define TL_CAPACITIES(X)                                                                           \
+    X(instruments_max, 1, TL_INSTRUMENT_ALL - 1, "instruments")                                    \
+    X(accounts_max, 1, 1 << 24, "accounts")                                                        \
+    X(orders_max, 1, 1 << 26, "open orders")                                                       \
+    X(positions_max, 1, 1 << 24, "pairs of account and instrument")                                \
+    X(price_blocks_max, 1, 1 << 24, "blocks of price levels with orders")
+
+#define TL_CAPACITY(name, lowest, highest, counts) uint32_t name;
 typedef struct tl_engine_capacities {
-    uint32_t instruments_max; /* 1 .. 65,535 */
-    uint32_t accounts_max;    /* 1 .. 16,777,216 */
-    uint32_t orders_max;      /* open orders, 1 .. 67,108,864 */
-    uint32_t positions_max;   /* pairs of account and instrument, 1 .. 16,777,216 */
-    uint32_t price_blocks_max;      /* blocks of 32 price levels with orders, 1 .. 16,777,216 */
+    TL_CAPACITIES(TL_CAPACITY)
 } tl_engine_capacities;
+#undef TL_CAPACITY
+
+/* The list as data. */
+typedef struct tl_capacity {
+    const char *name;
+    uint32_t lowest;
+    uint32_t highest;
+    const char *counts;
+} tl_capacity;
+
+extern const tl_capacity tl_capacities[];
+extern const int tl_capacities_count;
 
 /* Where events go. An event's seq is stored last, with release order, and is 0 while the event is
  * being written, so a slot of a shared ring tells its reader when it may be read. A sink is a ring:

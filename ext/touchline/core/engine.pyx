@@ -54,8 +54,20 @@ class EngineCapacities(NamedTuple):
     price_blocks_max: int = 4096
 
 
-# The most that each capacity can be: engine.h.
-_CAPACITIES_MOST = EngineCapacities((1 << 16) - 2, 1 << 24, 1 << 26, 1 << 24, 1 << 24)
+class CapacityRange(NamedTuple):
+    """The least and the most an engine may be opened with, and what is counted."""
+
+    lowest: int
+    highest: int
+    counts: str
+
+
+CAPACITIES = {
+    tl_capacities[i].name.decode(): CapacityRange(
+        tl_capacities[i].lowest, tl_capacities[i].highest, tl_capacities[i].counts.decode()
+    )
+    for i in range(tl_capacities_count)
+}
 
 
 cdef int check(int code, what) except -1:
@@ -68,9 +80,10 @@ cdef int check(int code, what) except -1:
 
 cdef uint32_t capacity(object value, str name) except 0:
     cdef object number = index_of(value, name)
-    cdef object most = getattr(_CAPACITIES_MOST, name)
-    if not 1 <= number <= most:
-        raise ValueError(f"engine capacities: {name} {number} is outside 1 to {most}")
+    lowest, highest, _ = CAPACITIES[name]
+    if not lowest <= number <= highest:
+        raise ValueError(
+            f"engine capacities: {name} {number} is outside {lowest} to {highest}")
     return number
 
 

@@ -72,7 +72,8 @@ static uint32_t accept(const tl_step *s, const tl_position *position)
     order->instrument = cmd->instrument;
     order->side = cmd->side;
     order->time_in_force = cmd->time_in_force;
-    s->shelf->order_qty[slot] = (uint32_t)cmd->qty;
+    s->shelf->cold[slot].order_qty = (uint32_t)cmd->qty;
+    s->shelf->cold[slot].owner = cmd->account;
 
     tl_event *event = tl_event_begin(s, TL_EXEC_TYPE_NEW);
     event->order_id = tl_order_id(s->shelf, slot);

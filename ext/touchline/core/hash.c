@@ -12,7 +12,7 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
             hash = tl_mix(hash, tl_order_id(shelf, slot));
             hash = tl_mix(hash, order->price);
             hash = tl_mix(hash, order->leaves_qty);
-            hash = tl_mix(hash, shelf->order_qty[slot]);
+            hash = tl_mix(hash, shelf->cold[slot].order_qty);
             hash = tl_mix(hash, engine->positions.entries[order->position].account);
             hash = tl_mix(hash, order->time_in_force);
         }

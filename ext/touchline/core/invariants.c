@@ -139,14 +139,15 @@ static uint32_t check_tree(const tl_shelf *shelf, const tl_book *book, found *fo
 
 static void check_order(const tl_engine *engine, const tl_order *order, uint32_t slot)
 {
-    assert(order->leaves_qty >= 1 && order->leaves_qty <= engine->shelf.order_qty[slot]);
-    assert(engine->shelf.order_qty[slot] <= TL_QTY_MAX);
+    assert(order->leaves_qty >= 1 && order->leaves_qty <= engine->shelf.cold[slot].order_qty);
+    assert(engine->shelf.cold[slot].order_qty <= TL_QTY_MAX);
     assert(order->price >= 1 && order->price <= TL_PRICE_MAX);
     assert(order->time_in_force == TL_TIME_IN_FORCE_DAY ||
            order->time_in_force == TL_TIME_IN_FORCE_GTC);
     assert(order->position < engine->positions.counts->positions_used);
     const tl_position *owner = &engine->positions.entries[order->position];
     assert(owner->instrument == order->instrument);
+    assert(owner->account == engine->shelf.cold[slot].owner);
     assert(tl_opened(engine, owner->account) != NULL);
 }
 
@@ -245,6 +246,21 @@ static bool is_exact(const tl_position *position)
     return position->net > -(INT64_C(1) << 62) && position->net < INT64_C(1) << 62;
 }
 
+/* Every position is in its account's chain, and once. */
+static void check_chains(const tl_engine *engine)
+{
+    const tl_positions *positions = &engine->positions;
+    uint32_t chained = 0;
+    for (uint32_t account = 0; account < engine->risk.counts->accounts_max; account++) {
+        for (uint32_t i = positions->newest[account]; i != 0; i = positions->entries[i - 1].next) {
+            assert(i <= positions->counts->positions_used);
+            assert(positions->entries[i - 1].account == account);
+            chained++;
+        }
+    }
+    assert(chained == positions->counts->positions_used);
+}
+
 /* Each is found where it is looked for; what is open rests in the books, to the lot; what one has
  * bought another has sold. */
 static void check_positions(const tl_engine *engine, uint64_t open)
@@ -256,6 +272,7 @@ static void check_positions(const tl_engine *engine, uint64_t open)
     for (uint32_t i = 0; i < positions->counts->positions_used; i++) {
         const tl_position *position = &positions->entries[i];
         assert(tl_position_find(positions, position->account, position->instrument) == position);
+        assert(position->next <= i);
         assert(tl_listed(engine, position->instrument) != NULL);
         assert(tl_opened(engine, position->account) != NULL);
         assert(position->order_qty_max >= 0 && position->order_value_max >= 0);
@@ -289,11 +306,17 @@ void tl_invariants_hold(const tl_engine *engine)
     assert(found.orders == engine->shelf.pools->orders_open);
     check_branches(&engine->shelf, &found);
     check_positions(engine, found.open);
+    check_chains(engine);
     assert(is_entry_status(engine->risk.counts->venue_status));
     for (uint32_t i = 0; i < engine->risk.counts->accounts_max; i++) {
         uint8_t status = engine->risk.accounts[i].entry_status;
         assert(status == 0 || is_entry_status(status));
     }
+}
+
+static uint32_t executed_qty(const tl_shelf *shelf, uint32_t slot)
+{
+    return shelf->cold[slot].order_qty - shelf->orders[slot].leaves_qty;
 }
 
 tl_before tl_invariants_before(const tl_engine *engine, const tl_command *cmd,
@@ -307,9 +330,7 @@ tl_before tl_invariants_before(const tl_engine *engine, const tl_command *cmd,
         .events_bound = tl_engine_events_bound(engine),
         .hash = small ? tl_engine_hash(engine) : 0,
         .orders_open = engine->shelf.pools->orders_open,
-        .executed = slot == TL_NONE
-                        ? 0
-                        : engine->shelf.order_qty[slot] - engine->shelf.orders[slot].leaves_qty};
+        .executed = slot == TL_NONE ? 0 : executed_qty(&engine->shelf, slot)};
 }
 
 void tl_invariants_after(tl_engine *engine, const tl_command *cmd, const tl_event_sink *sink,

@@ -63,7 +63,7 @@ static void chain_step(const tl_engine *engine, chain *chain, tl_order_view *vie
     if (--chain->left == 0)
         return;
     __builtin_prefetch(&shelf->orders[chain->slot]);
-    __builtin_prefetch(&shelf->order_qty[chain->slot]);
+    __builtin_prefetch(&shelf->cold[chain->slot]);
 }
 
 uint32_t tl_engine_orders(const tl_engine *engine, uint16_t instrument, uint8_t side,

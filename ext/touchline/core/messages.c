@@ -5,12 +5,19 @@
 #include <string.h>
 
 #define TL_ROW(set, name, value) {#set, #name, (value)},
+#define TL_ROW_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)                \
+    {#set, #name, (value)},
 #define TL_ROW_REASON(set, name, value, ord, cxl, text) {#set, #name, (value)},
 const tl_constant tl_constants[] = {
     TL_MSG_TYPES(TL_ROW) TL_SIDES(TL_ROW) TL_ORD_TYPES(TL_ROW) TL_TIMES_IN_FORCE(TL_ROW)
         TL_EXEC_TYPES(TL_ROW) TL_TRADING_STATUSES(TL_ROW) TL_ENTRY_STATUSES(TL_ROW)
-            TL_LIMITS(TL_ROW) TL_TEXTS(TL_ROW) TL_FLAGS(TL_ROW) TL_REASONS(TL_ROW_REASON)};
+            TL_LIMITS(TL_ROW_LIMIT) TL_TEXTS(TL_ROW) TL_FLAGS(TL_ROW) TL_REASONS(TL_ROW_REASON)};
 const int tl_constants_count = (int)(sizeof tl_constants / sizeof tl_constants[0]);
+
+#define TL_RANGE(set, name, value, owner, unit, member, lowest, highest, unset)                    \
+    {(value), #owner, #unit, (lowest), (highest), (unset)},
+const tl_limit_range tl_limit_ranges[] = {TL_LIMITS(TL_RANGE)};
+const int tl_limit_ranges_count = (int)(sizeof tl_limit_ranges / sizeof tl_limit_ranges[0]);
 
 #define TL_ROW_TEXT(set, name, value, ord, cxl, text) {(value), (ord), (cxl), (text)},
 const tl_reason_text tl_reason_texts[] = {TL_REASONS(TL_ROW_TEXT)};

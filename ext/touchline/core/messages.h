@@ -74,17 +74,18 @@ extern "C" {
     X(ENTRY_STATUS, OPEN, 1)                                                                       \
     X(ENTRY_STATUS, BLOCKED, 2)
 
-/* What Command.field names in a LIMIT command. The first five belong to an instrument, the last
- * three to an account's trading in one instrument. Units: ticks, lots, ticks x lots. */
+/* What Command.field names in a LIMIT command: whose it is (an instrument's, or an account's
+ * position in one), its unit (value: ticks x lots), the member of tl_instrument or tl_position that
+ * holds it, the least and the most it may be, and whether it may be unset. Rule 6.3. */
 #define TL_LIMITS(X)                                                                               \
-    X(LIMIT, PRICE_MIN, 1)                                                                         \
-    X(LIMIT, PRICE_MAX, 2)                                                                         \
-    X(LIMIT, QTY_MAX, 3)                                                                           \
-    X(LIMIT, PRICE_COLLAR, 4)                                                                      \
-    X(LIMIT, REFERENCE_PRICE, 5)                                                                   \
-    X(LIMIT, ORDER_QTY_MAX, 6)                                                                     \
-    X(LIMIT, ORDER_VALUE_MAX, 7)                                                                   \
-    X(LIMIT, POSITION_MAX, 8)
+    X(LIMIT, PRICE_MIN, 1, instrument, ticks, price_min, 1, TL_PRICE_MAX, 0)                       \
+    X(LIMIT, PRICE_MAX, 2, instrument, ticks, price_max, 1, TL_PRICE_MAX, 0)                       \
+    X(LIMIT, QTY_MAX, 3, instrument, lots, qty_max, 1, TL_QTY_MAX, 0)                              \
+    X(LIMIT, PRICE_COLLAR, 4, instrument, ticks, price_collar, 0, TL_PRICE_MAX, 1)                 \
+    X(LIMIT, REFERENCE_PRICE, 5, instrument, ticks, reference_price, 0, TL_PRICE_MAX, 0)           \
+    X(LIMIT, ORDER_QTY_MAX, 6, position, lots, order_qty_max, 0, TL_LIMIT_UNSET, 1)                \
+    X(LIMIT, ORDER_VALUE_MAX, 7, position, value, order_value_max, 0, TL_LIMIT_UNSET, 1)           \
+    X(LIMIT, POSITION_MAX, 8, position, lots, position_max, 0, TL_LIMIT_UNSET, 1)
 
 /* What Command.field names in a TEXT command, and what `key` then holds. */
 #define TL_TEXTS(X)                                                                                \
@@ -140,6 +141,8 @@ extern "C" {
     X(REASON, MASS_CANCEL, 29, 0, 0, "canceled by a mass cancel")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
+#define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
+    TL_##set##_##name = (value),
 #define TL_ENUM_REASON(set, name, value, ord, cxl, text) TL_##set##_##name = (value),
 enum tl_msg_type { TL_MSG_TYPES(TL_ENUM) };
 enum tl_side { TL_SIDES(TL_ENUM) };
@@ -148,11 +151,12 @@ enum tl_time_in_force { TL_TIMES_IN_FORCE(TL_ENUM) };
 enum tl_exec_type { TL_EXEC_TYPES(TL_ENUM) };
 enum tl_trading_status { TL_TRADING_STATUSES(TL_ENUM) };
 enum tl_entry_status { TL_ENTRY_STATUSES(TL_ENUM) };
-enum tl_limit { TL_LIMITS(TL_ENUM) };
+enum tl_limit { TL_LIMITS(TL_ENUM_LIMIT) };
 enum tl_text { TL_TEXTS(TL_ENUM) };
 enum tl_flag { TL_FLAGS(TL_ENUM) };
 enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #undef TL_ENUM
+#undef TL_ENUM_LIMIT
 #undef TL_ENUM_REASON
 
 /* In a MASS_CANCEL: every instrument, every account. A side or time_in_force of 0 means any. */
@@ -279,6 +283,15 @@ typedef struct tl_constant {
     int value;
 } tl_constant;
 
+typedef struct tl_limit_range {
+    int limit;
+    const char *owner; /* "instrument" or "position" */
+    const char *unit;  /* "ticks", "lots" or "value" */
+    int64_t lowest;
+    int64_t highest;
+    int unset; /* may it be TL_LIMIT_UNSET? */
+} tl_limit_range;
+
 typedef struct tl_reason_text {
     int reason;
     int ord_rej_reason;
@@ -288,6 +301,8 @@ typedef struct tl_reason_text {
 
 extern const tl_constant tl_constants[];
 extern const int tl_constants_count;
+extern const tl_limit_range tl_limit_ranges[];
+extern const int tl_limit_ranges_count;
 extern const tl_reason_text tl_reason_texts[];
 extern const int tl_reason_texts_count;
 

@@ -69,6 +69,14 @@ cdef extern from "touchline/core/messages.h" nogil:
         const char *name
         int value
 
+    ctypedef struct tl_limit_range:
+        int limit
+        const char *owner
+        const char *unit
+        int64_t lowest
+        int64_t highest
+        bint unset
+
     ctypedef struct tl_reason_text:
         int reason
         int ord_rej_reason
@@ -77,6 +85,8 @@ cdef extern from "touchline/core/messages.h" nogil:
 
     const tl_constant tl_constants[]
     const int tl_constants_count
+    const tl_limit_range tl_limit_ranges[]
+    const int tl_limit_ranges_count
     const tl_reason_text tl_reason_texts[]
     const int tl_reason_texts_count
 
@@ -86,6 +96,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     uint16_t TL_INSTRUMENT_ALL
     uint32_t TL_ACCOUNT_ALL
     enum: TL_TEXT_BYTES
+    enum: TL_BLOCK_LEVELS
     enum: TL_LANE_ADMIN
     enum: TL_LANE_FIX
     enum: TL_LANE_API

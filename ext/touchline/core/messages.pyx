@@ -11,6 +11,7 @@ of the same 64 bytes: COMMAND_TEXT, EVENT_TRADE, EVENT_REFUSAL.
 
 import enum
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -160,9 +161,37 @@ LIMIT_UNSET = TL_LIMIT_UNSET
 INSTRUMENT_ALL = TL_INSTRUMENT_ALL
 ACCOUNT_ALL = TL_ACCOUNT_ALL
 TEXT_BYTES = TL_TEXT_BYTES
+BLOCK_LEVELS = TL_BLOCK_LEVELS
 LANE_ADMIN = TL_LANE_ADMIN
 LANE_FIX = TL_LANE_FIX
 LANE_API = TL_LANE_API
+
+
+
+class LimitRange(NamedTuple):
+    """Whose a limit is, its unit ("ticks", "lots", "value": ticks x lots), from where to where.
+
+    `of_account`: an account's in an instrument; else an instrument's own. `unset`: may it be
+    LIMIT_UNSET?
+    """
+
+    of_account: bool
+    unit: str
+    lowest: int
+    highest: int
+    unset: bool
+
+
+LIMITS = {
+    Limit(tl_limit_ranges[i].limit): LimitRange(
+        tl_limit_ranges[i].owner.decode() == "position",
+        tl_limit_ranges[i].unit.decode(),
+        tl_limit_ranges[i].lowest,
+        tl_limit_ranges[i].highest,
+        bool(tl_limit_ranges[i].unset),
+    )
+    for i in range(tl_limit_ranges_count)
+}
 
 _reasons = {
     tl_reason_texts[i].reason: (

@@ -38,7 +38,10 @@ tl_position *tl_position_need(const tl_positions *positions, uint32_t account, u
         if (positions->counts->positions_used == positions->counts->positions_max)
             return NULL;
         *probe = ++positions->counts->positions_used;
-        tl_position_init(&positions->entries[*probe - 1], account, instrument);
+        tl_position *position = &positions->entries[*probe - 1];
+        tl_position_init(position, account, instrument);
+        position->next = positions->newest[account];
+        positions->newest[account] = *probe;
     }
     return &positions->entries[*probe - 1];
 }

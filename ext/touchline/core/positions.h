@@ -27,8 +27,9 @@ typedef struct tl_position {
     int64_t order_qty_max;
     int64_t order_value_max; /* ticks x lots */
     int64_t position_max;
-    uint8_t limited; /* one of the three is set */
-    uint8_t _pad[7];
+    uint32_t next;   /* the account's position made before this one: its index plus one, or 0 */
+    uint8_t limited; /* one of the three limits is set */
+    uint8_t _pad[3];
 } tl_position;
 static_assert(sizeof(tl_position) == 64, "a position is one cache line");
 
@@ -43,6 +44,7 @@ typedef struct tl_positions {
     tl_position_counts *counts;
     tl_position *entries;
     uint32_t *probes; /* open addressing: 0 or the index of an entry plus one */
+    uint32_t *newest; /* by account: the first of its chain of positions, as `next` says */
 } tl_positions;
 
 void tl_position_init(tl_position *position, uint32_t account, uint32_t instrument);
@@ -60,9 +62,10 @@ static inline uint32_t *tl_position_probe(const tl_positions *positions, uint32_
 tl_position *tl_position_find(const tl_positions *positions, uint32_t account,
                               uint32_t instrument);
 
-/* The entry, made if need be; NULL when the table is full. */
-tl_position *tl_position_need(const tl_positions *positions, uint32_t account,
-                              uint32_t instrument);
+/* The entry, made if need be; NULL when the table is full. Once for a pair, so kept out of the
+ * flattened step. */
+__attribute__((noinline)) tl_position *tl_position_need(const tl_positions *positions,
+                                                        uint32_t account, uint32_t instrument);
 
 /* ── what moves a position ─────────────────────────────────────────────────────────────────── */
 

@@ -54,6 +54,14 @@ typedef struct tl_order {
 } tl_order;
 static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
 
+/* What they do not touch, so apart. */
+typedef struct tl_order_cold {
+    uint32_t order_qty; /* OrderQty, lots */
+    uint32_t owner;     /* whose the order is, or was while the slot is free: an account's number */
+} tl_order_cold;
+static_assert(sizeof(tl_order_cold) == 8, "eight orders to a cache line");
+#define TL_SLOT_GROUP 64u /* slots whose owners are looked at together */
+
 /* A level is its oldest order. With this bit set there is a queue, and the rest of it is in
  * tl_queue; a lone order is its level, and has nothing else. */
 typedef uint32_t tl_level;
@@ -111,7 +119,7 @@ typedef struct tl_pools {
 typedef struct tl_shelf {
     tl_pools *pools;
     tl_order *orders;
-    uint32_t *order_qty; /* OrderQty by slot: cold, so apart */
+    tl_order_cold *cold; /* by slot; the pool is whole groups of TL_SLOT_GROUP */
     tl_level *levels;    /* block * TL_BLOCK_LEVELS + slot in block; no meaning unless the block's
                             bit is set */
     tl_queue *queues;    /* by level; no meaning unless the level has TL_LEVEL_QUEUE */

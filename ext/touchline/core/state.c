@@ -8,14 +8,19 @@
 
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 
+#define TL_CAPACITY(name, lowest, highest, counts) {#name, (lowest), (highest), (counts)},
+const tl_capacity tl_capacities[] = {TL_CAPACITIES(TL_CAPACITY)};
+const int tl_capacities_count = (int)(sizeof tl_capacities / sizeof tl_capacities[0]);
+#undef TL_CAPACITY
+
 static bool capacities_valid(const tl_engine_capacities *capacities)
 {
-    const uint32_t most = 1u << 24;
-    return capacities->instruments_max >= 1 && capacities->instruments_max < TL_INSTRUMENT_ALL &&
-           capacities->accounts_max >= 1 && capacities->accounts_max <= most &&
-           capacities->orders_max >= 1 && capacities->orders_max <= 1u << 26 &&
-           capacities->positions_max >= 1 && capacities->positions_max <= most &&
-           capacities->price_blocks_max >= 1 && capacities->price_blocks_max <= most;
+#define TL_WITHIN(name, lowest, highest, counts)                                                   \
+    if (capacities->name < (lowest) || capacities->name > (highest))                               \
+        return false;
+    TL_CAPACITIES(TL_WITHIN)
+#undef TL_WITHIN
+    return true;
 }
 
 static uint32_t nodes_max(const tl_engine_capacities *capacities)
@@ -29,6 +34,12 @@ static uint32_t probes_count(const tl_engine_capacities *capacities)
     while (count < 2 * capacities->positions_max)
         count *= 2;
     return count;
+}
+
+static uint32_t cold_count(const tl_engine_capacities *capacities)
+{
+    uint32_t groups = (capacities->orders_max + TL_SLOT_GROUP - 1) / TL_SLOT_GROUP;
+    return groups * TL_SLOT_GROUP;
 }
 
 /* Give each array its place, cache-line aligned; returns where the next would go. With `base` NULL
@@ -45,10 +56,11 @@ static size_t lay_out(tl_engine *engine, char *base, const tl_engine_capacities 
     TL_PLACE(engine->risk.instruments, capacities->instruments_max)
     TL_PLACE(engine->shelf.books, capacities->instruments_max)
     TL_PLACE(engine->risk.accounts, capacities->accounts_max)
+    TL_PLACE(engine->positions.newest, capacities->accounts_max)
     TL_PLACE(engine->positions.probes, probes_count(capacities))
     TL_PLACE(engine->positions.entries, capacities->positions_max)
     TL_PLACE(engine->shelf.orders, capacities->orders_max)
-    TL_PLACE(engine->shelf.order_qty, capacities->orders_max)
+    TL_PLACE(engine->shelf.cold, cold_count(capacities))
     TL_PLACE(engine->shelf.blocks, capacities->price_blocks_max)
     TL_PLACE(engine->shelf.levels, (size_t)capacities->price_blocks_max * TL_BLOCK_LEVELS)
     TL_PLACE(engine->shelf.queues, (size_t)capacities->price_blocks_max * TL_BLOCK_LEVELS)

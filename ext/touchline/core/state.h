@@ -8,7 +8,7 @@
 #include "touchline/core/positions.h"
 #include "touchline/core/risk.h"
 
-#define TL_STATE_MAGIC UINT64_C(0x34656E696C686374) /* "tchline4" */
+#define TL_STATE_MAGIC UINT64_C(0x35656E696C686374) /* "tchline5" */
 
 /* The first bytes of the region. Everything after it is arrays, found by the capacities alone. */
 typedef struct tl_state {
@@ -73,7 +73,7 @@ static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot
     return (tl_order_view){.order_id = tl_order_id(&engine->shelf, slot),
                            .price = order->price,
                            .leaves_qty = order->leaves_qty,
-                           .order_qty = engine->shelf.order_qty[slot],
+                           .order_qty = engine->shelf.cold[slot].order_qty,
                            .account = tl_account_of(engine, order),
                            .instrument = order->instrument,
                            .side = order->side,

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define TL_JOURNAL_MAGIC UINT64_C(0x314c4e52554f4a54) /* "TJOURNL1" */
-#define TL_JOURNAL_VERSION 2u /* 1: rule 2.7 had blocks of 64 prices */
+#define TL_JOURNAL_VERSION 3u /* 1: blocks of 64 prices; 2: mass cancels by slots */
 #define TL_JOURNAL_HEADER_BYTES 4096u
 #define TL_JOURNAL_SEGMENT_MIN (2 * TL_JOURNAL_HEADER_BYTES)
 #define TL_JOURNAL_SEGMENT_MAX (UINT64_C(1) << 40)

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from touchline.core.messages import PRICE_MAX, QTY_MAX
+from touchline.core.messages import PRICE_MAX, QTY_MAX, TEXT_BYTES
 from touchline.errors import PriceError, QtyError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         SessionSection,
     )
 
-NUMBER_BYTES_MAX = 36  # of a number that the journal keeps as text
+NUMBER_BYTES_MAX = TEXT_BYTES  # of a number that the journal keeps as text
 SESSIONS_MAX = 256  # a session's number is one byte of the command that names a ClOrdID
 
 Loc = tuple[int | str, ...]

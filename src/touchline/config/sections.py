@@ -31,17 +31,19 @@ from pydantic_settings.exceptions import SettingsError
 
 from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
+from touchline.core.engine import CAPACITIES, EngineCapacities
+from touchline.core.messages import TEXT_BYTES
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 
-NAME_BYTES = 36
+NAME_BYTES = TEXT_BYTES
 LISTS = ("instruments", "accounts", "sessions")
 NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
 FixVersion = Literal["FIX.4.4", "FIX.4.2"]
 
 
 def _name(value: str) -> str:
-    """A name as the journal can hold it: 1 to 36 bytes, printable, without blanks."""
+    """A name as the journal can hold it: 1 to NAME_BYTES, printable, without blanks."""
     size = len(value.encode("utf-8", "surrogatepass"))
     if not 1 <= size <= NAME_BYTES:
         raise ValueError(f"is {size} bytes long; allowed are 1 to {NAME_BYTES}")
@@ -109,14 +111,21 @@ class Venue(_Section):
     run_dir: Path = Path("/dev/shm")
 
 
+def _capacity(name: str) -> Any:
+    """A capacity of the engine: its usual value, and the bounds that the core has for it."""
+    bounds = CAPACITIES[name]
+    usual = EngineCapacities._field_defaults[name]
+    return Field(default=usual, ge=bounds.lowest, le=bounds.highest)
+
+
 class EngineSection(_Section):
     """[engine]: how much the core holds and how its thread waits and writes."""
 
-    instruments_max: int = Field(default=16, ge=1, le=65534)
-    accounts_max: int = Field(default=64, ge=1, le=1 << 20)
-    orders_max: int = Field(default=65536, ge=1, le=1 << 24)
-    positions_max: int = Field(default=1024, ge=1, le=1 << 24)
-    price_blocks_max: int = Field(default=4096, ge=1, le=1 << 24)
+    instruments_max: int = _capacity("instruments_max")
+    accounts_max: int = _capacity("accounts_max")
+    orders_max: int = _capacity("orders_max")
+    positions_max: int = _capacity("positions_max")
+    price_blocks_max: int = _capacity("price_blocks_max")
     wait: Literal["park", "yield", "spin"] = "park"
     sync: Literal["none", "batch"] = "none"
     segment_mb: int = Field(default=64, ge=1, le=4096)

@@ -16,6 +16,13 @@ class EngineCapacities(NamedTuple):
     positions_max: int = 1024
     price_blocks_max: int = 4096
 
+class CapacityRange(NamedTuple):
+    lowest: int
+    highest: int
+    counts: str
+
+CAPACITIES: dict[str, CapacityRange]
+
 class Engine:
     def __init__(
         self,

@@ -1,6 +1,6 @@
 import enum
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ LIMIT_UNSET: int
 INSTRUMENT_ALL: int
 ACCOUNT_ALL: int
 TEXT_BYTES: int
+BLOCK_LEVELS: int
 LANE_ADMIN: int
 LANE_FIX: int
 LANE_API: int
@@ -89,6 +90,15 @@ class Limit(enum.IntEnum):
     ORDER_QTY_MAX = ...
     ORDER_VALUE_MAX = ...
     POSITION_MAX = ...
+
+class LimitRange(NamedTuple):
+    of_account: bool
+    unit: str
+    lowest: int
+    highest: int
+    unset: bool
+
+LIMITS: dict[Limit, LimitRange]
 
 class Text(enum.IntEnum):
     CL_ORD_ID = ...

@@ -20,6 +20,7 @@ from touchline.core.messages import (
     COMMAND,
     EVENT,
     LANE_API,
+    LIMITS,
     PRICE_MAX,
     ExecType,
     Limit,
@@ -141,7 +142,7 @@ def setup_commands(instruments: int, accounts: int, limits: bool) -> Records:
         rows += [
             (MsgType.LIMIT, instrument, account, field, WIDE_LIMIT)
             for account in range(accounts)
-            for field in (Limit.ORDER_QTY_MAX, Limit.ORDER_VALUE_MAX, Limit.POSITION_MAX)
+            for field in (limit for limit in Limit if LIMITS[limit].of_account)
         ]
     setup = np.zeros(len(rows), COMMAND)
     for column, field_name in enumerate(("type", "instrument", "account", "field", "price")):

@@ -136,7 +136,7 @@ class Subscriber:
         self._symbols = None if symbols is None else list(dict.fromkeys(symbols))
         self._wanted = None if self._symbols is None else frozenset(self._symbols)
         self._kinds = [Kind(kind) for kind in kinds]
-        self._timeout_ms = max(1, int(timeout_s * 1000))
+        self._timeout_ms = max(1, int(checked_seconds(timeout_s, "timeout_s", 86_400) * 1000))
         self._snapshot_address = snapshot
         self._books: dict[str, Book] = {}
         self._epoch = 0
@@ -225,8 +225,10 @@ class Subscriber:
         Empty after `timeout_s` without one. A heartbeat is an Update too: nothing new, but alive.
         """
         self._check_owner()
+        timeout_ms = int(checked_seconds(timeout_s, "timeout_s", 86_400) * 1000)
+        checked_whole(updates_max, "updates_max", 1)
         found: list[Update] = []
-        waiting = self._updates.poll(int(timeout_s * 1000))
+        waiting = self._updates.poll(timeout_ms)
         while waiting and len(found) < updates_max:
             try:
                 update = self._handle(self._updates.recv_multipart())
