@@ -55,8 +55,8 @@ static void place_take(tl_client_orders *table, uint32_t hash, uint32_t slot)
     table->count++;
 }
 
-/* Free a place, and move up each of those behind it that is looked for from there or before, so that
- * no search ends too soon and none passes what has gone. */
+/* Free a place, and move up each of those behind it that is looked for from there or before, so
+ * that no search ends too soon and none passes what has gone. */
 static void place_free(tl_client_orders *table, uint32_t hash, uint32_t slot)
 {
     const uint32_t mask = table->mask;

@@ -62,12 +62,13 @@ int tl_client_orders_open(tl_client_orders *table, void *memory, size_t bytes, u
 
 /* What one event changes. 0; -EEXIST: NEW or REPLACED with an id that another open order has, which
  * keeps it: a new order has none then, a replaced one the id it had; -ERANGE: the slot is not
- * below orders_max, so the event is of a larger engine. Events of orders that the table does not have
- * change nothing. The table is never full: a slot has one order. */
+ * below orders_max, so the event is of a larger engine. Events of orders that the table does not
+ * have change nothing. The table is never full: a slot has one order. */
 int tl_client_orders_apply(tl_client_orders *table, const tl_event *event);
 
 /* An open order and its id as tl_client_orders_next gave them, into a table that begins from a
- * snapshot. 0, or -EEXIST or -ERANGE as above, with nothing changed; an id of 0 takes the order's. */
+ * snapshot. 0, or -EEXIST or -ERANGE as above, with nothing changed; an id of 0 takes the order's
+ * away. */
 int tl_client_orders_put(tl_client_orders *table, const tl_client_order *order);
 
 /* Apply the events from number `first` to the sink's `next`, asking memory ahead. Returns how many
