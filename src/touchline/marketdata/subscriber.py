@@ -24,6 +24,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from touchline.core.arguments import checked_seconds, checked_whole
 from touchline.core.messages import LEVEL, Side
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
