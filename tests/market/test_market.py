@@ -209,6 +209,17 @@ def test_an_engine_without_a_place_says_so() -> None:
         market.open_account("ACC2")
 
 
+@pytest.mark.parametrize("capacity", ["orders_max", "positions_max", "price_blocks_max"])
+def test_a_full_pool_says_which_capacity_is_larger(capacity: str) -> None:
+    market = Market(**{capacity: 1})
+    for symbol in ("AAA", "BBB"):
+        market.list_instrument(symbol, 1)
+    market.open_account("ACC1")
+    assert market.buy("AAA", 1, 1, account="ACC1").accepted
+    refused = market.buy("BBB", 1, 100_000, account="ACC1")
+    assert refused.text.endswith(f"are taken; a Market with a larger {capacity} has more")
+
+
 def test_a_market_gives_the_events_of_its_engine(market: Market, seed: int) -> None:
     """A seeded flow by name and the same by number: equal events and equal states."""
     rng = random.Random(seed)
