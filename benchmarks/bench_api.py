@@ -9,7 +9,7 @@ Each benchmark checks what the engine holds or has answered afterwards. On a bus
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import repeat
+from itertools import cycle, repeat
 from typing import Any
 
 import pytest
@@ -120,6 +120,25 @@ def test_object_api_one_order_that_trades(benchmark: Any, market: Market) -> Non
     )
     assert [fill.last_qty for fill in report.fills] == [1]
     assert market.depth("AAA", Side.SELL)[0].qty == CALLS
+
+
+def test_object_api_a_step_of_a_study(benchmark: Any, market: Market) -> None:
+    """Enter, read the fills and both sides of the touch: the loop that studies are made of."""
+    prices = iter([f"{100 + i % 50 / 100:.2f}" for i in range(CALLS)])
+    enter = cycle((market.buy, market.sell))
+    seen = [0]
+
+    def step() -> tuple[Decimal | None, Decimal | None]:
+        report = next(enter)("AAA", 5, next(prices), account="ACC1")
+        seen[0] += len(report.fills)
+        return market.best_bid("AAA"), market.best_ask("AAA")
+
+    bid, ask = benchmark.pedantic(step, rounds=ROUNDS, iterations=ITERATIONS)
+    assert seen[0] == len(market.trades()) > CALLS / 4
+    ends = [market.depth("AAA", side, 1) for side in (Side.BUY, Side.SELL)]
+    assert [[level.price for level in levels] for levels in ends] == [
+        [price] if price is not None else [] for price in (bid, ask)
+    ]
 
 
 def test_object_api_one_cancel(benchmark: Any, market: Market) -> None:

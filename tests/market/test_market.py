@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import re
-from decimal import Decimal
+from decimal import Context, Decimal, DecimalException, Inexact, localcontext
 from fractions import Fraction
 
 import numpy as np
@@ -159,6 +160,32 @@ def test_a_small_tick_is_read_back_as_it_is_printed(market: Market) -> None:
     assert "E" not in repr(market.buy("CCC", 500, bid, account="ACC1")).replace("NEW", "")
 
 
+def everything_a_market_says() -> list[str]:
+    """Of a market with prices of seven digits and an average without an end, in words."""
+    market = Market()
+    market.list_instrument("AAA", Decimal("0.0001"), Fraction(1, 8))
+    market.open_account("ACC1")
+    offers = [market.sell("AAA", "12345.125", p, account="ACC1") for p in ("12345.6789", "12345.7")]
+    bid = market.buy("AAA", Decimal("18000.5"), 20_000, account="ACC1")
+    market.replace(offers[1], "12345.25", "12346.0001")
+    refused = market.buy("AAA", 0, "123456789E-4", account="ACC1")
+    said: list[object] = [bid.fills, bid.avg_px, bid.filled_qty, offers, refused, bid.text]
+    said += [offers[1].cum_qty, offers[1].leaves_qty, offers[1].avg_px, market.best_ask("AAA")]
+    said += [market.depth("AAA", "sell"), market.open_orders("AAA", "sell"), market.trades()]
+    said.append(market.position("ACC1", "AAA"))
+    forks = (Market.from_snapshot(market.snapshot()), pickle.loads(pickle.dumps(market)))
+    said += [fork.depth("AAA", "sell") for fork in forks]
+    return [str(words) for words in said]
+
+
+@pytest.mark.parametrize("traps", [[], [Inexact], list(Context().traps)], ids=len)
+def test_the_callers_decimal_context_changes_nothing(traps: list[type[DecimalException]]) -> None:
+    expected = everything_a_market_says()
+    assert "12345.6789" in expected[0]
+    with localcontext(Context(prec=4, Emax=9, Emin=-9, traps=traps)):
+        assert everything_a_market_says() == expected
+
+
 SIZES = st.sampled_from(["0.01", "1", "0.125", "25", "0.0005", "1E+2", "1E-9", "123456789123"])
 WRITTEN = st.one_of(
     st.decimals(allow_nan=True, allow_infinity=True, places=4),
@@ -207,6 +234,17 @@ def test_an_engine_without_a_place_says_so() -> None:
         market.list_instrument("BBB", 1)
     with pytest.raises(ValueError, match=r"all 1 places for accounts .* larger accounts_max"):
         market.open_account("ACC2")
+
+
+@pytest.mark.parametrize("capacity", ["orders_max", "positions_max", "price_blocks_max"])
+def test_a_full_pool_says_which_capacity_is_larger(capacity: str) -> None:
+    market = Market(**{capacity: 1})
+    for symbol in ("AAA", "BBB"):
+        market.list_instrument(symbol, 1)
+    market.open_account("ACC1")
+    assert market.buy("AAA", 1, 1, account="ACC1").accepted
+    refused = market.buy("BBB", 1, 100_000, account="ACC1")
+    assert refused.text.endswith(f"are taken; a Market with a larger {capacity} has more")
 
 
 def test_a_market_gives_the_events_of_its_engine(market: Market, seed: int) -> None:

@@ -120,6 +120,17 @@ def test_what_is_submitted_through_the_market_is_on_its_tape(market: Market) -> 
     assert len(market.trades()) == 3
 
 
+def test_a_trade_of_who_has_no_name_is_a_lookup_error(market: Market) -> None:
+    commands = np.zeros(2, COMMAND)
+    commands["type"], commands["account"] = [MsgType.ACCOUNT, MsgType.NEW_ORDER], 2
+    commands["side"], commands["ord_type"], commands["time_in_force"] = 49, 50, 48
+    commands["price"], commands["qty"] = 100, 1
+    market.sell("AAA", 5, "1", account="ACC1")
+    market.submit(commands)
+    with pytest.raises(LookupError, match="account 2 has no name in this market"):
+        market.trades()
+
+
 def test_the_tape_has_every_trade_with_its_time(market: Market) -> None:
     market.ts_ns = 1_000
     offer = market.sell("BBB", 30, "10.25", account="ACC1")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import multiprocessing
 import pickle
 import random
+import struct
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -213,6 +215,34 @@ NO_SIZES = (
     *[(size, 1) for size in ("Infinity", "NaN", "abc", 0.01, 0, -1, "1E-19")],
     *[("0.01", size) for size in ("Infinity", 0.5, None, "")],
 )
+
+
+FORGED: dict[str, tuple[str, str]] = {
+    "a symbol twice": ('"symbol": "BBB"', '"symbol": "AAA"'),
+    "an account twice": ('["ACC1"', '["\\u00c4CC2"'),
+    "an account by number": ('["ACC1"', "[1"),
+    "a tick of nothing": ('"tick_size": "0.01"', '"tick_size": "0"'),
+    "a number twice": ('"index": 1', '"index": 0'),
+    "a name unknown": ('"ts_ns"', '"tsns"'),
+    "a time before time": ('"ts_ns": 1', '"ts_ns": -1'),
+    "no JSON": ('"capacities"', "capacities"),
+}
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_snapshot_that_somebody_made_up_is_refused(forged: str) -> None:
+    market = make()
+    data, before = market.snapshot(), all_of(market)
+    old, new = (text.encode() for text in FORGED[forged])
+    names, record, engine = struct.unpack_from("<3Q", data, 8)
+    header = data[32 : 32 + names].replace(old, new)
+    assert header != data[32 : 32 + names]
+    lengths = struct.pack("<3Q", len(header), record, engine)
+    whole = data[:8] + lengths + header + data[32 + names : -32]
+    for take in (market.restore, Market.from_snapshot):
+        with pytest.raises(ValueError, match="a market's snapshot with"):
+            take(whole + hashlib.sha256(whole).digest())
+    assert all_of(market) == before
 
 
 def test_listing_is_all_or_nothing() -> None:

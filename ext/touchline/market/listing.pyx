@@ -15,18 +15,22 @@ import numpy as np
 cimport cython
 from cpython.list cimport PyList_GET_ITEM
 from cpython.long cimport PyLong_AsLongLongAndOverflow
-from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_SET_ITEM
+from cpython.type cimport PyType_GenericAlloc
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport INT64_MIN, int64_t
 
 from touchline.core.messages cimport TL_SIDE_BUY, TL_SIDE_SELL
 
+from touchline.core.messages import Side
 from touchline.instruments import EXACT
 
 cdef object _decimal = Decimal
 cdef object _whole_number = np.integer
 cdef object _multiply = EXACT.multiply
-cdef object _tuple = tuple
+cdef object _buy = Side.BUY
+cdef object _sell = Side.SELL
 
 
 cdef int64_t[19] _powers
@@ -128,12 +132,22 @@ cdef object kept(int64_t units, list decimals, int64_t *decimals_of, size):
 
 cdef object row(kind, tuple values):
     """A tuple of this kind, a NamedTuple: what its constructor makes, without its detours."""
-    arguments = (values,)
-    return (<PyTypeObject *>_tuple).tp_new(kind, <PyObject *>arguments, NULL)
+    cdef Py_ssize_t i
+    cdef Py_ssize_t count = PyTuple_GET_SIZE(values)
+    made = PyType_GenericAlloc(kind, count)
+    for i in range(count):
+        value = <object>PyTuple_GET_ITEM(values, i)
+        Py_INCREF(value)
+        PyTuple_SET_ITEM(made, i, value)
+    return made
 
 
 cdef uint8_t side_of(side) except 0:
     """A side as the core knows it; ValueError for what is none."""
+    if side is _buy:
+        return TL_SIDE_BUY
+    if side is _sell:
+        return TL_SIDE_SELL
     if type(side) is not float and (side == TL_SIDE_BUY or side == "buy"):
         return TL_SIDE_BUY
     if type(side) is not float and (side == TL_SIDE_SELL or side == "sell"):

@@ -24,6 +24,12 @@ from touchline.market.record cimport order_sum
 from touchline.core.messages import EVENT, Reason, reason_text
 from touchline.market.rows import Fill, OrdStatus
 
+# Which of a market's capacities a refusal for want of room means.
+cdef dict _capacities = {
+    Reason.ORDERS_FULL: "orders_max",
+    Reason.POSITIONS_FULL: "positions_max",
+    Reason.LEVELS_FULL: "price_blocks_max",
+}
 cdef object _fill = Fill
 cdef object _new = OrdStatus.NEW
 cdef object _partially_filled = OrdStatus.PARTIALLY_FILLED
@@ -198,7 +204,9 @@ cdef class Report:
         reason = Reason(last.reason)
         if accepted(self):
             return reason_text(reason)
-        return reason_text(reason, last.value, last.limit)
+        more = _capacities.get(reason)
+        larger = f"; a Market with a larger {more} has more" if more else ""
+        return reason_text(reason, last.value, last.limit) + larger
 
     @property
     def trades(self):

@@ -37,7 +37,6 @@ from touchline.core.messages import (
 )
 
 Array = NDArray[Any]
-Names = Mapping[int, str]
 
 # What the numbers of a column are; the last two need their row's instrument.
 INTEGER, NAME, TIME, FLAG, TEXT = "integer", "name", "time", "flag", "text"
@@ -66,7 +65,7 @@ class Column:
     kind: str
     values: Array
     valid: Array | None = None
-    names: Names = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 def members(kind: Iterable[IntEnum]) -> dict[int, str]:
@@ -83,7 +82,9 @@ def _at(records: Array, like: str, dtype: str) -> Array:
     return np.ascontiguousarray(raw[:, offset : offset + size]).view(dtype).reshape(len(records))
 
 
-def _where(values: Array, valid: Array, kind: str = INTEGER, names: Names | None = None) -> Column:
+def _where(
+    values: Array, valid: Array, kind: str = INTEGER, names: Mapping[int, str] | None = None
+) -> Column:
     return Column(kind, values, valid, names or {})
 
 

@@ -39,7 +39,7 @@ _ROWS = (Fill, Trade, Level, OpenOrder)
 _IDS = ("seq", "order_id", "contra_order_id")
 
 
-class Names(Protocol):
+class Named(Protocol):
     """Whoever knows what instruments and accounts are called: a Market does."""
 
     @property
@@ -62,7 +62,7 @@ class NamesOf:
 def to_arrow(
     source: Source,
     *,
-    names: Names | None = None,
+    names: Named | None = None,
     numbers: Numbers | None = None,
     kind: type | None = None,
 ) -> Any:
@@ -103,7 +103,7 @@ def to_arrow(
 def to_pandas(
     source: Source,
     *,
-    names: Names | None = None,
+    names: Named | None = None,
     numbers: Numbers | None = None,
     kind: type | None = None,
 ) -> Any:
@@ -130,7 +130,7 @@ def to_pandas(
 def to_polars(
     source: Source,
     *,
-    names: Names | None = None,
+    names: Named | None = None,
     numbers: Numbers | None = None,
     kind: type | None = None,
 ) -> Any:
@@ -151,7 +151,7 @@ class _Scale:
     """What the columns of one source are made with."""
 
     def __init__(
-        self, arrow: Any, found: Mapping[str, Column], names: Names | None, numbers: str
+        self, arrow: Any, found: Mapping[str, Column], names: Named | None, numbers: str
     ) -> None:
         self.arrow, self.numbers = arrow, numbers
         self.symbols: dict[int, str] = {}

@@ -26,9 +26,8 @@ from touchline.market.entry import OrderEntry, _side_of
 from touchline.market.listing import Listing
 from touchline.market.record import Record
 from touchline.market.rows import OpenOrder, Trade
-from touchline.market.snapshot import Parts, pack, unpack
+from touchline.market.snapshot import TS_NS_MAX, Contents, pack, unpack
 
-_TS_NS_MAX = (1 << 63) - 1
 _SIDES = {int(side): side for side in Side}
 
 
@@ -96,8 +95,8 @@ class Market(OrderEntry):
     @ts_ns.setter
     def ts_ns(self, value: int) -> None:
         wanted = operator.index(value)
-        if not self._record.ts_ns <= wanted <= _TS_NS_MAX:
-            raise ValueError(f"ts_ns {wanted} is outside {self._record.ts_ns} to {_TS_NS_MAX}")
+        if not self._record.ts_ns <= wanted <= TS_NS_MAX:
+            raise ValueError(f"ts_ns {wanted} is outside {self._record.ts_ns} to {TS_NS_MAX}")
         self._record.ts_ns = wanted
 
     def open_orders(self, symbol: str, side: Side | str) -> list[OpenOrder]:
@@ -132,6 +131,13 @@ class Market(OrderEntry):
             events = events[events["instrument"] == self._listing(symbol).instrument.index]
         listings = list(self._listings.values())
         names = self._account_names
+        for what, numbers, known in (
+            ("instrument", events["instrument"], len(listings)),
+            ("account", events["account"], len(names)),
+            ("account", events["contra_account"], len(names)),
+        ):
+            if numbers.max(initial=0) >= max(known, 1):
+                raise LookupError(f"{what} {numbers.max()} has no name in this market")
         columns = (
             "seq", "ts_ns", "instrument", "side", "price", "qty",
             "order_id", "account", "contra_order_id", "contra_account",
@@ -185,19 +191,19 @@ class Market(OrderEntry):
         Reports of what was done after the snapshot are no longer of this market, nor, when another
         market took the snapshot, are those before it. `open_order` names their orders.
         """
-        parts = unpack(data)
+        contents = unpack(data)
         own = self.engine.capacities._asdict()
-        for name, value in parts.capacities.items():
+        for name, value in contents.capacities.items():
             if own.get(name) != value:
                 raise ValueError(
                     f"a snapshot of a market with {name} {value}; this one has {own.get(name)}, "
                     "and Market.from_snapshot makes one that fits"
                 )
-        self.engine.restore(parts.engine)
-        self._record.load(parts.record)
-        self._record.ts_ns = parts.ts_ns
-        self._record.begin_epoch(parts.digest)
-        self._name(parts)
+        self.engine.restore(contents.engine)
+        self._record.load(contents.record)
+        self._record.ts_ns = contents.ts_ns
+        self._record.begin_epoch(contents.digest)
+        self._name(contents)
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> Self:
@@ -205,22 +211,22 @@ class Market(OrderEntry):
 
         A derived class's constructor is not run.
         """
-        parts = unpack(data)
+        contents = unpack(data)
         made = cls.__new__(cls)
-        record = Record(Engine(**parts.capacities))
-        record.engine.restore(parts.engine)
-        record.load(parts.record)
-        record.ts_ns = parts.ts_ns
+        record = Record(Engine(**contents.capacities))
+        record.engine.restore(contents.engine)
+        record.load(contents.record)
+        record.ts_ns = contents.ts_ns
         made._be(record, {}, [])
-        made._name(parts)
+        made._name(contents)
         return made
 
-    def _name(self, parts: Parts) -> None:
+    def _name(self, contents: Contents) -> None:
         """Take over the names of a snapshot, whose state the engine has."""
-        names = list(parts.account_names)
+        names = list(contents.account_names)
         listings = {
             instrument.symbol: Listing(self._record, instrument, names)
-            for instrument in parts.instruments
+            for instrument in contents.instruments
         }
         self._be(self._record, listings, names)
 

@@ -14,16 +14,18 @@ import struct
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from touchline.core.messages import EVENT
 from touchline.instruments import Instrument
 
 MAGIC = b"TLMKT\x00\x00\x01"  # the last byte is the version
 _LENGTHS = struct.Struct("<3Q")
 _HEAD = len(MAGIC) + _LENGTHS.size
+TS_NS_MAX = (1 << 63) - 1
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Contents:
     """What a snapshot of a market holds; `digest` names this very snapshot."""
 
     capacities: dict[str, int]
@@ -60,7 +62,7 @@ def pack(
     return whole + digest, digest
 
 
-def unpack(data: bytes) -> Parts:
+def unpack(data: bytes) -> Contents:
     """The parts of a snapshot; ValueError when it is none, is damaged, or not all of it is there.
 
     TypeError for what is no bytes.
@@ -75,13 +77,32 @@ def unpack(data: bytes) -> Parts:
     if _HEAD + sum(lengths) + _DIGEST_BYTES != len(view) or digest != view[-_DIGEST_BYTES:]:
         raise ValueError("a market's snapshot that is damaged, or not all of it")
     names_at, record_at = _HEAD + lengths[0], _HEAD + lengths[0] + lengths[1]
-    names = json.loads(bytes(view[_HEAD:names_at]))
-    return Parts(
-        names["capacities"],
-        names["ts_ns"],
-        [Instrument(**row) for row in names["instruments"]],
-        names["accounts"],
-        bytes(view[names_at:record_at]),
-        bytes(view[record_at:-_DIGEST_BYTES]),
-        digest,
-    )
+    try:
+        names = json.loads(bytes(view[_HEAD:names_at]))
+        contents = Contents(
+            names["capacities"],
+            names["ts_ns"],
+            [Instrument(**row) for row in names["instruments"]],
+            names["accounts"],
+            bytes(view[names_at:record_at]),
+            bytes(view[record_at:-_DIGEST_BYTES]),
+            digest,
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"a market's snapshot with names that are none: {error}") from error
+    _check(contents)
+    return contents
+
+
+def _check(contents: Contents) -> None:
+    """What a snapshot that a market made is like, whoever made this one."""
+    symbols = [instrument.symbol for instrument in contents.instruments]
+    for what, named in (("symbols", symbols), ("accounts", contents.account_names)):
+        if not all(isinstance(name, str) and name for name in named) or len({*named}) < len(named):
+            raise ValueError(f"a market's snapshot with {what} that are empty, no text or repeated")
+    if [instrument.index for instrument in contents.instruments] != [*range(len(symbols))]:
+        raise ValueError("a market's snapshot with instruments that are out of their order")
+    if type(contents.ts_ns) is not int or not 0 <= contents.ts_ns <= TS_NS_MAX:
+        raise ValueError(f"a market's snapshot with ts_ns {contents.ts_ns!r}")
+    if len(contents.record) % EVENT.itemsize:
+        raise ValueError("a market's snapshot with a record that is cut")
