@@ -22,7 +22,7 @@ from touchline.core.messages import COMMAND, LANE_FIX, ExecType, MsgType
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.delivery import Delivered, last_stored
 from touchline.fix.desk import OTHER_REASON, Desk, Malformed, Session, fields_of
-from touchline.fix.door import Door, bound, free_port
+from touchline.fix.door import Door, bound, free_port, shown
 from touchline.fix.inbound import receive
 from touchline.fix.names import JournalNames
 from touchline.fix.orders import Orders, report_key
@@ -229,7 +229,7 @@ class Gateway:
         self.address = door.address
         self._spawn("fix-door", door.run)
         cleanup.callback(door.close)
-        LOG.info("listening for FIX on %s:%d", *self.address)
+        LOG.info("listening for FIX on %s", shown(*self.address))
 
     def _take_up_sessions(self) -> None:
         """Wait until the journal has a number for every configured session."""

@@ -134,7 +134,7 @@ class Request:
     state: int = PENDING
 
 
-class Report(NamedTuple):
+class Notice(NamedTuple):
     """What a session must be told because of an event."""
 
     session: int
@@ -230,7 +230,7 @@ class Orders:
             if named is not None:
                 self.enter(_replayed(command, *named))
 
-    def apply(self, event: Event) -> list[Report]:
+    def apply(self, event: Event) -> list[Notice]:
         """Take an event in, and say what must be reported because of it."""
         handler = _APPLY.get(event.exec_type)
         if handler is None:
@@ -327,7 +327,7 @@ class Orders:
             self._answers.append((request, state))
         return request
 
-    def _new(self, event: Event) -> list[Report]:
+    def _new(self, event: Event) -> list[Notice]:
         request = self._answer(event, ACCEPTED)
         if request is None or request.order is None:
             return []
@@ -337,17 +337,17 @@ class Orders:
         order.ord_status = "0"
         self._touched.append(order)
         self.order_by_id[event.order_id] = order
-        return [Report(order.session, "8", event, order, order.cl_ord_id, exec_type="0")]
+        return [Notice(order.session, "8", event, order, order.cl_ord_id, exec_type="0")]
 
-    def _rejected(self, event: Event) -> list[Report]:
+    def _rejected(self, event: Event) -> list[Notice]:
         request = self._answer(event, REFUSED)
         if request is None or request.order is None:
             return []
         order = request.order
         order.ord_status = "8"
-        return [Report(order.session, "8", event, order, order.cl_ord_id, exec_type="8")]
+        return [Notice(order.session, "8", event, order, order.cl_ord_id, exec_type="8")]
 
-    def _trade(self, event: Event) -> list[Report]:
+    def _trade(self, event: Event) -> list[Notice]:
         sides = [
             (event.side, self.order_by_id.get(event.order_id)),
             (_OTHER[event.side], self.order_by_id.get(event.contra_order_id)),
@@ -362,10 +362,10 @@ class Orders:
             order.ord_status = "1" if order.leaves_qty else "2"
             if not order.leaves_qty:
                 self._touched.append(order)
-            reports.append(Report(order.session, "8", event, order, order.cl_ord_id, "", "F", side))
+            reports.append(Notice(order.session, "8", event, order, order.cl_ord_id, "", "F", side))
         return reports
 
-    def _ended(self, event: Event) -> list[Report]:
+    def _ended(self, event: Event) -> list[Notice]:
         order = self.order_by_id.get(event.order_id)
         if order is None:
             self._answer(event, ACCEPTED)  # another's, changed in the name of its account
@@ -374,9 +374,9 @@ class Orders:
         order.leaves_qty = 0
         order.ord_status = exec_type = chr(event.exec_type)
         self._touched.append(order)
-        return [Report(order.session, "8", event, order, order.cl_ord_id, orig, exec_type)]
+        return [Notice(order.session, "8", event, order, order.cl_ord_id, orig, exec_type)]
 
-    def _replaced(self, event: Event) -> list[Report]:
+    def _replaced(self, event: Event) -> list[Notice]:
         order = self.order_by_id.get(event.order_id)
         if order is None:
             self._answer(event, ACCEPTED)  # another's, changed in the name of its account
@@ -388,17 +388,17 @@ class Orders:
         order.replaced = True
         order.ord_status = "2" if not order.leaves_qty else "1" if order.cum_qty else "0"
         self._touched.append(order)
-        return [Report(order.session, "8", event, order, order.cl_ord_id, orig, "5")]
+        return [Notice(order.session, "8", event, order, order.cl_ord_id, orig, "5")]
 
-    def _cancel_rejected(self, event: Event) -> list[Report]:
+    def _cancel_rejected(self, event: Event) -> list[Notice]:
         request = self._answer(event, REFUSED)
         if request is None:
             return []
         order = request.order = request.order or self._named(event.order_id)
         orig = request.orig_cl_ord_id or (order.cl_ord_id if order else "NONE")
-        return [Report(request.session, "9", event, order, request.cl_ord_id, orig)]
+        return [Notice(request.session, "9", event, order, request.cl_ord_id, orig)]
 
-    def _listed(self, event: Event) -> list[Report]:
+    def _listed(self, event: Event) -> list[Notice]:
         self.names_changed = True
         return []
 
@@ -415,7 +415,7 @@ class Orders:
 _APART = ("request", "ord_status", "replaced")
 _KEPT = tuple(name for name in ORDER.names or () if name not in _APART)
 _OTHER = {int(Side.BUY): int(Side.SELL), int(Side.SELL): int(Side.BUY)}
-_APPLY: dict[int, Callable[[Orders, Event], list[Report]]] = {
+_APPLY: dict[int, Callable[[Orders, Event], list[Notice]]] = {
     int(ExecType.NEW): Orders._new,
     int(ExecType.REJECTED): Orders._rejected,
     int(ExecType.TRADE): Orders._trade,

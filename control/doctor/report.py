@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Report:
+class Findings:
     """What was found. `figures` are the measurements, empty when none were taken."""
 
     machine: dict[str, Any]
@@ -126,7 +126,7 @@ def machine_facts(machine: Machine) -> dict[str, Any]:
 
 def examine(
     machine: Machine, *, interface: str | None = None, ask_zero_copy: bool = False
-) -> Report:
+) -> Findings:
     """Look at everything; change nothing."""
     checks = [
         *processor.checks(machine),
@@ -134,12 +134,12 @@ def examine(
         *interrupts.checks(machine),
         *network.checks(machine, interface, ask_zero_copy=ask_zero_copy),
     ]
-    return Report(machine_facts(machine), checks)
+    return Findings(machine_facts(machine), checks)
 
 
-def measure(machine: Machine, report: Report, folder: Path) -> Report:
+def measure(machine: Machine, report: Findings, folder: Path) -> Findings:
     """The same report with figures, about five seconds later."""
     from touchline.control.doctor import measure as measurements
 
     checks, figures = measurements.run(machine, folder)
-    return Report(report.machine, [*report.checks, *checks], figures)
+    return Findings(report.machine, [*report.checks, *checks], figures)

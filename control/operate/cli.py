@@ -26,12 +26,14 @@ from touchline.control.operate import cli_bench, cli_listing, cli_machine, cli_o
 from touchline.control.operate.private import exposed
 from touchline.control.operate.template import TEMPLATE
 from touchline.control.operate.terminal import (
+    EXTRAS,
     NO,
     emit,
     fail,
     guarded,
     json_option,
     pairs,
+    require,
     table,
 )
 
@@ -119,12 +121,18 @@ def init(options: Options, force: bool, as_json: bool) -> None:
 @click.pass_obj
 @guarded
 def run(options: Options, in_process: bool, as_json: bool) -> None:
-    """Run the venue until SIGTERM, SIGINT or SIGHUP."""
+    """Run the venue until SIGTERM, SIGINT or SIGHUP.
+
+    A second signal hastens the stop, a third ends it.
+    """
+    config = options.load()
+    require("structlog", *(["quickfix"] if config.fix.enabled else []))
+    require(*(["zmq"] if config.publish.enabled else []))
+    require(*(["pyarrow", "duckdb", "pytz"] if config.capture.enabled else []))
     from touchline.control.supervisor.host import run_until_signal
     from touchline.control.supervisor.log import open_log
     from touchline.control.supervisor.part import PRIVATE
 
-    config = options.load()
     os.umask(PRIVATE)  # before the first file: all a venue writes is its own
     open_log("host", config.log_dir, config.log)
     for warning in exposed(options.path, config):
@@ -244,6 +252,7 @@ def query(options: Options, sql: str, as_json: bool) -> None:
 @guarded
 def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool) -> None:
     """Show it all: a venue, four FIX clients, a live book, and the proof that it adds up."""
+    require(*EXTRAS)
     from touchline.control.demo.demo import run_demo
 
     if not run_demo(seconds=seconds, seed=seed, rate=rate, keep=keep, as_json=as_json):

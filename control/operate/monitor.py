@@ -22,6 +22,7 @@ from touchline.control.operate.terminal import (
     table,
 )
 from touchline.control.supervisor.admin import NotRunning, attach
+from touchline.control.supervisor.health import patience
 from touchline.control.supervisor.ports import shown
 from touchline.control.supervisor.state import read_state
 from touchline.core.messages import EntryStatus, Side, TradingStatus
@@ -57,7 +58,7 @@ def status(config: Config) -> dict[str, Any]:
         "bus": str(config.bus_path),
         "data_dir": str(config.venue.data_dir),
     }
-    facts |= _engine_facts(config)
+    facts |= _engine_facts(config, [name for name in _FOLLOWERS if name in state["parts"]])
     usage = shutil.disk_usage(config.venue.data_dir)
     facts["disk_free_mb"] = usage.free >> 20
     facts["closed"] = state.get("closed") or {}
@@ -68,7 +69,7 @@ def status(config: Config) -> dict[str, Any]:
     return facts
 
 
-def _engine_facts(config: Config) -> dict[str, Any]:
+def _engine_facts(config: Config, followers: list[str]) -> dict[str, Any]:
     """What the bus says of the engine, and how far behind it those are that follow."""
     try:
         bus = attach(config)
@@ -85,8 +86,9 @@ def _engine_facts(config: Config) -> dict[str, Any]:
             "heartbeat_age_ms": max(0, time.time_ns() - int(engine["heartbeat_ns"])) // 1_000_000,
             "clock": {key: engine[key] for key in engine if key.startswith("clock")},
         }
-        for name, path in _FOLLOWERS.items():
-            facts[name] = _follower(config.venue.data_dir.joinpath(*path), bus)
+        for name in followers:
+            path = config.venue.data_dir.joinpath(*_FOLLOWERS[name])
+            facts[name] = _follower(path, bus)
         return facts
     finally:
         bus.close()
@@ -132,7 +134,11 @@ def _problems(config: Config, state: dict[str, Any], facts: dict[str, Any]) -> l
             how = "is down" if part["pid"] is None else "is starting again"
             why = f": {part['last_failure']}" if part["last_failure"] else ""
             found.append(f"{name} {how}{why}")
-        elif part["ready"] and name != "engine" and (part.get("silent_s") or 0) >= SILENT_S:
+        elif (
+            part["ready"]
+            and name != "engine"
+            and (part.get("silent_s") or 0) >= SILENT_S * patience(name)
+        ):
             found.append(f"{name} has given no sign of life for {part['silent_s']:.0f} s")
     if facts["engine_pid"] is None and "engine" not in facts["parts"]:
         found.append("the engine is down")

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from touchline.control.supervisor.launch import Facts, Running
+from touchline.control.supervisor.part import CAPTURE, PUBLISHER
 
 PAUSE_FIRST_S = 0.2
+FOLLOWER_PATIENCE = 4
 
 
 @dataclass(slots=True)
@@ -112,3 +114,9 @@ class Part:
             return None
         done, of = self.progress
         return min(100, 100 * done // max(of, 1))
+
+
+def patience(name: str) -> int:
+    """How many times as long a part may be silent: those that follow also do long work on the
+    disk, and nobody's order waits for them."""
+    return FOLLOWER_PATIENCE if name in (PUBLISHER, CAPTURE) else 1

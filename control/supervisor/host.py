@@ -24,7 +24,7 @@ from typing import Any
 
 from touchline.config import LISTS, Config
 from touchline.control.supervisor.admin import Admin, NotRunning
-from touchline.control.supervisor.health import PAUSE_FIRST_S, Part
+from touchline.control.supervisor.health import PAUSE_FIRST_S, Part, patience
 from touchline.control.supervisor.launch import Running, launch
 from touchline.control.supervisor.part import (
     CAPTURE,
@@ -89,7 +89,11 @@ class Host:
     ) -> None:
         self._config = config
         self._reload = reload
-        self._reloads: dict[str, Any] = {"reloads": 0, "reload_error": "", "sessions_changed": False}
+        self._reloads: dict[str, Any] = {
+            "reloads": 0,
+            "reload_error": "",
+            "sessions_changed": False,
+        }
         self._settings = config.supervisor
         self._in_process = in_process
         self._parts = {name: Part(name) for name in enabled_parts(config)}
@@ -214,8 +218,8 @@ class Host:
         elif part.stuck(now, self._settings.no_progress_s):
             limit = self._settings.no_progress_s
             self._end_silent(part, f"made no progress for {limit:g} s while starting")
-        elif part.hung(now, self._settings.hung_s):
-            self._end_silent(part, f"gave no sign of life for {self._settings.hung_s:g} s")
+        elif part.hung(now, hung_s := self._settings.hung_s * patience(part.name)):
+            self._end_silent(part, f"gave no sign of life for {hung_s:g} s")
 
     def _feel_the_engine(self, now: float) -> None:
         """The engine's sign of life is in the bus."""
@@ -312,6 +316,7 @@ class Host:
 
     def _close(self, stop: Stop) -> None:
         """Stop what runs, stage by stage; each part gets its time, then it is ended."""
+        log.info("venue stops")
         self._statuses.close()
         self._let_go_of_the_bus()
         for stage in STOP_STAGES:

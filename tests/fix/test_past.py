@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from touchline.fix.past import PENDING, Past
 SESSIONS = 3
 ALL_TOLD = dict.fromkeys(range(SESSIONS), report_key(1 << 40))
 Records = NDArray[np.void]
+Row = dict[str, Any]
 
 
 class Flow:
@@ -27,14 +29,14 @@ class Flow:
         self.random = random.Random(seed)
         self.engine = Engine(orders_max=64, price_blocks_max=64)
         self.engine.submit(self._rows([{"type": MsgType.SECURITY_DEFINITION}]))
-        accounts = [{"type": MsgType.ACCOUNT, "account": n} for n in range(SESSIONS)]
+        accounts: list[Row] = [{"type": MsgType.ACCOUNT, "account": n} for n in range(SESSIONS)]
         self.engine.submit(self._rows(accounts))
         self.names: list[tuple[int, str]] = []
         self.ids: list[int] = [12345]
 
     def batches(self, count: int) -> Iterator[tuple[Records, Records]]:
         """Commands with their events; now and then a name's command comes in the next batch."""
-        left: list[dict[str, object]] = []
+        left: list[Row] = []
         for _ in range(count):
             rows, left = left, []
             for _ in range(self.random.randint(1, 60)):
@@ -46,11 +48,11 @@ class Flow:
             self.ids += events["order_id"][-20:].tolist()
             yield commands, events
 
-    def _request(self) -> list[dict[str, object]]:
+    def _request(self) -> list[Row]:
         choose = self.random.choice
         session = self.random.randrange(SESSIONS)
         number = len(self.names) + 1
-        command: dict[str, object] = {
+        command: Row = {
             "type": choose((MsgType.NEW_ORDER,) * 3 + (MsgType.CANCEL, MsgType.REPLACE)),
             "cl_ord_id": LANE_FIX << 32 | number,
             "side": choose((Side.BUY, Side.SELL)),
@@ -72,7 +74,7 @@ class Flow:
         return [text | {"side": LANE_FIX, "flags": session}, command]
 
     @staticmethod
-    def _rows(rows: list[dict[str, object]]) -> Records:
+    def _rows(rows: list[Row]) -> Records:
         commands = np.zeros(len(rows), COMMAND)
         for command, row in zip(commands, rows, strict=True):
             for name, value in row.items():
