@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from touchline.control.doctor import interrupts, memory, network, processor
+from touchline.control.doctor import clock, interrupts, memory, network, processor
 from touchline.control.doctor.check import Check
 from touchline.control.doctor.machine import Machine, cpu_text
 
@@ -129,6 +129,7 @@ def examine(
 ) -> Findings:
     """Look at everything; change nothing."""
     checks = [
+        *clock.checks(machine),
         *processor.checks(machine),
         *memory.checks(machine),
         *interrupts.checks(machine),

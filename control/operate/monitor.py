@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from touchline.config import Config
+from touchline.control.doctor.clock import clock_state
 from touchline.control.operate.terminal import (
     DEGRADED,
     OK,
@@ -84,7 +85,7 @@ def _engine_facts(config: Config, followers: list[str]) -> dict[str, Any]:
             "waiting": engine["waiting"],
             "journal_bytes": engine["journal_bytes"],
             "heartbeat_age_ms": max(0, time.time_ns() - int(engine["heartbeat_ns"])) // 1_000_000,
-            "clock": {key: engine[key] for key in engine if key.startswith("clock")},
+            "clock": {key: engine[key] for key in engine if key.startswith("clock")} | _clock(),
         }
         for name in followers:
             path = config.venue.data_dir.joinpath(*_FOLLOWERS[name])
@@ -92,6 +93,14 @@ def _engine_facts(config: Config, followers: list[str]) -> dict[str, Any]:
         return facts
     finally:
         bus.close()
+
+
+def _clock() -> dict[str, Any]:
+    """Whether the system's clock is kept by somebody; empty when the kernel does not tell."""
+    state = clock_state()
+    if state is None:
+        return {}
+    return {"synchronised": state.synchronised, "max_error_us": state.max_error_us}
 
 
 def _follower(path: Path, bus: Bus) -> dict[str, Any] | None:
@@ -170,7 +179,11 @@ def status_text(facts: dict[str, Any]) -> str:
     apart = ("addresses", "parts", "in_process", "problems", "closed", "sessions", "clock",
              "publisher", "capture")  # fmt: skip
     plain = {k: v for k, v in facts.items() if k not in apart}
-    plain |= {f"{k}": v for k, v in facts.get("clock", {}).items()}
+    clock = dict(facts.get("clock", {}))
+    if "synchronised" in clock:
+        bound = f"synchronised, wrong by {clock.pop('max_error_us')} us at most"
+        plain["clock"] = bound if clock.pop("synchronised") else "kept by nobody"
+    plain |= clock
     closed = facts["closed"]
     if closed.get("killed"):
         plain["kill switch"] = "ON: no order is accepted; `touchline revive` ends it"

@@ -50,6 +50,7 @@ PAUSE_MAX_S = 10.0
 HEALTHY_S = 30.0
 HASTE_S = 2.0  # what is left to a part after a second signal
 ENGINE_FAILED = "all it has acknowledged is in the journal; mend that, then `touchline run` again"
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STOP_STAGES = ((GATEWAY,), (ENGINE,), (PUBLISHER, CAPTURE))
 
 log = logging.getLogger(__name__)
@@ -396,13 +397,17 @@ def run_until_signal(
     SIGUSR1 has the sessions of what `reload` gives taken up.
     """
     stop = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         # nohup has SIGHUP ignored: the venue is meant to outlive its terminal.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda *_: stop.ask())
     signal.signal(signal.SIGUSR1, lambda *_: stop.ask_to_reload())
     host = Host(config, in_process=in_process, reload=reload)
-    host.run(stop)
+    try:
+        host.run(stop)
+    finally:
+        for number in STOP_SIGNALS:  # a late one is no reason to end otherwise than in order
+            signal.signal(number, signal.SIG_IGN)
     return host.state_hash
 
 

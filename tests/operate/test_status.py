@@ -237,7 +237,7 @@ def test_without_a_session_the_gateway_is_no_part_of_a_venue(tmp_path: Path) -> 
     path.write_text(path.read_text().partition("[[sessions]]")[0])
     code, errors = outcome(path)
     assert code == 2
-    assert "sessions: none is there; add [[sessions]], or fix.enabled = false" in errors
+    assert "sessions: none is configured; add [[sessions]], or fix.enabled=false" in errors
 
 
 def test_what_a_venue_writes_nobody_else_may_read_whatever_the_umask(tmp_path: Path) -> None:
