@@ -38,12 +38,13 @@ class Part:
     sessions: list[str] = field(default_factory=list)
     state_hash: str = ""
     hung_told: bool = False
+    taking_up: bool = False  # it has been handed a changed configuration
     replacing: bool = False  # it was asked to end, for another to take its place
 
     def begin(self, running: Running, now: float) -> None:
         """The part has just been started."""
         self.running = running
-        self.told_start = self.ready = self.hung_told = False
+        self.told_start = self.ready = self.hung_told = self.taking_up = False
         self.since = self.progress_at = self.beat_at = now
         self.progress, self.beat, self.sessions = None, None, []
 
@@ -63,6 +64,8 @@ class Part:
                 self.progress, self.progress_at = told, now
         if "beat" in facts:
             self.sign_of_life(facts["beat"], now)
+        if "taken_up" in facts:
+            self.taking_up = False
         if "sessions" in facts:
             self.sessions = [str(name) for name in facts["sessions"]]
         if "stopped" in facts:
@@ -97,6 +100,7 @@ class Part:
             "state": self._state(),
             "ready": self.ready,
             "percent": self.percent,
+            "taking_up": self.taking_up,
             "restarts": self.restarts,
             "silent_s": None if self.beat is None else round(now - self.beat_at, 1),
             "last_failure": self.failure,

@@ -240,21 +240,26 @@ class Host:
             self._bus = None
 
     def _take_up_the_file(self) -> None:
-        """Read the configuration again: sessions that differ are taken up by a new gateway.
+        """Read the configuration again: accounts and passwords of sessions hold at once; where a
+        session comes or goes, a new gateway takes them up.
 
         What the engine is told of is `touchline apply`'s; everything else waits for a start.
         """
-        error, changed = "", False
+        error, changed, same = "", False, True
         try:
             fresh = self._reload() if self._reload is not None else self._config
             changed = fresh.sessions != self._config.sessions
+            same = _names(fresh) == _names(self._config)
             update = {name: getattr(fresh, name) for name in LISTS}
             self._config = self._config.model_copy(update=update)
         except (OSError, TouchlineError) as problem:
             error = describe(problem)
             log.error("configuration not taken up", extra={"facts": {"error": error}})
         gateway = self._parts.get(GATEWAY)
-        if changed and gateway is not None and gateway.running is not None:
+        if changed and gateway is not None and gateway.running is not None and same:
+            gateway.taking_up = True
+            gateway.running.reconfigure(self._config)
+        elif changed and gateway is not None and gateway.running is not None:
             log.info("sessions differ; the gateway takes them up anew")
             gateway.replacing, gateway.ready = True, False
             gateway.running.ask_to_stop()
@@ -409,6 +414,11 @@ def run_until_signal(
         for number in STOP_SIGNALS:  # a late one is no reason to end otherwise than in order
             signal.signal(number, signal.SIG_IGN)
     return host.state_hash
+
+
+def _names(config: Config) -> list[tuple[str, str]]:
+    """Which sessions there are, and in which version."""
+    return sorted((session.comp_id, session.begin_string) for session in config.sessions)
 
 
 def _refuse_live_bus(config: Config) -> None:

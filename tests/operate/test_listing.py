@@ -140,6 +140,25 @@ accounts = ["ACC8", "ACC2"]
     venue.path.write_text(with_more)
 
 
+def test_a_session_gets_another_account_and_stays_logged_on(venue: Venue) -> None:
+    kept = venue.path.read_text()
+    pid = venue.part("gateway")["pid"]
+    assert at(venue, "account", "add", "ACC9").exit_code == 0
+    with FixClient(venue.config.fix.port, "BROKER1") as client:
+        client.logon()
+        assert answer_to(client, "AAA", 1, "ACC9")["103"] == "15"
+        more = kept.replace('accounts = ["ACC1"]', 'accounts = ["ACC1", "ACC9"]\npassword = "x"')
+        venue.path.write_text(more + '\n[[accounts]]\nname = "ACC9"\n')
+        assert answered(venue, "apply", "--timeout", "30")["sessions_taken_up"] is True
+        assert answer_to(client, "AAA", 1, "ACC9")["39"] == "0"
+    with FixClient(venue.config.fix.port, "BROKER1") as client:
+        client.next_seq = 50
+        assert "Password(554)" in client.logon(reset=False)["58"]
+    assert venue.part("gateway")["pid"] == pid
+    venue.path.write_text(kept)
+    assert at(venue, "apply", "--timeout", "30").exit_code == 0
+
+
 def logged_on(venue: Venue) -> list[str]:
     return [row["comp_id"] for row in answered(venue, "session", "list") if row["logged_on"]]
 
