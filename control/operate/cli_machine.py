@@ -11,6 +11,7 @@ import click
 
 from touchline.control.operate.private import exposed
 from touchline.control.operate.terminal import NO, emit, guarded, json_option
+from touchline.errors import ConfigError
 
 
 def _cpus(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -109,7 +110,12 @@ def tune(as_json: bool, cpus: tuple[int, ...], interface: str | None, ask_zero_c
 
 def _exposed(options: Any) -> list[str]:
     """What of this venue others may read; nothing where there is no configuration yet."""
-    return exposed(options.path, options.load()) if options.path.exists() else []
+    if not options.path.exists():
+        return []
+    try:
+        return exposed(options.path, options.load())
+    except ConfigError:  # whoever looks at the machine needs no configuration
+        return []
 
 
 def _data_dir(options: Any) -> Path:

@@ -50,6 +50,7 @@ PAUSE_MAX_S = 10.0
 HEALTHY_S = 30.0
 HASTE_S = 2.0  # what is left to a part after a second signal
 ENGINE_FAILED = "all it has acknowledged is in the journal; mend that, then `touchline run` again"
+OPTIONAL = (CAPTURE,)  # the venue opens without it, and status says so
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STOP_STAGES = ((GATEWAY,), (ENGINE,), (PUBLISHER, CAPTURE))
 
@@ -157,7 +158,7 @@ class Host:
             log.info("venue open", extra={"facts": self._addresses()})
 
     def _await_ready(self, parts: list[Part], stop: Stop) -> None:
-        while not stop.is_set() and not all(part.ready for part in parts):
+        while not stop.is_set() and not all(_as_up_as_can_be(part) for part in parts):
             self._watch()
             stop.wait(POLL_S / 4)
 
@@ -294,7 +295,8 @@ class Host:
                 raise HostError(part.failure or f"the engine {_ending(code)} while starting")
             raise HostError(f"the engine had to stop: {part.failure}; {ENGINE_FAILED}")
         part.tries = 0 if came_up and self._open_now else part.tries + 1
-        if not self._open_now and part.tries >= self._settings.tries_max:
+        bounded = not self._open_now and part.name not in OPTIONAL
+        if bounded and part.tries >= self._settings.tries_max:
             why = part.failure or _ending(code)
             raise HostError(
                 f"{part.name} came to its end {part.tries} times while the venue was starting, "
@@ -414,6 +416,10 @@ def run_until_signal(
         for number in STOP_SIGNALS:  # a late one is no reason to end otherwise than in order
             signal.signal(number, signal.SIG_IGN)
     return host.state_hash
+
+
+def _as_up_as_can_be(part: Part) -> bool:
+    return part.ready or (part.name in OPTIONAL and part.tries > 0)
 
 
 def _names(config: Config) -> list[tuple[str, str]]:

@@ -74,6 +74,29 @@ def test_a_part_that_is_down_and_what_it_said_make_the_venue_degraded(venue: Ven
     until(lambda: status(venue)[0] == 0, "all is well again")
 
 
+def test_a_venue_opens_without_a_capture_that_can_not_be_and_says_so(tmp_path: Path) -> None:
+    path = configured(tmp_path, disk_free_mb=0, tries_max=2)
+    directory = load(path).capture_dir
+    directory.parent.mkdir(parents=True)
+    directory.touch()
+    venue = Venue(path)
+    try:
+
+        def told() -> bool:
+            assert venue.popen.poll() is None, venue.log.read_text()
+            code, facts = status(venue)
+            return code == 6 and any(f"{directory}" in problem for problem in facts["problems"])
+
+        until(told, "the venue is open and says what is missing")
+        venue.enter(990)
+        until(lambda: venue.part("capture")["restarts"] > 2, "it is tried again and again")
+        venue.enter(990)
+        directory.unlink()
+        until(lambda: status(venue)[0] == 0, "all is well")
+    finally:
+        venue.end()
+
+
 def test_what_a_follower_wrote_of_itself_is_shown_with_its_lag(venue: Venue) -> None:
     file = venue.config.capture_dir / "state.json"
     os.kill(venue.part("capture")["pid"], signal.SIGSTOP)
