@@ -22,14 +22,14 @@ from touchline.core.messages import COMMAND, LANE_FIX, ExecType, MsgType
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.delivery import Delivered, last_stored
 from touchline.fix.desk import OTHER_REASON, Desk, Malformed, Session, fields_of
-from touchline.fix.door import Door, bound, free_port
+from touchline.fix.door import Door, bound, free_port, shown
 from touchline.fix.inbound import receive
 from touchline.fix.names import JournalNames
 from touchline.fix.orders import Orders, report_key
 from touchline.fix.outbound import Reporter
 from touchline.fix.past import Past
 from touchline.fix.roster import Roster
-from touchline.fix.settings import GatewaySettings, quickfix_settings
+from touchline.fix.settings import GatewaySettings, SessionSettings, quickfix_settings
 from touchline.runtime.bus import Bus, Lane
 from touchline.runtime.feed import EventFeed
 from touchline.runtime.replay import Replay
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 Tell = Callable[[dict[str, Any]], None]
 
+Sessions = tuple[SessionSettings, ...]
+
 LOG = logging.getLogger("touchline.fix")
 WATCH_S = 0.1
 BEAT_LOOKS = 10
@@ -47,11 +49,18 @@ ENGINE_WAIT_S = 30.0
 REPLAY_AT_ONCE = 1 << 16  # commands of the journal
 
 
-def run(config: Config, stop: threading.Event, tell: Tell = lambda facts: None) -> int:
+def run(
+    config: Config,
+    stop: threading.Event,
+    tell: Tell = lambda facts: None,
+    fresh: Callable[[], Config | None] = lambda: None,
+) -> int:
     """Serve brokers as configured until `stop` is set; 0 then.
 
     `tell` hears {"progress": n, "of": m} in commands of the journal while it opens, {"ready": True}
     when it listens, {"beat": n} at every look around, {"sessions": [...]} who is logged on.
+    `fresh` gives a changed configuration once: its accounts and passwords hold for the sessions
+    that are here from then on, and {"taken_up": True} says so.
 
     Raises OSError when the world fails (the port is in use, the store can not be written, the bus
     is gone) and TouchlineError when a file or a setting is wrong; a caller may start it again.
@@ -60,11 +69,15 @@ def run(config: Config, stop: threading.Event, tell: Tell = lambda facts: None) 
     try:
         with Gateway(settings, stop, tell) as gateway:
             tell({"ready": True})
-            gateway.serve()
+            gateway.serve(lambda: _sessions(fresh()))
     except OSError:
         if not stop.is_set():
             raise
     return 0
+
+
+def _sessions(config: Config | None) -> Sessions | None:
+    return None if config is None else GatewaySettings.from_config(config).sessions
 
 
 class _Application(fix.Application):  # type: ignore[misc]
@@ -152,7 +165,7 @@ class Gateway:
     def __exit__(self, *exc: object) -> None:
         self._cleanup.close()
 
-    def serve(self) -> None:
+    def serve(self, fresh: Callable[[], Sessions | None] = lambda: None) -> None:
         """Watch until told to stop; raises what made a thread fail."""
         seen, same, looks = 0, 0, 0
         logged_on: list[str] | None = None
@@ -162,6 +175,9 @@ class Gateway:
             if self._bus.detached:
                 raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
             looks += 1
+            if (sessions := fresh()) is not None:
+                self.roster.take_up(sessions)
+                self._tell({"taken_up": True})
             if looks % BEAT_LOOKS == 0:
                 self._tell({"beat": looks})
             if self.roster.live() != logged_on:
@@ -229,7 +245,7 @@ class Gateway:
         self.address = door.address
         self._spawn("fix-door", door.run)
         cleanup.callback(door.close)
-        LOG.info("listening for FIX on %s:%d", *self.address)
+        LOG.info("listening for FIX on %s", shown(*self.address))
 
     def _take_up_sessions(self) -> None:
         """Wait until the journal has a number for every configured session."""

@@ -18,7 +18,6 @@ from touchline.core.messages import COMMAND, LANE_FIX, MsgType, Text
 from touchline.fix import outbound
 from touchline.fix.orders import COMMAND_PICKED, TEXT_PICKED, Command, Order, Orders, Request
 from touchline.fix.outbound import (
-    FIX42,
     NO_EXEC,
     NO_ORDER,
     SOH,
@@ -28,6 +27,7 @@ from touchline.fix.outbound import (
     ord_status,
     order_status,
 )
+from touchline.fix.versions import FIX42
 from touchline.instruments import Instrument
 
 SEND_TIMEOUT_S = 0.5

@@ -58,10 +58,16 @@ def read_logon(head: bytes) -> dict[str, str] | None:
 
 def bound(host: str, port: int) -> socket.socket:
     """A socket that is to listen there; OSError that names the place when it can not be had."""
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        family, _, _, _, place = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise _no_listening(host, port, error) from error
+    found = socket.socket(family, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((host, port))
+        found.bind(place)
     except OSError as error:
         found.close()
         raise _no_listening(host, port, error) from error
@@ -70,7 +76,12 @@ def bound(host: str, port: int) -> socket.socket:
 
 def _no_listening(host: str, port: int, error: OSError) -> OSError:
     reason = error.strerror or str(error)
-    return OSError(error.errno, f"cannot listen for FIX on {host}:{port}: {reason}")
+    return OSError(error.errno, f"cannot listen for FIX on {shown(host, port)}: {reason}")
+
+
+def shown(host: str, port: int) -> str:
+    """An address as people write it: IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def free_port() -> int:
@@ -104,7 +115,7 @@ class Door:
         self._inner.listen(WAITING_MAX)
         self._inner.setblocking(False)
         self._handle = -1  # the descriptor that QuickFIX accepts from
-        self.address: tuple[str, int] = listener.getsockname()
+        self.address: tuple[str, int] = listener.getsockname()[:2]
 
     def take_over(self, inner_port: int) -> None:
         """Put the local socket where QuickFIX, just started, listens on `inner_port`."""
@@ -146,7 +157,7 @@ class Door:
                     return
                 continue
             if not self._places.acquire(blocking=False):
-                LOG.warning("connection from %s:%d refused: too many are waiting", *address)
+                LOG.warning("connection from %s refused: too many are waiting", shown(*address[:2]))
                 connection.close()
                 continue
             name = f"fix-door-{address[1]}"
@@ -169,6 +180,7 @@ class Door:
         self._inner.close()
 
     def _admit(self, connection: socket.socket, address: tuple[str, int]) -> None:
+        origin = shown(*address[:2])
         try:
             with connection:
                 try:
@@ -178,11 +190,11 @@ class Door:
                         raise ValueError(reason)
                     with self._one_by_one:
                         self._hand_over(connection)
-                    LOG.info("connection from %s:%d let in: %s", *address, logon["49"])
+                    LOG.info("connection from %s let in: %s", origin, logon["49"])
                 except _Silent as error:
-                    LOG.debug("connection from %s:%d: %s", *address, error)
+                    LOG.debug("connection from %s: %s", origin, error)
                 except (OSError, ValueError) as error:
-                    LOG.warning("connection from %s:%d refused: %s", *address, error)
+                    LOG.warning("connection from %s refused: %s", origin, error)
                     _end(connection)
         finally:
             self._places.release()

@@ -136,7 +136,7 @@ class Request:
     state: int = PENDING
 
 
-class Report(NamedTuple):
+class Notice(NamedTuple):
     """What a session must be told because of an event."""
 
     session: int
@@ -160,13 +160,19 @@ def report_key(seq: int) -> int:
 
 
 class Orders:
-    """The map. `answer_timeout_s` bounds the wait for the answer to an earlier request."""
+    """The map. `answer_timeout_s` bounds the wait for the answer to an earlier request.
 
-    def __init__(self, answer_timeout_s: float = 1.0) -> None:
+    What is over goes into the archive `file_at` at a time, which is quicker than one by one.
+    """
+
+    def __init__(self, answer_timeout_s: float = 1.0, file_at: int = 512) -> None:
         self.order_by_id: dict[int, Order] = {}  # open orders
         self.names_changed = True  # instruments or accounts were added since this was cleared
         self.archive = Archive()
         self._open: dict[int, Order] = {}  # the same by row
+        self._file_at = file_at
+        self._recent: dict[tuple[int, str], Request] = {}  # answered, and no row yet
+        self._over: list[Order] = []  # orders that are over, and whose row does not say so yet
         self._asked: dict[tuple[int, str], Request] = {}  # requests whose answer is not sent yet
         self._pending: dict[int, Request] = {}
         self._names: dict[int, tuple[int, str]] = {}
@@ -189,7 +195,8 @@ class Orders:
         with self._answered:
             request = self._asked.get((session, cl_ord_id))
             if request is None:
-                return self._filed(session, cl_ord_id)
+                recent = self._recent.get((session, cl_ord_id))
+                return recent or self._filed(session, cl_ord_id)
             self._waiting += 1
             try:
                 if not self._answered.wait_for(
@@ -232,7 +239,7 @@ class Orders:
             if named is not None:
                 self.enter(_replayed(command, *named))
 
-    def apply(self, event: Event) -> list[Report]:
+    def apply(self, event: Event) -> list[Notice]:
         """Take an event in, and say what must be reported because of it."""
         handler = _APPLY.get(event.exec_type)
         if handler is None:
@@ -247,12 +254,13 @@ class Orders:
         with self._answered:
             for request, state in self._answers:
                 request.state = state
-                self._file(request)
+                key = (request.session, request.cl_ord_id)
+                self._recent[key] = self._asked.pop(key)
             self._answers.clear()
-            for order in self._touched:
-                if order.over and order.row >= 0:
-                    self._retire(order)
+            self._over += [order for order in self._touched if order.over]
             self._touched.clear()
+            if len(self._recent) >= self._file_at or len(self._over) >= self._file_at:
+                self._file()
             if self._waiting:
                 self._answered.notify_all()
 
@@ -261,34 +269,50 @@ class Orders:
         with self._answered:
             return Order(*(getattr(order, name) for name in Order.__slots__))
 
-    def _file(self, request: Request) -> None:
-        """An answered request becomes a row, and its order has one from then on."""
-        del self._asked[request.session, request.cl_ord_id]
-        order, msg_type = request.order, request.msg_type
-        if msg_type == MsgType.NEW_ORDER and order is not None:
-            order.row = self.archive.add_orders(np.zeros(1, ORDER))
-            self._open[order.row] = order
-            self._touched.append(order)
-        row = np.zeros(1, REQUEST)
-        row[0] = (
-            request.cl_ord_id.encode(),
-            NO_ORDER if order is None else order.row,
-            request.session,
-            request.state,
-            request.msg_type,
-        )
-        at = self.archive.add_requests(row)
-        if order is not None and (request.state == ACCEPTED or msg_type == MsgType.NEW_ORDER):
-            self.archive.orders["request"][order.row] = at
+    def _file(self) -> None:
+        """Answered requests become rows, and so do the orders they entered."""
+        requests = list(self._recent.values())
+        new = [r.order for r in requests if r.msg_type == MsgType.NEW_ORDER and r.order is not None]
+        first = self.archive.add_orders(np.zeros(len(new), ORDER))
+        for row, order in enumerate(new, start=first):
+            order.row = row
+            self._open[row] = order
+        self._write(new)
+        rows = [
+            (r.cl_ord_id.encode(), NO_ORDER if r.order is None else r.order.row, r.session, r.state,
+             r.msg_type)
+            for r in requests
+        ]  # fmt: skip
+        first = self.archive.add_requests(np.array(rows, REQUEST))
+        named = [
+            (r.order.row, first + at)
+            for at, r in enumerate(requests)
+            if r.order is not None and (r.state == ACCEPTED or r.msg_type == MsgType.NEW_ORDER)
+        ]
+        if named:  # of several the last: the ClOrdID the order has now
+            of, which = np.array(named).T
+            self.archive.orders["request"][of] = which
+        self._recent.clear()
+        self._retire()
 
-    def _retire(self, order: Order) -> None:
-        """Nothing will become of the order any more: its row is all that stays."""
-        self.order_by_id.pop(order.order_id, None)
-        self._open.pop(order.row, None)
-        row = self.archive.orders[order.row]
+    def _retire(self) -> None:
+        """Nothing will become of these orders any more: their rows are all that stays."""
+        self._write(self._over)
+        for order in self._over:
+            self.order_by_id.pop(order.order_id, None)
+            self._open.pop(order.row, None)
+        self._over.clear()
+
+    def _write(self, orders: list[Order]) -> None:
+        """Bring the rows of orders up to date."""
+        if not orders:
+            return
+        at = [order.row for order in orders]
+        rows = self.archive.orders
         for name in _KEPT:
-            row[name] = getattr(order, name)
-        row["ord_status"], row["replaced"] = ord(order.ord_status), order.replaced
+            rows[name][at] = [getattr(order, name) for order in orders]
+        rows["ord_status"][at] = [ord(order.ord_status) for order in orders]
+        rows["replaced"][at] = [order.replaced for order in orders]
 
     def _filed(self, session: int, cl_ord_id: str) -> Request | None:
         """The answered request of that ClOrdID, from its row."""
@@ -329,7 +353,7 @@ class Orders:
             self._answers.append((request, state))
         return request
 
-    def _new(self, event: Event) -> list[Report]:
+    def _new(self, event: Event) -> list[Notice]:
         request = self._answer(event, ACCEPTED)
         if request is None or request.order is None:
             return []
@@ -339,17 +363,18 @@ class Orders:
         order.ord_status = "0"
         self._touched.append(order)
         self.order_by_id[event.order_id] = order
-        return [Report(order.session, "8", event, order, order.cl_ord_id, exec_type="0")]
+        return [Notice(order.session, "8", event, order, order.cl_ord_id, exec_type="0")]
 
-    def _rejected(self, event: Event) -> list[Report]:
+    def _rejected(self, event: Event) -> list[Notice]:
         request = self._answer(event, REFUSED)
         if request is None or request.order is None:
             return []
         order = request.order
         order.ord_status = "8"
-        return [Report(order.session, "8", event, order, order.cl_ord_id, exec_type="8")]
+        self._touched.append(order)
+        return [Notice(order.session, "8", event, order, order.cl_ord_id, exec_type="8")]
 
-    def _trade(self, event: Event) -> list[Report]:
+    def _trade(self, event: Event) -> list[Notice]:
         sides = [
             (event.side, self.order_by_id.get(event.order_id)),
             (_OTHER[event.side], self.order_by_id.get(event.contra_order_id)),
@@ -364,10 +389,10 @@ class Orders:
             order.ord_status = "1" if order.leaves_qty else "2"
             if not order.leaves_qty:
                 self._touched.append(order)
-            reports.append(Report(order.session, "8", event, order, order.cl_ord_id, "", "F", side))
+            reports.append(Notice(order.session, "8", event, order, order.cl_ord_id, "", "F", side))
         return reports
 
-    def _ended(self, event: Event) -> list[Report]:
+    def _ended(self, event: Event) -> list[Notice]:
         order = self.order_by_id.get(event.order_id)
         if order is None:
             self._answer(event, ACCEPTED)  # another's, changed in the name of its account
@@ -376,9 +401,9 @@ class Orders:
         order.leaves_qty = 0
         order.ord_status = exec_type = chr(event.exec_type)
         self._touched.append(order)
-        return [Report(order.session, "8", event, order, order.cl_ord_id, orig, exec_type)]
+        return [Notice(order.session, "8", event, order, order.cl_ord_id, orig, exec_type)]
 
-    def _replaced(self, event: Event) -> list[Report]:
+    def _replaced(self, event: Event) -> list[Notice]:
         order = self.order_by_id.get(event.order_id)
         if order is None:
             self._answer(event, ACCEPTED)  # another's, changed in the name of its account
@@ -390,17 +415,17 @@ class Orders:
         order.replaced = True
         order.ord_status = "2" if not order.leaves_qty else "1" if order.cum_qty else "0"
         self._touched.append(order)
-        return [Report(order.session, "8", event, order, order.cl_ord_id, orig, "5")]
+        return [Notice(order.session, "8", event, order, order.cl_ord_id, orig, "5")]
 
-    def _cancel_rejected(self, event: Event) -> list[Report]:
+    def _cancel_rejected(self, event: Event) -> list[Notice]:
         request = self._answer(event, REFUSED)
         if request is None:
             return []
         order = request.order = request.order or self._named(event.order_id)
         orig = request.orig_cl_ord_id or (order.cl_ord_id if order else "NONE")
-        return [Report(request.session, "9", event, order, request.cl_ord_id, orig)]
+        return [Notice(request.session, "9", event, order, request.cl_ord_id, orig)]
 
-    def _listed(self, event: Event) -> list[Report]:
+    def _listed(self, event: Event) -> list[Notice]:
         self.names_changed = True
         return []
 
@@ -417,7 +442,7 @@ class Orders:
 _APART = ("request", "ord_status", "replaced")
 _KEPT = tuple(name for name in ORDER.names or () if name not in _APART)
 _OTHER = {int(Side.BUY): int(Side.SELL), int(Side.SELL): int(Side.BUY)}
-_APPLY: dict[int, Callable[[Orders, Event], list[Report]]] = {
+_APPLY: dict[int, Callable[[Orders, Event], list[Notice]]] = {
     int(ExecType.NEW): Orders._new,
     int(ExecType.REJECTED): Orders._rejected,
     int(ExecType.TRADE): Orders._trade,

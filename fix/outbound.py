@@ -26,22 +26,17 @@ from touchline.core.messages import (
     ord_rej_reason,
     reason_text,
 )
-from touchline.fix.orders import Event, Order, Orders, Report, events_of
+from touchline.fix.orders import Event, Notice, Order, Orders, events_of
+from touchline.fix.versions import FIX42, VERSIONS
 from touchline.instruments import EXACT, Instrument
 
 SOH = "\x01"
-FIX42 = "FIX.4.2"
 NO_ORDER = "NONE"  # OrderID(37) where there is no order
 NO_EXEC = "0"  # ExecID(17) of an answer that executes nothing
 TOO_LATE_TO_CANCEL = 0
 AVG_PX_DECIMALS = 8
 EVENTS_AT_ONCE = 512
 IDLE_S = 0.1
-
-_ORD_REJ_REASONS = {FIX42: frozenset(range(9)), "FIX.4.4": frozenset((*range(12), 13, 14, 15, 99))}
-_CXL_REJ_REASONS = {FIX42: frozenset(range(4)), "FIX.4.4": frozenset((*range(7), 99))}
-_OTHER_ORD = {FIX42: 0, "FIX.4.4": 99}  # broker's option; other
-_OTHER_CXL = {FIX42: 2, "FIX.4.4": 99}
 
 
 class Names(Protocol):
@@ -88,7 +83,7 @@ def avg_px(instrument: Instrument, notional: int, cum_qty: int) -> str:
     return f"{EXACT.scaleb(Decimal(units), -decimals):f}".rstrip("0").rstrip(".")
 
 
-def exec_id(report: Report) -> str:
+def exec_id(report: Notice) -> str:
     """Unique and the same again in every replay: the event's seq, and for a trade the side."""
     return f"{report.event.seq}-{report.side - ord('0')}" if report.side else str(report.event.seq)
 
@@ -102,11 +97,13 @@ def ord_status(begin_string: str, order: Order) -> str:
 
 def known_ord_rej_reason(begin_string: str, reason: int) -> int:
     """The reason, or "other" in a version that does not have it yet."""
-    return reason if reason in _ORD_REJ_REASONS[begin_string] else _OTHER_ORD[begin_string]
+    version = VERSIONS[begin_string]
+    return reason if reason in version.ord_rej_reasons else version.other_ord
 
 
 def known_cxl_rej_reason(begin_string: str, reason: int) -> int:
-    return reason if reason in _CXL_REJ_REASONS[begin_string] else _OTHER_CXL[begin_string]
+    version = VERSIONS[begin_string]
+    return reason if reason in version.cxl_rej_reasons else version.other_cxl
 
 
 def _order_fields(begin_string: str, order: Order, names: Names) -> list[str]:
@@ -130,7 +127,7 @@ def _order_fields(begin_string: str, order: Order, names: Names) -> list[str]:
     return fields
 
 
-def _trade_fields(begin_string: str, report: Report, names: Names) -> list[str]:
+def _trade_fields(begin_string: str, report: Notice, names: Names) -> list[str]:
     event = report.event
     instrument = names.instrument(event.instrument)
     fields = [
@@ -142,7 +139,7 @@ def _trade_fields(begin_string: str, report: Report, names: Names) -> list[str]:
     return fields
 
 
-def execution_report(begin_string: str, report: Report, names: Names) -> str:
+def execution_report(begin_string: str, report: Notice, names: Names) -> str:
     """ExecutionReport(8) for an event."""
     event, order = report.event, report.order
     assert order is not None
@@ -178,7 +175,7 @@ def _refusal_text(event: Event, order: Order | None, names: Names) -> str:
     return instrument.refusal_text(event.reason, event.price, event.limit)
 
 
-def order_cancel_reject(begin_string: str, report: Report, names: Names) -> str:
+def order_cancel_reject(begin_string: str, report: Notice, names: Names) -> str:
     """OrderCancelReject(9) for an event."""
     event, order = report.event, report.order
     reason, text = cxl_rej_reason(event.reason), _refusal_text(event, order, names)
@@ -239,7 +236,7 @@ class Reporter:
                 self._tell(report)
             self._orders.settle()
 
-    def _tell(self, report: Report) -> None:
+    def _tell(self, report: Notice) -> None:
         begin_string = self._begin_strings.get(report.session)
         if begin_string is None:  # the session is no longer configured
             return
@@ -254,7 +251,7 @@ class Reporter:
         self._send(report.session, report.key, text)
 
     def run(self, feed: Feed, stop: threading.Event) -> None:
-        """Report events as they come, until told to stop."""
+        """Notice events as they come, until told to stop."""
         while not stop.is_set():
             events = feed.read(EVENTS_AT_ONCE)
             if len(events):

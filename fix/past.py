@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from touchline.config import SESSIONS_MAX
 from touchline.core.messages import LANE_FIX, ExecType, MsgType, Text, text_commands
 from touchline.fix.archive import NO_ORDER, ORDER, REQUEST, Archive, Rows
 
@@ -139,7 +140,7 @@ class Past:
         return named
 
     def _owed(self, batch: _Batch, events: Rows, marks: Mapping[int, int]) -> bool:
-        told = np.full(256, _TOLD_ALL, np.uint64)
+        told = np.full(SESSIONS_MAX, _TOLD_ALL, np.uint64)
         for session, mark in marks.items():
             told[session] = mark
         of_order = np.concatenate((self._archive.orders["session"], batch.orders["session"]))

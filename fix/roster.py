@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hmac
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import quickfix as fix
@@ -15,7 +16,7 @@ import quickfix as fix
 from touchline.config import SESSIONS_MAX
 from touchline.errors import SessionError
 from touchline.fix.desk import Session
-from touchline.fix.settings import GatewaySettings
+from touchline.fix.settings import GatewaySettings, SessionSettings
 
 PASSWORD, RAW_DATA, HEART_BT_INT = 554, 96, 108
 LEAVING_S = 0.5
@@ -63,6 +64,16 @@ class Roster:
             )
             counterparty = Counterparty(session, session_id, configured.password)
             self.by_comp_id[configured.comp_id] = self.by_number[number] = counterparty
+
+    def take_up(self, sessions: Iterable[SessionSettings]) -> None:
+        """Accounts and passwords as they are configured now, of the sessions that are here."""
+        for configured in sessions:
+            known = self.by_comp_id.get(configured.comp_id)
+            if known is None or known.session.begin_string != configured.begin_string:
+                continue
+            session = replace(known.session, accounts=configured.accounts)
+            fresh = replace(known, session=session, password=configured.password)
+            self.by_comp_id[configured.comp_id] = self.by_number[session.number] = fresh
 
     def came(self, comp_id: str) -> None:
         """QuickFIX has logged the session on."""

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from touchline.config import SESSIONS_MAX
 from touchline.errors import SessionError
+from touchline.fix.versions import FIX42, VERSIONS
 
 if TYPE_CHECKING:
     from touchline.config import Config
 
-DICTIONARY_FILES = {"FIX.4.2": "FIX42.xml", "FIX.4.4": "FIX44.xml"}
 LOGON_CREDENTIALS = (("553", "Username"), ("554", "Password"))
 
 
@@ -81,13 +81,13 @@ class GatewaySettings:
 
 def dictionary(begin_string: str, dictionary_dir: Path) -> Path:
     """The data dictionary of a FIX version; SessionError when QuickFIX did not install it."""
-    installed = Path(sys.prefix) / "share" / "quickfix" / DICTIONARY_FILES[begin_string]
+    installed = Path(sys.prefix) / "share" / "quickfix" / VERSIONS[begin_string].dictionary
     if not installed.is_file():
         raise SessionError(
             f"{installed} is missing: install the package quickfix into {sys.prefix}, "
             f"which brings the data dictionary of {begin_string}"
         )
-    if begin_string != "FIX.4.2":
+    if begin_string != FIX42:
         return installed
     dictionary_dir.mkdir(parents=True, exist_ok=True)
     amended = dictionary_dir / installed.name

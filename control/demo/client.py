@@ -23,7 +23,7 @@ from typing import Any
 
 import quickfix as fix
 
-from touchline.control.demo.flow import Flow, Listing, Request
+from touchline.control.demo.flow import Behaviour, Listing, Request
 
 REPORT_COLUMNS = {
     35: "msg_type",
@@ -126,7 +126,7 @@ class Broker:
             Listing(i["symbol"], Decimal(i["tick_size"]), Decimal(i["lot_size"]), i["mid"])
             for i in task["listings"]
         ]
-        self._flow = Flow(
+        self._flow = Behaviour(
             task["comp_id"],
             listings,
             tag=task["tag"],

@@ -72,7 +72,7 @@ def walk(listing: Listing, seed: int, steps: int) -> list[int]:
     return mids
 
 
-class Flow:
+class Behaviour:
     """The orders of one client: which to send next, and what became of those sent.
 
     ClOrdIDs are `tag` and a number; the tag makes them new in a venue that has seen this client.
@@ -245,13 +245,13 @@ class Flow:
         return self._rest(listing, side, rng.choice((price, passive)), rng.randint(1, 20), -1)
 
 
-BadRequest = Callable[[Flow, Listing, float], Request]
+BadRequest = Callable[[Behaviour, Listing, float], Request]
 
 
 def _wrong(tag: int, value: str | None) -> BadRequest:
     """A resting order with one field changed, or left out when the value is None."""
 
-    def make(flow: Flow, listing: Listing, elapsed_s: float) -> Request:
+    def make(flow: Behaviour, listing: Listing, elapsed_s: float) -> Request:
         price = flow.mid(listing, elapsed_s) - 3
         request = flow._new(listing, BUY, price, 1)
         if value is None:
@@ -263,32 +263,32 @@ def _wrong(tag: int, value: str | None) -> BadRequest:
     return make
 
 
-def _off_tick(flow: Flow, listing: Listing, elapsed_s: float) -> Request:
+def _off_tick(flow: Behaviour, listing: Listing, elapsed_s: float) -> Request:
     request = flow._new(listing, BUY, flow.mid(listing, elapsed_s), 1)
     half_tick = EXACT.multiply(listing.tick_size, Decimal("0.5"))
     request.fields[44] = f"{EXACT.add(Decimal(request.fields[44]), half_tick):f}"
     return request
 
 
-def _past_the_collar(flow: Flow, listing: Listing, elapsed_s: float) -> Request:
+def _past_the_collar(flow: Behaviour, listing: Listing, elapsed_s: float) -> Request:
     return flow._new(listing, BUY, flow.mid(listing, elapsed_s) + 2500, 1)
 
 
-def _too_large(flow: Flow, listing: Listing, elapsed_s: float) -> Request:
+def _too_large(flow: Behaviour, listing: Listing, elapsed_s: float) -> Request:
     return flow._new(listing, SELL, flow.mid(listing, elapsed_s), 750)
 
 
-def _too_valuable(flow: Flow, listing: Listing, elapsed_s: float) -> Request:
+def _too_valuable(flow: Behaviour, listing: Listing, elapsed_s: float) -> Request:
     return flow._new(listing, BUY, flow.mid(listing, elapsed_s), 490)
 
 
-def _duplicate(flow: Flow, listing: Listing, elapsed_s: float) -> Request:
+def _duplicate(flow: Behaviour, listing: Listing, elapsed_s: float) -> Request:
     request = flow._new(listing, BUY, flow.mid(listing, elapsed_s) - 3, 1)
     request.fields[11] = f"{flow.tag}-1"
     return request
 
 
-def _unknown_order(flow: Flow, listing: Listing, _: float) -> Request:
+def _unknown_order(flow: Behaviour, listing: Listing, _: float) -> Request:
     fields = {
         11: flow.next_id(),
         41: f"{flow.tag}-none",

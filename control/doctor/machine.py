@@ -63,6 +63,11 @@ class Machine:
     proc: Path = Path("/proc")
     chosen: tuple[int, ...] = ()
 
+    @property
+    def here(self) -> bool:
+        """Whether this is the machine we run on, not the files of another."""
+        return self.proc == Path("/proc")
+
     def path(self, name: str) -> Path:
         """Where the file is that has this name on a running machine."""
         top, _, rest = name.removeprefix("/").partition("/")

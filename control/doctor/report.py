@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from touchline.control.doctor import interrupts, memory, network, processor
+from touchline.control.doctor import clock, interrupts, memory, network, processor
 from touchline.control.doctor.check import Check
 from touchline.control.doctor.machine import Machine, cpu_text
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Report:
+class Findings:
     """What was found. `figures` are the measurements, empty when none were taken."""
 
     machine: dict[str, Any]
@@ -126,20 +126,21 @@ def machine_facts(machine: Machine) -> dict[str, Any]:
 
 def examine(
     machine: Machine, *, interface: str | None = None, ask_zero_copy: bool = False
-) -> Report:
+) -> Findings:
     """Look at everything; change nothing."""
     checks = [
+        *clock.checks(machine),
         *processor.checks(machine),
         *memory.checks(machine),
         *interrupts.checks(machine),
         *network.checks(machine, interface, ask_zero_copy=ask_zero_copy),
     ]
-    return Report(machine_facts(machine), checks)
+    return Findings(machine_facts(machine), checks)
 
 
-def measure(machine: Machine, report: Report, folder: Path) -> Report:
+def measure(machine: Machine, report: Findings, folder: Path) -> Findings:
     """The same report with figures, about five seconds later."""
     from touchline.control.doctor import measure as measurements
 
     checks, figures = measurements.run(machine, folder)
-    return Report(report.machine, [*report.checks, *checks], figures)
+    return Findings(report.machine, [*report.checks, *checks], figures)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from touchline.control.doctor.check import LIMITS_FILE, Check, boot_command
-from touchline.control.doctor.report import Report, headline, wrapped
+from touchline.control.doctor.report import Findings, headline, wrapped
 
 SYSCTL_FILE = "/etc/sysctl.d/90-touchline.conf"
 LIMITS_NOTE = ("# For logins from now on; a service of systemd has settings of its own.",)
@@ -65,7 +65,7 @@ def sections(wrong: list[Check]) -> list[list[str]]:
     return found
 
 
-def script(report: Report) -> str:
+def script(report: Findings) -> str:
     """The whole of it."""
     wrong = [check for check in report.checks if check.ok is False]
     helpless = [check for check in wrong if not check.mend]
@@ -85,7 +85,7 @@ def script(report: Report) -> str:
     return "\n".join(lines)
 
 
-def facts(report: Report) -> dict[str, object]:
+def facts(report: Findings) -> dict[str, object]:
     """For JSON: the commands of each check, and the script."""
     wrong = [check for check in report.checks if check.ok is False]
     return {

@@ -105,8 +105,13 @@ def _reload(config: Config, timeout_s: float) -> bool:
         raise TouchlineError(f"the supervisor keeps what it had: {done['reload_error']}")
     if not done["sessions_changed"]:
         return False
-    _until(config, timeout_s, lambda now: bool(now["parts"][GATEWAY]["ready"]))
+    _until(config, timeout_s, _at_hand)
     return True
+
+
+def _at_hand(state: dict[str, Any]) -> bool:
+    gateway = state["parts"][GATEWAY]
+    return bool(gateway["ready"] and not gateway["taking_up"])
 
 
 def _until(

@@ -32,12 +32,14 @@ from touchline.control.operate import (
 from touchline.control.operate.private import exposed
 from touchline.control.operate.template import TEMPLATE
 from touchline.control.operate.terminal import (
+    EXTRAS,
     NO,
     emit,
     fail,
     guarded,
     json_option,
     pairs,
+    require,
 )
 
 DEFAULT_CONFIG = "touchline.toml"
@@ -124,12 +126,18 @@ def init(options: Options, force: bool, as_json: bool) -> None:
 @click.pass_obj
 @guarded
 def run(options: Options, in_process: bool, as_json: bool) -> None:
-    """Run the venue until SIGTERM, SIGINT or SIGHUP."""
+    """Run the venue until SIGTERM, SIGINT or SIGHUP.
+
+    A second signal hastens the stop, a third ends it.
+    """
+    config = options.load()
+    require("structlog", *(["quickfix"] if config.fix.enabled else []))
+    require(*(["zmq"] if config.publish.enabled else []))
+    require(*(["pyarrow", "duckdb", "pytz"] if config.capture.enabled else []))
     from touchline.control.supervisor.host import run_until_signal
     from touchline.control.supervisor.log import open_log
     from touchline.control.supervisor.part import PRIVATE
 
-    config = options.load()
     os.umask(PRIVATE)  # before the first file: all a venue writes is its own
     open_log("host", config.log_dir, config.log)
     for warning in exposed(options.path, config):
@@ -232,6 +240,7 @@ def _replay_script(path: Path, as_json: bool) -> None:
 @guarded
 def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool) -> None:
     """Show it all: a venue, four FIX clients, a live book, and the proof that it adds up."""
+    require(*EXTRAS)
     from touchline.control.demo.demo import run_demo
 
     if not run_demo(seconds=seconds, seed=seed, rate=rate, keep=keep, as_json=as_json):

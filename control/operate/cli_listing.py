@@ -51,9 +51,9 @@ def _section(kind: type[_M], **values: Any) -> _M:
 def apply(context: click.Context, dry_run: bool, timeout_s: float, as_json: bool) -> None:
     """Make the running venue what the configuration says: only the difference is sent.
 
-    New instruments, accounts and limits can be used at once. When sessions differ, the gateway
-    takes them up anew, for which brokers are logged out for a moment. Everything else of the file
-    holds from the next start on.
+    New instruments, accounts and limits can be used at once, and so can a session's accounts and
+    password. Where a session comes or goes, brokers are logged out for a moment. Everything else of
+    the file holds from the next start on.
     """
     from touchline.control.operate.apply import apply as apply_now
 

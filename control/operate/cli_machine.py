@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from touchline.control.operate.private import exposed
 from touchline.control.operate.terminal import NO, emit, guarded, json_option
+from touchline.errors import ConfigError
 
 
 def _cpus(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -84,8 +86,11 @@ def doctor(
     report = reports.examine(machine, interface=interface, ask_zero_copy=ask_zero_copy)
     if measure:
         report = reports.measure(machine, report, data_dir or _data_dir(options))
-    emit(as_json, report.facts(), report.text())
-    if not report.ok:
+    loose = _exposed(options)
+    emit(as_json, report.facts() | {"exposed": loose}, report.text())
+    for line in loose:
+        click.echo(f"touchline: {line}", err=True)
+    if loose or not report.ok:
         raise click.exceptions.Exit(NO)
 
 
@@ -101,6 +106,16 @@ def tune(as_json: bool, cpus: tuple[int, ...], interface: str | None, ask_zero_c
     machine = Machine(chosen=cpus)
     report = reports.examine(machine, interface=interface, ask_zero_copy=ask_zero_copy)
     emit(as_json, tuning.facts(report), tuning.script(report))
+
+
+def _exposed(options: Any) -> list[str]:
+    """What of this venue others may read; nothing where there is no configuration yet."""
+    if not options.path.exists():
+        return []
+    try:
+        return exposed(options.path, options.load())
+    except ConfigError:  # whoever looks at the machine needs no configuration
+        return []
 
 
 def _data_dir(options: Any) -> Path:

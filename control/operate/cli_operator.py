@@ -112,16 +112,17 @@ def _unblock(admin: Any, account: str) -> dict[str, Any]:
 def _limit(admin: Any, symbol: str, name: str, value: str, account: str | None) -> dict[str, Any]:
     """Set one limit of an instrument, or of an account in it (--account).
 
-    SYMBOL `*` is every instrument. VALUE is a price, a quantity or an amount as people write it,
-    or `none` for no limit. A limit that the configuration names is set back to that at the next
-    start.
+    SYMBOL `*` is every instrument, quantities rounded down to its lots. VALUE is a price, a
+    quantity or an amount as people write it, or `none` for no limit. A limit that the configuration
+    names is set back to that at the next start.
     """
     limit = Limit[name.upper()]
     if LIMITS[limit].of_account != (account is not None):
         needs = "needs --account" if account is None else "belongs to the instrument: no --account"
         raise TouchlineError(f"{name} {needs}")
     symbols = sorted(admin.names.symbols.values()) if symbol == "*" else [symbol]
-    units = {s: _units(limit, value, admin.instrument(s)) for s in symbols}
+    to_lots = Instrument.floor_lots if symbol == "*" else Instrument.to_lots
+    units = {s: _units(limit, value, admin.instrument(s), to_lots) for s in symbols}
     admin.set_limits(limit, units, account)
     whose = f"{account} in {symbol}" if account else symbol
     return {
@@ -140,15 +141,17 @@ _NO_LIMIT = {
 }  # where there always is one: the widest
 
 
-def _units(limit: Limit, value: str, instrument: Instrument) -> int:
+def _units(
+    limit: Limit, value: str, instrument: Instrument, to_lots: Callable[[Instrument, str], int]
+) -> int:
     """The value in the core's units."""
     if value == "none":
         if limit == Limit.REFERENCE_PRICE:
             raise TouchlineError("reference_price can not be taken away; give it another price")
         return _NO_LIMIT.get(limit, LIMIT_UNSET)
-    reckon = {
+    reckon: dict[str, Callable[[str], int]] = {
         "value": instrument.floor_value,
-        "lots": instrument.to_lots,
+        "lots": lambda value: to_lots(instrument, value),
         "ticks": instrument.to_ticks,
     }
     return reckon[LIMITS[limit].unit](value)

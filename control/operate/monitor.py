@@ -12,9 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from touchline.control.doctor.clock import clock_state
-
 from touchline.config import Config
+from touchline.control.doctor.clock import clock_state
 from touchline.control.operate.terminal import (
     DEGRADED,
     OK,

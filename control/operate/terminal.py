@@ -7,6 +7,7 @@ do. No colours and no control characters unless a terminal reads them.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -99,6 +100,13 @@ def fail(message: str, code: int) -> None:
     for line in message.splitlines() or ["failed"]:
         click.echo(f"touchline: {line}", err=True)
     raise click.exceptions.Exit(code)
+
+
+def require(*modules: str) -> None:
+    """Refuse before anything starts when a part that would run as a process is not installed."""
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
 
 def missing_extra(error: ModuleNotFoundError) -> str:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from touchline.control.supervisor.launch import Facts, Running
+from touchline.control.supervisor.part import CAPTURE, PUBLISHER
 
 PAUSE_FIRST_S = 0.2
+FOLLOWER_PATIENCE = 4
 
 
 @dataclass(slots=True)
@@ -36,12 +38,13 @@ class Part:
     sessions: list[str] = field(default_factory=list)
     state_hash: str = ""
     hung_told: bool = False
+    taking_up: bool = False  # it has been handed a changed configuration
     replacing: bool = False  # it was asked to end, for another to take its place
 
     def begin(self, running: Running, now: float) -> None:
         """The part has just been started."""
         self.running = running
-        self.told_start = self.ready = self.hung_told = False
+        self.told_start = self.ready = self.hung_told = self.taking_up = False
         self.since = self.progress_at = self.beat_at = now
         self.progress, self.beat, self.sessions = None, None, []
 
@@ -61,6 +64,8 @@ class Part:
                 self.progress, self.progress_at = told, now
         if "beat" in facts:
             self.sign_of_life(facts["beat"], now)
+        if "taken_up" in facts:
+            self.taking_up = False
         if "sessions" in facts:
             self.sessions = [str(name) for name in facts["sessions"]]
         if "stopped" in facts:
@@ -95,6 +100,7 @@ class Part:
             "state": self._state(),
             "ready": self.ready,
             "percent": self.percent,
+            "taking_up": self.taking_up,
             "restarts": self.restarts,
             "silent_s": None if self.beat is None else round(now - self.beat_at, 1),
             "last_failure": self.failure,
@@ -112,3 +118,9 @@ class Part:
             return None
         done, of = self.progress
         return min(100, 100 * done // max(of, 1))
+
+
+def patience(name: str) -> int:
+    """How many times as long a part may be silent: those that follow also do long work on the
+    disk, and nobody's order waits for them."""
+    return FOLLOWER_PATIENCE if name in (PUBLISHER, CAPTURE) else 1

@@ -6,6 +6,7 @@ process when the thread that started it ends, so all parts are started from that
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -33,6 +34,9 @@ class Running(Protocol):
 
     def told(self) -> list[Facts]:
         """What the part has said since the last call."""
+
+    def reconfigure(self, config: Config) -> None:
+        """Hand it a changed configuration, of which it takes up what it can while it runs."""
 
     def ask_to_stop(self) -> None:
         """Ask for a clean stop and return at once."""
@@ -74,8 +78,8 @@ class Process:
         stdin = self._popen.stdin
         assert stdin is not None
         try:
-            stdin.write(config.model_dump_json().encode())
-            stdin.close()
+            stdin.write(config.model_dump_json().encode() + b"\n")
+            stdin.flush()
         except BrokenPipeError:
             log.warning("part ended before it read its configuration")
 
@@ -101,6 +105,18 @@ class Process:
             return False
         return True
 
+    def reconfigure(self, config: Config) -> None:
+        line = config.model_dump_json().encode() + b"\n"
+        # By a thread: a part that hangs reads nothing, and nobody waits for it.
+        threading.Thread(target=self._write, args=(line,), daemon=True).start()
+
+    def _write(self, line: bytes) -> None:
+        stdin = self._popen.stdin
+        assert stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            stdin.write(line)
+            stdin.flush()
+
     def kill(self) -> None:
         self._popen.kill()
         self._popen.wait()
@@ -113,6 +129,7 @@ class Thread:
         self.pid = os.getpid()
         self._stop = threading.Event()
         self._told: list[Facts] = []
+        self._later: list[Config] = []
         self._code: int | None = None
         self._thread = threading.Thread(target=self._run, args=(name, config), name=name)
         self._thread.daemon = True
@@ -121,7 +138,9 @@ class Thread:
     def _run(self, name: str, config: Config) -> None:
         code = 70
         try:
-            code = run_part(name, config, self._stop, self._told.append)
+            later = self._later
+            fresh = lambda: later.pop() if later else None  # noqa: E731
+            code = run_part(name, config, self._stop, self._told.append, fresh)
         except Exception as error:
             self._told.append({"crashed": f"{type(error).__name__}: {error}"})
             log.exception("part crashed")
@@ -135,6 +154,9 @@ class Thread:
         count = len(self._told)
         facts, self._told[:count] = self._told[:count], []
         return facts
+
+    def reconfigure(self, config: Config) -> None:
+        self._later[:] = [config]
 
     def ask_to_stop(self) -> None:
         self._stop.set()

@@ -1,9 +1,9 @@
 """The parts of a venue, and how one of them runs in a process of its own.
 
-`python -m touchline.control.supervisor.part NAME` reads its configuration as JSON from
-standard input, runs the part until SIGTERM, and says on the descriptor it was given when it is
-ready or why it failed. It ignores SIGINT and SIGHUP, which the supervisor turns into an ordered
-stop, and dies with it.
+`python -m touchline.control.supervisor.part NAME` reads its configuration as a line of JSON from
+standard input (a later line is a changed one), runs the part until SIGTERM, and says on the
+descriptor it was given when it is ready or why it failed. It ignores SIGINT and SIGHUP, which the
+supervisor turns into an ordered stop, and dies with it.
 The part runs in the main thread, except that signals need the main thread free of the engine.
 """
 
@@ -69,14 +69,20 @@ def listening(config: Config, name: str) -> list[tuple[str, str, int]]:
     return []
 
 
-def run_part(name: str, config: Config, stop: threading.Event, tell: Tell) -> int:
+def run_part(
+    name: str,
+    config: Config,
+    stop: threading.Event,
+    tell: Tell,
+    fresh: Callable[[], Config | None] = lambda: None,
+) -> int:
     """Run a part until `stop`; its exit code. What fails in the world is told and logged."""
     try:
         if name == ENGINE:
             return _run_engine(config, stop, tell)
         service = importlib.import_module(_SERVICES[name])
         if name == GATEWAY:  # it tells by itself how far it is
-            return int(service.run(config, stop, tell) or 0)
+            return int(service.run(config, stop, tell, fresh) or 0)
         tell({"started": True})
         with signs_of_life(lambda count: tell({"beat": count})):
             return int(service.run(config, stop) or 0)
@@ -190,6 +196,12 @@ def die_with_parent(number: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
+def _receive(configs: Iterator[str], later: list[Config]) -> None:
+    """Keep the newest configuration that came after the first."""
+    for text in configs:
+        later[:] = [Config.model_validate_json(text)]
+
+
 def main(argv: list[str]) -> int:
     """Entry of a part's process: NAME, the supervisor's pid, the descriptor to tell it on."""
     name, parent, descriptor = argv[0], int(argv[1]), int(argv[2])
@@ -200,12 +212,15 @@ def main(argv: list[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    config = Config.model_validate_json(sys.stdin.read())
+    configs = iter(sys.stdin.readline, "")
+    config = Config.model_validate_json(next(configs))
+    later: list[Config] = []
+    threading.Thread(target=_receive, args=(configs, later), name="configs", daemon=True).start()
     os.umask(PRIVATE)
     open_log(name, config.log_dir, config.log)
     tell = channel(descriptor)
     try:
-        return run_part(name, config, stop, tell)
+        return run_part(name, config, stop, tell, lambda: later.pop() if later else None)
     except Exception as error:
         tell({"crashed": f"{type(error).__name__}: {error}"})
         log.exception("part crashed")

@@ -1,6 +1,7 @@
 """Who gets in: logons, passwords, second logons; and whom garbage at the door disturbs: nobody."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -125,6 +126,27 @@ def test_a_port_in_use_is_named(venue: Venue) -> None:
         Door(early, lambda fields: "").open()
         with pytest.raises(OSError, match=f"127.0.0.1:{late.getsockname()[1]}"):
             Door(late, lambda fields: "").open()
+
+
+def test_the_door_opens_on_ipv6_as_well() -> None:
+    try:
+        listener = bound("::1", 0)
+    except OSError as error:
+        pytest.skip(f"no IPv6 loopback here: {error}")
+    door = Door(listener, lambda fields: "nobody may")
+    door.open()
+    thread = threading.Thread(target=door.run)
+    thread.start()
+    try:
+        assert door.address == ("::1", listener.getsockname()[1])
+        with socket.create_connection(door.address, 10.0) as client:
+            client.sendall(framed("FIX.4.4", "35=A\x0149=BROKER1\x01"))
+            assert client.recv(1) == b""
+        with pytest.raises(OSError, match=rf"\[::1\]:{door.address[1]}"):
+            bound("::1", door.address[1])
+    finally:
+        door.close()
+        thread.join()
 
 
 def test_only_the_configured_address_listens(venue: Venue) -> None:

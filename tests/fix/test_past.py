@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from touchline.fix.past import PENDING, Past
 SESSIONS = 3
 ALL_TOLD = dict.fromkeys(range(SESSIONS), report_key(1 << 40))
 Records = NDArray[np.void]
+Row = dict[str, Any]
 
 
 class Flow:
@@ -35,14 +37,14 @@ class Flow:
         self.random = random.Random(seed)
         self.engine = Engine(orders_max=64, price_blocks_max=64)
         self.engine.submit(self._rows([{"type": MsgType.SECURITY_DEFINITION}]))
-        accounts = [{"type": MsgType.ACCOUNT, "account": n} for n in range(SESSIONS)]
+        accounts: list[Row] = [{"type": MsgType.ACCOUNT, "account": n} for n in range(SESSIONS)]
         self.engine.submit(self._rows(accounts))
         self.names: list[tuple[int, str]] = []
         self.ids: list[int] = [12345]
 
     def batches(self, count: int) -> Iterator[tuple[Records, Records]]:
         """Commands with their events; now and then a name's command comes in the next batch."""
-        left: list[dict[str, object]] = []
+        left: list[Row] = []
         for _ in range(count):
             rows, left = left, []
             for _ in range(self.random.randint(1, 60)):
@@ -54,11 +56,11 @@ class Flow:
             self.ids += events["order_id"][-20:].tolist()
             yield commands, events
 
-    def _request(self) -> list[dict[str, object]]:
+    def _request(self) -> list[Row]:
         choose = self.random.choice
         session = self.random.randrange(SESSIONS)
         number = len(self.names) + 1
-        command: dict[str, object] = {
+        command: Row = {
             "type": choose((MsgType.NEW_ORDER,) * 3 + (MsgType.CANCEL, MsgType.REPLACE)),
             "cl_ord_id": LANE_FIX << 32 | number,
             "side": choose((Side.BUY, Side.SELL)),
@@ -100,10 +102,14 @@ def told(request: Request | None) -> object:
     return request.msg_type, request.state, bool(order.replaced), values
 
 
+def open_orders(orders: Orders) -> set[int]:
+    return {order_id for order_id, order in orders.order_by_id.items() if not order.over}
+
+
 @pytest.mark.parametrize("round_number", range(8))
 def test_the_past_by_the_batch_is_the_past_event_by_event(round_number: int, seed: int) -> None:
     flow = Flow(seed + round_number)
-    live, started = Orders(), Orders()
+    live, started = Orders(file_at=1 << 30), Orders(file_at=round_number**3 + 1)
     past: Past | None = Past(started.archive)
     turn = flow.random.randrange(30)  # from here on the new gateway reports
     for number, (commands, events) in enumerate(flow.batches(30)):
@@ -119,7 +125,7 @@ def test_the_past_by_the_batch_is_the_past_event_by_event(round_number: int, see
     assert len(flow.names) > 300
     for session, name in flow.names:
         assert told(started.answered(session, name)) == told(live.answered(session, name)), name
-    assert started.order_by_id.keys() == live.order_by_id.keys()
+    assert open_orders(started) == open_orders(live)
     assert live.answered(0, "never sent") is None
 
 
@@ -145,7 +151,7 @@ def test_a_batch_with_an_event_that_was_not_told_is_left_for_reporting(seed: int
 
 
 def test_dead_orders_and_answered_requests_are_kept_as_rows_alone(seed: int) -> None:
-    orders = Orders()
+    orders = Orders(file_at=1)
     for commands, events in Flow(seed).batches(20):
         one_by_one(orders, commands, events)
     assert len(orders.archive.orders) > len(orders.order_by_id) + 100

@@ -4,6 +4,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.fix_venue import venue_config
+from touchline.config import FixVersion
 from touchline.core.messages import COMMAND, EVENT, Reason, cxl_rej_reason, ord_rej_reason
 from touchline.errors import SessionError
 from touchline.fix.desk import Malformed, fields_of
 from touchline.fix.orders import COMMAND_PICKED, EVENT_PICKED, Event, events_of
 from touchline.fix.outbound import avg_px, known_cxl_rej_reason, known_ord_rej_reason, transact_time
 from touchline.fix.settings import GatewaySettings, dictionary, quickfix_settings
+from touchline.fix.versions import VERSIONS
 from touchline.instruments import Instrument
 
 INSTRUMENT = Instrument(0, "AAA", Decimal("0.05"), Decimal(1), "USD")
@@ -52,6 +55,10 @@ def test_every_reason_is_one_the_version_knows(begin_string: str, tmp_path: Path
         allowed = {int(value.attrib["enum"]) for value in values}
         assert {known(begin_string, of(reason)) for reason in Reason} <= allowed
         assert {known(begin_string, code) for code in range(100)} == allowed
+
+
+def test_every_version_that_may_be_configured_has_its_row() -> None:
+    assert set(get_args(FixVersion)) == VERSIONS.keys()
 
 
 def test_fields_are_read_as_they_stand_and_the_first_of_two_counts() -> None:

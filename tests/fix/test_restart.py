@@ -10,6 +10,8 @@ import pytest
 
 from harness.fix_client import Closed, FixClient, Message, utc_now
 from harness.fix_venue import Venue, running_venue, until
+from touchline.fix.acceptor import run
+from touchline.fix.delivery import Delivered
 from touchline.runtime.bus import Bus
 from touchline.runtime.replay import replay
 
@@ -335,3 +337,59 @@ def test_a_gateway_stops_in_good_order(venue: Venue) -> None:
         ending.join()
     with Bus.attach(str(venue.config.bus_path)) as bus:
         assert bus.status()["state"] == "running"
+
+
+def test_a_gateway_tells_how_far_its_start_is_and_who_is_logged_on(venue: Venue) -> None:
+    with FixClient(venue.port, "BROKER1") as client:
+        client.logon()
+        for number in range(50):
+            client.send("D", *new_order(f"n{number}", "1", 10))
+            client.expect(_150="0")
+    venue.end("gateway")
+    told: list[dict[str, object]] = []
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(venue.config, stop, told.append))
+    thread.start()
+    try:
+        until(lambda: {"ready": True} in told, "it is ready")
+        progress = told[: told.index({"ready": True})]
+        assert progress[-1]["progress"] == progress[-1]["of"]
+        assert int(str(progress[-1]["of"])) > 100
+        until(lambda: any("beat" in facts for facts in told), "a sign of life")
+        with FixClient(venue.port, "BROKER2") as client:
+            client.logon()
+            until(lambda: {"sessions": ["BROKER2"]} in told, "who is logged on")
+        until(lambda: told[-1] == {"sessions": []} or {"sessions": []} in told[5:], "who left")
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_refused_cancel_that_was_stored_is_not_told_again(venue: Venue) -> None:
+    """Killed after the store had it and before the mark did: what the mark did not say is known
+    by the ClOrdID. A cancel of an order that is over is refused by the engine."""
+    broker, other = Broker(venue, "BROKER1"), Broker(venue, "BROKER2")
+    broker.connect()
+    other.connect()
+    broker.send("D", *new_order("a", "1", 100))
+    broker.wait_for(1)
+    other.send("D", *new_order("x", "2", 100))
+    broker.wait_for(2)
+    broker.send("F", *change("c", "a", "1", 100))
+    broker.wait_for(3)
+    assert broker.told[-1]["35"] == "9"
+    venue.end("gateway", signal.SIGKILL)
+    marks = Delivered(venue.config.fix_dir / "delivered")
+    fill = int(broker.told[1]["17"].split("-")[0]) * 4 + int(broker.told[1]["17"].split("-")[1])
+    for session in range(5):
+        if marks.mark(session) > fill:
+            marks.set_mark(session, fill)
+    marks.close()
+    broker.disconnect()
+    assert venue.start("gateway") == "ready"
+    broker.connect()
+    broker.catch_up()
+    assert [message["35"] for message in broker.told] == ["8", "8", "9"]
+    broker.send("H", "11=a", "55=S00", "54=1")
+    broker.wait_for(4)
+    assert broker.told[-1]["39"] == "2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -157,6 +158,47 @@ def test_a_missing_script_is_an_error_without_a_traceback(call: Call) -> None:
     assert "none.csv: No such file" in result.stderr
 
 
+def test_a_journal_cut_within_a_word_is_replayed_without_a_traceback(
+    call: Call, tmp_path: Path
+) -> None:
+    path = write_config(tmp_path, engine_alone=True)
+    with running(path) as venue:
+        venue.enter(990)
+        venue.stop()
+    segment = next(venue.config.journal_dir.glob("*.tlj"))
+    whole = answered(call("--config", str(path), "replay", "--json"))
+    end = 4096 + 64 * whole["commands"]
+    for size in (end + 3, end + 64 - 1):
+        segment.write_bytes(segment.read_bytes()[:end].ljust(size, b"x"))
+        facts = answered(call("--config", str(path), "replay", "--json"))
+        assert facts["commands"] == whole["commands"]
+    for size in (1, 4095, 4096):
+        segment.write_bytes(segment.read_bytes()[:size])
+        result = CliRunner().invoke(main, ["--config", str(path), "replay"])
+        assert not isinstance(result.exception, ValueError), result.exception
+
+
+@pytest.mark.parametrize("given", ["nan", "0", "inf", "x"])
+def test_a_timeout_that_is_no_time_is_refused(call: Call, given: str) -> None:
+    call("init")
+    result = call("halt", "AAA", "--timeout", given)
+    assert result.exit_code == 2
+    assert "--timeout" in result.stderr
+
+
+def test_what_init_writes_only_its_owner_may_read(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "touchline.toml"
+    before = os.umask(0)
+    try:
+        call("init")
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.chmod(0o666)
+        call("init", "--force")
+        assert path.stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+
+
 def test_status_names_every_part_and_its_address(at: Call, venue: Venue) -> None:
     facts = answered(at("status", "--json"))
     assert (facts["state"], facts["pid"]) == ("running", venue.popen.pid)
@@ -263,7 +305,6 @@ def stopped(pid: int) -> bool:
 
 
 def test_a_venue_that_does_not_answer_in_time_is_exit_code_4(at: Call, venue: Venue) -> None:
-    import os
     import signal
 
     engine = venue.part("engine")["pid"]

@@ -18,7 +18,7 @@ import pytest
 from harness.host_venue import until
 from touchline.config import Config, load
 from touchline.control.demo.client import refusal_kind
-from touchline.control.demo.flow import BAD_REQUESTS, Flow, Listing, walk
+from touchline.control.demo.flow import BAD_REQUESTS, Behaviour, Listing, walk
 from touchline.control.demo.venue import newest_event
 from touchline.control.operate.verify import Execution, check_executions, percentiles_ms
 from touchline.control.supervisor.state import read_state
@@ -29,8 +29,8 @@ LISTINGS = [
 ]
 
 
-def flow(*, maker: bool, seed: int = 1) -> Flow:
-    return Flow("C", LISTINGS, tag="C", seed=seed, maker=maker, seconds=10)
+def flow(*, maker: bool, seed: int = 1) -> Behaviour:
+    return Behaviour("C", LISTINGS, tag="C", seed=seed, maker=maker, seconds=10)
 
 
 @pytest.mark.parametrize("maker", [True, False])
@@ -62,7 +62,7 @@ def test_a_maker_replaces_and_cancels_what_it_knows_to_rest() -> None:
     assert min(kinds["D"], kinds["G"], kinds["F"]) > 50
 
 
-def maker_order(maker: Flow, request_id: str) -> str:
+def maker_order(maker: Behaviour, request_id: str) -> str:
     """The OrderID of the order that a cancel or replace of this flow is about."""
     order = maker._requests.get(request_id)
     return order.order_id if order else ""

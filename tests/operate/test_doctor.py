@@ -13,7 +13,7 @@ from touchline.control.doctor import interrupts, memory, network, processor, tun
 from touchline.control.doctor.check import Check
 from touchline.control.doctor.ethtool import Card
 from touchline.control.doctor.machine import Machine, cpu_list, cpu_text
-from touchline.control.doctor.report import Report, machine_facts
+from touchline.control.doctor.report import Findings, machine_facts
 
 THP = "sys/kernel/mm/transparent_hugepage/enabled"
 
@@ -28,8 +28,8 @@ def commands(check: Check) -> str:
     return "\n".join(mend.text for mend in check.mend)
 
 
-def report_of(machine: Machine) -> Report:
-    return Report(machine_facts(machine), list(look(machine).values()))
+def report_of(machine: Machine) -> Findings:
+    return Findings(machine_facts(machine), list(look(machine).values()))
 
 
 @pytest.mark.parametrize(

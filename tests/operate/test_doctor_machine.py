@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from touchline import measure
 from touchline.control.doctor import measure as figures
+from touchline.control.doctor.clock import ClockState, clock_state, judged
 from touchline.control.doctor.machine import Machine
 from touchline.control.operate.cli import main
 from touchline.runtime.bus import Bus
@@ -157,3 +158,17 @@ def test_jitter_adds_up() -> None:
     assert found.p50_ns <= found.p99_ns <= found.p999_ns <= found.p9999_ns <= found.max_ns
     assert found.over_1us >= found.over_10us >= found.over_100us >= found.over_1ms
     assert 0 <= found.lost_ns <= found.elapsed_ns
+
+
+def test_a_clock_that_nobody_keeps_is_not_as_wanted() -> None:
+    kept = ClockState(True, 500, 3)
+    assert judged(kept, virtual=False).ok is True
+    assert judged(kept, virtual=False).value == "synchronised, wrong by 500 us at most"
+    assert judged(ClockState(False, 500, 3), virtual=False).ok is False
+    assert judged(ClockState(True, 16_000_000, 3), virtual=False).ok is False
+    assert judged(None, virtual=False).ok is None
+
+
+def test_this_machines_clock_is_asked_for() -> None:
+    state = clock_state()
+    assert state is None or state.max_error_us >= 0

@@ -167,7 +167,7 @@ class SupervisorSection(_Section):
 
     no_progress_s: float = Field(default=60.0, gt=0, le=86400)
     tries_max: int = Field(default=5, ge=1, le=1000)
-    hung_s: float = Field(default=20.0, ge=1, le=3600)
+    hung_s: float = Field(default=20.0, ge=5, le=3600)
     stop_s: float = Field(default=30.0, gt=0, le=3600)
     disk_free_mb: int = Field(default=256, ge=0, le=1 << 30)
 
