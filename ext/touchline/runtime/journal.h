@@ -1,11 +1,13 @@
 /* The journal: the sequenced commands as they were, in segment files; the only truth.
  *
- *   00000001.tlj                      00000002.tlj
- *   | header 4096 B | 64 B | 64 B |…  | header (checksum of the last record before) | 64 B |…
+ *   journal.head   00000001.tlj                      00000002.tlj
+ *   | begun: 2 |   | header 4096 B | 64 B | 64 B |…  | header (checksum of the last) | 64 B |…
  *
  * A segment is allocated whole and filled with zeros before its header is written, so a record of
- * zeros is the end. One process writes and holds the directory's lock; any number read, also while
- * it writes. A writer belongs to one thread, but for the helper thread it runs to prepare segments.
+ * zeros is the end. journal.head says how many segments have been begun at least (journal_head.h),
+ * so that a segment that was lost is not taken for one to come. One process writes and holds the
+ * directory's lock; any number read, also while it writes. A writer belongs to one thread, but for
+ * the helper threads it runs to prepare segments and to write the head.
  */
 #ifndef TOUCHLINE_JOURNAL_H
 #define TOUCHLINE_JOURNAL_H
@@ -16,7 +18,10 @@
 #include <stdint.h>
 
 #define TL_JOURNAL_MAGIC UINT64_C(0x314c4e52554f4a54) /* "TJOURNL1" */
-#define TL_JOURNAL_VERSION 2u /* 1: rule 2.7 had blocks of 64 prices */
+/* 1: rule 2.7 had blocks of 64 prices. 2: no journal.head. 2 is read and gone on with. */
+#define TL_JOURNAL_VERSION 3u
+#define TL_JOURNAL_VERSION_HEAD 3u
+#define TL_JOURNAL_VERSION_OLDEST 2u
 #define TL_JOURNAL_HEADER_BYTES 4096u
 #define TL_JOURNAL_SEGMENT_MIN (2 * TL_JOURNAL_HEADER_BYTES)
 #define TL_JOURNAL_SEGMENT_MAX (UINT64_C(1) << 40)
@@ -57,6 +62,9 @@ typedef struct tl_journal_reader {
     uint64_t seq;     /* of the next record */
     uint32_t last_checksum;
     uint32_t swept; /* 1: nothing valid lay beyond the end when it was first met */
+    uint32_t begun; /* segments known to have been begun; more may have been since */
+    uint64_t begun_seq;  /* with which command the last of them begins, or 0 */
+    uint64_t journal_id; /* that every segment must have; 0: as the first says */
     int fd;
     char dir[TL_JOURNAL_PATH_BYTES - 32];
 } tl_journal_reader;
@@ -103,9 +111,18 @@ uint64_t tl_journal_seq_next(const tl_journal *journal);
 uint64_t tl_journal_id(const tl_journal *journal);
 uint64_t tl_journal_bytes(const tl_journal *journal);
 
-/* Shared by reader and writer. */
-uint32_t tl_journal_header_checksum(const tl_journal_header *header);
+/* Shared by reader and writer. A file is named by its segment's index, or by one of these. */
+#define TL_JOURNAL_DIR 0u
+#define TL_JOURNAL_HEAD UINT32_MAX
+#define TL_JOURNAL_HEAD_NEW (UINT32_MAX - 1)
+#define TL_JOURNAL_INDEX_MAX 99999999u
 void tl_journal_path(char path[TL_JOURNAL_PATH_BYTES], const char *dir, uint32_t index);
+/* CRC32C. */
+uint32_t tl_journal_checksum(const void *bytes, size_t count);
+uint32_t tl_journal_header_checksum(const tl_journal_header *header);
+/* Open a file of the journal: a regular one, no link, and for writing one that is the caller's and
+ * that nobody else may write. The descriptor, or -errno with `fault`. */
+int tl_journal_file_open(const char *dir, uint32_t index, int flags, tl_journal_fault *fault);
 /* 1 when the segment's header has been written, 0 when not yet or no such file, or -errno. */
 int tl_journal_started(const char *dir, uint32_t index);
 __attribute__((format(printf, 5, 6))) int
