@@ -25,7 +25,8 @@
     X(MSG_TYPE, LIMIT, 'l')              /* set one limit or reference */                          \
     X(MSG_TYPE, VENUE_STATUS, 'k')       /* the venue kill switch */                               \
     X(MSG_TYPE, CHECKPOINT, 'h')         /* publish the state hash */                              \
-    X(MSG_TYPE, TEXT, 'x')               /* a name for the record; changes no state */
+    X(MSG_TYPE, TEXT, 'x')               /* a name for the record; changes no state */          \
+    X(MSG_TYPE, TRESPASS, 'z')           /* what its lane may not send, as the runner marks it */
 
 #define TL_SIDES(X)                                                                                \
     X(SIDE, BUY, '1')                                                                              \
@@ -131,7 +132,13 @@
     X(REASON, IOC_REMAINDER, 26, 0, 0, "an immediate order's remainder does not rest")             \
     X(REASON, FOK_UNFILLED, 27, 0, 0, "not all of the quantity is available at once")              \
     X(REASON, MARKET_REMAINDER, 28, 0, 0, "a market order's remainder does not rest")              \
-    X(REASON, MASS_CANCEL, 29, 0, 0, "canceled by a mass cancel")
+    X(REASON, MASS_CANCEL, 29, 0, 0, "canceled by a mass cancel")                                  \
+    X(REASON, FOREIGN_CL_ORD_ID, 40, 99, 99,                                                       \
+      "cl_ord_id {value} is none that lane {limit} may use")                                       \
+    X(REASON, NOT_THIS_LANE, 41, 99, 99, "lane {limit} may not send a command of type {value}")    \
+    X(REASON, INVALID_TEXT, 42, 99, 99, "lane {limit}: the text, or its number {value}, is wrong") \
+    X(REASON, NAMED_ALREADY, 43, 99, 99,                                                           \
+      "lane {limit}: number {value} has another name, or the name another number")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_REASON(set, name, value, ord, cxl, text) TL_##set##_##name = (value),
@@ -166,7 +173,8 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 
 /* What somebody asks the engine to do. `seq`, `ts_ns` and `checksum` are stamped by the runner.
  * A TEXT command holds its UTF-8 text, padded with zero bytes, in the 36 bytes from order_id to
- * account: tl_command_text() gives them. */
+ * account: tl_command_text() gives them. A TRESPASS is a command as it came, but for ord_type: the
+ * type sent; time_in_force: its field; side: the lane; field: the reason; flags: 0. */
 typedef struct tl_command {
     uint64_t seq;       /* number in the journal, from 1 without gaps */
     int64_t ts_ns;      /* UTC nanoseconds, never decreasing; TransactTime(60) */
