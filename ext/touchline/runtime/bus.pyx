@@ -17,7 +17,7 @@ from touchline.core.messages import COMMAND, EVENT, LANE_ADMIN
 
 cnp.import_array()
 
-_STATES = ("starting", "running", "stopped", "failed")
+_STATES = ("starting", "running", "stopped", "failed", "draining")
 _NO_EVENTS = np.empty(0, dtype=EVENT)
 _NO_EVENTS.flags.writeable = False
 
@@ -139,6 +139,8 @@ cdef class Bus:
             "started_ns": status.started_ns,
             "commands": status.commands,
             "waiting": status.waiting,
+            "recovered": status.recovered,
+            "recover_total": status.recover_total,
             "events": status.events,
             "oldest_event": status.oldest_event,
             "batches": status.batches,
@@ -157,11 +159,25 @@ cdef class Bus:
 
     def unlink(self):
         """Remove the file and tell everybody attached that it is over."""
+        named = self.closed or self.linked
         tl_bus_detach(self.bus)
         try:
-            os.unlink(self.path)
+            if named:  # else another file has taken the name
+                os.unlink(self.path)
         except FileNotFoundError:
             pass
+
+    def retire(self):
+        """Remove the file as unlink() does, unless commands wait in it; how many wait."""
+        cdef uint64_t waiting = tl_bus_retire(self.bus)
+        if waiting == 0:
+            self.unlink()
+        return waiting
+
+    @property
+    def linked(self):
+        """True while `path` names this very file; False once somebody removed or replaced it."""
+        return tl_bus_linked(self.bus, os.fsencode(self.path)) != 0
 
     def __enter__(self):
         return self
@@ -184,6 +200,16 @@ cdef class Lane:
     def number(self):
         """Which lane this is: the upper half of the cl_ord_ids sent here."""
         return self.lane.number
+
+    @property
+    def sent(self):
+        """How many commands this lane was ever sent, by whomever."""
+        return tl_lane_sent(&self.lane)
+
+    @property
+    def journaled(self):
+        """How many of `sent` the engine has journaled and done; survives the engine's restart."""
+        return tl_lane_journaled(&self.lane)
 
     def cl_ord_ids(self, uint32_t count=1):
         """The first of `count` consecutive cl_ord_ids that no sender on this lane has had.
@@ -214,7 +240,8 @@ cdef class Lane:
         `seq`, `ts_ns` and `checksum` are ignored. The engine sees up to 64 commands all or none,
         also should this process die. Raises TimeoutError when the engine does not take them in
         time (the message says how many went in), OSError EADDRINUSE when another process keeps a
-        shared lane, ESTALE when the bus is over.
+        shared lane, ESHUTDOWN when the venue is stopping, ESTALE when the bus is over. What went
+        in is done, by this engine or by the next: compare `sent` and `journaled`.
         """
         if commands.dtype != COMMAND or commands.ndim != 1:
             raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
