@@ -152,7 +152,7 @@ trespasses = st.builds(
     instrument=instruments,
     ord_type=st.sampled_from(MsgType),
     side=st.integers(0, 3),
-    field=st.integers(39, 44),
+    field=st.integers(29, 34),
 )
 garbage = st.binary(min_size=COMMAND_BYTES.size, max_size=COMMAND_BYTES.size).map(Command.of)
 

@@ -133,11 +133,11 @@
     X(REASON, FOK_UNFILLED, 27, 0, 0, "not all of the quantity is available at once")              \
     X(REASON, MARKET_REMAINDER, 28, 0, 0, "a market order's remainder does not rest")              \
     X(REASON, MASS_CANCEL, 29, 0, 0, "canceled by a mass cancel")                                  \
-    X(REASON, FOREIGN_CL_ORD_ID, 40, 99, 99,                                                       \
+    X(REASON, FOREIGN_CL_ORD_ID, 30, 99, 99,                                                       \
       "cl_ord_id {value} is none that lane {limit} may use")                                       \
-    X(REASON, NOT_THIS_LANE, 41, 99, 99, "lane {limit} may not send a command of type {value}")    \
-    X(REASON, INVALID_TEXT, 42, 99, 99, "lane {limit}: the text, or its number {value}, is wrong") \
-    X(REASON, NAMED_ALREADY, 43, 99, 99,                                                           \
+    X(REASON, NOT_THIS_LANE, 31, 99, 99, "lane {limit} may not send a command of type {value}")    \
+    X(REASON, INVALID_TEXT, 32, 99, 99, "lane {limit}: the text, or its number {value}, is wrong") \
+    X(REASON, NAMED_ALREADY, 33, 99, 99,                                                           \
       "lane {limit}: number {value} has another name, or the name another number")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),

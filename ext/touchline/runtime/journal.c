@@ -336,3 +336,8 @@ uint64_t tl_journal_bytes(const tl_journal *j)
 {
     return (uint64_t)j->current.index * TL_JOURNAL_HEADER_BYTES + (j->seq - 1) * RECORD_BYTES;
 }
+
+uint64_t tl_journal_held(const tl_journal *j)
+{
+    return j->reader == NULL ? 0 : tl_journal_reader_count(j->reader);
+}

@@ -78,6 +78,13 @@ void tl_journal_reader_close(tl_journal_reader *reader);
 int64_t tl_journal_reader_next(tl_journal_reader *reader, const tl_command **first, size_t max,
                                tl_journal_fault *fault);
 
+/* How many commands there are, as far as the last segment begun tells; nothing is checked. */
+uint64_t tl_journal_reader_count(const tl_journal_reader *reader);
+/* Copy the TEXT commands among the next ones, but for those that name a cl_ord_id, and pass over
+ * the rest: at most `room` of them, out of any number. 0 at the end. */
+int64_t tl_journal_reader_texts(tl_journal_reader *reader, tl_command *out, size_t room,
+                                tl_journal_fault *fault);
+
 typedef struct tl_journal_config {
     const char *dir; /* created if absent; its parent is not */
     uint32_t capacities[TL_JOURNAL_CAPACITIES];
@@ -107,6 +114,8 @@ void tl_journal_append(tl_journal *journal, tl_command *cmd);
 /* With sync_batch, return when what was appended is on the disk; else at once. */
 int tl_journal_commit(tl_journal *journal, tl_journal_fault *fault);
 
+/* Before recovery: how many commands there are to recover, as far as the headers tell. */
+uint64_t tl_journal_held(const tl_journal *journal);
 uint64_t tl_journal_seq_next(const tl_journal *journal);
 uint64_t tl_journal_id(const tl_journal *journal);
 uint64_t tl_journal_bytes(const tl_journal *journal);

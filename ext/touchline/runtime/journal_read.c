@@ -396,3 +396,41 @@ int64_t tl_journal_reader_next(tl_journal_reader *reader, const tl_command **fir
             return rc;
     }
 }
+
+uint64_t tl_journal_reader_count(const tl_journal_reader *reader)
+{
+    tl_journal_header header;
+    tl_journal_fault fault;
+    int fd;
+    const ssize_t got = header_read(reader->dir, reader->begun, &header, &fd, &fault);
+    if (got < 0)
+        return 0;
+    uint64_t low = 0, high = got < (ssize_t)sizeof header ? 0 : slots_of(header.segment_bytes);
+    /* Records are written in order: halve what may be written until its end is found. */
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        tl_command cmd = {0};
+        const off_t at = (off_t)(TL_JOURNAL_HEADER_BYTES + middle * RECORD_BYTES);
+        if (pread(fd, &cmd, sizeof cmd, at) == (ssize_t)sizeof cmd && cmd.seq != 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    close(fd);
+    return low == 0 && got < (ssize_t)sizeof header ? 0 : header.first_seq - 1 + low;
+}
+
+int64_t tl_journal_reader_texts(tl_journal_reader *reader, tl_command *out, size_t room,
+                                tl_journal_fault *fault)
+{
+    const tl_command *first = NULL;
+    size_t found = 0;
+    int64_t count = 0;
+    /* As many as there is room for, so that none of those looked at is left over. */
+    while (found < room &&
+           (count = tl_journal_reader_next(reader, &first, room - found, fault)) > 0)
+        for (int64_t i = 0; i < count; i++)
+            if (first[i].type == TL_MSG_TYPE_TEXT && first[i].field != TL_TEXT_CL_ORD_ID)
+                out[found++] = first[i];
+    return count < 0 ? count : (int64_t)found;
+}
