@@ -319,14 +319,16 @@ def test_a_bus_file_that_others_may_write_is_refused(venue: RuntimeVenue) -> Non
     path = Path(venue.bus_path)
     for mode in (0o666, 0o640, 0o604):
         path.chmod(mode)
-        for use in (lambda: Bus.attach(path), lambda: Bus.create(path, **venue.geometry)):
-            with pytest.raises(PermissionError, match="its mode lets others in"):
-                use()
+        with pytest.raises(PermissionError, match="its mode lets others in"):
+            Bus.attach(path)
+        with pytest.raises(PermissionError, match="its mode lets others in"):
+            Bus.create(path, **venue.geometry)
     path.unlink()
     path.symlink_to("/dev/null")
-    for use in (lambda: Bus.attach(path), lambda: Bus.create(path, **venue.geometry)):
-        with pytest.raises(OSError, match="not a touchline bus"):
-            use()
+    with pytest.raises(OSError, match="not a touchline bus"):
+        Bus.attach(path)
+    with pytest.raises(OSError, match="not a touchline bus"):
+        Bus.create(path, **venue.geometry)
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(OSError, match="not a touchline bus"):
