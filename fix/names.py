@@ -12,10 +12,7 @@ from pathlib import Path
 
 from touchline.fix.orders import Orders
 from touchline.instruments import Instrument
-from touchline.runtime.feed import Directory
-from touchline.runtime.journal import JournalReader
-
-BATCH = 65536
+from touchline.runtime.directory import JournalDirectory
 
 
 class JournalNames:
@@ -23,8 +20,8 @@ class JournalNames:
 
     def __init__(self, journal_dir: Path, orders: Orders) -> None:
         self._orders = orders
-        self._reader = JournalReader(str(journal_dir))
-        self._directory = Directory()
+        self._source = JournalDirectory(journal_dir)
+        self._directory = self._source.names
         self._lock = threading.Lock()
         self._instruments: dict[int, Instrument] = {}
         self._by_symbol: dict[str, Instrument] = {}
@@ -32,7 +29,7 @@ class JournalNames:
         self._read_on()
 
     def close(self) -> None:
-        self._reader.close()
+        self._source.close()
 
     def instrument(self, index: int) -> Instrument:
         """The instrument of that number; KeyError when the journal does not name it."""
@@ -67,9 +64,7 @@ class JournalNames:
             if not self._orders.names_changed:
                 return
             self._orders.names_changed = False
-            while len(commands := self._reader.read(BATCH)):
-                self._directory.update(commands)
-            listed = self._directory
+            listed = self._source.read_on()
             self._instruments = {
                 index: instrument
                 for index, instrument in listed.instruments().items()

@@ -11,6 +11,7 @@ One lock guards it all. Prices are ticks, quantities lots.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -231,7 +232,9 @@ class Orders:
         mine = (commands["type"] == MsgType.TEXT) & (commands["field"] == Text.CL_ORD_ID)
         mine &= commands["side"] == LANE_FIX
         for text, key, _, _, _, session in commands[mine].view(TEXT_PICKED).tolist():
-            self._names[LANE_FIX << LANE_BITS | key] = (session, text.decode("utf-8"))
+            # Not UTF-8 is no name; the engine refuses it today, an older journal may hold it.
+            with contextlib.suppress(UnicodeDecodeError):
+                self._names[LANE_FIX << LANE_BITS | key] = (session, text.decode("utf-8"))
         asked = np.isin(commands["type"], (MsgType.NEW_ORDER, MsgType.CANCEL, MsgType.REPLACE))
         for row in commands[asked].view(COMMAND_PICKED).tolist():
             command = Command._make(row)

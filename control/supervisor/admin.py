@@ -43,7 +43,7 @@ from touchline.core.messages import (
 from touchline.errors import Lapped, TouchlineError
 from touchline.instruments import Instrument
 from touchline.runtime.bus import Bus
-from touchline.runtime.feed import Directory
+from touchline.runtime.directory import Directory
 from touchline.runtime.journal import JournalReader
 
 Records = NDArray[np.void]

@@ -335,7 +335,10 @@ class Host:
             for part, process in running:
                 self._await_end(part, process, stop)
         with contextlib.suppress(OSError):
-            Bus.attach(str(self._config.bus_path)).unlink()
+            waiting = Bus.attach(str(self._config.bus_path)).retire()
+            if waiting:
+                # Whoever sent them was told that they went in: the next start does them.
+                log.warning("commands wait in the bus; kept", extra={"facts": {"count": waiting}})
         state_path(self._config).unlink(missing_ok=True)
         log.info("venue stopped", extra={"facts": {"state_hash": self.state_hash or "unknown"}})
 

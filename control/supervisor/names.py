@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from touchline.instruments import Instrument
-from touchline.runtime.feed import Directory
+from touchline.runtime.directory import Directory
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ from touchline.runtime.runner import Runner
 
 ENGINE, GATEWAY, PUBLISHER, CAPTURE = "engine", "gateway", "publisher", "capture"
 WORLD_FAILED = 5
+BUS_LOST = 75
+WATCH_BUS_S = 0.5
 _SERVICES = {
     GATEWAY: "touchline.fix.acceptor",
     PUBLISHER: "touchline.control.publish.publisher",
@@ -115,6 +117,7 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
         sync=engine.sync,
         segment_bytes=engine.segment_mb << 20,
         cpu=engine.cpu,
+        programs="trade",
     )
     with _progress(config, bus, tell):
         recovery = runner.open()
@@ -142,7 +145,7 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
         log.warning("journal's torn tail cut", extra={"facts": {"torn": recovery.torn}})
     log.info("engine ready", extra={"facts": facts})
     tell({"ready": True, **facts, "torn": recovery.torn})
-    stop.wait()
+    unlinked = _wait_linked(bus, stop)
     runner.stop()
     thread.join()
     if failure:
@@ -150,8 +153,29 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
     state_hash = f"{runner.state_hash():016x}"
     log.info("engine stopped", extra={"facts": {"state_hash": state_hash}})
     tell({"stopped": True, "state_hash": state_hash})
+    return _let_go(bus, unlinked)
+
+
+def _let_go(bus: Bus, unlinked: bool) -> int:
+    """Leave the bus to the next engine; one without a name is over. The exit code."""
+    if unlinked:
+        bus.unlink()
     bus.close()
-    return 0
+    return BUS_LOST if unlinked else 0
+
+
+def _wait_linked(bus: Bus, stop: threading.Event) -> bool:
+    """Wait until `stop`, or until somebody has removed the bus's file: True then.
+
+    Nobody could attach any more, nor halt or kill. A file without a name cannot be given one
+    again, so the engine does what waits, ends, and is started again with a new bus.
+    """
+    while not stop.wait(WATCH_BUS_S):
+        if not bus.linked:
+            facts = {"path": bus.path}
+            log.error("the bus file was removed; moving to a new one", extra={"facts": facts})
+            return True
+    return False
 
 
 @contextlib.contextmanager
@@ -162,7 +186,7 @@ def _progress(config: Config, bus: Bus, tell: Tell) -> Iterator[None]:
     def watch() -> None:
         of = sum(path.stat().st_size for path in config.journal_dir.glob("*.tlj")) // COMMAND_BYTES
         while not ready.wait(PROGRESS_S):
-            tell({"progress": bus.status()["commands"], "of": of})
+            tell({"progress": bus.status()["recovered"], "of": of})
 
     thread = threading.Thread(target=watch, name="progress", daemon=True)
     thread.start()

@@ -32,6 +32,7 @@ from touchline.core.messages import (
 )
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
+from touchline.runtime.directory import Directory
 from touchline.runtime.replay import replay
 
 Records = NDArray[np.void]
@@ -48,6 +49,7 @@ class Known:
     """
 
     texts: dict[tuple[Text, int], str] = field(default_factory=dict)
+    names: Directory = field(default_factory=Directory)
     instruments: set[int] = field(default_factory=set)
     accounts: set[int] = field(default_factory=set)
     limits: dict[tuple[int, int, Limit], int] = field(default_factory=dict)
@@ -85,9 +87,12 @@ def learn(known: Known, commands: Records, events: Records) -> None:
 
 def _learn_commands(known: Known, commands: Records) -> None:
     texts = text_commands(commands)
-    for name in texts[np.isin(texts["field"], _NAMES)]:
-        kind = Text(int(name["field"]))
-        known.texts[kind, int(name["key"])] = bytes(name["text"]).decode("utf-8", "replace")
+    names = texts[np.isin(texts["field"], _NAMES)]
+    if not len(names):
+        return
+    known.names.update(names)
+    for kind in _NAMES:
+        known.texts.update({(kind, key): name for key, name in known.names.kind(kind).items()})
 
 
 def _learn_events(known: Known, events: Records) -> None:

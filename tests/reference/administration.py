@@ -7,12 +7,22 @@ from touchline.core.messages import (
     PRICE_MAX,
     QTY_MAX,
     EntryStatus,
+    ExecType,
     Limit,
+    MsgType,
     Reason,
     TradingStatus,
 )
 
 ACCOUNT_LIMITS = (Limit.ORDER_QTY_MAX, Limit.ORDER_VALUE_MAX, Limit.POSITION_MAX)
+
+
+TRESPASSES = (
+    Reason.FOREIGN_CL_ORD_ID,
+    Reason.NOT_THIS_LANE,
+    Reason.INVALID_TEXT,
+    Reason.NAMED_ALREADY,
+)
 
 
 class Administration(Answers):
@@ -85,6 +95,29 @@ class Administration(Answers):
         """6.7"""
         h = state_hash(self.state)
         self.report_administration(value=h - (1 << 64) if h >= 1 << 63 else h)
+
+    def trespass(self) -> None:
+        """6.9"""
+        cmd = self.cmd
+        require(cmd.field in TRESPASSES, Reason.INVALID_FIELD, cmd.field)
+        own = cmd.ord_type != MsgType.TEXT and cmd.cl_ord_id >> 32 == cmd.side
+        value = cmd.instrument
+        if cmd.field == Reason.FOREIGN_CL_ORD_ID:
+            value = cmd.cl_ord_id - (1 << 64) if cmd.cl_ord_id >= 1 << 63 else cmd.cl_ord_id
+        elif cmd.field == Reason.NOT_THIS_LANE:
+            value = cmd.ord_type
+        self.report(
+            ExecType.REJECTED,
+            cl_ord_id=cmd.cl_ord_id if own else 0,
+            account=cmd.account if own else 0,
+            instrument=cmd.instrument,
+            ord_type=cmd.ord_type,
+            time_in_force=cmd.time_in_force,
+            side=cmd.side,
+            reason=cmd.field,
+            value=value,
+            limit=cmd.side,
+        )
 
     def text(self) -> None:
         """1.2: a name for the record."""

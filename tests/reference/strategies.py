@@ -145,6 +145,16 @@ definitions = st.one_of(
     st.builds(Command, type=st.just(MsgType.ACCOUNT), account=st.integers(0, 4)),
 )
 questions = st.builds(Command, type=st.sampled_from((MsgType.CHECKPOINT, MsgType.TEXT)))
+trespasses = st.builds(
+    Command,
+    type=st.just(MsgType.TRESPASS),
+    cl_ord_id=st.sampled_from((1, 1 << 32 | 1, 2 << 32 | 7, (1 << 64) - 1)),
+    account=accounts,
+    instrument=instruments,
+    ord_type=st.sampled_from(MsgType),
+    side=st.integers(0, 3),
+    field=st.integers(29, 34),
+)
 garbage = st.binary(min_size=COMMAND_BYTES.size, max_size=COMMAND_BYTES.size).map(Command.of)
 
 entered = st.builds(Intent, cmd=new_orders)
@@ -169,7 +179,12 @@ bursts = st.builds(
 administration = st.builds(
     Intent,
     cmd=weighted(
-        (6, limits_set), (3, statuses), (1, mass_cancels), (1, definitions), (1, questions)
+        (6, limits_set),
+        (3, statuses),
+        (1, mass_cancels),
+        (1, definitions),
+        (1, questions),
+        (1, trespasses),
     ),
 )
 well_formed = st.one_of(

@@ -344,3 +344,94 @@ def test_sends_from_two_threads_at_once_are_refused(venue: RuntimeVenue, seed: i
         for thread in threads:
             thread.join()
         assert sorted(failure.__name__ for failure in failures) == ["OSError", "RuntimeError"]
+
+
+def send_until_refused(lane: Lane, seed: int) -> int:
+    """Send in full flow until the venue says it is stopping; how many went in."""
+    before, at = lane.sent, 1
+    while True:
+        try:
+            lane.send(flow(seed, 64, first=at), timeout_s=30.0)
+        except OSError as refused:
+            if refused.errno != errno.ESHUTDOWN:
+                raise
+            return lane.sent - before
+        at += 64
+
+
+def test_an_orderly_stop_at_full_flow_loses_nothing_that_was_sent(
+    venue: RuntimeVenue, seed: int
+) -> None:
+    with Bus.create(venue.bus_path, **venue.geometry) as bus:
+        runner = Runner(venue.journal, bus, LIMITS, segment_bytes=1 << 16)
+        runner.open()
+        engine = threading.Thread(target=runner.run)
+        engine.start()
+        counts: list[int] = []
+        with bus.lane(LANE_API) as lane:
+            sender = threading.Thread(target=lambda: counts.append(send_until_refused(lane, seed)))
+            sender.start()
+            wait_commands(bus, 5000)
+            runner.stop()
+            engine.join()
+            sender.join()
+            assert bus.status()["state"] == "stopped"
+            waiting = bus.status()["waiting"]
+            assert lane.sent == lane.journaled + waiting
+            assert bus.retire() == waiting
+            assert Path(venue.bus_path).exists() == bool(waiting)
+        with JournalReader(venue.journal) as reader:
+            while len(reader.read(1 << 20)):
+                pass
+            assert reader.next_seq - 1 + waiting == counts[0]
+        runner.close()
+
+
+def test_a_bus_in_which_commands_wait_is_never_removed(venue: RuntimeVenue, seed: int) -> None:
+    with Bus.create(venue.bus_path, **venue.geometry) as bus, bus.lane(LANE_API) as lane:
+        lane.send(flow(seed, 100))
+        assert bus.retire() == 100
+        assert not bus.detached
+    with pytest.raises(OSError, match="commands wait in the bus") as refused:
+        Bus.create(venue.bus_path, **(venue.geometry | {"lane_slots": 2048}))
+    assert refused.value.errno == errno.ENOTEMPTY
+    with venue.running() as (bus, _):
+        wait_commands(bus, 100)
+        assert bus.status()["recover_total"] == 0
+    with venue.running() as (bus, _):
+        assert (bus.status()["recovered"], bus.status()["recover_total"]) == (100, 100)
+        until(lambda: bus.status()["state"] == "running", "the engine")
+    with Bus.attach(venue.bus_path) as bus:
+        assert bus.retire() == 0
+    assert not Path(venue.bus_path).exists()
+
+
+def test_a_bus_file_that_others_may_write_is_refused(venue: RuntimeVenue) -> None:
+    Bus.create(venue.bus_path, **venue.geometry).close()
+    path = Path(venue.bus_path)
+    for mode in (0o666, 0o640, 0o604):
+        path.chmod(mode)
+        with pytest.raises(PermissionError, match="its mode lets others in"):
+            Bus.attach(path)
+        with pytest.raises(PermissionError, match="its mode lets others in"):
+            Bus.create(path, **venue.geometry)
+    path.unlink()
+    path.symlink_to("/dev/null")
+    with pytest.raises(OSError, match="not a touchline bus"):
+        Bus.attach(path)
+    with pytest.raises(OSError, match="not a touchline bus"):
+        Bus.create(path, **venue.geometry)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="not a touchline bus"):
+        Bus.attach(path)
+
+
+def test_a_bus_knows_whether_its_file_has_been_removed(venue: RuntimeVenue) -> None:
+    with Bus.create(venue.bus_path, **venue.geometry) as bus:
+        assert bus.linked
+        Path(venue.bus_path).unlink()
+        assert not bus.linked
+        with Bus.create(venue.bus_path, **venue.geometry) as other:
+            bus.unlink()
+            assert other.linked

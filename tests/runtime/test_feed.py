@@ -171,7 +171,6 @@ def test_a_feed_needs_a_bus_and_a_number(venue: RuntimeVenue) -> None:
 def test_the_directory_knows_every_name(venue: RuntimeVenue) -> None:
     names = [
         (Text.SYMBOL, 0, "AAA"),
-        (Text.SYMBOL, 1, "BBB"),
         (Text.TICK_SIZE, 0, "0.01"),
         (Text.LOT_SIZE, 1, "100"),
         (Text.CURRENCY, 0, "EUR"),
@@ -179,6 +178,8 @@ def test_the_directory_knows_every_name(venue: RuntimeVenue) -> None:
         (Text.SESSION, 1, "BROKER1"),
         (Text.CL_ORD_ID, 7, "not-a-name"),
         (Text.SYMBOL, 1, "B" * 36),
+        (Text.SYMBOL, 1, "renamed"),
+        (Text.SYMBOL, 2, "AAA"),
     ]
     commands = make_commands(
         {"type": MsgType.TEXT, "field": kind, "key": key, "text": text} for kind, key, text in names

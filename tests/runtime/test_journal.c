@@ -1,126 +1,9 @@
 /* The journal: what is written is read, a torn tail is cut, damage is refused, a full disk told. */
 #define _GNU_SOURCE
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "check.h"
-#include "touchline/runtime/journal.h"
-
-#define HEADER TL_JOURNAL_HEADER_BYTES
-#define SEGMENT TL_JOURNAL_SEGMENT_MIN
-#define SLOTS ((SEGMENT - HEADER) / 64) /* 64 commands in a segment */
-
-static char dir[64];
-
-static void dir_empty(void)
-{
-    DIR *list = opendir(dir);
-    for (struct dirent *entry; list != NULL && (entry = readdir(list)) != NULL;)
-        unlinkat(dirfd(list), entry->d_name, 0);
-    if (list != NULL)
-        closedir(list);
-}
-
-static tl_journal_config config(void)
-{
-    return (tl_journal_config){.dir = dir,
-                               .capacities = {1, 2, 3, 4, 5},
-                               .segment_bytes = SEGMENT,
-                               .now_ns = 1000,
-                               .avoid_cpu = -1};
-}
-
-static tl_command numbered(uint64_t seq)
-{
-    return (tl_command){.seq = seq, .ts_ns = (int64_t)seq * 10, .cl_ord_id = seq * 7, .type = 'D'};
-}
-
-/* Open and recover; `recovered` commands must be there, in order and whole. */
-static tl_journal *open_with(const tl_journal_config *with, uint64_t recovered)
-{
-    tl_journal *j;
-    tl_journal_fault fault;
-    const tl_command *first;
-    uint64_t seq = 1;
-    int64_t count;
-    CHECK(tl_journal_open(&j, with, &fault) == 0);
-    while ((count = tl_journal_recover(j, &first, 50, &fault)) > 0)
-        for (int64_t i = 0; i < count; i++, seq++) {
-            CHECK(first[i].seq == seq);
-            CHECK(first[i].cl_ord_id == seq * 7);
-        }
-    CHECK(count == 0);
-    CHECK(seq == recovered + 1);
-    CHECK(tl_journal_seq_next(j) == seq);
-    return j;
-}
-
-static tl_journal *open_journal(uint64_t recovered)
-{
-    const tl_journal_config with = config();
-    return open_with(&with, recovered);
-}
-
-static void append(tl_journal *j, uint64_t count)
-{
-    tl_journal_fault fault;
-    for (uint64_t i = 0; i < count; i++) {
-        tl_command cmd = numbered(tl_journal_seq_next(j));
-        CHECK(tl_journal_reserve(j, 1, cmd.ts_ns, &fault) == 1);
-        tl_journal_append(j, &cmd);
-        CHECK(tl_journal_commit(j, &fault) == 0);
-    }
-}
-
-/* A new journal of `count` commands, closed. */
-static void journal_of(uint64_t count)
-{
-    dir_empty();
-    tl_journal *j = open_journal(0);
-    append(j, count);
-    tl_journal_close(j);
-}
-
-static int open_segment(uint32_t index)
-{
-    char path[TL_JOURNAL_PATH_BYTES];
-    tl_journal_path(path, dir, index);
-    const int fd = open(path, O_RDWR);
-    CHECK(fd >= 0);
-    return fd;
-}
-
-static void spoil(uint32_t index, off_t at, const void *bytes, size_t count)
-{
-    const int fd = open_segment(index);
-    CHECK(pwrite(fd, bytes, count, at) == (ssize_t)count);
-    close(fd);
-}
-
-/* Recovery must fail, and say so; returns what it said. */
-static tl_journal_fault recovery_fails(int error)
-{
-    const tl_journal_config with = config();
-    tl_journal *j;
-    tl_journal_fault fault;
-    const tl_command *first;
-    int64_t rc = tl_journal_open(&j, &with, &fault);
-    if (rc == 0) {
-        do
-            rc = tl_journal_recover(j, &first, 50, &fault);
-        while (rc > 0);
-        tl_journal_close(j);
-    }
-    CHECK(rc == -error);
-    CHECK(fault.error == error);
-    CHECK(fault.text[0] != '\0');
-    return fault;
-}
+#include "journal_files.h"
 
 static void what_is_written_is_read_across_segments(void)
 {
@@ -221,9 +104,9 @@ static void a_torn_first_record_of_a_segment_is_cut(void)
 
 static void a_flipped_bit_before_the_tail_is_damage(void)
 {
+    journal_of(12);
     for (size_t bit = 0; bit < 512; bit++) {
         unsigned char byte;
-        journal_of(12);
         const off_t at = HEADER + 4 * 64 + (off_t)(bit / 8);
         const int fd = open_segment(1);
         CHECK(pread(fd, &byte, 1, at) == 1);
@@ -234,7 +117,10 @@ static void a_flipped_bit_before_the_tail_is_damage(void)
         CHECK(fault.seq == 5);
         CHECK(fault.offset == HEADER + 4 * 64);
         CHECK(strstr(fault.path, "/00000001.tlj") != NULL);
+        byte ^= (unsigned char)(1u << bit % 8);
+        spoil(1, at, &byte, 1);
     }
+    tl_journal_close(open_journal(12));
 }
 
 static void a_hole_before_good_commands_is_damage(void)
@@ -372,7 +258,7 @@ static void no_room_for_a_segment_harms_nothing_before(void)
 
 int main(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/touchline-test-journal-%d", (int)getpid());
+    dir_make("journal");
     what_is_written_is_read_across_segments();
     a_reserve_never_reaches_into_the_next_segment();
     a_reader_follows_the_writer();
@@ -389,7 +275,6 @@ int main(void)
     a_journal_has_one_writer();
     synced_batches_read_back_the_same();
     no_room_for_a_segment_harms_nothing_before();
-    dir_empty();
-    rmdir(dir);
+    dir_remove();
     return 0;
 }

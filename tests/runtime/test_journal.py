@@ -118,3 +118,21 @@ def test_a_closed_reader_is_refused(venue: RuntimeVenue, seed: int) -> None:
     reader.close()
     with pytest.raises(ValueError, match="closed"):
         reader.read()
+
+
+@pytest.mark.parametrize("spoilt", ["missing", "empty", "zeroed"])
+@pytest.mark.parametrize("name", ["00000001.tlj", "00000002.tlj", "00000003.tlj"])
+def test_a_lost_segment_is_never_taken_for_the_end(
+    venue: RuntimeVenue, seed: int, name: str, spoilt: str
+) -> None:
+    write_journal(venue, flow(seed, 2500))
+    segment = venue.journal / name
+    bytes_before = segment.stat().st_size
+    segment.unlink()
+    if spoilt != "missing":
+        segment.write_bytes(bytes(bytes_before if spoilt == "zeroed" else 0))
+    with pytest.raises(JournalCorrupt) as damage:
+        read_journal(venue.journal)
+    assert damage.value.path == str(segment)
+    with pytest.raises(JournalCorrupt, match=name), venue.running():
+        pass

@@ -40,7 +40,8 @@ C_PARTS = {
         "clock": set[str](),
         "bus": {"owned"},
         "journal": {"owned"},
-        "runner": {"owned", "bus", "journal", "clock"},
+        "gate": set[str](),
+        "runner": {"owned", "bus", "journal", "clock", "gate"},
     },
     "market": {
         "record": set[str](),

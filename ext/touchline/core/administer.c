@@ -143,6 +143,30 @@ static void limit(const tl_step *s)
     }
 }
 
+/* Rule 6.9: what a command's lane may not send. An id that is another lane's is not given back as
+ * the request's own, so that nobody takes the refusal for an answer to a request of theirs. */
+static void trespass(const tl_step *s)
+{
+    const tl_command *cmd = s->cmd;
+    const bool own = cmd->ord_type != TL_MSG_TYPE_TEXT && cmd->cl_ord_id >> 32 == cmd->side;
+    if (cmd->field < TL_REASON_FOREIGN_CL_ORD_ID || cmd->field > TL_REASON_NAMED_ALREADY) {
+        tl_reject(s, TL_REASON_INVALID_FIELD, cmd->field, 0);
+        return;
+    }
+    tl_event *event = tl_event_begin(s, TL_EXEC_TYPE_REJECTED);
+    event->cl_ord_id = own ? cmd->cl_ord_id : 0;
+    event->account = own ? cmd->account : 0;
+    event->value = cmd->field == TL_REASON_FOREIGN_CL_ORD_ID ? (int64_t)cmd->cl_ord_id
+                   : cmd->field == TL_REASON_NOT_THIS_LANE   ? cmd->ord_type
+                                                             : cmd->instrument;
+    event->limit = cmd->side;
+    event->ord_type = cmd->ord_type;
+    event->time_in_force = cmd->time_in_force;
+    event->side = cmd->side;
+    event->reason = cmd->field;
+    tl_event_publish(s, event);
+}
+
 void tl_step_administer(tl_step step)
 {
     const tl_step *s = &step;
@@ -169,6 +193,9 @@ void tl_step_administer(tl_step step)
         done(s, (int64_t)tl_engine_hash(s->engine), 0, 0);
         break;
     case TL_MSG_TYPE_TEXT:
+        break;
+    case TL_MSG_TYPE_TRESPASS:
+        trespass(s);
         break;
     default:
         tl_reject(s, TL_REASON_INVALID_MSG_TYPE, s->cmd->type, 0);

@@ -30,7 +30,8 @@ extern "C" {
     X(MSG_TYPE, LIMIT, 'l')              /* set one limit or reference */                          \
     X(MSG_TYPE, VENUE_STATUS, 'k')       /* the venue kill switch */                               \
     X(MSG_TYPE, CHECKPOINT, 'h')         /* publish the state hash */                              \
-    X(MSG_TYPE, TEXT, 'x')               /* a name for the record; changes no state */
+    X(MSG_TYPE, TEXT, 'x')               /* a name for the record; changes no state */          \
+    X(MSG_TYPE, TRESPASS, 'z')           /* what its lane may not send, as the runner marks it */
 
 #define TL_SIDES(X)                                                                                \
     X(SIDE, BUY, '1')                                                                              \
@@ -138,7 +139,13 @@ extern "C" {
     X(REASON, IOC_REMAINDER, 26, 0, 0, "an immediate order's remainder does not rest")             \
     X(REASON, FOK_UNFILLED, 27, 0, 0, "not all of the quantity is available at once")              \
     X(REASON, MARKET_REMAINDER, 28, 0, 0, "a market order's remainder does not rest")              \
-    X(REASON, MASS_CANCEL, 29, 0, 0, "canceled by a mass cancel")
+    X(REASON, MASS_CANCEL, 29, 0, 0, "canceled by a mass cancel")                                  \
+    X(REASON, FOREIGN_CL_ORD_ID, 30, 99, 99,                                                       \
+      "cl_ord_id {value} is none that lane {limit} may use")                                       \
+    X(REASON, NOT_THIS_LANE, 31, 99, 99, "lane {limit} may not send a command of type {value}")    \
+    X(REASON, INVALID_TEXT, 32, 99, 99, "lane {limit}: the text, or its number {value}, is wrong") \
+    X(REASON, NAMED_ALREADY, 33, 99, 99,                                                           \
+      "lane {limit}: number {value} has another name, or the name another number")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
@@ -168,6 +175,7 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #define TL_QTY_MAX ((INT64_C(1) << 31) - 1)
 #define TL_LIMIT_UNSET INT64_MAX
 #define TL_TEXT_BYTES 36 /* of a TEXT command */
+#define TL_SESSIONS_MAX 256 /* a session's number is one byte of the TEXT that names a ClOrdID */
 
 /* Prices that share a place among the price blocks an engine has room for. Rule 2.7. */
 #define TL_BLOCK_LEVELS 32u
@@ -179,7 +187,8 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 
 /* What somebody asks the engine to do. `seq`, `ts_ns` and `checksum` are stamped by the runner.
  * A TEXT command holds its UTF-8 text, padded with zero bytes, in the TL_TEXT_BYTES from order_id
- * to account: tl_command_text() gives them. */
+ * to account: tl_command_text() gives them. A TRESPASS is a command as it came, but for ord_type:
+ * the type sent; time_in_force: its field; side: the lane; field: the reason; flags: 0. */
 typedef struct tl_command {
     uint64_t seq;       /* number in the journal, from 1 without gaps */
     int64_t ts_ns;      /* UTC nanoseconds, never decreasing; TransactTime(60) */

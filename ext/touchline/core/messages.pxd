@@ -96,6 +96,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     uint16_t TL_INSTRUMENT_ALL
     uint32_t TL_ACCOUNT_ALL
     enum: TL_TEXT_BYTES
+    enum: TL_SESSIONS_MAX
     enum: TL_BLOCK_LEVELS
     enum: TL_LANE_ADMIN
     enum: TL_LANE_FIX

@@ -85,6 +85,12 @@ static int detached(const tl_bus_header *header)
     return atomic_load_explicit(&header->detached, memory_order_relaxed) != 0;
 }
 
+static int draining(const tl_bus_header *header)
+{
+    /* Relaxed: whoever misses it here finds it after the fence that follows a publication. */
+    return atomic_load_explicit(&header->draining, memory_order_relaxed) != 0;
+}
+
 /* Lanes: the producer */
 
 /* Start where the last producer ended. If it died in the middle of a chunk, the chunk is whole
@@ -182,6 +188,8 @@ static int lane_wait(tl_lane *lane, uint64_t count, int64_t deadline_ns)
     while (!lane_has_room(lane, count)) {
         if (detached(lane->header))
             return -ESTALE;
+        if (draining(lane->header))
+            return -ESHUTDOWN;
         const int64_t left_ns = deadline_ns - monotonic_ns();
         if (left_ns <= 0)
             return -ETIMEDOUT;
@@ -218,6 +226,23 @@ static void lane_publish(tl_lane *lane, const tl_command *cmds, uint32_t count)
     tl_doorbell_ring(&lane->header->engine);
 }
 
+/* What was published last turned out to come while the bus is being given up. When the bus stays,
+ * so do the commands; else, and if no engine took them, they are taken back. 1: taken back. */
+static int lane_take_back(tl_lane *lane, uint32_t count)
+{
+    const uint64_t first = lane->tail - count;
+    if (!detached(lane->header) ||
+        atomic_load_explicit(&lane->cursors->head, memory_order_acquire) > first)
+        return 0;
+    lane->tail = first;
+    for (uint32_t i = 0; i < count; i++)
+        atomic_store_explicit(
+            (_Atomic uint64_t *)&lane->slots[(first + i) & lane->mask].seq, 0,
+            memory_order_relaxed);
+    atomic_store_explicit(&lane->cursors->tail, first, memory_order_release);
+    return 1;
+}
+
 int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t timeout_ns,
                  size_t *sent)
 {
@@ -226,6 +251,8 @@ int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t ti
     *sent = 0;
     if (detached(lane->header))
         return -ESTALE;
+    if (draining(lane->header))
+        return -ESHUTDOWN;
     int rc = lane->shared ? lane_take(lane, deadline_ns) : 0;
     while (rc == 0 && *sent < count) {
         const size_t left = count - *sent;
@@ -234,6 +261,11 @@ int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t ti
         if (rc == 0) {
             lane_publish(lane, cmds + *sent, chunk);
             *sent += chunk;
+            /* After the fence in lane_publish: who gives the bus up sees the chunk, or is seen. */
+            if (__builtin_expect(draining(lane->header) || detached(lane->header), 0)) {
+                *sent -= lane_take_back(lane, chunk) ? chunk : 0;
+                rc = *sent < count ? -ESHUTDOWN : 0;
+            }
         }
     }
     if (lane->shared && rc != -EADDRINUSE)
@@ -241,12 +273,24 @@ int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t ti
     return rc;
 }
 
+uint64_t tl_lane_sent(const tl_lane *lane)
+{
+    return atomic_load_explicit(&lane->cursors->tail, memory_order_acquire);
+}
+
+uint64_t tl_lane_journaled(const tl_lane *lane)
+{
+    /* Acquire: the events of the commands before it are there. */
+    return atomic_load_explicit(&lane->cursors->head, memory_order_acquire);
+}
+
 uint64_t tl_lane_ids(tl_lane *lane, uint32_t count)
 {
     /* Relaxed: the number must be nobody else's; it orders nothing. */
     uint32_t last = atomic_load_explicit(&lane->cursors->counter, memory_order_relaxed);
     do {
-        if (count > UINT32_MAX - last)
+        /* Never more than half of what is left: no one caller uses the lane's numbers up. */
+        if (count > UINT32_MAX - last || count > (UINT32_MAX - last) / 2 + 1)
             return 0;
     } while (!atomic_compare_exchange_weak_explicit(&lane->cursors->counter, &last, last + count,
                                                     memory_order_relaxed, memory_order_relaxed));

@@ -28,7 +28,7 @@ extern "C" {
 #endif
 
 #define TL_BUS_MAGIC UINT64_C(0x31535542454e494c) /* "LINEBUS1" */
-#define TL_BUS_VERSION 1u
+#define TL_BUS_VERSION 2u /* 1: no draining, no progress of a recovery */
 #define TL_BUS_LANES_MAX 8u
 #define TL_BUS_TEXT_BYTES 256
 #define TL_LANE_CHUNK 64u /* commands that become visible together */
@@ -44,6 +44,9 @@ extern "C" {
     X(ESTALE, "the bus was replaced or removed; attach again")                                     \
     X(ECHRNG, "the bus has no such lane")                                                          \
     X(EOVERFLOW, "the reader was lapped")                                                          \
+    X(ESHUTDOWN, "the venue is stopping and takes no more commands")                               \
+    X(EPERM, "the bus file is another user's, or its mode lets others in; 600 is allowed")         \
+    X(ENOTEMPTY, "commands wait in the bus, whose sizes were others; start once with those")       \
     X(ETIMEDOUT, "the lane is full and the engine does not take from it")                          \
     X(EINVAL, "lanes: 1 to 8; slots: a power of two from 64 to 67108864")
 
@@ -51,7 +54,8 @@ enum tl_bus_state {
     TL_BUS_STARTING = 0,
     TL_BUS_RUNNING = 1,
     TL_BUS_STOPPED = 2,
-    TL_BUS_FAILED = 3
+    TL_BUS_FAILED = 3,
+    TL_BUS_DRAINING = 4 /* lanes refuse, what waits in them is done */
 };
 
 typedef struct tl_bus_geometry {
@@ -96,7 +100,10 @@ typedef struct tl_bus_header {
     tl_bus_geometry geometry;
     TL_BUS_ATOMIC(uint32_t) detached; /* 1: this file is no longer the venue's bus */
     uint64_t file_bytes;
-    uint8_t _pad0[24];
+    _Atomic uint32_t draining; /* 1: lanes refuse what is sent */
+    uint32_t _pad0;
+    _Atomic uint64_t recovered;     /* commands of the journal that a starting engine has done */
+    _Atomic uint64_t recover_total; /* of so many */
     tl_doorbell engine;  /* rung by producers */
     tl_doorbell readers; /* rung by the engine */
     TL_BUS_ATOMIC(uint64_t) events;   /* the newest published event's seq */
@@ -150,6 +157,7 @@ typedef struct tl_event_reader {
 typedef struct tl_bus_status {
     uint64_t events, commands, journal_bytes, batches, journal_id, oldest_event;
     uint64_t waiting; /* commands sent and not done yet */
+    uint64_t recovered, recover_total;
     int64_t heartbeat_ns, started_ns;
     uint32_t state, pid, error, detached;
     char error_text[TL_BUS_TEXT_BYTES];
@@ -167,6 +175,10 @@ void tl_bus_close(tl_bus *bus);
 int tl_bus_engine_alive(const tl_bus *bus);
 /* Tell everybody attached that this file is over. The caller removes the name. */
 void tl_bus_detach(tl_bus *bus);
+/* The same, unless commands wait in the lanes: then nothing changes. How many wait. */
+uint64_t tl_bus_retire(tl_bus *bus);
+/* 1 while `path` names this very file. */
+int tl_bus_linked(const tl_bus *bus, const char *path);
 void tl_bus_status_read(const tl_bus *bus, tl_bus_status *out);
 /* What -errno means here, or NULL when the system's own text says it. */
 const char *tl_bus_error_text(int error);
@@ -176,9 +188,14 @@ const char *tl_bus_error_text(int error);
 int tl_lane_open(tl_lane *lane, const tl_bus *bus, uint32_t number, int shared);
 void tl_lane_close(tl_lane *lane);
 /* Copy commands into the lane, waiting while it is full. Up to TL_LANE_CHUNK of them become visible
- * all or none. `sent` says how many went in, also on error. 0, -ETIMEDOUT, -ESTALE, -errno. */
+ * all or none. `sent` says how many went in, also on error. 0, -ETIMEDOUT, -ESTALE, -ESHUTDOWN,
+ * -errno. What went in is done by this engine or the next: a bus in which commands wait stays. */
 int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t timeout_ns,
                  size_t *sent);
+/* How many commands the lane was ever sent, and how many of those the engine has journaled and
+ * done. Both go on across restarts for as long as the bus file does. */
+uint64_t tl_lane_sent(const tl_lane *lane);
+uint64_t tl_lane_journaled(const tl_lane *lane);
 /* Give out `count` cl_ord_ids of this lane that nobody has had; the first, 0 if none is left. */
 uint64_t tl_lane_ids(tl_lane *lane, uint32_t count);
 

@@ -32,6 +32,8 @@ cdef extern from "touchline/runtime/bus.h" nogil:
         uint64_t journal_id
         uint64_t oldest_event
         uint64_t waiting
+        uint64_t recovered
+        uint64_t recover_total
         int64_t heartbeat_ns
         int64_t started_ns
         uint32_t state
@@ -46,6 +48,10 @@ cdef extern from "touchline/runtime/bus.h" nogil:
     void tl_bus_release(tl_bus *bus)
     void tl_bus_close(tl_bus *bus)
     void tl_bus_detach(tl_bus *bus)
+    uint64_t tl_bus_retire(tl_bus *bus)
+    int tl_bus_linked(const tl_bus *bus, const char *path)
+    uint64_t tl_lane_sent(const tl_lane *lane)
+    uint64_t tl_lane_journaled(const tl_lane *lane)
     int tl_bus_engine_alive(const tl_bus *bus)
     void tl_bus_status_read(const tl_bus *bus, tl_bus_status *out)
     const char *tl_bus_error_text(int error)
@@ -78,7 +84,7 @@ cdef class Lane(Owned):
     cdef readonly Bus bus
     cdef bint is_open
     cdef bint busy
-    cdef size_t sent_last
+    cdef size_t sent_last_count
 
     cdef int check_made(self) except -1
     cdef int check_open(self) except -1

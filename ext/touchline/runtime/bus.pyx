@@ -23,7 +23,7 @@ from touchline.core.messages import COMMAND, EVENT, LANE_ADMIN
 
 cnp.import_array()
 
-_STATES = ("starting", "running", "stopped", "failed")
+_STATES = ("starting", "running", "stopped", "failed", "draining")
 _NO_EVENTS = np.empty(0, dtype=EVENT)
 _NO_EVENTS.flags.writeable = False
 
@@ -182,6 +182,8 @@ cdef class Bus(Owned):
             "started_ns": status.started_ns,
             "commands": status.commands,
             "waiting": status.waiting,
+            "recovered": status.recovered,
+            "recover_total": status.recover_total,
             "events": status.events,
             "oldest_event": status.oldest_event,
             "batches": status.batches,
@@ -201,11 +203,25 @@ cdef class Bus(Owned):
     def unlink(self):
         """Remove the file and tell everybody attached that it is over."""
         self.check_made()
+        named = self.closed or self.linked
         tl_bus_detach(self.bus)
         try:
-            os.unlink(self.path)
+            if named:  # else another file has taken the name
+                os.unlink(self.path)
         except FileNotFoundError:
             pass
+
+    def retire(self):
+        """Remove the file as unlink() does, unless commands wait in it; how many wait."""
+        cdef uint64_t waiting = tl_bus_retire(self.bus)
+        if waiting == 0:
+            self.unlink()
+        return waiting
+
+    @property
+    def linked(self):
+        """True while `path` names this very file; False once somebody removed or replaced it."""
+        return tl_bus_linked(self.bus, os.fsencode(self.path)) != 0
 
     def __enter__(self):
         return self
@@ -242,9 +258,21 @@ cdef class Lane(Owned):
 
     @property
     def sent(self):
+        """How many commands this lane was ever sent, by whomever."""
+        self.check_made()
+        return tl_lane_sent(&self.lane)
+
+    @property
+    def sent_last(self):
         """How many commands of the last send went in, also when it raised."""
         self.check_made()
-        return self.sent_last
+        return self.sent_last_count
+
+    @property
+    def journaled(self):
+        """How many of `sent` the engine has journaled and done; survives the engine's restart."""
+        self.check_made()
+        return tl_lane_journaled(&self.lane)
 
     def cl_ord_ids(self, count=1):
         """The first of `count` consecutive cl_ord_ids that no sender on this lane has had.
@@ -284,9 +312,11 @@ cdef class Lane(Owned):
 
         `seq`, `ts_ns` and `checksum` are ignored. The engine sees up to 64 commands all or none,
         also should this process die. Raises TimeoutError when the engine does not take them in
-        time, OSError EADDRINUSE when another process keeps a shared lane, ESTALE when the bus is
-        over, and whatever a signal's handler raises while it waits: KeyboardInterrupt for Ctrl-C.
-        `sent` and the exception's notes tell how many went in; the lane can be used on.
+        time, OSError EADDRINUSE when another process keeps a shared lane, ESHUTDOWN when the venue
+        is stopping, ESTALE when the bus is over, and whatever a signal's handler raises while it
+        waits: KeyboardInterrupt for Ctrl-C. `sent_last` and the exception's notes tell how many
+        went in; the lane can be used on. What went in is done, by this engine or by the next:
+        compare `sent` and `journaled`.
         """
         if not same_layout(commands.dtype, COMMAND) or commands.ndim != 1:
             raise ValueError("commands must be a one-dimensional array of dtype COMMAND")
@@ -297,20 +327,20 @@ cdef class Lane(Owned):
         cdef const tl_command *cmds = <const tl_command *>cnp.PyArray_DATA(commands)
         cdef size_t count = <size_t>commands.shape[0]
         # There is room nearly always: try without giving up the GIL first.
-        self.sent_last = 0
-        cdef int code = tl_lane_send(&self.lane, cmds, count, 0, &self.sent_last)
+        self.sent_last_count = 0
+        cdef int code = tl_lane_send(&self.lane, cmds, count, 0, &self.sent_last_count)
         if code == -errno.ETIMEDOUT or code == -errno.EADDRINUSE:
             self.busy = True
             try:
                 code = self.send_rest(cmds, count, timeout_ns)
             except BaseException as error:
                 error.add_note(
-                    f"lane {self.lane.number}: {self.sent_last} of {count} commands went in")
+                    f"lane {self.lane.number}: {self.sent_last_count} of {count} commands went in")
                 raise
             finally:
                 self.busy = False
         if code != 0:
-            self.fail(code, self.sent_last, count)
+            self.fail(code, self.sent_last_count, count)
 
     cdef int send_rest(self, const tl_command *cmds, size_t count, int64_t left_ns) except 1:
         """Send what is left, looking for signals between short waits."""
@@ -321,9 +351,9 @@ cdef class Lane(Owned):
             slice_ns = min(left_ns, SLICE_NS)
             more = 0
             with nogil:
-                code = tl_lane_send(&self.lane, cmds + self.sent_last, count - self.sent_last,
+                code = tl_lane_send(&self.lane, cmds + self.sent_last_count, count - self.sent_last_count,
                                     slice_ns, &more)
-            self.sent_last += more
+            self.sent_last_count += more
             left_ns -= slice_ns
             PyErr_CheckSignals()
             if left_ns <= 0 or (code != -errno.ETIMEDOUT and code != -errno.EADDRINUSE):

@@ -74,6 +74,32 @@ static int bus_map(tl_bus *bus, const tl_bus_geometry *g)
     return 0;
 }
 
+/* Somebody's own file is said to be none of ours, whoever may read it. */
+static int foreign_error(int fd)
+{
+    uint64_t magic = 0;
+    const ssize_t got = pread(fd, &magic, sizeof magic, 0);
+    return got > 0 && magic != 0 && magic != TL_BUS_MAGIC ? -EMEDIUMTYPE : -EPERM;
+}
+
+/* Is it a file that nobody else can write? A descriptor, or -errno. */
+static int file_open(const char *path, int flags)
+{
+    struct stat st;
+    /* Not blocking: a pipe of this name must not hold the opener up. */
+    const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
+    if (fd < 0)
+        return errno == ELOOP || errno == ENXIO ? -EMEDIUMTYPE : -errno;
+    int rc = fstat(fd, &st) != 0 ? -errno : 0;
+    if (rc == 0 && !S_ISREG(st.st_mode))
+        rc = -EMEDIUMTYPE;
+    else if (rc == 0 && (st.st_uid != geteuid() || (st.st_mode & 077) != 0))
+        rc = foreign_error(fd);
+    if (rc != 0)
+        close(fd);
+    return rc == 0 ? fd : rc;
+}
+
 /* What the file says it is. 0 with the geometry, or why it can not be used. */
 static int header_check(int fd, tl_bus_geometry *g)
 {
@@ -129,6 +155,33 @@ static int same_file(int fd, const char *path)
            here.st_dev == named.st_dev;
 }
 
+int tl_bus_linked(const tl_bus *bus, const char *path)
+{
+    return bus->fd >= 0 && same_file(bus->fd, path);
+}
+
+static uint64_t waiting(const tl_bus_header *h)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < h->geometry.lanes; i++) {
+        const uint64_t head = atomic_load(&h->lane[i].head), tail = atomic_load(&h->lane[i].tail);
+        count += tail > head ? tail - head : 0;
+    }
+    return count;
+}
+
+/* A file of other sizes is over, unless commands wait in it. 0 or -errno. */
+static int bus_give_up(tl_bus *bus, const tl_bus_geometry *found)
+{
+    int rc = bus_map(bus, found);
+    if (rc != 0)
+        return rc;
+    if (tl_bus_retire(bus) != 0)
+        rc = -ENOTEMPTY;
+    munmap(bus->header, bus->bytes);
+    return rc;
+}
+
 /* Use the locked file when it is ours and fits, else retire it. 1: retired, try again. */
 static int bus_take(tl_bus *bus, const char *path, const tl_bus_geometry *g)
 {
@@ -145,18 +198,19 @@ static int bus_take(tl_bus *bus, const char *path, const tl_bus_geometry *g)
     }
     if (fstat(bus->fd, &st) == 0 && st.st_size == 0)
         return bus_format(bus, g);
-    if (rc == 0 && bus_map(bus, &found) == 0) {
-        tl_bus_detach(bus);
-        munmap(bus->header, bus->bytes);
-    }
+    const int given_up = rc == 0 ? bus_give_up(bus, &found) : 0;
+    if (given_up != 0)
+        return given_up;
     return unlink(path) == 0 || errno == ENOENT ? 1 : -errno;
 }
 
 static int bus_create_once(tl_bus *bus, const char *path, const tl_bus_geometry *g)
 {
-    bus->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bus->fd = file_open(path, 0);
+    if (bus->fd == -ENOENT)
+        bus->fd = file_open(path, O_CREAT | O_EXCL);
     if (bus->fd < 0)
-        return -errno;
+        return bus->fd == -EEXIST ? 1 : bus->fd;
     int rc = tl_bus_lock_byte(bus->fd, TL_BUS_OWNER_BYTE, F_WRLCK);
     if (rc == -EAGAIN || rc == -EACCES)
         rc = -EBUSY;
@@ -205,8 +259,8 @@ int tl_bus_attach(tl_bus **out, const char *path)
     tl_bus *bus = calloc(1, sizeof *bus);
     if (bus == NULL)
         return -ENOMEM;
-    bus->fd = open(path, O_RDWR | O_CLOEXEC);
-    int rc = bus->fd < 0 ? -errno : header_check(bus->fd, &geometry);
+    bus->fd = file_open(path, 0);
+    int rc = bus->fd < 0 ? bus->fd : header_check(bus->fd, &geometry);
     if (rc == 0)
         rc = bus_map(bus, &geometry);
     if (rc != 0) {
@@ -258,6 +312,23 @@ void tl_bus_detach(tl_bus *bus)
         tl_doorbell_wake(&bus->header->lane[i].space);
 }
 
+uint64_t tl_bus_retire(tl_bus *bus)
+{
+    uint64_t left = waiting(bus->header);
+    if (left != 0)
+        return left;
+    atomic_store(&bus->header->detached, 1);
+    /* Looked at again, after the store: a producer that missed it is seen, or sees it and takes
+     * its commands back. */
+    left = waiting(bus->header);
+    if (left != 0) {
+        atomic_store(&bus->header->detached, 0);
+        return left;
+    }
+    tl_bus_detach(bus);
+    return 0;
+}
+
 void tl_bus_status_read(const tl_bus *bus, tl_bus_status *out)
 {
     /* Figures for people, read one by one; the default, strongest order costs nothing here. The
@@ -277,10 +348,9 @@ void tl_bus_status_read(const tl_bus *bus, tl_bus_status *out)
         .started_ns = atomic_load(&h->started_ns),
         .oldest_event = tl_bus_oldest_event(bus),
     };
-    for (uint32_t i = 0; i < h->geometry.lanes; i++) {
-        const uint64_t head = atomic_load(&h->lane[i].head), tail = atomic_load(&h->lane[i].tail);
-        out->waiting += tail > head ? tail - head : 0;
-    }
+    out->waiting = waiting(h);
+    out->recovered = atomic_load(&h->recovered);
+    out->recover_total = atomic_load(&h->recover_total);
     memcpy(out->error_text, h->error_text, sizeof out->error_text - 1);
     memcpy(out->torn_text, h->torn_text, sizeof out->torn_text - 1);
 }

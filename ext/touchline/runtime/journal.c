@@ -1,6 +1,7 @@
 /* Writing the journal: recovery that cuts a torn tail, appending into a mapped segment. journal.h
  * draws it. Owned by the engine thread. */
 #define _GNU_SOURCE
+#include "touchline/runtime/journal_head.h"
 #include "touchline/runtime/journal_segment.h"
 
 #include <assert.h>
@@ -21,6 +22,7 @@
 
 struct tl_journal {
     tl_segments segments;
+    tl_journal_sealer sealer;
     tl_segment current;
     uint64_t slot; /* of the next record in the current segment */
     uint64_t slots;
@@ -34,7 +36,8 @@ struct tl_journal {
     char torn[TL_JOURNAL_TEXT_BYTES];
 };
 
-static void segment_begin(tl_journal *j, const tl_segment *seg, int64_t now_ns)
+/* 0, or -errno when journal.head could not be written for an earlier segment. */
+static int segment_begin(tl_journal *j, const tl_segment *seg, int64_t now_ns)
 {
     tl_journal_header *header = (tl_journal_header *)(void *)seg->map;
     tl_journal_header filled = {
@@ -57,6 +60,7 @@ static void segment_begin(tl_journal *j, const tl_segment *seg, int64_t now_ns)
     j->slot = 0;
     j->slots = (seg->bytes - TL_JOURNAL_HEADER_BYTES) / RECORD_BYTES;
     j->synced = 0;
+    return tl_journal_sealer_begun(&j->sealer, seg->index, j->seq);
 }
 
 /* Opening and recovery */
@@ -118,6 +122,7 @@ int tl_journal_open(tl_journal **out, const tl_journal_config *config, tl_journa
     j->id = (uint64_t)config->now_ns;
     j->seq = 1;
     tl_segments_open(&j->segments, config);
+    tl_journal_sealer_open(&j->sealer, config->dir, config->sync_batch);
     rc = dir_open(j, fault);
     if (rc == 0)
         rc = tl_journal_reader_open(&j->reader, j->segments.dir, fault);
@@ -167,27 +172,74 @@ static int tail_cut(tl_journal *j, tl_journal_fault *fault)
     return 0;
 }
 
+static int segment_fail(const tl_journal *j, int rc, uint32_t index, tl_journal_fault *fault)
+{
+    return tl_journal_fail(fault, -rc, j->segments.dir, index, "cannot make the segment: %s",
+                           strerror(-rc));
+}
+
+/* A journal of none or of the version before gets its head before anything else is made. */
+static int sealer_begin(tl_journal *j, tl_journal_fault *fault)
+{
+    tl_journal_head head;
+    int rc = tl_journal_head_read(j->segments.dir, &head, fault);
+    if (rc < 0)
+        return rc;
+    const int fresh = rc == 0 || j->reader == NULL;
+    rc = fresh ? tl_journal_sealer_create(&j->sealer, j->segments.dir_fd, j->id) : 0;
+    if (fresh)
+        head = (tl_journal_head){.journal_id = j->id};
+    if (rc == 0)
+        rc = tl_journal_sealer_start(&j->sealer, j->segments.dir_fd, &head, j->avoid_cpu);
+    return rc == 0 ? 0
+                   : tl_journal_fail(fault, -rc, j->segments.dir, TL_JOURNAL_HEAD,
+                                     "cannot write: %s", strerror(-rc));
+}
+
+/* There is nothing yet: begin the first segment. */
+static int first_begin(tl_journal *j, tl_journal_fault *fault)
+{
+    tl_segment seg;
+    int rc = tl_segment_free(j->segments.dir, 1, fault);
+    if (rc == 0)
+        rc = sealer_begin(j, fault);
+    if (rc != 0)
+        return rc;
+    rc = tl_segment_prepare(&j->segments, 1, &seg);
+    if (rc != 0) {
+        char head[TL_JOURNAL_PATH_BYTES];
+        tl_journal_path(head, j->segments.dir, TL_JOURNAL_HEAD);
+        unlink(head); /* it speaks of no journal: leave nothing behind */
+        return segment_fail(j, rc, 1, fault);
+    }
+    segment_begin(j, &seg, (int64_t)j->id);
+    return 0;
+}
+
 /* The reader has met the end: take its place as writer. */
 static int writer_begin(tl_journal *j, tl_journal_fault *fault)
 {
     const tl_journal_reader *reader = j->reader;
+    if (reader == NULL)
+        return first_begin(j, fault);
     tl_segment seg;
-    const int rc = reader != NULL ? tl_segment_resume(&j->segments, &reader->header, &seg)
-                                  : tl_segment_prepare(&j->segments, 1, &seg);
+    int rc = tl_segment_free(j->segments.dir, reader->header.index + 1, fault);
+    if (rc == 0)
+        rc = sealer_begin(j, fault);
     if (rc != 0)
-        return tl_journal_fail(fault, -rc, j->segments.dir,
-                               reader != NULL ? reader->header.index : 1,
-                               "cannot make the segment: %s", strerror(-rc));
-    if (reader == NULL) {
-        segment_begin(j, &seg, (int64_t)j->id);
-        return 0;
-    }
+        return rc;
+    rc = tl_segment_resume(&j->segments, &reader->header, &seg, fault);
+    if (rc != 0)
+        return rc;
     j->current = seg;
     j->slot = reader->slot;
     j->slots = (seg.bytes - TL_JOURNAL_HEADER_BYTES) / RECORD_BYTES;
     j->seq = reader->seq;
     j->last_checksum = reader->last_checksum;
-    return tail_cut(j, fault);
+    rc = tail_cut(j, fault);
+    if (rc == 0)
+        tl_journal_sealer_begun(&j->sealer, seg.index, reader->header.first_seq);
+    return rc;
 }
 
 int64_t tl_journal_recover(tl_journal *j, const tl_command **first, size_t max,
@@ -213,6 +265,7 @@ void tl_journal_close(tl_journal *j)
 {
     if (j == NULL)
         return;
+    tl_journal_sealer_close(&j->sealer);
     tl_segment_drop(&j->current);
     tl_segments_close(&j->segments);
     tl_journal_reader_close(j->reader);
@@ -227,11 +280,14 @@ int64_t tl_journal_reserve(tl_journal *j, size_t want, int64_t now_ns, tl_journa
     assert(want > 0);
     if (j->slot == j->slots) {
         tl_segment next;
-        const int rc = tl_segment_next(&j->segments, &j->current, &next);
+        int rc = tl_segment_next(&j->segments, &j->current, &next);
         if (rc != 0)
-            return tl_journal_fail(fault, -rc, j->segments.dir, j->current.index + 1,
-                                   "cannot make the segment: %s", strerror(-rc));
-        segment_begin(j, &next, now_ns);
+            return segment_fail(j, rc, j->current.index + 1, fault);
+        rc = segment_begin(j, &next, now_ns);
+        tl_segments_begun(&j->segments, next.index);
+        if (rc != 0)
+            return tl_journal_fail(fault, -rc, j->segments.dir, TL_JOURNAL_HEAD,
+                                   "cannot note the segment before: %s", strerror(-rc));
     }
     const uint64_t room = j->slots - j->slot;
     return room < want ? (int64_t)room : (int64_t)want;
@@ -279,4 +335,9 @@ uint64_t tl_journal_id(const tl_journal *j)
 uint64_t tl_journal_bytes(const tl_journal *j)
 {
     return (uint64_t)j->current.index * TL_JOURNAL_HEADER_BYTES + (j->seq - 1) * RECORD_BYTES;
+}
+
+uint64_t tl_journal_held(const tl_journal *j)
+{
+    return j->reader == NULL ? 0 : tl_journal_reader_count(j->reader);
 }

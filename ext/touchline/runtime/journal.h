@@ -1,11 +1,13 @@
 /* The journal: the sequenced commands as they were, in segment files; the only truth.
  *
- *   00000001.tlj                      00000002.tlj
- *   | header 4096 B | 64 B | 64 B |…  | header (checksum of the last record before) | 64 B |…
+ *   journal.head   00000001.tlj                      00000002.tlj
+ *   | begun: 2 |   | header 4096 B | 64 B | 64 B |…  | header (checksum of the last) | 64 B |…
  *
  * A segment is allocated whole and filled with zeros before its header is written, so a record of
- * zeros is the end. One process writes and holds the directory's lock; any number read, also while
- * it writes. A writer belongs to one thread, but for the helper thread it runs to prepare segments.
+ * zeros is the end. journal.head says how many segments have been begun at least (journal_head.h),
+ * so that a segment that was lost is not taken for one to come. One process writes and holds the
+ * directory's lock; any number read, also while it writes. A writer belongs to one thread, but for
+ * the helper threads it runs to prepare segments and to write the head.
  */
 #ifndef TOUCHLINE_JOURNAL_H
 #define TOUCHLINE_JOURNAL_H
@@ -21,7 +23,11 @@ extern "C" {
 #endif
 
 #define TL_JOURNAL_MAGIC UINT64_C(0x314c4e52554f4a54) /* "TJOURNL1" */
-#define TL_JOURNAL_VERSION 3u /* 1: blocks of 64 prices; 2: mass cancels by slots */
+/* 1: rule 2.7 had blocks of 64 prices. 2: no journal.head, and mass cancels went by slots. Neither
+ * is read: by the rules of today it would give other events. */
+#define TL_JOURNAL_VERSION 3u
+#define TL_JOURNAL_VERSION_HEAD 3u
+#define TL_JOURNAL_VERSION_OLDEST 3u
 #define TL_JOURNAL_HEADER_BYTES 4096u
 #define TL_JOURNAL_SEGMENT_MIN (2 * TL_JOURNAL_HEADER_BYTES)
 #define TL_JOURNAL_SEGMENT_MAX (UINT64_C(1) << 40)
@@ -62,6 +68,9 @@ typedef struct tl_journal_reader {
     uint64_t seq;     /* of the next record */
     uint32_t last_checksum;
     uint32_t swept; /* 1: nothing valid lay beyond the end when it was first met */
+    uint32_t begun; /* segments known to have been begun; more may have been since */
+    uint64_t begun_seq;  /* with which command the last of them begins, or 0 */
+    uint64_t journal_id; /* that every segment must have; 0: as the first says */
     int fd;
     char dir[TL_JOURNAL_PATH_BYTES - 32];
 } tl_journal_reader;
@@ -74,6 +83,13 @@ void tl_journal_reader_close(tl_journal_reader *reader);
  * call. -EBADMSG when a bad record is followed by good ones: that is not a torn tail. */
 int64_t tl_journal_reader_next(tl_journal_reader *reader, const tl_command **first, size_t max,
                                tl_journal_fault *fault);
+
+/* How many commands there are, as far as the last segment begun tells; nothing is checked. */
+uint64_t tl_journal_reader_count(const tl_journal_reader *reader);
+/* Copy the TEXT commands among the next ones, but for those that name a cl_ord_id, and pass over
+ * the rest: at most `room` of them, out of any number. 0 at the end. */
+int64_t tl_journal_reader_texts(tl_journal_reader *reader, tl_command *out, size_t room,
+                                tl_journal_fault *fault);
 
 typedef struct tl_journal_config {
     const char *dir; /* created if absent; its parent is not */
@@ -104,13 +120,24 @@ void tl_journal_append(tl_journal *journal, tl_command *cmd);
 /* With sync_batch, return when what was appended is on the disk; else at once. */
 int tl_journal_commit(tl_journal *journal, tl_journal_fault *fault);
 
+/* Before recovery: how many commands there are to recover, as far as the headers tell. */
+uint64_t tl_journal_held(const tl_journal *journal);
 uint64_t tl_journal_seq_next(const tl_journal *journal);
 uint64_t tl_journal_id(const tl_journal *journal);
 uint64_t tl_journal_bytes(const tl_journal *journal);
 
-/* Shared by reader and writer. */
-uint32_t tl_journal_header_checksum(const tl_journal_header *header);
+/* Shared by reader and writer. A file is named by its segment's index, or by one of these. */
+#define TL_JOURNAL_DIR 0u
+#define TL_JOURNAL_HEAD UINT32_MAX
+#define TL_JOURNAL_HEAD_NEW (UINT32_MAX - 1)
+#define TL_JOURNAL_INDEX_MAX 99999999u
 void tl_journal_path(char path[TL_JOURNAL_PATH_BYTES], const char *dir, uint32_t index);
+/* CRC32C. */
+uint32_t tl_journal_checksum(const void *bytes, size_t count);
+uint32_t tl_journal_header_checksum(const tl_journal_header *header);
+/* Open a file of the journal: a regular one, no link, and for writing one that is the caller's and
+ * that nobody else may write. The descriptor, or -errno with `fault`. */
+int tl_journal_file_open(const char *dir, uint32_t index, int flags, tl_journal_fault *fault);
 /* 1 when the segment's header has been written, 0 when not yet or no such file, or -errno. */
 int tl_journal_started(const char *dir, uint32_t index);
 __attribute__((format(printf, 5, 6))) int

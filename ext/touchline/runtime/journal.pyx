@@ -103,6 +103,24 @@ cdef class JournalReader(Owned):
         memcpy(cnp.PyArray_DATA(out), first, <size_t>count * sizeof(tl_command))
         return out
 
+    def read_texts(self, size_t max=4096):
+        """The next TEXT commands that name something for good, shape (n,), n <= max, dtype COMMAND.
+
+        Those of CL_ORD_ID and all other commands are passed over, without a copy. n = 0 at the
+        end, which may be asked again. Raises JournalCorrupt.
+        """
+        cdef tl_journal_fault fault
+        cdef int64_t count
+        self.check_open()
+        if max == 0:
+            return _NO_COMMANDS
+        cdef cnp.ndarray out = np.empty(max, dtype=COMMAND)
+        count = tl_journal_reader_texts(self.reader, <tl_command *>cnp.PyArray_DATA(out), max,
+                                        &fault)
+        if count < 0:
+            raise journal_error(&fault)
+        return out[:count]
+
     def close(self):
         """Let go of the files. Harmless when repeated."""
         tl_journal_reader_close(self.reader)

@@ -2,14 +2,13 @@
  * torn tail and damage. A reader owns its mapping and belongs to one thread; the writer may be at
  * work in another process. */
 #define _GNU_SOURCE
-#include "touchline/runtime/journal.h"
+#include "touchline/runtime/journal_head.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,39 +17,6 @@
 #include <unistd.h>
 
 #define RECORD_BYTES sizeof(tl_command)
-
-uint32_t tl_journal_header_checksum(const tl_journal_header *header)
-{
-    const unsigned char *bytes = (const unsigned char *)header;
-    uint32_t crc = UINT32_MAX;
-    for (size_t i = 0; i < offsetof(tl_journal_header, checksum); i++) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc >> 1) ^ (0x82F63B78u & (0u - (crc & 1u)));
-    }
-    return ~crc;
-}
-
-void tl_journal_path(char path[TL_JOURNAL_PATH_BYTES], const char *dir, uint32_t index)
-{
-    if (index == 0)
-        snprintf(path, TL_JOURNAL_PATH_BYTES, "%s", dir);
-    else
-        snprintf(path, TL_JOURNAL_PATH_BYTES, "%s/%08" PRIu32 ".tlj", dir, index);
-}
-
-int tl_journal_fail(tl_journal_fault *fault, int error, const char *dir, uint32_t index,
-                    const char *format, ...)
-{
-    va_list arguments;
-    assert(error > 0);
-    fault->error = error;
-    tl_journal_path(fault->path, dir, index);
-    va_start(arguments, format);
-    vsnprintf(fault->text, sizeof fault->text, format, arguments);
-    va_end(arguments);
-    return -error;
-}
 
 static int all_zero(const void *bytes, size_t count)
 {
@@ -62,18 +28,17 @@ static int all_zero(const void *bytes, size_t count)
 }
 
 /* The header's bytes as far as the file goes; how many, or -errno. */
-static ssize_t header_read(const char *dir, uint32_t index, tl_journal_header *header, int *fd)
+static ssize_t header_read(const char *dir, uint32_t index, tl_journal_header *header, int *fd,
+                           tl_journal_fault *fault)
 {
-    char path[TL_JOURNAL_PATH_BYTES];
-    tl_journal_path(path, dir, index);
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = tl_journal_file_open(dir, index, O_RDONLY, fault);
     if (*fd < 0)
-        return -errno;
+        return *fd;
     const ssize_t got = pread(*fd, header, sizeof *header, 0);
     if (got < 0) {
         const int error = errno;
         close(*fd);
-        return -error;
+        return tl_journal_fail(fault, error, dir, index, "cannot read: %s", strerror(error));
     }
     return got;
 }
@@ -81,8 +46,9 @@ static ssize_t header_read(const char *dir, uint32_t index, tl_journal_header *h
 int tl_journal_started(const char *dir, uint32_t index)
 {
     tl_journal_header header;
+    tl_journal_fault fault;
     int fd;
-    const ssize_t got = header_read(dir, index, &header, &fd);
+    const ssize_t got = header_read(dir, index, &header, &fd, &fault);
     if (got < 0)
         return got == -ENOENT ? 0 : (int)got;
     close(fd);
@@ -91,35 +57,76 @@ int tl_journal_started(const char *dir, uint32_t index)
     return !all_zero(&header, looked_at);
 }
 
+/* The number in a segment's name: eight digits. 0: it is no such name. */
+static uint32_t name_index(const char *name)
+{
+    uint32_t index = 0;
+    for (int i = 0; i < 8; i++) {
+        if (name[i] < '0' || name[i] > '9')
+            return 0;
+        index = index * 10 + (uint32_t)(name[i] - '0');
+    }
+    return strcmp(name + 8, ".tlj") == 0 ? index : 0;
+}
+
 /* Every file named like a segment must be one, and none may be missing. */
-static int dir_check(const char *dir, tl_journal_fault *fault)
+static int dir_check(const char *dir, uint32_t *highest, tl_journal_fault *fault)
 {
     DIR *list = opendir(dir);
-    uint32_t count = 0, highest = 0;
+    uint32_t count = 0;
     int rc = 0;
+    *highest = 0;
     if (list == NULL)
-        return tl_journal_fail(fault, errno, dir, 0, "%s", strerror(errno));
+        return tl_journal_fail(fault, errno, dir, TL_JOURNAL_DIR, "%s", strerror(errno));
     for (struct dirent *entry = readdir(list); entry != NULL && rc == 0; entry = readdir(list)) {
         const size_t length = strlen(entry->d_name);
         if (length < 4 || strcmp(entry->d_name + length - 4, ".tlj") != 0)
             continue;
-        char *end;
-        const unsigned long index = strtoul(entry->d_name, &end, 10);
-        if (length != 12 || end != entry->d_name + 8 || index == 0)
-            rc = tl_journal_fail(fault, EBADMSG, dir, 0, "%.100s is no segment of this journal",
-                                 entry->d_name);
+        const uint32_t index = name_index(entry->d_name);
+        if (index == 0)
+            rc = tl_journal_fail(fault, EBADMSG, dir, TL_JOURNAL_DIR,
+                                 "%.100s is no segment of this journal", entry->d_name);
         count++;
-        highest = index > highest ? (uint32_t)index : highest;
+        *highest = index > *highest ? index : *highest;
     }
     closedir(list);
-    if (rc == 0 && count != highest)
-        for (uint32_t i = 1; i <= highest && rc == 0; i++) {
-            char path[TL_JOURNAL_PATH_BYTES];
-            tl_journal_path(path, dir, i);
-            if (access(path, F_OK) != 0)
-                rc = tl_journal_fail(fault, EBADMSG, dir, i, "the segment is missing");
-        }
+    for (uint32_t i = 1; rc == 0 && count != *highest && i <= *highest; i++) {
+        char path[TL_JOURNAL_PATH_BYTES];
+        tl_journal_path(path, dir, i);
+        if (access(path, F_OK) != 0)
+            rc = tl_journal_fail(fault, EBADMSG, dir, i, "the segment is missing");
+    }
     return rc;
+}
+
+/* How many segments were begun: what journal.head says, and the newest that has a header. The head
+ * is read first, so that a writer at work can only have begun more by the time of the second look.
+ */
+static int begun_find(tl_journal_reader *reader, tl_journal_head *head, int *has_head,
+                      tl_journal_fault *fault)
+{
+    uint32_t highest;
+    *has_head = tl_journal_head_read(reader->dir, head, fault);
+    int rc = *has_head < 0 ? *has_head : dir_check(reader->dir, &highest, fault);
+    if (rc < 0)
+        return rc;
+    reader->begun = head->begun;
+    reader->begun_seq = head->first_seq;
+    reader->journal_id = head->journal_id;
+    for (uint32_t i = highest; i > head->begun; i--) {
+        rc = tl_journal_started(reader->dir, i);
+        if (rc < 0)
+            return tl_journal_fail(fault, -rc, reader->dir, i, "cannot read: %s", strerror(-rc));
+        if (rc == 1) {
+            reader->begun = i;
+            reader->begun_seq = 0;
+            break;
+        }
+    }
+    if (!*has_head && highest > 0 && reader->begun == 0)
+        return tl_journal_fail(fault, EBADMSG, reader->dir, 1,
+                               "the segment is empty, and no journal.head says it was never begun");
+    return 0;
 }
 
 static int header_check(const tl_journal_reader *reader, uint32_t index,
@@ -128,13 +135,14 @@ static int header_check(const tl_journal_reader *reader, uint32_t index,
     const char *dir = reader->dir;
     if (header->magic != TL_JOURNAL_MAGIC)
         return tl_journal_fail(fault, EBADMSG, dir, index, "not a touchline journal segment");
-    if (header->version != TL_JOURNAL_VERSION)
+    if (header->version < TL_JOURNAL_VERSION_OLDEST || header->version > TL_JOURNAL_VERSION)
         return tl_journal_fail(fault, EBADMSG, dir, index, "version %" PRIu32 "; this is %u",
                                header->version, TL_JOURNAL_VERSION);
     if (header->checksum != tl_journal_header_checksum(header))
         return tl_journal_fail(fault, EBADMSG, dir, index, "bad checksum of the header");
     if (header->segment_bytes < TL_JOURNAL_SEGMENT_MIN ||
-        header->segment_bytes > TL_JOURNAL_SEGMENT_MAX)
+        header->segment_bytes > TL_JOURNAL_SEGMENT_MAX ||
+        header->segment_bytes % TL_JOURNAL_HEADER_BYTES != 0)
         return tl_journal_fail(fault, EBADMSG, dir, index, "absurd size in the header");
     if (header->index != index)
         return tl_journal_fail(fault, EBADMSG, dir, index, "this is segment %" PRIu32,
@@ -143,7 +151,7 @@ static int header_check(const tl_journal_reader *reader, uint32_t index,
         return tl_journal_fail(fault, EBADMSG, dir, index,
                                "begins with command %" PRIu64 ", but %" PRIu64 " is due",
                                header->first_seq, reader->seq);
-    if (index > 1 && header->journal_id != reader->header.journal_id)
+    if (reader->journal_id != 0 && header->journal_id != reader->journal_id)
         return tl_journal_fail(fault, EBADMSG, dir, index, "belongs to another journal");
     if (header->previous_checksum != reader->last_checksum)
         return tl_journal_fail(fault, EBADMSG, dir, index,
@@ -180,22 +188,49 @@ static int segment_map(tl_journal_reader *reader, tl_journal_fault *fault)
     return 0;
 }
 
+/* Segment `index` has no header. 0 when it is yet to come, -EBADMSG when it was lost. */
+static int segment_unstarted(tl_journal_reader *reader, uint32_t index, int missing,
+                             tl_journal_fault *fault)
+{
+    tl_journal_head head;
+    const int rc = index <= reader->begun ? 0 : tl_journal_head_read(reader->dir, &head, fault);
+    if (rc < 0)
+        return rc;
+    if (rc == 1 && head.begun > reader->begun) {
+        reader->begun = head.begun;
+        reader->begun_seq = head.first_seq;
+    }
+    if (index > reader->begun)
+        return 0;
+    /* A live writer may have begun it between the look at it and the look at the head. */
+    if (tl_journal_started(reader->dir, index) == 1)
+        return 1;
+    fault->seq = reader->seq;
+    fault->offset = 0;
+    return tl_journal_fail(fault, EBADMSG, reader->dir, index,
+                           "the segment was begun, but %s; commands from %" PRIu64
+                           " on are lost", missing ? "is missing" : "its header is gone",
+                           reader->seq);
+}
+
 /* Go to segment `index`. 1, 0 when it has not been started, or -errno. */
 static int segment_enter(tl_journal_reader *reader, uint32_t index, tl_journal_fault *fault)
 {
     tl_journal_header header = {0};
     int fd;
-    const ssize_t got = header_read(reader->dir, index, &header, &fd);
-    if (got == -ENOENT)
+    if (index > TL_JOURNAL_INDEX_MAX)
         return 0;
-    if (got < 0)
-        return tl_journal_fail(fault, (int)-got, reader->dir, index, "cannot read");
-    int rc = all_zero(&header.magic, sizeof header.magic) ? 0 : 1;
-    if (rc == 1) {
-        const int checked = header_check(reader, index, &header, fault);
-        rc = checked == 0 ? 1 : checked;
+    const ssize_t got = header_read(reader->dir, index, &header, &fd, fault);
+    if (got < 0 && got != -ENOENT)
+        return (int)got;
+    if (got == -ENOENT || all_zero(&header.magic, sizeof header.magic)) {
+        if (got >= 0)
+            close(fd);
+        const int lost = segment_unstarted(reader, index, got == -ENOENT, fault);
+        return lost == 1 ? segment_enter(reader, index, fault) : lost;
     }
-    if (rc != 1) {
+    int rc = header_check(reader, index, &header, fault);
+    if (rc != 0) {
         close(fd);
         fault->seq = reader->seq;
         return rc;
@@ -203,10 +238,26 @@ static int segment_enter(tl_journal_reader *reader, uint32_t index, tl_journal_f
     segment_leave(reader);
     reader->fd = fd;
     reader->header = header;
+    reader->journal_id = header.journal_id;
     reader->slot = 0;
     reader->swept = 0;
     rc = segment_map(reader, fault);
     return rc == 0 ? 1 : rc;
+}
+
+/* Find out how far the journal goes, and enter its first segment. 1, 0: there is none, -errno. */
+static int reader_begin(tl_journal_reader *reader, tl_journal_fault *fault)
+{
+    tl_journal_head head;
+    int has_head;
+    int rc = begun_find(reader, &head, &has_head, fault);
+    if (rc == 0)
+        rc = segment_enter(reader, 1, fault);
+    if (rc == 1 && !has_head && reader->header.version >= TL_JOURNAL_VERSION_HEAD &&
+        tl_journal_head_read(reader->dir, &head, fault) == 0)
+        rc = tl_journal_fail(fault, EBADMSG, reader->dir, TL_JOURNAL_HEAD,
+                             "the file is missing; without it lost segments go unseen");
+    return rc;
 }
 
 int tl_journal_reader_open(tl_journal_reader **out, const char *dir, tl_journal_fault *fault)
@@ -215,21 +266,18 @@ int tl_journal_reader_open(tl_journal_reader **out, const char *dir, tl_journal_
     *fault = (tl_journal_fault){.seq = 1};
     if (strlen(dir) >= sizeof (*out)->dir)
         return tl_journal_fail(fault, ENAMETOOLONG, "", 0, "the path is too long");
-    int rc = dir_check(dir, fault);
-    if (rc != 0)
-        return rc;
     tl_journal_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL)
         return tl_journal_fail(fault, ENOMEM, dir, 0, "no memory for a reader");
     snprintf(reader->dir, sizeof reader->dir, "%s", dir);
     reader->fd = -1;
     reader->seq = 1;
-    rc = segment_enter(reader, 1, fault);
+    const int rc = reader_begin(reader, fault);
     if (rc == 1) {
         *out = reader;
         return 0;
     }
-    free(reader);
+    tl_journal_reader_close(reader);
     return rc < 0 ? rc : tl_journal_fail(fault, ENOENT, dir, 0, "there is no journal here");
 }
 
@@ -269,7 +317,8 @@ static int good_beyond(const tl_journal_reader *reader)
     for (uint64_t slot = reader->slot + 1; slot < slots; slot++)
         if (record_whole(record(reader, slot)))
             return 1;
-    return tl_journal_started(reader->dir, reader->header.index + 1) == 1;
+    return reader->begun > reader->header.index ||
+           tl_journal_started(reader->dir, reader->header.index + 1) == 1;
 }
 
 /* The next slot holds no good record: is that the end? 0 yes, 1 look again, -EBADMSG damage. */
@@ -346,4 +395,42 @@ int64_t tl_journal_reader_next(tl_journal_reader *reader, const tl_command **fir
         if (rc != 1)
             return rc;
     }
+}
+
+uint64_t tl_journal_reader_count(const tl_journal_reader *reader)
+{
+    tl_journal_header header;
+    tl_journal_fault fault;
+    int fd;
+    const ssize_t got = header_read(reader->dir, reader->begun, &header, &fd, &fault);
+    if (got < 0)
+        return 0;
+    uint64_t low = 0, high = got < (ssize_t)sizeof header ? 0 : slots_of(header.segment_bytes);
+    /* Records are written in order: halve what may be written until its end is found. */
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        tl_command cmd = {0};
+        const off_t at = (off_t)(TL_JOURNAL_HEADER_BYTES + middle * RECORD_BYTES);
+        if (pread(fd, &cmd, sizeof cmd, at) == (ssize_t)sizeof cmd && cmd.seq != 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    close(fd);
+    return low == 0 && got < (ssize_t)sizeof header ? 0 : header.first_seq - 1 + low;
+}
+
+int64_t tl_journal_reader_texts(tl_journal_reader *reader, tl_command *out, size_t room,
+                                tl_journal_fault *fault)
+{
+    const tl_command *first = NULL;
+    size_t found = 0;
+    int64_t count = 0;
+    /* As many as there is room for, so that none of those looked at is left over. */
+    while (found < room &&
+           (count = tl_journal_reader_next(reader, &first, room - found, fault)) > 0)
+        for (int64_t i = 0; i < count; i++)
+            if (first[i].type == TL_MSG_TYPE_TEXT && first[i].field != TL_TEXT_CL_ORD_ID)
+                out[found++] = first[i];
+    return count < 0 ? count : (int64_t)found;
 }

@@ -47,18 +47,54 @@ static int segment_map(const tl_segments *all, tl_segment *seg)
     return 0;
 }
 
+/* 1 when the file holds nothing but zeros, 0 when something, or -errno. Holes are passed over. */
+static int file_zero(int fd)
+{
+    static const char zeros[65536];
+    char bytes[sizeof zeros];
+    off_t at = 0;
+    while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
+        const ssize_t got = pread(fd, bytes, sizeof bytes, at);
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            return 1;
+        if (memcmp(bytes, zeros, (size_t)got) != 0)
+            return 0;
+        at += got;
+    }
+    return errno == ENXIO ? 1 : -errno;
+}
+
+int tl_segment_free(const char *dir, uint32_t index, tl_journal_fault *fault)
+{
+    const int fd = tl_journal_file_open(dir, index, O_RDONLY, fault);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    const int zero = file_zero(fd);
+    close(fd);
+    if (zero < 0)
+        return tl_journal_fail(fault, -zero, dir, index, "cannot read: %s", strerror(-zero));
+    if (zero == 1)
+        return 0;
+    fault->offset = 0;
+    return tl_journal_fail(fault, EBADMSG, dir, index,
+                           "the segment has no header, yet it is not empty");
+}
+
 int tl_segment_prepare(const tl_segments *all, uint32_t index, tl_segment *seg)
 {
     char path[TL_JOURNAL_PATH_BYTES];
+    tl_journal_fault fault;
     tl_journal_path(path, all->dir, index);
-    const int started = tl_journal_started(all->dir, index);
-    if (started != 0)
-        return started < 0 ? started : -EEXIST;
+    const int taken = tl_segment_free(all->dir, index, &fault);
+    if (taken != 0)
+        return taken == -EBADMSG ? -EEXIST : taken;
     *seg = (tl_segment){.index = index, .bytes = (size_t)all->segment_bytes};
     /* An earlier run may have left it half made; it holds nothing yet. */
-    seg->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    seg->fd = tl_journal_file_open(all->dir, index, O_RDWR | O_CREAT | O_TRUNC, &fault);
     if (seg->fd < 0)
-        return -errno;
+        return seg->fd;
     const int rc = segment_map(all, seg);
     if (rc != 0) {
         close(seg->fd);
@@ -67,18 +103,19 @@ int tl_segment_prepare(const tl_segments *all, uint32_t index, tl_segment *seg)
     return rc;
 }
 
-int tl_segment_resume(const tl_segments *all, const tl_journal_header *header, tl_segment *seg)
+int tl_segment_resume(const tl_segments *all, const tl_journal_header *header, tl_segment *seg,
+                      tl_journal_fault *fault)
 {
-    char path[TL_JOURNAL_PATH_BYTES];
-    tl_journal_path(path, all->dir, header->index);
     *seg = (tl_segment){.index = header->index, .bytes = (size_t)header->segment_bytes};
-    seg->fd = open(path, O_RDWR | O_CLOEXEC);
+    seg->fd = tl_journal_file_open(all->dir, header->index, O_RDWR, fault);
     if (seg->fd < 0)
-        return -errno;
+        return seg->fd;
     const int rc = segment_map(all, seg);
-    if (rc != 0)
-        close(seg->fd);
-    return rc;
+    if (rc == 0)
+        return 0;
+    close(seg->fd);
+    return tl_journal_fail(fault, -rc, all->dir, header->index, "cannot make the segment: %s",
+                           strerror(-rc));
 }
 
 /* Done first what frees memory, then what takes it; never with the mutex held. */
@@ -127,21 +164,35 @@ static void helper_attributes(pthread_attr_t *attr, int32_t avoid_cpu)
         pthread_attr_setaffinity_np(attr, sizeof cpus, &cpus);
 }
 
-int tl_segments_ahead(tl_segments *all, uint32_t index, int32_t avoid_cpu)
+int tl_helper_start(pthread_t *thread, void *(*work)(void *), void *argument, int32_t avoid_cpu)
 {
     pthread_attr_t attr;
     sigset_t every, before;
     pthread_attr_init(&attr);
     helper_attributes(&attr, avoid_cpu);
-    all->wanted = index;
     /* Signals are for the host's threads. */
     sigfillset(&every);
     pthread_sigmask(SIG_BLOCK, &every, &before);
-    const int rc = pthread_create(&all->helper, &attr, helper_main, all);
+    const int rc = pthread_create(thread, &attr, work, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
-    all->helper_runs = rc == 0;
     return -rc;
+}
+
+int tl_segments_ahead(tl_segments *all, uint32_t index, int32_t avoid_cpu)
+{
+    all->wanted = index;
+    const int rc = tl_helper_start(&all->helper, helper_main, all, avoid_cpu);
+    all->helper_runs = rc == 0;
+    return rc;
+}
+
+void tl_segments_begun(tl_segments *all, uint32_t index)
+{
+    pthread_mutex_lock(&all->mutex);
+    all->wanted = index + 1;
+    pthread_cond_broadcast(&all->changed);
+    pthread_mutex_unlock(&all->mutex);
 }
 
 static void helper_stop(tl_segments *all)
@@ -200,7 +251,6 @@ int tl_segment_next(tl_segments *all, const tl_segment *current, tl_segment *nex
         all->ready.map = NULL;
         tl_segment_drop(&all->retired);
         all->retired = *current;
-        all->wanted = next->index + 1;
         pthread_cond_broadcast(&all->changed);
     }
     pthread_mutex_unlock(&all->mutex);

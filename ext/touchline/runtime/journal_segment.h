@@ -41,11 +41,20 @@ void tl_segments_close(tl_segments *all);
 /* Start the helper, off processor `avoid_cpu` (or -1), on segment `index`. 0 or -errno. */
 int tl_segments_ahead(tl_segments *all, uint32_t index, int32_t avoid_cpu);
 
+/* Segment `index` has its header: make the one after it ready. Not before, so that a file of the
+ * next segment says that this one was begun. */
+void tl_segments_begun(tl_segments *all, uint32_t index);
+/* A thread that neither hears signals nor competes with the engine. 0 or -errno. */
+int tl_helper_start(pthread_t *thread, void *(*work)(void *), void *argument, int32_t avoid_cpu);
+
+/* 0 when segment `index` may be made: there is no such file, or it holds zeros alone. -EBADMSG when
+ * it holds something: nothing is begun over that. */
+int tl_segment_free(const char *dir, uint32_t index, tl_journal_fault *fault);
 /* Make segment `index`: all zeros, no header. 0 or -errno, with no file left behind. */
 int tl_segment_prepare(const tl_segments *all, uint32_t index, tl_segment *segment);
 /* Map a segment that was begun, as long as its header says; a file cut short is made whole. */
 int tl_segment_resume(const tl_segments *all, const tl_journal_header *header,
-                      tl_segment *segment);
+                      tl_segment *segment, tl_journal_fault *fault);
 /* The segment after `current`, made ready ahead; takes `current` over to unmap it. Waits for the
  * helper; has it try once more when it had failed, since room may have come. 0 or -errno. */
 int tl_segment_next(tl_segments *all, const tl_segment *current, tl_segment *next);

@@ -5,6 +5,7 @@
 #include "touchline/runtime/runner.h"
 
 #include "touchline/runtime/clock.h"
+#include "touchline/runtime/gate.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+_Static_assert(TL_GATE_LANES == TL_BUS_LANES_MAX, "the gate knows every lane");
 
 #define LANE_BATCH 64u       /* commands taken from one lane in a pass: none starves another */
 #define LANE_BATCH_SYNC 256u /* more share one sync, which costs the same for all */
@@ -24,6 +27,7 @@
 struct tl_runner {
     tl_engine *engine;
     tl_journal *journal;
+    tl_gate gate;
     tl_bus *bus;
     tl_bus_header *header;
     tl_event_sink sink;
@@ -49,37 +53,21 @@ static void batch_step(tl_runner *r, const tl_command *cmds, size_t count)
 
 /* Recovery */
 
-/* Keep each lane's counter of cl_ord_ids above every one the journal knows. */
-static void counters_note(uint32_t counters[TL_BUS_LANES_MAX], const tl_command *cmd)
-{
-    uint64_t lane, counter;
-    if (cmd->type == TL_MSG_TYPE_TEXT) {
-        if (cmd->field != TL_TEXT_CL_ORD_ID)
-            return;
-        lane = cmd->side;
-        counter = cmd->key;
-    } else {
-        lane = cmd->cl_ord_id >> 32;
-        counter = cmd->cl_ord_id & UINT32_MAX;
-    }
-    if (lane < TL_BUS_LANES_MAX && counter > counters[lane])
-        counters[lane] = (uint32_t)counter;
-}
-
 /* Replay the journal straight into the ring, so that it ends up holding the newest events and
  * readers that were attached before go on as if nothing had been. */
 static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, tl_journal_fault *fault)
 {
-    uint32_t counters[TL_BUS_LANES_MAX] = {0};
     const tl_command *first = NULL;
     int64_t count;
+    atomic_store(&r->header->recovered, 0);
+    atomic_store(&r->header->recover_total, tl_journal_held(r->journal));
     while ((count = tl_journal_recover(r->journal, &first, RECOVER_BATCH, fault)) > 0) {
         for (int64_t i = 0; i < count; i++)
-            counters_note(counters, &first[i]);
+            tl_gate_recall(&r->gate, &first[i]);
         batch_step(r, first, (size_t)count);
         r->ts_ns = first[count - 1].ts_ns;
         /* For whoever watches the start; it orders nothing. */
-        atomic_store_explicit(&r->header->commands, first[count - 1].seq, memory_order_relaxed);
+        atomic_store_explicit(&r->header->recovered, first[count - 1].seq, memory_order_relaxed);
     }
     if (count < 0)
         return (int)count;
@@ -88,7 +76,7 @@ static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, tl_journal
     recovery->state_hash = tl_engine_hash(r->engine);
     memcpy(recovery->torn, tl_journal_torn(r->journal), sizeof recovery->torn);
     assert(r->sink.next == recovery->events + 1);
-    tl_bus_settle(r->bus, recovery->commands, counters, r->head);
+    tl_bus_settle(r->bus, recovery->commands, r->gate.counters, r->head);
     return 0;
 }
 
@@ -98,6 +86,9 @@ static void status_recovered(tl_runner *r, const tl_runner_recovery *recovery)
     memcpy(h->torn_text, recovery->torn, sizeof h->torn_text);
     memset(h->error_text, 0, sizeof h->error_text);
     atomic_store(&h->error, 0);
+    atomic_store(&h->draining, 0);
+    atomic_store(&h->recovered, recovery->commands);
+    atomic_store(&h->recover_total, recovery->commands);
     atomic_store(&h->commands, recovery->commands);
     atomic_store(&h->journal_bytes, tl_journal_bytes(r->journal));
     atomic_store(&h->started_ns, tl_clock_utc_ns());
@@ -136,6 +127,10 @@ static int parts_open(tl_runner *r, const tl_runner_config *config, tl_journal_f
     if (rc != 0)
         return tl_journal_fail(fault, -rc, config->journal_dir, 0, "cannot open the engine: %s",
                                rc == -EINVAL ? "a limit is out of bounds" : strerror(-rc));
+    const tl_gate_config gate = {capacities->instruments_max, capacities->accounts_max,
+                                 config->programs_trade};
+    if (tl_gate_open(&r->gate, &gate) != 0)
+        return tl_journal_fail(fault, ENOMEM, config->journal_dir, 0, "no memory for names");
     return tl_journal_open(&r->journal, &journal, fault);
 }
 
@@ -178,6 +173,7 @@ void tl_runner_close(tl_runner *r)
     if (r == NULL)
         return;
     tl_journal_close(r->journal);
+    tl_gate_close(&r->gate);
     if (r->engine != NULL)
         tl_engine_close(r->engine);
     free(r);
@@ -221,6 +217,7 @@ static uint32_t batch_journal(tl_runner *r)
         for (uint32_t n = 0; n < r->count[i]; n++) {
             tl_command *cmd = &r->batch[total++];
             *cmd = *tl_bus_lane_slot(r->bus, i, r->head[i] + n);
+            tl_gate_pass(&r->gate, i, cmd);
             cmd->seq = seq++;
             cmd->ts_ns = r->ts_ns;
             tl_journal_append(r->journal, cmd);
@@ -329,6 +326,21 @@ static int pin(const tl_runner *r, cpu_set_t *before, tl_journal_fault *fault)
     return 0;
 }
 
+/* Lanes refuse from now on; do what waits in them. */
+static int drain(tl_runner *r, tl_journal_fault *fault)
+{
+    /* Sequentially consistent, against the fence after a publication: a producer sees this, or its
+     * commands are seen below, or they stay in a bus that nobody removes. */
+    atomic_store(&r->header->draining, 1);
+    atomic_store(&r->header->state, TL_BUS_DRAINING);
+    for (uint32_t i = 0; i < r->lanes; i++)
+        tl_doorbell_wake(&r->header->lane[i].space);
+    int rc = 1;
+    while (rc > 0)
+        rc = batch_run(r, fault);
+    return rc;
+}
+
 int tl_runner_run(tl_runner *r, tl_journal_fault *fault)
 {
     cpu_set_t before;
@@ -344,6 +356,8 @@ int tl_runner_run(tl_runner *r, tl_journal_fault *fault)
             else
                 r->idle = 0;
         }
+        if (rc >= 0)
+            rc = drain(r, fault);
         if (r->cpu >= 0)
             sched_setaffinity(0, sizeof before, &before);
     }

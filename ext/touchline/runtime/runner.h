@@ -1,6 +1,6 @@
 /* The engine thread: take commands from the lanes, stamp, journal, step, publish.
  *
- *   lanes ─► seq, ts_ns ─► journal ─► [commit] ─► engine step ─► event ring ─► cursors, wake-ups
+ *   lanes ─► gate ─► seq, ts_ns ─► journal ─► [commit] ─► step ─► event ring ─► cursors, wake-ups
  *
  * open recovers: it replays the journal into a new engine and the ring. run works in the calling
  * thread until stop, which any thread may call. The bus stays the caller's, and must outlive this.
@@ -33,6 +33,7 @@ typedef struct tl_runner_config {
     uint32_t sync_batch; /* 1: a batch is on the disk before any of its events is seen */
     int32_t cpu;         /* to run on, or -1 */
     uint64_t segment_bytes;
+    uint32_t programs_trade; /* 1: lanes but the operators' may trade, and not administer */
 } tl_runner_config;
 
 typedef struct tl_runner_recovery {
@@ -51,7 +52,7 @@ void tl_runner_close(tl_runner *runner);
 /* 0 once stopped. -errno when the journal failed: nothing of the batch at hand was published, and
  * the bus says `failed` and why. */
 int tl_runner_run(tl_runner *runner, tl_journal_fault *fault);
-/* Let run return after the batch at hand; before run, let it return at once. */
+/* Let run return once it has done what waits in the lanes, which refuse more from now on. */
 void tl_runner_stop(tl_runner *runner);
 /* Of the engine's state; not while run is running. */
 uint64_t tl_runner_hash(const tl_runner *runner);

@@ -17,6 +17,7 @@ cdef extern from "touchline/runtime/runner.h" nogil:
         uint32_t sync_batch
         int32_t cpu
         uint64_t segment_bytes
+        uint32_t programs_trade
 
     ctypedef struct tl_runner_recovery:
         uint64_t commands

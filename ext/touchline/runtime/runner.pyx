@@ -13,6 +13,7 @@ from touchline.core.engine import EngineCapacities
 
 _WAITS = ("spin", "yield", "park")
 _SYNCS = ("none", "batch")
+_PROGRAMS = ("administer", "trade")
 
 
 class Recovery(NamedTuple):
@@ -29,16 +30,19 @@ cdef class Runner(Owned):
 
     `bus` was made by Bus.create. `wait`: 'spin', 'yield' or 'park' while no command is there.
     `sync`: 'none' survives a killed process, 'batch' also a power failure: no event is seen before
-    its command is on the disk. `cpu`: the processor run() keeps to. Raises ValueError for another
-    setting.
+    its command is on the disk. `cpu`: the processor run() keeps to. `programs`: what lanes but the
+    operators' may do, 'administer' or only 'trade'; docs/messages.md, "What a lane may send".
+    Raises ValueError for another setting.
     """
 
     def __cinit__(self, journal_dir, Bus bus not None, capacities, *, wait="park", sync="none",
-                  segment_bytes=64 << 20, cpu=None):
+                  segment_bytes=64 << 20, cpu=None, programs="administer"):
         if wait not in _WAITS:
             raise ValueError(f"wait is {wait!r}; allowed are {', '.join(_WAITS)}")
         if sync not in _SYNCS:
             raise ValueError(f"sync is {sync!r}; allowed are {', '.join(_SYNCS)}")
+        if programs not in _PROGRAMS:
+            raise ValueError(f"programs is {programs!r}; allowed are {', '.join(_PROGRAMS)}")
         bus.check_open()
         if not bus.bus.owner:
             raise ValueError("the runner needs a bus made by Bus.create")
@@ -50,6 +54,7 @@ cdef class Runner(Owned):
         self.config.wait = _WAITS.index(wait)
         self.config.sync_batch = _SYNCS.index(sync)
         self.config.segment_bytes = <uint64_t>whole(segment_bytes, "segment_bytes", 0, INT64_MAX)
+        self.config.programs_trade = _PROGRAMS.index(programs)
         self.config.cpu = -1 if cpu is None else <int32_t>whole(cpu, "cpu", 0, INT32_MAX)
 
     cdef int take_capacities(self, object capacities) except -1:

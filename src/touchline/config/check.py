@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     )
 
 NUMBER_BYTES_MAX = TEXT_BYTES  # of a number that the journal keeps as text
-SESSIONS_MAX = 256  # a session's number is one byte of the command that names a ClOrdID
 
 Loc = tuple[int | str, ...]
 Problem = tuple[Loc, str]

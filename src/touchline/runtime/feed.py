@@ -1,4 +1,4 @@
-"""Following the venue: every event exactly once, and the names of what the numbers mean.
+"""Following the venue: every event exactly once.
 
 A consumer remembers the seq of the last event it finished and starts an EventFeed after it. The
 feed reads the ring, and replays the journal for what the ring no longer holds; nothing a consumer
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import threading
-from dataclasses import dataclass, field
 from os import PathLike
 from types import TracebackType
 from typing import NoReturn, Protocol, Self
@@ -18,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core.arguments import checked_seconds, checked_whole
-from touchline.core.messages import EVENT, Text, text_commands
+from touchline.core.messages import EVENT
 from touchline.errors import Lapped, TouchlineError
-from touchline.instruments import Instrument
 from touchline.runtime.bus import Bus, EventReader
-from touchline.runtime.journal import JournalReader
+from touchline.runtime.directory import Directory
 from touchline.runtime.owned import refuse_copy
 from touchline.runtime.replay import Replay
+
+__all__ = ["Consumer", "Directory", "EventFeed", "pump"]
 
 _NO_EVENTS = np.empty(0, dtype=EVENT)
 _REATTACH_S = 0.02  # between looks for a new bus
@@ -203,56 +203,3 @@ class EventFeed:
         """Is the next event so far inside the ring that it will not be lapped at once?"""
         newest, oldest = self._bus.newest_event, self._bus.oldest_event
         return self._next_seq + handed_out >= oldest + (newest - oldest) // 4
-
-
-@dataclass
-class Directory:
-    """What the numbers in commands and events are called: names by number.
-
-    Built from the journal's TEXT commands; `read` gives the present state, `update` goes on.
-    """
-
-    symbols: dict[int, str] = field(default_factory=dict)
-    ticks: dict[int, str] = field(default_factory=dict)
-    lots: dict[int, str] = field(default_factory=dict)
-    currencies: dict[int, str] = field(default_factory=dict)
-    accounts: dict[int, str] = field(default_factory=dict)
-    sessions: dict[int, str] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, journal_dir: str | PathLike[str]) -> Directory:
-        """The names in the journal. Raises FileNotFoundError, JournalCorrupt."""
-        directory = cls()
-        with JournalReader(journal_dir) as reader:
-            while len(commands := reader.read(65536)):
-                directory.update(commands)
-        return directory
-
-    def update(self, commands: NDArray[np.void]) -> None:
-        """Take the names among `commands`, shape (n,), dtype COMMAND. A later name replaces."""
-        named = {
-            int(Text.SYMBOL): self.symbols,
-            int(Text.TICK_SIZE): self.ticks,
-            int(Text.LOT_SIZE): self.lots,
-            int(Text.CURRENCY): self.currencies,
-            int(Text.ACCOUNT): self.accounts,
-            int(Text.SESSION): self.sessions,
-        }
-        texts = text_commands(commands)
-        for command in texts[texts["field"] != int(Text.CL_ORD_ID)]:
-            names = named.get(int(command["field"]))
-            if names is not None:
-                names[int(command["key"])] = command["text"].decode("utf-8", errors="replace")
-
-    def instruments(self) -> dict[int, Instrument]:
-        """The instruments by number; sizes that the journal does not name count as 1."""
-        return {
-            number: Instrument(
-                number,
-                symbol,
-                self.ticks.get(number, "1"),
-                self.lots.get(number, "1"),
-                self.currencies.get(number, ""),
-            )
-            for number, symbol in self.symbols.items()
-        }
