@@ -186,7 +186,8 @@ def _progress(config: Config, bus: Bus, tell: Tell) -> Iterator[None]:
     def watch() -> None:
         of = sum(path.stat().st_size for path in config.journal_dir.glob("*.tlj")) // COMMAND_BYTES
         while not ready.wait(PROGRESS_S):
-            tell({"progress": bus.status()["recovered"], "of": of})
+            status = bus.status()
+            tell({"progress": status["recovered"], "of": status["recover_total"] or of})
 
     thread = threading.Thread(target=watch, name="progress", daemon=True)
     thread.start()

@@ -25,6 +25,7 @@ from touchline.core.messages import COMMAND, EVENT
 from touchline.instruments import Instrument
 from touchline.market.entry import OrderEntry
 from touchline.market.listing import Listing
+from touchline.market.record import Record
 from touchline.runtime.bus import Bus
 from touchline.runtime.journal import JournalReader
 from touchline.runtime.runner import Runner
@@ -99,7 +100,7 @@ def made(place: Path) -> Iterator[Any]:
     runner.open()
     journal = JournalReader(place / "journal")
     engine = Engine(**SMALL._asdict())
-    listing = Listing(engine, Instrument(0, "AAA", ONE, ONE, ""), ["ACC"])
+    listing = Listing(Record(engine), Instrument(0, "AAA", ONE, ONE, ""), ["ACC"])
     things = [engine, engine.answer(), listing, OrderEntry(engine), journal, bus.events(1)]
     things += [bus.lane(1), bus, runner]
     yield from things

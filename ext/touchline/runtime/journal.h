@@ -26,8 +26,6 @@ extern "C" {
 /* 1: rule 2.7 had blocks of 64 prices. 2: no journal.head, and mass cancels went by slots. Neither
  * is read: by the rules of today it would give other events. */
 #define TL_JOURNAL_VERSION 3u
-#define TL_JOURNAL_VERSION_HEAD 3u
-#define TL_JOURNAL_VERSION_OLDEST 3u
 #define TL_JOURNAL_HEADER_BYTES 4096u
 #define TL_JOURNAL_SEGMENT_MIN (2 * TL_JOURNAL_HEADER_BYTES)
 #define TL_JOURNAL_SEGMENT_MAX (UINT64_C(1) << 40)

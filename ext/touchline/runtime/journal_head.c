@@ -50,7 +50,7 @@ int tl_journal_head_read(const char *dir, tl_journal_head *head, tl_journal_faul
                                "has %zd bytes of 64, which say how many segments there are", got);
     if (head->magic != TL_JOURNAL_HEAD_MAGIC)
         return tl_journal_fail(fault, EBADMSG, dir, TL_JOURNAL_HEAD, "not a journal's head");
-    if (head->version < TL_JOURNAL_VERSION_HEAD || head->version > TL_JOURNAL_VERSION)
+    if (head->version != TL_JOURNAL_VERSION)
         return tl_journal_fail(fault, EBADMSG, dir, TL_JOURNAL_HEAD, "version %" PRIu32
                                "; this is %u", head->version, TL_JOURNAL_VERSION);
     if (head->checksum != head_checksum(head))

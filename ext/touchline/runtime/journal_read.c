@@ -135,7 +135,7 @@ static int header_check(const tl_journal_reader *reader, uint32_t index,
     const char *dir = reader->dir;
     if (header->magic != TL_JOURNAL_MAGIC)
         return tl_journal_fail(fault, EBADMSG, dir, index, "not a touchline journal segment");
-    if (header->version < TL_JOURNAL_VERSION_OLDEST || header->version > TL_JOURNAL_VERSION)
+    if (header->version != TL_JOURNAL_VERSION)
         return tl_journal_fail(fault, EBADMSG, dir, index, "version %" PRIu32 "; this is %u",
                                header->version, TL_JOURNAL_VERSION);
     if (header->checksum != tl_journal_header_checksum(header))
@@ -253,7 +253,7 @@ static int reader_begin(tl_journal_reader *reader, tl_journal_fault *fault)
     int rc = begun_find(reader, &head, &has_head, fault);
     if (rc == 0)
         rc = segment_enter(reader, 1, fault);
-    if (rc == 1 && !has_head && reader->header.version >= TL_JOURNAL_VERSION_HEAD &&
+    if (rc == 1 && !has_head &&
         tl_journal_head_read(reader->dir, &head, fault) == 0)
         rc = tl_journal_fail(fault, EBADMSG, reader->dir, TL_JOURNAL_HEAD,
                              "the file is missing; without it lost segments go unseen");

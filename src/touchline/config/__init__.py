@@ -1,6 +1,5 @@
 """The configuration of a venue: `load` reads and checks it, `Config` holds it."""
 
-from touchline.config.check import SESSIONS_MAX
 from touchline.config.sections import (
     LISTS,
     NAME_BYTES,
@@ -18,6 +17,7 @@ from touchline.config.sections import (
     Venue,
     load,
 )
+from touchline.core.messages import SESSIONS_MAX
 
 __all__ = [
     "LISTS",

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from touchline.core.messages import PRICE_MAX, QTY_MAX, TEXT_BYTES
+from touchline.core.messages import PRICE_MAX, QTY_MAX, SESSIONS_MAX, TEXT_BYTES
 from touchline.errors import PriceError, QtyError
 
 if TYPE_CHECKING:
