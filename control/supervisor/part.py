@@ -25,7 +25,7 @@ from typing import Any
 from touchline.config import Config
 from touchline.control.supervisor.log import open_log
 from touchline.control.supervisor.ticker import signs_of_life
-from touchline.core.engine import EngineCapacities
+from touchline.core.capacities import EngineCapacities
 from touchline.errors import TouchlineError, describe
 from touchline.runtime.bus import Bus
 from touchline.runtime.runner import Runner

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from touchline.core.book import Book
-from touchline.core.engine import Engine, EngineCapacities
+from touchline.core.capacities import EngineCapacities
+from touchline.core.engine import Engine
 from touchline.core.include import get_include, get_library_dir
 from touchline.core.messages import (
     COMMAND,

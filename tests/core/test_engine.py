@@ -14,7 +14,8 @@ import pytest
 
 import touchline.core.engine
 from touchline.core.answer import Answer
-from touchline.core.engine import CAPACITIES, Engine, EngineCapacities
+from touchline.core.capacities import CAPACITIES, EngineCapacities
+from touchline.core.engine import Engine
 from touchline.core.messages import (
     COMMAND,
     EVENT,

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from harness import sources
-from touchline.core.engine import Engine, function_pointers
+from touchline.core.addresses import function_pointers
+from touchline.core.engine import Engine
 from touchline.core.messages import COMMAND, LEVEL, Side
 from touchline.core.pointers import ADDRESS, SIGNATURES, function
 from touchline.data import flow

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from touchline import config as configuration
 from touchline.config import Config
-from touchline.core.engine import Engine, EngineCapacities
+from touchline.core.capacities import EngineCapacities
+from touchline.core.engine import Engine
 from touchline.core.messages import (
     COMMAND,
     EVENT,

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from touchline.config import Config
-from touchline.core.engine import EngineCapacities
+from touchline.core.capacities import EngineCapacities
 from touchline.errors import TouchlineError
 from touchline.fix.acceptor import Gateway
 from touchline.fix.settings import GatewaySettings

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from touchline.core.answer import Answer
-from touchline.core.engine import Engine, EngineCapacities
+from touchline.core.capacities import EngineCapacities
+from touchline.core.engine import Engine
 from touchline.core.messages import COMMAND, EVENT
 from touchline.instruments import Instrument
 from touchline.market.entry import OrderEntry

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from touchline.core.engine import EngineCapacities
+from touchline.core.capacities import EngineCapacities
 from touchline.core.messages import (
     COMMAND,
     LANE_API,

@@ -23,7 +23,8 @@ from harness.runtime_venue import (
     until,
     wait_commands,
 )
-from touchline.core.engine import Engine, EngineCapacities
+from touchline.core.capacities import EngineCapacities
+from touchline.core.engine import Engine
 from touchline.core.messages import COMMAND, COMMAND_TEXT, EVENT, LANE_ADMIN, LANE_API, MsgType
 from touchline.errors import Lapped
 from touchline.runtime.bus import Bus, EventReader, Lane

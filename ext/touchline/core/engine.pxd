@@ -18,14 +18,6 @@ cdef extern from "touchline/core/engine.h" nogil:
         uint32_t positions_max
         uint32_t price_blocks_max
 
-    ctypedef struct tl_capacity:
-        const char *name
-        uint32_t lowest
-        uint32_t highest
-        const char *counts
-
-    const tl_capacity tl_capacities[]
-    const int tl_capacities_count
 
     ctypedef struct tl_event_sink:
         tl_event *slots

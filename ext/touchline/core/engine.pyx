@@ -2,12 +2,10 @@
 """An engine owned by Python: commands in, events out, both as numpy arrays of 64-byte records.
 
 The engine is one thread's at a time. Batches run without the GIL. Rules: docs/rules.md.
-At the end the C functions' addresses, for code that numba and the like compile in this process.
 """
 
 import errno
 import os
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,12 +17,15 @@ from cpython.type cimport PyType_Check, PyType_IsSubtype
 from libc.stdint cimport INT64_MAX, INT64_MIN, uintptr_t
 from libc.string cimport memcpy, memset
 
-from touchline.core.arguments cimport index_of, natural, same_layout, side_of, whole
+from touchline.core.arguments cimport natural, same_layout, side_of, whole
+from touchline.core.arrays cimport first_of, larger_array
+from touchline.core.capacities cimport capacity
 from touchline.core.messages cimport (
     TL_ACCOUNT_ALL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
     TL_MSG_TYPE_REPLACE, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view, tl_orders_filter,
 )
 
+from touchline.core.capacities import EngineCapacities, opened_again
 from touchline.core.messages import COMMAND, EVENT, LEVEL, ORDER
 
 cdef extern from *:
@@ -44,57 +45,12 @@ cdef cnp.dtype _event = EVENT
 cdef tuple _nothing = ()
 
 
-class EngineCapacities(NamedTuple):
-    """How much an engine can hold; a full pool refuses cleanly. Bounds in engine.h."""
-
-    instruments_max: int = 16
-    accounts_max: int = 64
-    orders_max: int = 65536
-    positions_max: int = 1024
-    price_blocks_max: int = 4096
-
-
-class CapacityRange(NamedTuple):
-    """The least and the most an engine may be opened with, and what is counted."""
-
-    lowest: int
-    highest: int
-    counts: str
-
-
-CAPACITIES = {
-    tl_capacities[i].name.decode(): CapacityRange(
-        tl_capacities[i].lowest, tl_capacities[i].highest, tl_capacities[i].counts.decode()
-    )
-    for i in range(tl_capacities_count)
-}
-
-
 cdef int check(int code, what) except -1:
     if code == -errno.ENOMEM:
         raise MemoryError(what)
     if code < 0:
         raise ValueError(what)
     return 0
-
-
-cdef uint32_t capacity(object value, str name) except 0:
-    cdef object number = index_of(value, name)
-    lowest, highest, _ = CAPACITIES[name]
-    if not lowest <= number <= highest:
-        raise ValueError(
-            f"engine capacities: {name} {number} is outside {lowest} to {highest}")
-    return number
-
-
-cdef uint32_t only(object number, uint32_t every, str name) except? 0xFFFFFFFF:
-    """What a filter has for a number, or for None: any."""
-    return every if number is None else <uint32_t>whole(number, name, 0, every - 1)
-
-
-cdef object found(object views, uint32_t count):
-    """The first `count` of them, without keeping memory alive that is mostly empty."""
-    return views[:count] if 2 * count > len(views) else views[:count].copy()
 
 
 cdef class Engine:
@@ -136,7 +92,7 @@ cdef class Engine:
     def __reduce__(self):
         self.check_idle()
         held = type(self), tuple(self.capacities), self.snapshot()
-        return _opened_again, held, self.__getstate__()
+        return opened_again, held, self.__getstate__()
 
     cdef int check_idle(self) except -1:
         if self.busy:
@@ -256,7 +212,7 @@ cdef class Engine:
                     # As many events for each command to come as there were so far, and some more.
                     wanted = held + <uint64_t>(1.05 * held / (done or 1) * (count - done))
                     size = max(wanted, held + held // 2) + self.room
-                    block = larger(block, held, size)
+                    block = larger_array(block, held, size)
                 sink.slots = <tl_event *>cnp.PyArray_DATA(block) + held
                 sink.next = 0
                 done += self.step_some(cmds + done, count - done, &sink, size - held)
@@ -403,19 +359,21 @@ cdef class Engine:
         views = np.empty(room, dtype=ORDER)
         n = tl_engine_orders(self.engine, number, side_number,
                              <tl_order_view *>cnp.PyArray_DATA(views), room)
-        return found(views, n)
+        return first_of(views, n)
 
     def open_orders(self, *, instrument=None, account=None, side=None):
         """Open orders of an instrument, an account, a side, by slot; dtype ORDER. A copy.
 
-        None means any. Costs a look at every place that has ever held an order, one after the
-        other in memory. Raises ValueError for a number or side that can be none.
+        None means any. Costs a look at every place that ever held an order. Raises ValueError for
+        a side that is none.
         """
         cdef tl_orders_filter wanted
         cdef uint32_t slot = 0
         cdef uint32_t room = tl_engine_orders_open(self.engine)
-        wanted.instrument = only(instrument, TL_INSTRUMENT_ALL, "instrument")
-        wanted.account = only(account, TL_ACCOUNT_ALL, "account")
+        wanted.instrument = <uint32_t>(TL_INSTRUMENT_ALL if instrument is None else
+                                       whole(instrument, "instrument", 0, TL_INSTRUMENT_ALL - 1))
+        wanted.account = <uint32_t>(TL_ACCOUNT_ALL if account is None else
+                                    whole(account, "account", 0, TL_ACCOUNT_ALL - 1))
         wanted.side = 0
         wanted.time_in_force = 0
         if side is not None:
@@ -424,7 +382,7 @@ cdef class Engine:
         views = np.empty(room, dtype=ORDER)
         n = tl_engine_orders_scan(self.engine, &wanted, &slot,
                                   <tl_order_view *>cnp.PyArray_DATA(views), room)
-        return found(views, n)
+        return first_of(views, n)
 
     def order(self, order_id):
         """An open order, a record of dtype ORDER, a copy; None when it is not open."""
@@ -436,8 +394,7 @@ cdef class Engine:
         return views[0]
 
     def qty_at(self, instrument, side, price):
-        """Lots that rest at a price of a side, 0 where none do. ValueError for a side that is none.
-        """
+        """Lots that rest at a price of a side, 0 where none do; ValueError for no side."""
         return self.level(instrument, side, price).qty
 
     def orders_at(self, instrument, side, price):
@@ -526,51 +483,8 @@ cdef class Engine:
         self.sink.next = 0
 
 
-cdef cnp.ndarray larger(cnp.ndarray block, uint64_t held, uint64_t size):
-    """Another array of events that begins with the first `held` of this one."""
-    cdef cnp.ndarray grown = np.empty(size, dtype=EVENT)
-    memcpy(cnp.PyArray_DATA(grown), cnp.PyArray_DATA(block), held * sizeof(tl_event))
-    return grown
-
-
 def _pieces(Engine engine, cnp.ndarray commands):
     cdef size_t done = 0
     while done < <size_t>cnp.PyArray_SIZE(commands):
         done = engine.submit_piece(commands, done)
         yield engine.events_view()
-
-
-def _opened_again(kind, capacities, snapshot):
-    """An engine from what its pickle holds; ValueError for one that is damaged."""
-    if not (isinstance(kind, type) and issubclass(kind, Engine)):
-        raise ValueError(f"a pickled engine is of class {kind!r}, which is no Engine")
-    try:
-        opened = EngineCapacities(*capacities)
-    except TypeError:
-        raise ValueError(f"a pickled engine has capacities {capacities!r}") from None
-    if not isinstance(snapshot, bytes):
-        raise ValueError(f"a pickled engine's snapshot is a {type(snapshot).__name__}, not bytes")
-    engine = kind.__new__(kind, **opened._asdict())
-    Engine.restore(engine, snapshot)
-    return engine
-
-
-def function_pointers():
-    """Addresses of engine.h's functions by name; touchline.core.pointers knows their signatures."""
-    return {
-        "tl_engine_step": <uintptr_t>&tl_engine_step,
-        "tl_engine_step_batch": <uintptr_t>&tl_engine_step_batch,
-        "tl_engine_events_bound": <uintptr_t>&tl_engine_events_bound,
-        "tl_engine_event_seq": <uintptr_t>&tl_engine_event_seq,
-        "tl_engine_hash": <uintptr_t>&tl_engine_hash,
-        "tl_engine_best": <uintptr_t>&tl_engine_best,
-        "tl_engine_depth": <uintptr_t>&tl_engine_depth,
-        "tl_engine_orders": <uintptr_t>&tl_engine_orders,
-        "tl_engine_orders_open": <uintptr_t>&tl_engine_orders_open,
-        "tl_engine_orders_scan": <uintptr_t>&tl_engine_orders_scan,
-        "tl_engine_level": <uintptr_t>&tl_engine_level,
-        "tl_engine_order": <uintptr_t>&tl_engine_order,
-        "tl_engine_ahead": <uintptr_t>&tl_engine_ahead,
-        "tl_engine_sink_slots": <uintptr_t>&tl_engine_sink_slots,
-        "tl_engine_position": <uintptr_t>&tl_engine_position,
-    }

@@ -1,4 +1,4 @@
-"""The bus for Cython: the C interface of ring.h, and the extension types over it."""
+"""The bus for Cython: the C interface of bus.h, and the extension types over it."""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t

@@ -29,7 +29,7 @@ _NO_EVENTS.flags.writeable = False
 
 
 cdef object os_error(int code, path):
-    """The exception for -errno: our own text where ring.h has one, else the system's."""
+    """The exception for -errno: our own text where bus.h has one, else the system's."""
     cdef const char *text = tl_bus_error_text(-code)
     if code == -errno.ENOMEM:
         return MemoryError(path)

@@ -1,6 +1,6 @@
-/* The bus as a file: creating it, taking over what a dead engine left, attaching, status. ring.h
- * draws it; ring.c carries the traffic. Called by the thread that owns the handle; nothing here is
- * on a hot path. */
+/* The bus as a file: creating it, taking over what a dead engine left, attaching, status. bus.h
+ * draws it; lane.c and event_ring.c carry the traffic. Called by the thread that owns the handle;
+ * nothing here is on a hot path. */
 #define _GNU_SOURCE
 #include "touchline/runtime/bus.h"
 

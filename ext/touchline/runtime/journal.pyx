@@ -15,7 +15,7 @@ from libc.string cimport memcpy
 
 from touchline.core.arguments cimport path_bytes, whole
 
-from touchline.core.engine import EngineCapacities
+from touchline.core.capacities import EngineCapacities
 from touchline.errors import ConfigError, JournalCorrupt
 from touchline.core.messages import COMMAND
 

@@ -9,7 +9,7 @@ from libc.stdint cimport INT32_MAX, INT64_MAX
 from touchline.core.arguments cimport path_bytes, whole
 from touchline.runtime.journal cimport journal_error
 
-from touchline.core.engine import EngineCapacities
+from touchline.core.capacities import EngineCapacities
 
 _WAITS = ("spin", "yield", "park")
 _SYNCS = ("none", "batch")

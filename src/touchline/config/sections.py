@@ -31,7 +31,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
-from touchline.core.engine import CAPACITIES, EngineCapacities
+from touchline.core.capacities import CAPACITIES, EngineCapacities
 from touchline.core.messages import TEXT_BYTES
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument

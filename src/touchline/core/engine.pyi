@@ -1,27 +1,14 @@
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core import answer
+from touchline.core.capacities import EngineCapacities
 
 Answer = answer.Answer
 _Kept = TypeVar("_Kept", bound=Answer)
-
-class EngineCapacities(NamedTuple):
-    instruments_max: int = 16
-    accounts_max: int = 64
-    orders_max: int = 65536
-    positions_max: int = 1024
-    price_blocks_max: int = 4096
-
-class CapacityRange(NamedTuple):
-    lowest: int
-    highest: int
-    counts: str
-
-CAPACITIES: dict[str, CapacityRange]
 
 class Engine:
     def __init__(
@@ -94,7 +81,5 @@ class Engine:
     def capacities(self) -> EngineCapacities: ...
     def snapshot(self) -> bytes: ...
     def restore(self, data: bytes | bytearray | memoryview) -> None: ...
-
-def function_pointers() -> dict[str, int]: ...
 
 __test__: dict[str, Any]

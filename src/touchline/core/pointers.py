@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from touchline.core.engine import function_pointers
+from touchline.core.addresses import function_pointers
 
 ADDRESS = ctypes.c_size_t
 

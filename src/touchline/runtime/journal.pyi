@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.core.engine import EngineCapacities
+from touchline.core.capacities import EngineCapacities
 from touchline.runtime.owned import Owned
 
 class JournalReader(Owned):

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core.arguments import checked_whole
-from touchline.core.engine import Engine, EngineCapacities
+from touchline.core.capacities import EngineCapacities
+from touchline.core.engine import Engine
 from touchline.core.messages import Text, text_commands
 from touchline.errors import TouchlineError
 from touchline.runtime.journal import JournalReader

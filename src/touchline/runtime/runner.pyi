@@ -2,7 +2,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
-from touchline.core.engine import EngineCapacities
+from touchline.core.capacities import EngineCapacities
 from touchline.runtime.bus import Bus
 from touchline.runtime.owned import Owned
 

@@ -1,88 +1,26 @@
-/* Traffic on the bus: doorbells, lanes of commands, the broadcast ring of events. ring.h draws it;
- * ring_file.c makes the file. Nothing here allocates; no system call is made unless somebody
- * sleeps, a lane is full or a shared lane changes hands. */
+/* Lanes of commands: one producer each, which waits while its lane is full, and the engine, which
+ * takes from all of them. bus.h draws it. Nothing here allocates; no system call is made unless a
+ * lane is full or a shared lane changes hands. */
 #define _GNU_SOURCE
-#include "touchline/runtime/bus.h"
+#include "touchline/runtime/bus_slots.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SECOND_NS INT64_C(1000000000)
-/* The engine asks for the line eight slots on; a reader twice that far behind leaves it alone. */
-#define FOLLOW_BEHIND 16u
-#define FOLLOW_LOOKS 8
-#define FOLLOW_RELAXES 4
 #define LOOKS_MAX 256          /* looks before a waiting side goes to sleep: a few microseconds */
 #define NAP_NS INT64_C(20000000) /* a sleeping producer looks again this often, come what may */
-
-static inline void relax(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
 
 static int64_t monotonic_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
-static inline uint64_t stamp_acquire(const uint64_t *stamp)
-{
-    /* Acquire: the body is read after the stamp that vouches for it. */
-    return atomic_load_explicit((const _Atomic uint64_t *)stamp, memory_order_acquire);
-}
-
-/* Doorbells */
-
-uint32_t tl_doorbell_arm(tl_doorbell *bell)
-{
-    /* Acquire: a ring seen here happened before the look that follows. */
-    const uint32_t armed = atomic_load_explicit(&bell->rings, memory_order_acquire);
-    atomic_store_explicit(&bell->waiting, 1, memory_order_relaxed);
-    /* Sequentially consistent against the fence of whoever rings: either the waker sees `waiting`,
-     * or the look that follows sees what the waker published. Both may be true; neither can not. */
-    atomic_thread_fence(memory_order_seq_cst);
-    return armed;
-}
-
-void tl_doorbell_wait(tl_doorbell *bell, uint32_t armed, int64_t timeout_ns)
-{
-    const struct timespec timeout = {timeout_ns / SECOND_NS, timeout_ns % SECOND_NS};
-    /* Not FUTEX_PRIVATE: sleeper and waker are different processes. Every caller looks again, so
-     * EAGAIN, EINTR and ETIMEDOUT need no telling apart. */
-    syscall(SYS_futex, &bell->rings, FUTEX_WAIT, armed, &timeout, NULL, 0);
-}
-
-void tl_doorbell_wake(tl_doorbell *bell)
-{
-    /* The flag goes down before the count goes up: a sleeper that armed with the new count raises
-     * the flag after this store, so its flag stays. Release: it sees the flag taken down. */
-    atomic_store_explicit(&bell->waiting, 0, memory_order_relaxed);
-    atomic_fetch_add_explicit(&bell->rings, 1, memory_order_release);
-    syscall(SYS_futex, &bell->rings, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-}
-
-void tl_doorbell_ring(tl_doorbell *bell)
-{
-    /* Relaxed: the caller's fence orders this look after what it published. */
-    if (__builtin_expect(atomic_load_explicit(&bell->waiting, memory_order_relaxed) != 0, 0))
-        tl_doorbell_wake(bell);
-}
-
-static int detached(const tl_bus_header *header)
-{
-    /* Relaxed: it goes up once and nothing else is read on its word. */
-    return atomic_load_explicit(&header->detached, memory_order_relaxed) != 0;
 }
 
 static int draining(const tl_bus_header *header)
@@ -104,10 +42,10 @@ static void lane_recover(tl_lane *lane)
     if (atomic_load_explicit(&cursors->sending, memory_order_acquire) == 0)
         return;
     const uint64_t tail = lane->tail;
-    const int whole = stamp_acquire(&lane->slots[tail & lane->mask].seq) == tail + 1;
+    const int whole = tl_stamp_acquire(&lane->slots[tail & lane->mask].seq) == tail + 1;
     for (uint64_t at = tail; at < tail + TL_LANE_CHUNK; at++) {
         uint64_t *stamp = &lane->slots[at & lane->mask].seq;
-        if (stamp_acquire(stamp) != at + 1)
+        if (tl_stamp_acquire(stamp) != at + 1)
             continue;
         if (whole)
             lane->tail = at + 1;
@@ -183,10 +121,10 @@ static int lane_wait(tl_lane *lane, uint64_t count, int64_t deadline_ns)
     for (int looks = 0; looks < LOOKS_MAX; looks++) {
         if (lane_has_room(lane, count))
             return 0;
-        relax();
+        tl_relax();
     }
     while (!lane_has_room(lane, count)) {
-        if (detached(lane->header))
+        if (tl_bus_detached(lane->header))
             return -ESTALE;
         if (draining(lane->header))
             return -ESHUTDOWN;
@@ -231,7 +169,7 @@ static void lane_publish(tl_lane *lane, const tl_command *cmds, uint32_t count)
 static int lane_take_back(tl_lane *lane, uint32_t count)
 {
     const uint64_t first = lane->tail - count;
-    if (!detached(lane->header) ||
+    if (!tl_bus_detached(lane->header) ||
         atomic_load_explicit(&lane->cursors->head, memory_order_acquire) > first)
         return 0;
     lane->tail = first;
@@ -249,7 +187,7 @@ int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t ti
     assert(lane->fd >= 0);
     const int64_t deadline_ns = monotonic_ns() + timeout_ns;
     *sent = 0;
-    if (detached(lane->header))
+    if (tl_bus_detached(lane->header))
         return -ESTALE;
     if (draining(lane->header))
         return -ESHUTDOWN;
@@ -262,7 +200,7 @@ int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t ti
             lane_publish(lane, cmds + *sent, chunk);
             *sent += chunk;
             /* After the fence in lane_publish: who gives the bus up sees the chunk, or is seen. */
-            if (__builtin_expect(draining(lane->header) || detached(lane->header), 0)) {
+            if (__builtin_expect(draining(lane->header) || tl_bus_detached(lane->header), 0)) {
                 *sent -= lane_take_back(lane, chunk) ? chunk : 0;
                 rc = *sent < count ? -ESHUTDOWN : 0;
             }
@@ -302,7 +240,7 @@ uint64_t tl_lane_ids(tl_lane *lane, uint32_t count)
 uint32_t tl_bus_lane_ready(const tl_bus *bus, uint32_t lane, uint64_t head, uint32_t max)
 {
     uint32_t ready = 0;
-    while (ready < max && stamp_acquire(&tl_bus_lane_slot(bus, lane, head + ready)->seq) ==
+    while (ready < max && tl_stamp_acquire(&tl_bus_lane_slot(bus, lane, head + ready)->seq) ==
                               head + ready + 1)
         ready++;
     return ready;
@@ -321,102 +259,4 @@ void tl_bus_note(tl_bus *bus, uint64_t first_seq, const uint64_t head[TL_BUS_LAN
     memcpy(intent->count, count, sizeof intent->count);
     atomic_store_explicit(&intent->first_seq, first_seq, memory_order_release);
     atomic_thread_fence(memory_order_release);
-}
-
-/* Events */
-
-static const tl_event *event_slot(const tl_bus *bus, uint64_t seq)
-{
-    return &bus->events[seq & (bus->header->geometry.event_slots - 1)];
-}
-
-uint64_t tl_bus_oldest_event(const tl_bus *bus)
-{
-    /* Acquire: slots up to the newest are stamped. The slots the engine may be filling right now,
-     * beyond the newest published, are counted as gone already: an eighth of the ring. */
-    const uint64_t newest = atomic_load_explicit(&bus->header->events, memory_order_acquire);
-    const uint64_t slots = bus->header->geometry.event_slots;
-    const uint64_t kept = slots - slots / 8;
-    return newest > kept ? newest - kept + 1 : 1;
-}
-
-/* The slot is a seqlock: 0, body, seq. Copy, then look at the stamp again. */
-static int event_copy(const tl_event *slot, uint64_t seq, tl_event *out)
-{
-    const _Atomic uint64_t *from = (const _Atomic uint64_t *)slot;
-    uint64_t *to = (uint64_t *)out;
-    to[0] = seq;
-    /* Relaxed, word by word: a copy torn by the writer is defined behaviour, and thrown away. */
-    for (size_t i = 1; i < sizeof(tl_event) / sizeof(uint64_t); i++)
-        to[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
-    /* Acquire fence: had any word above come from a later event, the stamp below would show it. */
-    atomic_thread_fence(memory_order_acquire);
-    return atomic_load_explicit(&from[0], memory_order_relaxed) == seq;
-}
-
-int64_t tl_event_reader_read(tl_event_reader *reader, tl_event *out, size_t max)
-{
-    assert(max <= INT64_MAX);
-    size_t count = 0;
-    uint64_t stamp = 0;
-    while (count < max) {
-        const uint64_t seq = reader->next + count;
-        const tl_event *slot = event_slot(reader->bus, seq);
-        stamp = stamp_acquire(&slot->seq);
-        if (stamp != seq || !event_copy(slot, seq, out + count))
-            break;
-        count++;
-    }
-    reader->next += count;
-    if (count > 0 || max == 0)
-        return (int64_t)count;
-    if (stamp > reader->next)
-        return -EOVERFLOW;
-    return detached(reader->bus->header) ? -ESTALE : 0;
-}
-
-int64_t tl_event_reader_follow(tl_event_reader *reader, tl_event *out, size_t max)
-{
-    const uint64_t wanted = reader->next + FOLLOW_BEHIND - 1;
-    for (int looks = 0; looks < FOLLOW_LOOKS; looks++) {
-        if (stamp_acquire(&event_slot(reader->bus, wanted)->seq) >= wanted)
-            break;
-        for (int i = 0; i < FOLLOW_RELAXES; i++)
-            relax();
-    }
-    return tl_event_reader_read(reader, out, max);
-}
-
-static int event_there(const tl_event_reader *reader)
-{
-    return stamp_acquire(&event_slot(reader->bus, reader->next)->seq) >= reader->next;
-}
-
-int tl_event_reader_look(const tl_event_reader *reader)
-{
-    if (event_there(reader))
-        return 1;
-    return detached(reader->bus->header) ? -ESTALE : 0;
-}
-
-int tl_event_reader_wait(const tl_event_reader *reader, int64_t timeout_ns)
-{
-    tl_bus_header *header = reader->bus->header;
-    for (int looks = 0; looks < LOOKS_MAX; looks++) {
-        if (event_there(reader))
-            return 1;
-        relax();
-    }
-    const int64_t deadline_ns = monotonic_ns() + timeout_ns;
-    for (;;) {
-        if (detached(header))
-            return -ESTALE;
-        const uint32_t armed = tl_doorbell_arm(&header->readers);
-        if (event_there(reader))
-            return 1;
-        const int64_t left_ns = deadline_ns - monotonic_ns();
-        if (left_ns <= 0)
-            return 0;
-        tl_doorbell_wait(&header->readers, armed, left_ns);
-    }
 }

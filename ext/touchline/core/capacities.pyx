@@ -1,0 +1,61 @@
+# cython: language_level=3
+"""How much an engine can hold: the sizes by name, and the bounds that the core has for them.
+
+An engine is opened again here, from what its pickle holds.
+"""
+
+from typing import NamedTuple
+
+from touchline.core.arguments cimport index_of
+
+
+class EngineCapacities(NamedTuple):
+    """How much an engine can hold; a full pool refuses cleanly. Bounds in engine.h."""
+
+    instruments_max: int = 16
+    accounts_max: int = 64
+    orders_max: int = 65536
+    positions_max: int = 1024
+    price_blocks_max: int = 4096
+
+
+class CapacityRange(NamedTuple):
+    """The least and the most an engine may be opened with, and what is counted."""
+
+    lowest: int
+    highest: int
+    counts: str
+
+
+CAPACITIES = {
+    tl_capacities[i].name.decode(): CapacityRange(
+        tl_capacities[i].lowest, tl_capacities[i].highest, tl_capacities[i].counts.decode()
+    )
+    for i in range(tl_capacities_count)
+}
+
+
+cdef uint32_t capacity(object value, str name) except 0:
+    cdef object number = index_of(value, name)
+    lowest, highest, _ = CAPACITIES[name]
+    if not lowest <= number <= highest:
+        raise ValueError(
+            f"engine capacities: {name} {number} is outside {lowest} to {highest}")
+    return number
+
+
+def opened_again(kind, capacities, snapshot):
+    """An engine from what its pickle holds; ValueError for one that is damaged."""
+    from touchline.core.engine import Engine
+
+    if not (isinstance(kind, type) and issubclass(kind, Engine)):
+        raise ValueError(f"a pickled engine is of class {kind!r}, which is no Engine")
+    try:
+        opened = EngineCapacities(*capacities)
+    except TypeError:
+        raise ValueError(f"a pickled engine has capacities {capacities!r}") from None
+    if not isinstance(snapshot, bytes):
+        raise ValueError(f"a pickled engine's snapshot is a {type(snapshot).__name__}, not bytes")
+    engine = kind.__new__(kind, **opened._asdict())
+    Engine.restore(engine, snapshot)
+    return engine
