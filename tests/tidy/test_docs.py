@@ -15,6 +15,8 @@ from touchline.core import messages
 DOCS = sources.files(".md")
 MESSAGES = (sources.ROOT / "docs/messages.md").read_text()
 RULES = (sources.ROOT / "docs/rules.md").read_text()
+ARCHITECTURE = (sources.ROOT / "docs/architecture.md").read_text()
+ROOMS = ["session", "translate", "bus", "runner", "journal", "engine", "risk", "book", "report"]
 ENUMS = [
     value
     for value in vars(messages).values()
@@ -113,3 +115,46 @@ def test_every_rule_that_the_core_cites_exists() -> None:
     for path in sources.files(".c", ".h", ".py", ".pyx"):
         for cited in re.findall(r"\b[Rr]ules? (\d\.\d+)", path.read_text()):
             assert cited in rules, f"{sources.name(path)} cites rule {cited}"
+
+
+def test_the_way_of_an_order_names_nine_rooms_and_functions_that_are_there() -> None:
+    rows = re.findall(r"^\| (\w+) \| `(\w+)` \| `([\w./]+)` \|$", ARCHITECTURE, re.MULTILINE)
+    assert [room for room, _, _ in rows] == ROOMS
+    for _, function, file in rows:
+        text = (sources.ROOT / file).read_text()
+        if file.endswith(".py"):
+            defined = re.search(rf"^ *def {function}\(", text, re.MULTILINE)
+        else:
+            defined = re.search(rf"^\w[\w *()]*\b{function}\([^;]*?\)\n\{{", text, re.MULTILINE)
+        assert defined, f"{file} defines no {function}"
+
+
+def test_every_file_of_the_c_rooms_is_in_the_tables_of_the_architecture() -> None:
+    tables = re.findall(r"^\| (`[^|]+`) \|", ARCHITECTURE, re.MULTILINE)
+    named = [name.split("/")[-1] for row in tables for name in re.findall(r"`([^`]+)`", row)]
+    patterns = [
+        re.escape(name)
+        .replace(r"\*", r"[\w.]*")
+        .replace(r"\{", "(?:")
+        .replace(r"\}", ")")
+        .replace(",", "|")
+        for name in named
+    ]
+    for path in sources.files(".c", ".h", ".pyx", ".pxd"):
+        if path.is_relative_to(sources.ROOT / "ext"):
+            found = any(re.fullmatch(pattern, path.name) for pattern in patterns)
+            assert found, f"docs/architecture.md does not say what {sources.name(path)} is"
+
+
+def test_sizes_that_the_documents_write_out_are_the_constants() -> None:
+    clord = re.search(r"ClOrdID\(11\), up to (\d+) bytes", MESSAGES)
+    assert clord
+    assert int(clord[1]) == messages.TEXT_BYTES
+    operations = (sources.ROOT / "docs/operations.md").read_text()
+    block = re.search(r"a block of (\d+) neighbouring prices", operations)
+    assert block
+    assert int(block[1]) == messages.BLOCK_LEVELS
+    fix = (sources.ROOT / "docs/fix.md").read_text()
+    names = re.search(r"^\| ClOrdID, Account, Symbol, CompID \| (\d+) bytes", fix, re.MULTILINE)
+    assert names
+    assert int(names[1]) == messages.TEXT_BYTES
