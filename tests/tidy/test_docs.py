@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +159,14 @@ def test_sizes_that_the_documents_write_out_are_the_constants() -> None:
     names = re.search(r"^\| ClOrdID, Account, Symbol, CompID \| (\d+) bytes", fix, re.MULTILINE)
     assert names
     assert int(names[1]) == messages.TEXT_BYTES
+
+
+def test_the_readme_names_every_command_and_every_extra() -> None:
+    from touchline.control.operate.cli import main
+
+    readme = (sources.ROOT / "README.md").read_text()
+    for command in main.commands:
+        assert re.search(rf"`{command}[` ]", readme), f"README.md does not name {command}"
+    project = tomllib.loads((sources.ROOT / "pyproject.toml").read_text())["project"]
+    for extra in project["optional-dependencies"]:
+        assert f"`touchline[{extra}]`" in readme, f"README.md does not name the extra {extra}"
