@@ -6,12 +6,16 @@ import enum
 import re
 import tomllib
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from harness import sources
+from touchline.config import Config
 from touchline.core import messages
+from touchline.data.captured_columns import COLUMNS
+from touchline.marketdata import layout
 
 DOCS = sources.files(".md")
 MESSAGES = (sources.ROOT / "docs/messages.md").read_text()
@@ -155,6 +159,9 @@ def test_sizes_that_the_documents_write_out_are_the_constants() -> None:
     block = re.search(r"a block of (\d+) neighbouring prices", operations)
     assert block
     assert int(block[1]) == messages.BLOCK_LEVELS
+    rule = re.search(r"the block of (\d+) price levels", RULES)
+    assert rule
+    assert int(rule[1]) == messages.BLOCK_LEVELS
     fix = (sources.ROOT / "docs/fix.md").read_text()
     names = re.search(r"^\| ClOrdID, Account, Symbol, CompID \| (\d+) bytes", fix, re.MULTILINE)
     assert names
@@ -170,3 +177,45 @@ def test_the_readme_names_every_command_and_every_extra() -> None:
     project = tomllib.loads((sources.ROOT / "pyproject.toml").read_text())["project"]
     for extra in project["optional-dependencies"]:
         assert f"`touchline[{extra}]`" in readme, f"README.md does not name the extra {extra}"
+
+
+@pytest.mark.parametrize("record", ["HEADER", "TRADE", "BBO", "DEPTH", "STATUS", "HEARTBEAT"])
+def test_every_published_field_has_its_type_and_place(record: str) -> None:
+    dtype = getattr(layout, record)
+    page = (sources.ROOT / "docs/marketdata.md").read_text()
+    found = re.search(rf"^### {record}, (\d+) bytes\n(.*?)(?=^#)", page, re.MULTILINE | re.DOTALL)
+    assert found
+    assert int(found[1]) == dtype.itemsize
+    rows = re.findall(r"^\| (`[^|]+`) \| ([\d, ]+) \| (`[^|]+`) \|", found[2], re.MULTILINE)
+    told: list[tuple[str, str, str]] = []
+    for names, offsets, kinds in rows:
+        fields, places = re.findall(r"\w+", names), offsets.split(", ")
+        types = re.findall(r"\w+", kinds)
+        types *= len(fields) if len(types) == 1 else 1
+        told += zip(fields, places, types, strict=True)
+    wanted = [
+        (name, str(offset), kind.str.lstrip("<|"))
+        for name, (kind, offset, *_) in dtype.fields.items()
+    ]
+    assert told == wanted
+
+
+def test_every_setting_is_named_below_its_section() -> None:
+    page = (sources.ROOT / "docs/operations.md").read_text()
+    for section_name, field in Config.model_fields.items():
+        of_a_list = get_args(field.annotation)
+        heading = f"[[{section_name}]]" if of_a_list else f"[{section_name}]"
+        found = re.search(
+            rf"^- `{re.escape(heading)}`\n(.*?)(?=^- |^$)", page, re.MULTILINE | re.DOTALL
+        )
+        assert found, f"docs/operations.md does not tell of {heading}"
+        model: Any = of_a_list[0] if of_a_list else field.annotation
+        for key in model.model_fields:
+            assert f"`{key}`" in found[1], f"docs/operations.md: {heading} does not name {key}"
+
+
+def test_every_captured_column_has_a_row() -> None:
+    page = (sources.ROOT / "docs/capture.md").read_text()
+    rows = re.findall(r"^\| (`[^|]+`) \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert told == [name for name, _, _ in COLUMNS]
