@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import importlib
+import operator
 import re
 import tomllib
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from harness import sources
 from touchline.config import Config
+from touchline.control.operate import cli
 from touchline.core import messages
 from touchline.data.captured_columns import COLUMNS
 from touchline.marketdata import layout
@@ -169,10 +172,8 @@ def test_sizes_that_the_documents_write_out_are_the_constants() -> None:
 
 
 def test_the_readme_names_every_command_and_every_extra() -> None:
-    from touchline.control.operate.cli import main
-
     readme = (sources.ROOT / "README.md").read_text()
-    for command in main.commands:
+    for command in cli.main.commands:
         assert re.search(rf"`{command}[` ]", readme), f"README.md does not name {command}"
     project = tomllib.loads((sources.ROOT / "pyproject.toml").read_text())["project"]
     for extra in project["optional-dependencies"]:
@@ -219,3 +220,46 @@ def test_every_captured_column_has_a_row() -> None:
     rows = re.findall(r"^\| (`[^|]+`) \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
     told = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     assert told == [name for name, _, _ in COLUMNS]
+
+
+FILE_ENDINGS = {"cfg", "conf", "duckdb", "log", "toml"}
+PAGES = [path for path in DOCS if path.parent.name != "decisions"]  # which tell of old names too
+
+
+def is_there(dotted: str) -> bool:
+    """Whether a dotted name is a module of touchline, or an attribute of one."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:count]))
+        except ImportError:
+            continue
+        try:
+            operator.attrgetter(".".join(parts[count:]) or "__name__")(found)
+        except AttributeError:
+            return False
+        return True
+    return False
+
+
+@pytest.mark.parametrize("path", PAGES, ids=ids)
+def test_every_python_and_c_name_in_a_document_is_there(path: Path) -> None:
+    text = path.read_text()
+    headers = "\n".join(file.read_text() for file in sources.files(".c", ".h"))
+    dotted = set(re.findall(r"\btouchline(?:\.[a-zA-Z_]\w*)+", text))
+    dotted = {name for name in dotted if name.split(".")[1] not in FILE_ENDINGS}
+    wrong = {name for name in dotted if not is_there(name)}
+    wrong |= set(re.findall(r"\b(?:tl|TL)_\w+", text)) - set(
+        re.findall(r"\b(?:tl|TL)_\w+", headers)
+    )
+    assert not wrong, f"{sources.name(path)} names what is not there"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=ids)
+def test_every_command_and_make_target_in_a_document_is_there(path: Path) -> None:
+    text = path.read_text()
+    makefile = (sources.ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"`make ([a-z][\w-]*)", text))
+    missing = {name for name in targets if not re.search(rf"^[\w -]*\b{name}\b.*:", makefile, re.M)}
+    used = set(re.findall(r"(?:`|^)touchline ([a-z][\w-]*)", text, re.MULTILINE))
+    assert missing | (used - set(cli.main.commands)) == set()
