@@ -10,8 +10,9 @@ from harness import sources
 FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 60
 LINE_COLUMNS_MAX = 100
-# Prose, scenarios with their drawings, lists of names and versions.
-WIDE = {".md", ".txt"}
+# Scenarios with their drawings, lists of names and versions.
+WIDE = {".txt"}
+# Prose, scenarios and stubs are as long as what they tell.
 LONG = {".md", ".txt", ".pyi"}
 PRAGMA = re.compile(r"  # (?:noqa|type: ignore|fmt: skip).*$")
 UNFINISHED = re.compile("|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"]))
