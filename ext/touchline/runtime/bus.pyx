@@ -351,7 +351,8 @@ cdef class Lane(Owned):
             slice_ns = min(left_ns, SLICE_NS)
             more = 0
             with nogil:
-                code = tl_lane_send(&self.lane, cmds + self.sent_last_count, count - self.sent_last_count,
+                code = tl_lane_send(&self.lane, cmds + self.sent_last_count,
+                                    count - self.sent_last_count,
                                     slice_ns, &more)
             self.sent_last_count += more
             left_ns -= slice_ns
