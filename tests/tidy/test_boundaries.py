@@ -41,7 +41,8 @@ C_PARTS = {
         "bus": {"owned"},
         "journal": {"owned"},
         "gate": set[str](),
-        "runner": {"owned", "bus", "journal", "clock", "gate"},
+        "stamp": set[str](),
+        "runner": {"owned", "bus", "journal", "clock", "gate", "stamp"},
     },
     "market": {
         "record": set[str](),
