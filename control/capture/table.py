@@ -140,7 +140,7 @@ def _identities(
     kind = events["exec_type"]
     trade = kind == ExecType.TRADE
     # What an event is not about stays null, though the command answered may carry a number.
-    neither = np.isin(kind, [ExecType.VENUE_STATUS, ExecType.CHECKPOINT])
+    neither = np.isin(kind, [ExecType.VENUE_STATUS, ExecType.CHECKPOINT, ExecType.CLOCK])
     all_instruments = events["instrument"] == INSTRUMENT_ALL
     all_accounts = (events["account"] == ACCOUNT_ALL) | (
         (kind == ExecType.LIMIT) & np.isin(events["reason"], _INSTRUMENT_LIMITS)
@@ -199,7 +199,9 @@ def _verdicts(events: NDArray[np.void]) -> dict[str, pa.Array]:
     return {
         "reason": _names(np.where(limit, 0, reason), Reason),
         "value": _numbers(
-            events["value"], pa.int64(), refused | limit | (kind == ExecType.CHECKPOINT)
+            events["value"],
+            pa.int64(),
+            refused | limit | np.isin(kind, [ExecType.CHECKPOINT, ExecType.CLOCK]),
         ),
         "limit": _numbers(events.view(EVENT_REFUSAL)["limit"], pa.int64(), refused),
         "field": _names(np.where(limit, reason, 0), Limit),

@@ -86,11 +86,11 @@ def doctor(
     report = reports.examine(machine, interface=interface, ask_zero_copy=ask_zero_copy)
     if measure:
         report = reports.measure(machine, report, data_dir or _data_dir(options))
-    loose = _exposed(options)
-    emit(as_json, report.facts() | {"exposed": loose}, report.text())
-    for line in loose:
+    loose, clock = _exposed(options), _stepped(options)
+    emit(as_json, report.facts() | {"exposed": loose, "stepped": clock}, report.text())
+    for line in [*loose, *clock]:
         click.echo(f"touchline: {line}", err=True)
-    if loose or not report.ok:
+    if loose or clock or not report.ok:
         raise click.exceptions.Exit(NO)
 
 
@@ -106,6 +106,20 @@ def tune(as_json: bool, cpus: tuple[int, ...], interface: str | None, ask_zero_c
     machine = Machine(chosen=cpus)
     report = reports.examine(machine, interface=interface, ask_zero_copy=ask_zero_copy)
     emit(as_json, tuning.facts(report), tuning.script(report))
+
+
+def _stepped(options: Any) -> list[str]:
+    """What the running venue's engine says of the host's clock; nothing where none runs."""
+    from touchline.control.operate.stepped import stepped
+    from touchline.control.supervisor.admin import NotRunning, attach
+
+    if not options.path.exists():
+        return []
+    try:
+        with attach(options.load()) as bus:
+            return stepped(bus.status())
+    except (ConfigError, NotRunning, OSError):
+        return []
 
 
 def _exposed(options: Any) -> list[str]:

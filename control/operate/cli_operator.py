@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from touchline.control.operate.stepped import step_words
 from touchline.control.operate.terminal import emit, guarded, json_option
 from touchline.core.messages import LIMIT_UNSET, LIMITS, PRICE_MAX, QTY_MAX, Limit
 from touchline.errors import TouchlineError
@@ -45,7 +47,7 @@ def operator(function: Callable[..., Any]) -> click.Command:
     def wrapper(context: click.Context, as_json: bool, timeout_s: float, **arguments: Any) -> None:
         from touchline.control.supervisor.admin import Admin
 
-        words = words_of(context.info_name or "", arguments)
+        words = words_of(_name_of(context), arguments)
         with Admin(context.obj.load(), timeout_s=timeout_s, words=words) as admin:
             facts = function(admin, **arguments)
         emit(as_json, facts, facts["done"])
@@ -53,6 +55,14 @@ def operator(function: Callable[..., Any]) -> click.Command:
     wrapper.__doc__ = function.__doc__
     name = function.__name__.strip("_").replace("_", "-")
     return click.command(name)(json_option(timeout_option(wrapper)))
+
+
+def _name_of(context: click.Context) -> str:
+    """The command's name, with its group's where it has one."""
+    parent = context.parent
+    of_group = parent is not None and parent.parent is not None
+    names = [parent.info_name if parent and of_group else None, context.info_name]
+    return " ".join(name for name in names if name)
 
 
 def words_of(name: str, arguments: dict[str, Any]) -> str:
@@ -179,6 +189,26 @@ def _checkpoint(admin: Any) -> dict[str, Any]:
     return {"event_seq": seq, "state_hash": text, "done": f"event {seq}: state hash {text}"}
 
 
+@click.group()
+def clock() -> None:
+    """The time that events carry."""
+
+
+@operator
+def _accept(admin: Any) -> dict[str, Any]:
+    """Take the host's clock as it is, after a step that was not believed; stamps may go back once.
+
+    Look at the clock first (`date`): every event from here on carries its time.
+    """
+    ts_ns, step_ns = admin.accept_clock()
+    moment = datetime.fromtimestamp(ts_ns / 1e9, UTC).isoformat(timespec="seconds")
+    return {
+        "ts_ns": ts_ns,
+        "step_ns": step_ns,
+        "done": f"the host's clock is taken: it is {moment}, {step_words(step_ns)} the last stamp",
+    }
+
+
 _SYMBOL = click.Argument(["symbol"])
 _ACCOUNT = click.Argument(["account"])
 _PARAMETERS: dict[click.Command, list[click.Parameter]] = {
@@ -204,6 +234,7 @@ _PARAMETERS: dict[click.Command, list[click.Parameter]] = {
     ],
     _end_of_day: [],
     _checkpoint: [],
+    _accept: [],
 }
 
 
@@ -212,4 +243,5 @@ def add_to(group: click.Group) -> None:
     _limit.context_settings["ignore_unknown_options"] = True  # a value may be negative
     for command, parameters in _PARAMETERS.items():
         command.params = [*parameters, *command.params]
-        group.add_command(command)
+        (clock if command is _accept else group).add_command(command)
+    group.add_command(clock)

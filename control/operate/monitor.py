@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from touchline.config import Config
 from touchline.control.doctor.clock import clock_state
+from touchline.control.operate.stepped import stepped
 from touchline.control.operate.terminal import (
     DEGRADED,
     OK,
@@ -89,7 +90,7 @@ def _engine_facts(config: Config, followers: list[str]) -> dict[str, Any]:
         }
         for name in followers:
             path = config.venue.data_dir.joinpath(*_FOLLOWERS[name])
-            facts[name] = _follower(path, bus)
+            facts[name] = _follower(path, bus, time.time_ns() - engine["clock_step_ns"])
         return facts
     finally:
         bus.close()
@@ -103,8 +104,9 @@ def _clock() -> dict[str, Any]:
     return {"synchronised": state.synchronised, "max_error_us": state.max_error_us}
 
 
-def _follower(path: Path, bus: Bus) -> dict[str, Any] | None:
-    """What a follower wrote down, with its lag; None when it wrote nothing that can be read."""
+def _follower(path: Path, bus: Bus, now_ns: int) -> dict[str, Any] | None:
+    """What a follower wrote down, with its lag when the engine's time is `now_ns`; None when it
+    wrote nothing that can be read."""
     try:
         said = json.loads(path.read_bytes())
         seq = int(said["seq"])
@@ -116,7 +118,7 @@ def _follower(path: Path, bus: Bus) -> dict[str, Any] | None:
     if behind:
         oldest_unseen = bus.events(max(seq + 1, bus.oldest_event)).read(1)
         if len(oldest_unseen):
-            lag_s = max(0.0, (time.time_ns() - int(oldest_unseen["ts_ns"][0])) / 1e9)
+            lag_s = max(0.0, (now_ns - int(oldest_unseen["ts_ns"][0])) / 1e9)
     kept = {key: said[key] for key in ("dropped", "snapshots", "error") if key in said}
     return {"seq": seq, "behind": behind, "lag_s": round(lag_s, 3), **kept}
 
@@ -157,6 +159,7 @@ def _problems(config: Config, state: dict[str, Any], facts: dict[str, Any]) -> l
             found.append(f"{name}: {said['error']}")
         if said.get("lag_s", 0) >= LAG_S:
             found.append(f"{name} is {said['behind']} events, {said['lag_s']:.0f} s behind")
+    found += stepped(facts.get("clock", {}))
     if facts["disk_free_mb"] < config.supervisor.disk_free_mb:
         wanted = config.supervisor.disk_free_mb
         left = facts["disk_free_mb"]

@@ -22,6 +22,7 @@ wait = "park"               # park: sleeps when idle; yield, spin: faster, and k
 sync = "none"               # none: the system writes the journal back; batch: fdatasync first
 segment_mb = 64             # size of a journal file
 # cpu = 2                   # pin the engine's thread
+# clock_step_max_s = 60     # the host's clock may step so far and is believed
 
 [fix]
 enabled = true

@@ -196,6 +196,14 @@ class Admin:
         answer = self._one(type=MsgType.CHECKPOINT)
         return int(answer["seq"]), int(answer["value"]) & 0xFFFFFFFFFFFFFFFF
 
+    def accept_clock(self) -> tuple[int, int]:
+        """Take the host's clock as it is: the first stamp by it, and by how many nanoseconds that
+        stepped; below 0: back."""
+        answer = self._one(type=MsgType.CLOCK)
+        if self._bus.status()["clock_step_ns"]:
+            raise Refused("the host's clock is outside the years 2020 to 2199; set it first")
+        return int(answer["ts_ns"]), int(answer["value"])
+
     def instrument(self, symbol: str) -> Instrument:
         """What the symbol's ticks and lots are worth."""
         return self.names.instruments()[self._instrument(symbol)]
@@ -314,6 +322,7 @@ _ANSWERS = (
     ExecType.LIMIT,
     ExecType.VENUE_STATUS,
     ExecType.CHECKPOINT,
+    ExecType.CLOCK,
 )
 
 

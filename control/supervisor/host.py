@@ -46,6 +46,7 @@ POLL_S = 0.1
 STATE_S = 1.0  # the longest time between two records
 ASLEEP_S = 3.0  # between two looks: the supervisor itself did not run, so nobody is to blame
 PROGRESS_LOG_S = 5.0
+CLOCK_CHANGE_NS = 1_000_000_000
 PAUSE_MAX_S = 10.0
 HEALTHY_S = 30.0
 HASTE_S = 2.0  # what is left to a part after a second signal
@@ -105,6 +106,7 @@ class Host:
         self._written: dict[str, Any] = {}
         self._statuses = Follower(config.journal_dir)
         self._disk_low = False
+        self._clock_step_ns = 0
         self._bus: Bus | None = None
 
     @property
@@ -233,7 +235,20 @@ class Host:
             with contextlib.suppress(OSError):
                 self._bus = Bus.attach(str(self._config.bus_path))
         if self._bus is not None:
-            engine.sign_of_life(self._bus.status()["heartbeat_ns"], now)
+            status = self._bus.status()
+            engine.sign_of_life(status["heartbeat_ns"], now)
+            self._warn_of_the_clock(status["clock_step_ns"])
+
+    def _warn_of_the_clock(self, step_ns: int) -> None:
+        """Once for each step; readings a little apart are the same one."""
+        had_ns, facts = self._clock_step_ns, {"ahead_s": round(step_ns / 1e9, 3)}
+        if bool(step_ns) == bool(had_ns) and abs(step_ns - had_ns) < CLOCK_CHANGE_NS:
+            return
+        self._clock_step_ns = step_ns
+        if step_ns:
+            log.warning("the host's clock stepped; not believed", extra={"facts": facts})
+        else:
+            log.info("the host's clock is believed again")
 
     def _let_go_of_the_bus(self) -> None:
         if self._bus is not None:

@@ -102,13 +102,7 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
     bus = Bus.create(
         str(config.bus_path), lane_slots=engine.lane_slots, event_slots=engine.event_slots
     )
-    capacities = EngineCapacities(
-        engine.instruments_max,
-        engine.accounts_max,
-        engine.orders_max,
-        engine.positions_max,
-        engine.price_blocks_max,
-    )
+    capacities = EngineCapacities(*(getattr(engine, name) for name in EngineCapacities._fields))
     runner = Runner(
         str(config.journal_dir),
         bus,
@@ -118,6 +112,8 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
         segment_bytes=engine.segment_mb << 20,
         cpu=engine.cpu,
         programs="trade",
+        clock_step_max_s=engine.clock_step_max_s,
+        clock_gap_max_days=engine.clock_gap_max_days,
     )
     with _progress(config, bus, tell):
         recovery = runner.open()

@@ -86,7 +86,15 @@ def test_init_writes_a_file_once_and_again_only_by_force(call: Call, tmp_path: P
 
 @pytest.mark.parametrize(
     "arguments",
-    [["status"], ["book", "AAA"], ["halt", "AAA"], ["resume", "AAA"], ["kill"], ["checkpoint"]],
+    [
+        ["status"],
+        ["book", "AAA"],
+        ["halt", "AAA"],
+        ["resume", "AAA"],
+        ["kill"],
+        ["checkpoint"],
+        ["clock", "accept"],
+    ],
 )
 def test_without_a_venue_commands_say_how_to_start_one(call: Call, arguments: list[str]) -> None:
     call("init")

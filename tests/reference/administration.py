@@ -96,6 +96,10 @@ class Administration(Answers):
         h = state_hash(self.state)
         self.report_administration(value=h - (1 << 64) if h >= 1 << 63 else h)
 
+    def clock(self) -> None:
+        """6.10"""
+        self.report_administration(value=self.cmd.price)
+
     def trespass(self) -> None:
         """6.9"""
         cmd = self.cmd

@@ -182,7 +182,7 @@ class Scenario:
             case ["STATUS", name, status]:
                 cmd = replace(cmd, type=MsgType.SECURITY_STATUS, field=TradingStatus[status])
                 return self.read_names(cmd, [name])
-            case [("CHECKPOINT" | "TEXT" | "TRESPASS") as name]:
+            case [("CHECKPOINT" | "CLOCK" | "TEXT" | "TRESPASS") as name]:
                 return replace(cmd, type=MsgType[name])
             case _:
                 raise ValueError(f"not a command of a scenario: {' '.join(words)}")

@@ -201,6 +201,9 @@ class Words:
         elif event.exec_type == ExecType.CHECKPOINT:
             said["price"] = event.price
             text += f" {event.price & 0xFFFFFFFFFFFFFFFF:#018x}"
+        elif event.exec_type == ExecType.CLOCK:
+            said["price"] = event.price
+            text += f" {event.price}"
         return text, said
 
     def ladder(self, bids: list[Resting], asks: list[Resting]) -> list[str]:

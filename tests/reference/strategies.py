@@ -144,7 +144,11 @@ definitions = st.one_of(
     st.builds(Command, type=st.just(MsgType.SECURITY_DEFINITION), instrument=st.integers(0, 3)),
     st.builds(Command, type=st.just(MsgType.ACCOUNT), account=st.integers(0, 4)),
 )
-questions = st.builds(Command, type=st.sampled_from((MsgType.CHECKPOINT, MsgType.TEXT)))
+questions = st.builds(
+    Command,
+    type=st.sampled_from((MsgType.CHECKPOINT, MsgType.TEXT, MsgType.CLOCK)),
+    price=st.integers(-(1 << 63), (1 << 63) - 1),
+)
 trespasses = st.builds(
     Command,
     type=st.just(MsgType.TRESPASS),

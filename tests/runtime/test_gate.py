@@ -150,6 +150,7 @@ def test_a_program_of_a_venue_may_trade_and_not_administer(venue: RuntimeVenue) 
         command(type=MsgType.ACCOUNT, account=2),
         command(type=MsgType.VENUE_STATUS, field=2),
         command(type=MsgType.LIMIT, field=1, price=5),
+        command(type=MsgType.CLOCK),
         command(type=MsgType.MASS_CANCEL, flags=8),
         text(Text.SESSION, 3, b"BROKER"),
     ]

@@ -47,7 +47,8 @@ C_PARTS = {
         "event": {"bus"},
         "journal": {"owned"},
         "gate": set[str](),
-        "runner": {"owned", "bus", "journal", "clock", "gate"},
+        "stamp": set[str](),
+        "runner": {"owned", "bus", "journal", "clock", "gate", "stamp"},
     },
     "market": {
         "record": set[str](),

@@ -192,6 +192,9 @@ void tl_step_administer(tl_step step)
     case TL_MSG_TYPE_CHECKPOINT:
         done(s, (int64_t)tl_engine_hash(s->engine), 0, 0);
         break;
+    case TL_MSG_TYPE_CLOCK:
+        done(s, s->cmd->price, 0, 0);
+        break;
     case TL_MSG_TYPE_TEXT:
         break;
     case TL_MSG_TYPE_TRESPASS:

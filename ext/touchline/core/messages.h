@@ -30,6 +30,7 @@ extern "C" {
     X(MSG_TYPE, LIMIT, 'l')              /* set one limit or reference */                          \
     X(MSG_TYPE, VENUE_STATUS, 'k')       /* the venue kill switch */                               \
     X(MSG_TYPE, CHECKPOINT, 'h')         /* publish the state hash */                              \
+    X(MSG_TYPE, CLOCK, 't')              /* take the host's clock as it is */                      \
     X(MSG_TYPE, TEXT, 'x')               /* a name for the record; changes no state */          \
     X(MSG_TYPE, TRESPASS, 'z')           /* what its lane may not send, as the runner marks it */
 
@@ -63,7 +64,8 @@ extern "C" {
     X(EXEC_TYPE, ACCOUNT_STATUS, 'b')                                                              \
     X(EXEC_TYPE, LIMIT, 'l')                                                                       \
     X(EXEC_TYPE, VENUE_STATUS, 'k')                                                                \
-    X(EXEC_TYPE, CHECKPOINT, 'h')
+    X(EXEC_TYPE, CHECKPOINT, 'h')                                                                  \
+    X(EXEC_TYPE, CLOCK, 't')
 
 /* SecurityTradingStatus(326). */
 #define TL_TRADING_STATUSES(X)                                                                     \
@@ -191,10 +193,10 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
  * the type sent; time_in_force: its field; side: the lane; field: the reason; flags: 0. */
 typedef struct tl_command {
     uint64_t seq;       /* number in the journal, from 1 without gaps */
-    int64_t ts_ns;      /* UTC nanoseconds, never decreasing; TransactTime(60) */
+    int64_t ts_ns;      /* UTC nanoseconds; goes back by CLOCK alone; TransactTime(60) */
     uint64_t order_id;  /* OrderID(37) of the order a cancel or replace means */
     uint64_t cl_ord_id; /* the sender's number for this request: lane << 32 | counter */
-    int64_t price;      /* Price(44) in ticks; the value in a LIMIT command */
+    int64_t price;      /* Price(44) in ticks; LIMIT: the value; CLOCK: ns that stamps step by */
     int64_t qty;        /* OrderQty(38) in lots */
     uint32_t account;   /* Account(1) */
     uint32_t checksum;  /* CRC32C of the command with a checksum of 0 */
@@ -235,7 +237,8 @@ typedef struct tl_event {
     };
     union {
         int64_t price; /* ticks: Price(44); TRADE: LastPx(31), the maker's price */
-        int64_t value; /* REJECTED, CANCEL_REJECTED: the value refused; LIMIT: the value set */
+        int64_t value; /* REJECTED, CANCEL_REJECTED: the value refused; LIMIT: the value set; CLOCK:
+                            nanoseconds that stamps have stepped by */
     };
     union {
         __extension__ struct {

@@ -121,7 +121,9 @@ typedef struct tl_bus_header {
     char error_text[TL_BUS_TEXT_BYTES];
     char torn_text[TL_BUS_TEXT_BYTES];
     tl_bus_lane lane[TL_BUS_LANES_MAX];
-    uint8_t _pad2[1600];
+    TL_BUS_ATOMIC(int64_t) clock_step_ns; /* the host's clock is ahead of the stamps; 0: believed */
+    TL_BUS_ATOMIC(uint64_t) clock_refusals; /* its steps that were not believed */
+    uint8_t _pad2[1584];
 } tl_bus_header;
 static_assert(sizeof(tl_doorbell) == 64, "a doorbell is one cache line");
 static_assert(sizeof(tl_bus_lane) == 192, "a lane's cursors are three cache lines");
@@ -159,6 +161,8 @@ typedef struct tl_bus_status {
     uint64_t waiting; /* commands sent and not done yet */
     uint64_t recovered, recover_total;
     int64_t heartbeat_ns, started_ns;
+    int64_t clock_step_ns;
+    uint64_t clock_refusals;
     uint32_t state, pid, error, detached;
     char error_text[TL_BUS_TEXT_BYTES];
     char torn_text[TL_BUS_TEXT_BYTES];

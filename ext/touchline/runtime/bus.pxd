@@ -36,6 +36,8 @@ cdef extern from "touchline/runtime/bus.h" nogil:
         uint64_t recover_total
         int64_t heartbeat_ns
         int64_t started_ns
+        int64_t clock_step_ns
+        uint64_t clock_refusals
         uint32_t state
         uint32_t pid
         uint32_t error

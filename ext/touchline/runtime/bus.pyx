@@ -170,7 +170,11 @@ cdef class Bus(Owned):
         return status.detached != 0
 
     def status(self):
-        """What the engine says of itself; `alive` is the system's word on whether it lives."""
+        """What the engine says of itself; `alive` is the system's word on whether it lives.
+
+        `clock_step_ns`: by how much the host's clock is ahead of the stamps (behind: below 0) after
+        a step that is not believed, 0 while it is believed; `clock_refusals`: how many such steps.
+        """
         cdef tl_bus_status status
         self.check_open()
         tl_bus_status_read(self.bus, &status)
@@ -180,6 +184,8 @@ cdef class Bus(Owned):
             "pid": status.pid,
             "heartbeat_ns": status.heartbeat_ns,
             "started_ns": status.started_ns,
+            "clock_step_ns": status.clock_step_ns,
+            "clock_refusals": status.clock_refusals,
             "commands": status.commands,
             "waiting": status.waiting,
             "recovered": status.recovered,

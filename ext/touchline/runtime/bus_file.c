@@ -346,6 +346,8 @@ void tl_bus_status_read(const tl_bus *bus, tl_bus_status *out)
         .batches = atomic_load(&h->batches),
         .heartbeat_ns = atomic_load(&h->heartbeat_ns),
         .started_ns = atomic_load(&h->started_ns),
+        .clock_step_ns = atomic_load(&h->clock_step_ns),
+        .clock_refusals = atomic_load(&h->clock_refusals),
         .oldest_event = tl_bus_oldest_event(bus),
     };
     out->waiting = waiting(h);

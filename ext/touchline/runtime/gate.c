@@ -193,6 +193,7 @@ static int administers(const tl_command *cmd)
     case TL_MSG_TYPE_ACCOUNT_STATUS:
     case TL_MSG_TYPE_LIMIT:
     case TL_MSG_TYPE_VENUE_STATUS:
+    case TL_MSG_TYPE_CLOCK:
         return 1;
     default:
         return 0;

@@ -6,6 +6,7 @@
 
 #include "touchline/runtime/clock.h"
 #include "touchline/runtime/gate.h"
+#include "touchline/runtime/stamp.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -31,7 +32,10 @@ struct tl_runner {
     tl_bus *bus;
     tl_bus_header *header;
     tl_event_sink sink;
-    int64_t ts_ns; /* stamped last; never decreases */
+    tl_stamp stamp;
+    int64_t host_ns; /* the host's clock as read last */
+    int64_t (*utc_ns)(void);
+    int64_t (*steady_ns)(void);
     uint64_t head[TL_BUS_LANES_MAX];
     uint32_t count[TL_BUS_LANES_MAX]; /* of the batch at hand, lane by lane */
     uint32_t lanes;
@@ -42,6 +46,41 @@ struct tl_runner {
     _Atomic int stop;
     tl_command batch[TL_BUS_LANES_MAX * LANE_BATCH_SYNC];
 };
+
+/* The clock */
+
+static void clock_tell(tl_runner *r)
+{
+    atomic_store_explicit(&r->header->clock_step_ns, r->stamp.off_ns, memory_order_relaxed);
+    atomic_store_explicit(&r->header->clock_refusals, r->stamp.refusals, memory_order_relaxed);
+}
+
+/* Read the host's clock, and compare it with the steady one when that was long ago. */
+static void clock_read(tl_runner *r)
+{
+    r->host_ns = r->utc_ns();
+    if (!tl_stamp_looked(&r->stamp, r->host_ns)) {
+        tl_stamp_look(&r->stamp, r->host_ns, r->steady_ns());
+        clock_tell(r);
+    }
+}
+
+/* An operator takes the host's clock as it is: the command says by how much the stamps step, and is
+ * the first with the new time. */
+static void clock_accept(tl_runner *r, tl_command *cmd)
+{
+    cmd->price = tl_stamp_accept(&r->stamp, r->host_ns, r->steady_ns());
+    clock_tell(r);
+}
+
+static void clock_begin(tl_runner *r, const tl_runner_config *config, int64_t last_ns)
+{
+    const int64_t step = config->clock_step_max_ns, gap = config->clock_gap_max_ns;
+    r->host_ns = r->utc_ns();
+    tl_stamp_begin(&r->stamp, step > 0 ? step : TL_STAMP_STEP_MAX_NS,
+                   gap > 0 ? gap : TL_STAMP_GAP_MAX_NS, last_ns, r->host_ns, r->steady_ns());
+    clock_tell(r);
+}
 
 /* The ring laps a reader that is too slow, so there is always room. */
 static void batch_step(tl_runner *r, const tl_command *cmds, size_t count)
@@ -55,7 +94,8 @@ static void batch_step(tl_runner *r, const tl_command *cmds, size_t count)
 
 /* Replay the journal straight into the ring, so that it ends up holding the newest events and
  * readers that were attached before go on as if nothing had been. */
-static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, tl_journal_fault *fault)
+static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, int64_t *last_ns,
+                          tl_journal_fault *fault)
 {
     const tl_command *first = NULL;
     int64_t count;
@@ -65,7 +105,7 @@ static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, tl_journal
         for (int64_t i = 0; i < count; i++)
             tl_gate_recall(&r->gate, &first[i]);
         batch_step(r, first, (size_t)count);
-        r->ts_ns = first[count - 1].ts_ns;
+        *last_ns = first[count - 1].ts_ns;
         /* For whoever watches the start; it orders nothing. */
         atomic_store_explicit(&r->header->recovered, first[count - 1].seq, memory_order_relaxed);
     }
@@ -91,8 +131,8 @@ static void status_recovered(tl_runner *r, const tl_runner_recovery *recovery)
     atomic_store(&h->recover_total, recovery->commands);
     atomic_store(&h->commands, recovery->commands);
     atomic_store(&h->journal_bytes, tl_journal_bytes(r->journal));
-    atomic_store(&h->started_ns, tl_clock_utc_ns());
-    atomic_store(&h->heartbeat_ns, tl_clock_utc_ns());
+    atomic_store(&h->started_ns, r->host_ns);
+    atomic_store(&h->heartbeat_ns, r->host_ns);
     atomic_store(&h->pid, (uint32_t)getpid());
     atomic_store(&h->events, recovery->events);
     atomic_store(&h->journal_id, tl_journal_id(r->journal));
@@ -119,7 +159,7 @@ static int parts_open(tl_runner *r, const tl_runner_config *config, tl_journal_f
                        capacities->price_blocks_max},
         .sync_batch = config->sync_batch,
         .segment_bytes = config->segment_bytes,
-        .now_ns = tl_clock_utc_ns(),
+        .now_ns = r->utc_ns(),
         .avoid_cpu = config->cpu,
     };
     *fault = (tl_journal_fault){0};
@@ -149,20 +189,24 @@ int tl_runner_open(tl_runner **out, const tl_runner_config *config, tl_runner_re
     r->lane_batch = config->sync_batch ? LANE_BATCH_SYNC : LANE_BATCH;
     r->wait = config->wait;
     r->cpu = config->cpu;
+    r->utc_ns = config->utc_ns != NULL ? config->utc_ns : tl_clock_utc_ns;
+    r->steady_ns = config->steady_ns != NULL ? config->steady_ns : tl_clock_steady_ns;
     r->sink = (tl_event_sink){r->bus->events, r->header->geometry.event_slots - 1, 1};
     atomic_store(&r->header->state, TL_BUS_STARTING);
+    int64_t last_ns = 0;
     int rc = parts_open(r, config, fault);
     if (rc == 0) {
         const uint64_t had = atomic_load(&r->header->journal_id);
         if (had != 0 && had != tl_journal_id(r->journal))
             tl_bus_wipe(r->bus);
-        rc = journal_replay(r, recovery, fault);
+        rc = journal_replay(r, recovery, &last_ns, fault);
     }
     if (rc != 0) {
         status_failed(r, fault);
         tl_runner_close(r);
         return rc;
     }
+    clock_begin(r, config, last_ns);
     status_recovered(r, recovery);
     *out = r;
     return 0;
@@ -219,7 +263,9 @@ static uint32_t batch_journal(tl_runner *r)
             *cmd = *tl_bus_lane_slot(r->bus, i, r->head[i] + n);
             tl_gate_pass(&r->gate, i, cmd);
             cmd->seq = seq++;
-            cmd->ts_ns = r->ts_ns;
+            if (__builtin_expect(cmd->type == TL_MSG_TYPE_CLOCK, 0))
+                clock_accept(r, cmd);
+            cmd->ts_ns = r->stamp.last_ns;
             tl_journal_append(r->journal, cmd);
         }
     return total;
@@ -239,7 +285,7 @@ static void batch_publish(tl_runner *r, uint32_t total)
     atomic_store_explicit(&h->events, r->sink.next - 1, memory_order_release);
     atomic_store_explicit(&h->commands, tl_journal_seq_next(r->journal) - 1, memory_order_relaxed);
     atomic_store_explicit(&h->journal_bytes, tl_journal_bytes(r->journal), memory_order_relaxed);
-    atomic_store_explicit(&h->heartbeat_ns, r->ts_ns, memory_order_relaxed);
+    atomic_store_explicit(&h->heartbeat_ns, r->host_ns, memory_order_relaxed);
     atomic_store_explicit(&h->batches,
                           atomic_load_explicit(&h->batches, memory_order_relaxed) + 1,
                           memory_order_relaxed);
@@ -256,9 +302,9 @@ static int batch_run(tl_runner *r, tl_journal_fault *fault)
     uint32_t total = batch_find(r);
     if (total == 0)
         return 0;
-    const int64_t now_ns = tl_clock_utc_ns();
-    r->ts_ns = now_ns > r->ts_ns ? now_ns : r->ts_ns;
-    const int64_t room = tl_journal_reserve(r->journal, total, r->ts_ns, fault);
+    clock_read(r);
+    const int64_t now_ns = tl_stamp_next(&r->stamp, r->host_ns);
+    const int64_t room = tl_journal_reserve(r->journal, total, now_ns, fault);
     if (room < 0)
         return (int)room;
     if (room < total)
@@ -283,7 +329,8 @@ static int stopping(const tl_runner *r)
 
 static void beat(tl_runner *r)
 {
-    atomic_store_explicit(&r->header->heartbeat_ns, tl_clock_utc_ns(), memory_order_relaxed);
+    clock_read(r);
+    atomic_store_explicit(&r->header->heartbeat_ns, r->host_ns, memory_order_relaxed);
 }
 
 static void park(tl_runner *r)

@@ -1,6 +1,6 @@
 """The runner for Cython: the C interface of runner.h, and the extension type that owns one."""
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from touchline.core.engine cimport tl_engine_capacities
 from touchline.runtime.journal cimport tl_journal_fault
@@ -18,6 +18,8 @@ cdef extern from "touchline/runtime/runner.h" nogil:
         int32_t cpu
         uint64_t segment_bytes
         uint32_t programs_trade
+        int64_t clock_step_max_ns
+        int64_t clock_gap_max_ns
 
     ctypedef struct tl_runner_recovery:
         uint64_t commands

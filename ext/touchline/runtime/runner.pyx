@@ -4,7 +4,7 @@
 import os
 from typing import NamedTuple
 
-from libc.stdint cimport INT32_MAX, INT64_MAX
+from libc.stdint cimport INT32_MAX, INT64_MAX, int64_t
 
 from touchline.core.arguments cimport path_bytes, whole
 from touchline.runtime.journal cimport journal_error
@@ -14,6 +14,7 @@ from touchline.core.capacities import EngineCapacities
 _WAITS = ("spin", "yield", "park")
 _SYNCS = ("none", "batch")
 _PROGRAMS = ("administer", "trade")
+cdef int64_t SECOND_NS = 1_000_000_000
 
 
 class Recovery(NamedTuple):
@@ -32,11 +33,14 @@ cdef class Runner(Owned):
     `sync`: 'none' survives a killed process, 'batch' also a power failure: no event is seen before
     its command is on the disk. `cpu`: the processor run() keeps to. `programs`: what lanes but the
     operators' may do, 'administer' or only 'trade'; docs/messages.md, "What a lane may send".
-    Raises ValueError for another setting.
+    `clock_step_max_s`: how far the host's clock may step and be believed; `clock_gap_max_days`: how
+    far it may be ahead of the journal's newest stamp at the start. Raises ValueError for another
+    setting.
     """
 
     def __cinit__(self, journal_dir, Bus bus not None, capacities, *, wait="park", sync="none",
-                  segment_bytes=64 << 20, cpu=None, programs="administer"):
+                  segment_bytes=64 << 20, cpu=None, programs="administer",
+                  clock_step_max_s=60, clock_gap_max_days=366):
         if wait not in _WAITS:
             raise ValueError(f"wait is {wait!r}; allowed are {', '.join(_WAITS)}")
         if sync not in _SYNCS:
@@ -55,6 +59,10 @@ cdef class Runner(Owned):
         self.config.sync_batch = _SYNCS.index(sync)
         self.config.segment_bytes = <uint64_t>whole(segment_bytes, "segment_bytes", 0, INT64_MAX)
         self.config.programs_trade = _PROGRAMS.index(programs)
+        self.config.clock_step_max_ns = SECOND_NS * <int64_t>whole(
+            clock_step_max_s, "clock_step_max_s", 1, 86400)
+        self.config.clock_gap_max_ns = 86400 * SECOND_NS * <int64_t>whole(
+            clock_gap_max_days, "clock_gap_max_days", 1, 36525)
         self.config.cpu = -1 if cpu is None else <int32_t>whole(cpu, "cpu", 0, INT32_MAX)
 
     cdef int take_capacities(self, object capacities) except -1:

@@ -132,6 +132,8 @@ class EngineSection(_Section):
     lane_slots: Slots = Field(default=16384, ge=64, le=1 << 24)
     event_slots: Slots = Field(default=131072, ge=1024, le=1 << 26)
     cpu: int | None = Field(default=None, ge=0)
+    clock_step_max_s: int = Field(default=60, ge=1, le=86400)
+    clock_gap_max_days: int = Field(default=366, ge=1, le=36525)
 
 
 class FixSection(_Section):

@@ -36,7 +36,7 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("qty_in_units", "double?", "qty in units of the thing traded: lots times the lot size"),
     ("leaves_qty", "int64?", "in lots: open of order_id after the event"),
     ("reason", "name?", "why it was refused or taken off"),
-    ("value", "int64?", "of a refusal: what was refused; also of LIMIT and CHECKPOINT"),
+    ("value", "int64?", "of a refusal: what was refused; also of LIMIT, CHECKPOINT, CLOCK"),
     ("limit", "int64?", "of a refusal: the bound that was broken"),
     ("field", "name?", "of a LIMIT: the name of the limit set"),
     ("status", "name?", "of a status event: HALTED, OPEN, BLOCKED, ..."),

@@ -48,8 +48,8 @@ _STATUSES = {int(status): status.name for status in TradingStatus} | {
 }
 _ORDER = (ExecType.NEW, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED, ExecType.REPLACED)
 _REFUSED = (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
-_VALUED = (*_REFUSED, ExecType.LIMIT, ExecType.CHECKPOINT)
-_NEITHER = (ExecType.VENUE_STATUS, ExecType.CHECKPOINT)
+_VALUED = (*_REFUSED, ExecType.LIMIT, ExecType.CHECKPOINT, ExecType.CLOCK)
+_NEITHER = (ExecType.VENUE_STATUS, ExecType.CHECKPOINT, ExecType.CLOCK)
 _NO_INSTRUMENT = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS, *_NEITHER)
 _NO_ACCOUNT = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, *_NEITHER)
 _ENTRY_EVENTS = (ExecType.ACCOUNT_STATUS, ExecType.VENUE_STATUS)
@@ -165,7 +165,7 @@ def of_commands(commands: Array) -> dict[str, Column]:
         "time_in_force": _where(tifs, described & (tifs != 0), NAME, members(TimeInForce)),
         "price": _where(commands["price"], order & ~limited, PRICE),
         "qty": _where(commands["qty"], order, QTY),
-        "value": _where(commands["price"], limit),
+        "value": _where(commands["price"], limit | (kinds == MsgType.CLOCK)),
         "field": _where(
             fields + 256 * text.astype("<i4"), limit | text, NAME,
             members(Limit) | {256 + int(kind): kind.name for kind in Text},
