@@ -9,8 +9,10 @@ import pydoc
 import sys
 import weakref
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 from touchline.core.engine import Engine
@@ -128,11 +130,13 @@ def test_a_wrong_call_is_an_error_and_no_order(market: Market, side: str, wrong:
 
 def test_what_is_no_order_can_not_be_canceled(market: Market) -> None:
     before = market.engine.event_seq
-    for wrong in (None, 7, "AAA"):
-        with pytest.raises(AttributeError):
-            market.cancel(wrong)  # type: ignore[arg-type]
-        with pytest.raises(AttributeError):
-            market.replace(wrong, 1, 1)  # type: ignore[arg-type]
+    for wrong in (None, 7, "AAA", 1.0, [1]):
+        for call in (market.cancel, lambda order: market.replace(order, 1, 1)):
+            with pytest.raises(TypeError, match="a Report or an OpenOrder is wanted"):
+                call(wrong)  # type: ignore[arg-type]
+        if type(wrong) is not int:
+            with pytest.raises(TypeError, match=r"order is .* a whole number is wanted"):
+                market.open_order(wrong)  # type: ignore[arg-type]
     order = OpenOrder(1, "AAA", "ACC1", Side.BUY, *[Decimal(1)] * 3)
     for changes, error in (
         ({"order_id": -1}, OverflowError),
@@ -154,6 +158,54 @@ def test_what_is_no_order_can_not_be_canceled(market: Market) -> None:
     with pytest.raises(TypeError):
         Report()
     assert market.engine.event_seq == before
+
+
+NOT_WHOLE = [1.0, Decimal(1), True, np.bool_(True), np.float64(1), Fraction(1), "1"]
+
+
+@pytest.mark.parametrize("wrong", NOT_WHOLE, ids=repr)
+def test_a_number_that_is_not_whole_is_refused_by_name(market: Market, wrong: Any) -> None:
+    order = market.buy("AAA", 1, "1", account="ACC1")
+    before = market.engine.event_seq
+    for name, call in (
+        ("time_in_force", lambda: market.buy("AAA", 1, account="ACC1", time_in_force=wrong)),
+        ("levels_max", lambda: market.depth("AAA", "buy", wrong)),
+        ("after", lambda: market.trades(after=wrong)),
+        ("after", lambda: market.trade_events(wrong)),
+        ("ts_ns", lambda: setattr(market, "ts_ns", wrong)),
+        ("order", lambda: market.open_order(wrong)),
+    ):
+        with pytest.raises(TypeError, match=f"^{name} is .*; a whole number is wanted"):
+            call()
+    number: Any = np.uint64(order.order_id)
+    assert market.open_order(number) == market.open_order(order)
+    assert market.engine.event_seq == before
+
+
+@pytest.mark.parametrize("side", [49.0, Decimal(49), np.float64(49), Fraction(49), b"1", True])
+def test_a_side_that_is_no_whole_number_is_none(market: Market, side: Any) -> None:
+    for call in (market.depth, market.open_orders):
+        with pytest.raises(ValueError, match=r"allowed are Side\.BUY or 'buy'"):
+            call("AAA", side)
+        number: Any = np.int64(49)
+        assert call("AAA", number) == call("AAA", Side.BUY) == []
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\x7f", "\ud800", "\x85"])
+def test_a_name_that_nobody_can_print_is_refused(name: str) -> None:
+    market = Market()
+    for call in (lambda: market.list_instrument(name, 1), lambda: market.open_account(name)):
+        with pytest.raises(ValueError, match=r"^(symbol|account) "):
+            call()
+    if name:
+        with pytest.raises(ValueError, match=r"^currency "):
+            market.list_instrument("AAA", 1, 1, name)
+    for wrong in (None, 7, b"USD", ["USD"]):
+        with pytest.raises(TypeError, match=r"^currency .* is no text"):
+            market.list_instrument("AAA", 1, 1, wrong)  # type: ignore[arg-type]
+    assert (market.instruments, market.accounts, market.engine.event_seq) == ([], [], 0)
+    market.list_instrument("Ö/€ 1", 1, 1, "")
+    assert Market.from_snapshot(market.snapshot()).instruments == market.instruments
 
 
 def test_a_report_of_another_market_is_refused_by_name(market: Market) -> None:

@@ -407,6 +407,25 @@ def test_a_bus_in_which_commands_wait_is_never_removed(venue: RuntimeVenue, seed
     assert not Path(venue.bus_path).exists()
 
 
+def test_closing_the_bus_under_an_open_runner_keeps_its_claim(venue: RuntimeVenue) -> None:
+    bus = Bus.create(venue.bus_path, **venue.geometry)
+    runner = Runner(venue.journal, bus, LIMITS)
+    runner.open()
+    bus.close()
+    with pytest.raises(OSError, match="another live engine") as refused:
+        Bus.create(venue.bus_path, **venue.geometry)
+    assert refused.value.errno == errno.EBUSY
+    runner.close()
+    Bus.create(venue.bus_path, **venue.geometry).close()
+
+
+def test_a_bus_that_nobody_made_is_refused_and_ends_no_process() -> None:
+    bus = Bus.__new__(Bus)
+    for use in (bus.retire, bus.unlink, bus.status, lambda: bus.linked, lambda: bus.detached):
+        with pytest.raises(ValueError, match=r"neither Bus\.create nor Bus\.attach"):
+            use()
+
+
 def test_a_bus_file_that_others_may_write_is_refused(venue: RuntimeVenue) -> None:
     Bus.create(venue.bus_path, **venue.geometry).close()
     path = Path(venue.bus_path)

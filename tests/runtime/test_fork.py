@@ -71,6 +71,8 @@ def test_a_child_that_uses_what_it_inherited_is_told_so(venue: RuntimeVenue, see
                 ("Bus", bus.events),
                 ("Bus", bus.status),
                 ("Bus", bus.unlink),
+                ("Bus", bus.retire),
+                ("Bus", lambda: bus.linked),
                 ("Bus", lambda: bus.newest_event),
                 ("EventReader", reader.read),
                 ("EventReader", lambda: reader.wait(1.0)),

@@ -13,6 +13,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
+from touchline.core.arguments cimport natural, whole
 from touchline.core.engine cimport (
     tl_engine_best, tl_engine_depth, tl_engine_order, tl_engine_orders_open, tl_engine_position,
 )
@@ -105,17 +106,13 @@ cdef class OrderEntry:
     cdef Report enter(self, uint8_t side, symbol, qty, price, account, time_in_force):
         cdef tl_command cmd
         cdef Listing listing = self.listing(symbol)
-        # An index, which a float is not.
-        cdef Py_ssize_t tif = time_in_force
-        if not 0 <= tif <= 255:
-            raise OverflowError(f"time_in_force {time_in_force} is outside 0 to 255")
         memset(&cmd, 0, sizeof(cmd))
         cmd.type = TL_MSG_TYPE_NEW_ORDER
         cmd.instrument = listing.number
         cmd.account = self.account(account)
         cmd.side = side
         cmd.ord_type = TL_ORD_TYPE_MARKET
-        cmd.time_in_force = <uint8_t>tif
+        cmd.time_in_force = <uint8_t>whole(time_in_force, "time_in_force", 0, 0xFF)
         if price is not None:
             cmd.ord_type = TL_ORD_TYPE_LIMIT
             cmd.price = listing.ticks_of(price)
@@ -149,8 +146,11 @@ cdef class OrderEntry:
             cmd.order_id = report.first.order_id
             cmd.account = report.first.account
             return listing
+        if not isinstance(order, _open_order):
+            raise TypeError(f"order is {order!r}, a {type(order).__name__}; a Report or an "
+                            "OpenOrder is wanted")
         listing = self.listing(order.symbol)
-        cmd.order_id = order.order_id.__index__()
+        cmd.order_id = natural(order.order_id, "order_id")
         cmd.account = self.account(order.account)
         return listing
 
@@ -198,7 +198,7 @@ cdef class OrderEntry:
         """
         cdef Listing listing = self.listing(symbol)
         cdef uint8_t which = side_of(side)
-        cdef Py_ssize_t room = levels_max
+        cdef Py_ssize_t room = whole(levels_max, "levels_max", -0xFFFFFFFF, 0xFFFFFFFF)
         cdef tl_level_view few[16]
         cdef tl_level_view *views = few
         cdef Py_ssize_t i
@@ -228,8 +228,8 @@ cdef class OrderEntry:
         looked up here. LookupError when no open order has it.
         """
         cdef tl_order_view view
-        number = order if hasattr(order, "__index__") else order.order_id
-        cdef uint64_t order_id = number.__index__()
+        number = order.order_id if isinstance(order, (Report, _open_order)) else order
+        cdef uint64_t order_id = natural(number, "order")
         if tl_engine_order(self.engine.engine, order_id, &view):
             for listing in self._listings.values():
                 if (<Listing?>listing).number == view.instrument:

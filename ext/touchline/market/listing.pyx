@@ -148,10 +148,11 @@ cdef uint8_t side_of(side) except 0:
         return TL_SIDE_BUY
     if side is _sell:
         return TL_SIDE_SELL
-    if type(side) is not float and (side == TL_SIDE_BUY or side == "buy"):
-        return TL_SIDE_BUY
-    if type(side) is not float and (side == TL_SIDE_SELL or side == "sell"):
-        return TL_SIDE_SELL
+    if isinstance(side, (int, str, _whole_number)):
+        if side == TL_SIDE_BUY or side == "buy":
+            return TL_SIDE_BUY
+        if side == TL_SIDE_SELL or side == "sell":
+            return TL_SIDE_SELL
     raise ValueError(f"side {side!r} is none; allowed are Side.BUY or 'buy', Side.SELL or 'sell'")
 
 

@@ -16,6 +16,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
+from touchline.core.arguments cimport natural
 from touchline.core.messages cimport TL_EXEC_TYPE_REPLACED, TL_EXEC_TYPE_TRADE
 
 from touchline.core.messages import EVENT
@@ -139,8 +140,9 @@ cdef class Record:
         limit = self.limits.get(epoch)
         return limit is not None and seq <= <uint64_t>limit
 
-    def trades_after(self, uint64_t after):
+    def trades_after(self, number):
         """The kept events with a higher seq, oldest first, shape (n,), dtype EVENT. A copy."""
+        cdef uint64_t after = natural(number, "after")
         cdef size_t low = 0
         cdef size_t high = self.count
         cdef size_t middle

@@ -109,6 +109,8 @@ cdef class Bus(Owned):
 
     cdef void disengage(self) noexcept:
         self.engaged = False
+        if self.closed:
+            tl_bus_release(self.bus)
 
     cdef int check_open(self) except -1:
         self.check_made()
@@ -201,10 +203,14 @@ cdef class Bus(Owned):
         }
 
     def close(self):
-        """Let go of the file; the owner's claim on it ends. Harmless when repeated."""
+        """Let go of the file; the owner's claim on it ends. Harmless when repeated.
+
+        While a Runner is open on it the claim stays, and ends with the runner.
+        """
         if not self.closed and self.bus != NULL:
             self.closed = True
-            tl_bus_release(self.bus)
+            if not self.engaged:
+                tl_bus_release(self.bus)
 
     def unlink(self):
         """Remove the file and tell everybody attached that it is over."""
@@ -219,6 +225,7 @@ cdef class Bus(Owned):
 
     def retire(self):
         """Remove the file as unlink() does, unless commands wait in it; how many wait."""
+        self.check_made()
         cdef uint64_t waiting = tl_bus_retire(self.bus)
         if waiting == 0:
             self.unlink()
@@ -227,6 +234,7 @@ cdef class Bus(Owned):
     @property
     def linked(self):
         """True while `path` names this very file; False once somebody removed or replaced it."""
+        self.check_made()
         return tl_bus_linked(self.bus, os.fsencode(self.path)) != 0
 
     def __enter__(self):
@@ -358,8 +366,7 @@ cdef class Lane(Owned):
             more = 0
             with nogil:
                 code = tl_lane_send(&self.lane, cmds + self.sent_last_count,
-                                    count - self.sent_last_count,
-                                    slice_ns, &more)
+                                    count - self.sent_last_count, slice_ns, &more)
             self.sent_last_count += more
             left_ns -= slice_ns
             PyErr_CheckSignals()

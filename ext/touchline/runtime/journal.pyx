@@ -103,7 +103,7 @@ cdef class JournalReader(Owned):
         memcpy(cnp.PyArray_DATA(out), first, <size_t>count * sizeof(tl_command))
         return out
 
-    def read_texts(self, size_t max=4096):
+    def read_texts(self, max=4096):
         """The next TEXT commands that name something for good, shape (n,), n <= max, dtype COMMAND.
 
         Those of CL_ORD_ID and all other commands are passed over, without a copy. n = 0 at the
@@ -111,11 +111,12 @@ cdef class JournalReader(Owned):
         """
         cdef tl_journal_fault fault
         cdef int64_t count
+        cdef size_t most = <size_t>whole(max, "max", 0, INT64_MAX // <int64_t>sizeof(tl_command))
         self.check_open()
-        if max == 0:
+        if most == 0:
             return _NO_COMMANDS
-        cdef cnp.ndarray out = np.empty(max, dtype=COMMAND)
-        count = tl_journal_reader_texts(self.reader, <tl_command *>cnp.PyArray_DATA(out), max,
+        cdef cnp.ndarray out = np.empty(most, dtype=COMMAND)
+        count = tl_journal_reader_texts(self.reader, <tl_command *>cnp.PyArray_DATA(out), most,
                                         &fault)
         if count < 0:
             raise journal_error(&fault)

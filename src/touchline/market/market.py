@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import copy
 import copyreg
-import operator
+import unicodedata
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from touchline.core.arguments import checked_whole
 from touchline.core.engine import Engine
 from touchline.core.messages import COMMAND, MsgType, Reason, Side, reason_text, refusals
 from touchline.instruments import Instrument, Number
@@ -53,6 +54,8 @@ class Market(OrderEntry):
         taken or empty, or all the engine's places are.
         """
         _check_name("symbol", symbol)
+        if currency != "":
+            _check_name("currency", currency)
         if symbol in self._listings:
             raise ValueError(f"{symbol!r} is listed already")
         number = len(self._listings)
@@ -94,7 +97,7 @@ class Market(OrderEntry):
 
     @ts_ns.setter
     def ts_ns(self, value: int) -> None:
-        wanted = operator.index(value)
+        wanted = value if type(value) is int else checked_whole(value, "ts_ns", -TS_NS_MAX)
         if not self._record.ts_ns <= wanted <= TS_NS_MAX:
             raise ValueError(f"ts_ns {wanted} is outside {self._record.ts_ns} to {TS_NS_MAX}")
         self._record.ts_ns = wanted
@@ -260,6 +263,8 @@ def _check_name(what: str, name: object) -> None:
         raise TypeError(f"{what} {name!r} is no text")
     if not name:
         raise ValueError(f"{what} is empty")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name):
+        raise ValueError(f"{what} {name!r} holds what is no character to print")
 
 
 def _check_room(what: str, used: int, room: int) -> None:
