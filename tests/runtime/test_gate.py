@@ -10,6 +10,7 @@ import pytest
 from harness.runtime_venue import LIMITS, RuntimeVenue, flow, until, wait_commands
 from touchline.core.messages import (
     COMMAND,
+    COMMAND_TEXT,
     EVENT,
     LANE_ADMIN,
     LANE_API,
@@ -18,6 +19,7 @@ from touchline.core.messages import (
     MsgType,
     Reason,
     Text,
+    refusals,
 )
 from touchline.runtime.bus import Bus
 from touchline.runtime.directory import Directory
@@ -34,10 +36,10 @@ def venue(tmp_path: Path) -> Iterator[RuntimeVenue]:
 
 
 def command(**fields: Any) -> np.ndarray:
-    made = np.zeros(1, COMMAND)
+    made = np.zeros(1, COMMAND_TEXT if "text" in fields else COMMAND)
     for name, value in fields.items():
         made[name] = value
-    return made
+    return made.view(COMMAND)
 
 
 def text(kind: int, key: int, name: bytes, lane: int = 0) -> np.ndarray:
@@ -85,7 +87,7 @@ BAD = {
     "a zero within": (text(Text.SYMBOL, 1, b"A\x00B"), "INVALID_TEXT"),
     "no name": (text(Text.SYMBOL, 1, b""), "INVALID_TEXT"),
     "no field": (text(0, 1, b"AAA"), "INVALID_TEXT"),
-    "an unknown field": (text(8, 1, b"AAA"), "INVALID_TEXT"),
+    "an unknown field": (text(max(Text) + 1, 1, b"AAA"), "INVALID_TEXT"),
     "a tick size of letters": (text(Text.TICK_SIZE, 0, b"abc"), "INVALID_TEXT"),
     "a tick size of NaN": (text(Text.TICK_SIZE, 0, b"NaN"), "INVALID_TEXT"),
     "a negative tick size": (text(Text.TICK_SIZE, 0, b"-1"), "INVALID_TEXT"),
@@ -112,7 +114,7 @@ def test_one_bad_record_is_refused_and_stops_nobody(venue: RuntimeVenue, which: 
         assert event is not None
         assert ExecType(int(event["exec_type"])) == ExecType.REJECTED
         assert Reason(int(event["reason"])).name == reason
-        assert event["limit"] == LANE_API
+        assert refusals(np.array([event], EVENT))["limit"].tolist() == [LANE_API]
     with venue.running() as (bus, _):
         for lane in (LANE_ADMIN, LANE_FIX, LANE_API):
             with bus.lane(lane) as sender:
