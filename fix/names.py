@@ -1,8 +1,8 @@
-"""What instruments, accounts and sessions are called, as the journal says it.
+"""What instruments, accounts and sessions are called, as the gateway asks for it.
 
-The journal is read once at the start, and read on from there when a name is not found although
-something was listed since: so an instrument added while the venue runs can be traded at once, and
-looking up a known name reads nothing.
+The journal is read on when a name is not found although something was listed since: so an
+instrument added while the venue runs can be traded at once, and looking up a known name reads
+nothing. An instrument is known once its symbol and both its sizes are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from touchline.core.messages import Text
 from touchline.fix.orders import Orders
 from touchline.instruments import Instrument
 from touchline.runtime.directory import JournalDirectory
@@ -21,11 +22,8 @@ class JournalNames:
     def __init__(self, journal_dir: Path, orders: Orders) -> None:
         self._orders = orders
         self._source = JournalDirectory(journal_dir)
-        self._directory = self._source.names
+        self._names = self._source.names
         self._lock = threading.Lock()
-        self._instruments: dict[int, Instrument] = {}
-        self._by_symbol: dict[str, Instrument] = {}
-        self._account_numbers: dict[str, int] = {}
         self._read_on()
 
     def close(self) -> None:
@@ -33,42 +31,47 @@ class JournalNames:
 
     def instrument(self, index: int) -> Instrument:
         """The instrument of that number; KeyError when the journal does not name it."""
-        if index not in self._instruments:
+        if not self._is_known(index):
             self._read_on()
-        return self._instruments[index]
+            if not self._is_known(index):
+                raise KeyError(index)
+        return self._names.instrument(index)
 
     def account(self, number: int) -> str:
         """The account's name; KeyError when the journal does not name it."""
-        if number not in self._directory.accounts:
+        if number not in self._names.accounts:
             self._read_on()
-        return self._directory.accounts[number]
+        return self._names.accounts[number]
 
     def instrument_named(self, symbol: str) -> Instrument | None:
-        if symbol not in self._by_symbol:
+        index = self._number(Text.SYMBOL, symbol)
+        if index is None:
+            return None
+        if not self._is_known(index):
             self._read_on()
-        return self._by_symbol.get(symbol)
+        return self._names.instrument(index) if self._is_known(index) else None
 
     def account_number(self, name: str) -> int | None:
-        if name not in self._account_numbers:
-            self._read_on()
-        return self._account_numbers.get(name)
+        return self._number(Text.ACCOUNT, name)
 
     def session_numbers(self) -> dict[str, int]:
         """The sessions' numbers by CompID, as the journal has them now."""
         self._orders.names_changed = True
         self._read_on()
-        return {name: number for number, name in self._directory.sessions.items()}
+        with self._lock:
+            return self._names.numbers(Text.SESSION)
+
+    def _number(self, kind: Text, name: str) -> int | None:
+        if self._names.number(kind, name) is None:
+            self._read_on()
+        return self._names.number(kind, name)
+
+    def _is_known(self, index: int) -> bool:
+        names = self._names
+        return all(index in kind for kind in (names.symbols, names.ticks, names.lots))
 
     def _read_on(self) -> None:
         with self._lock:
-            if not self._orders.names_changed:
-                return
-            self._orders.names_changed = False
-            listed = self._source.read_on()
-            self._instruments = {
-                index: instrument
-                for index, instrument in listed.instruments().items()
-                if index in listed.ticks and index in listed.lots
-            }
-            self._by_symbol = {i.symbol: i for i in self._instruments.values()}
-            self._account_numbers = {name: number for number, name in listed.accounts.items()}
+            if self._orders.names_changed:
+                self._orders.names_changed = False
+                self._source.read_on()

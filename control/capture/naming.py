@@ -10,12 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.control.supervisor.names import Names
 from touchline.core.messages import ACCOUNT_ALL, INSTRUMENT_ALL, ExecType
-from touchline.runtime.feed import Directory
-from touchline.runtime.journal import JournalReader
+from touchline.runtime.directory import JournalDirectory
 
-_READ_MAX = 65_536
 _LISTING = (ExecType.SECURITY_DEFINITION, ExecType.ACCOUNT)
 
 
@@ -23,12 +20,9 @@ class NamesFollower:
     """Names as far as the journal has been read; must be closed."""
 
     def __init__(self, journal_dir: Path) -> None:
-        self._journal_dir = journal_dir
-        self._directory = Directory()
-        self._reader: JournalReader | None = None
+        self._source = JournalDirectory(journal_dir)
         self._nameless: set[tuple[str, int]] = set()
-        self.names = Names()
-        self._read_on()
+        self.names = self._source.read_on()
 
     def learn(self, events: NDArray[np.void]) -> bool:
         """Know the names these events need, if the journal has them; whether there are new ones."""
@@ -36,17 +30,15 @@ class NamesFollower:
         listing = np.isin(events["exec_type"], _LISTING).any()
         if not listing and nameless <= self._nameless:
             return False
-        before = self.names
-        self._read_on()
+        before = self.names.count
+        self._source.read_on()
         # Who has no name in the journal is not looked for again until something is listed.
         self._nameless = {one for one in self._nameless | nameless if not self._has(one)}
-        return self.names != before
+        return self.names.count != before
 
     def close(self) -> None:
         """Let go of the journal."""
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        self._source.close()
 
     def _without_name(self, events: NDArray[np.void]) -> set[tuple[str, int]]:
         found = {("instrument", int(n)) for n in np.unique(events["instrument"])}
@@ -56,11 +48,4 @@ class NamesFollower:
 
     def _has(self, one: tuple[str, int]) -> bool:
         kind, number = one
-        return number in (self.names.instruments if kind == "instrument" else self.names.accounts)
-
-    def _read_on(self) -> None:
-        if self._reader is None:
-            self._reader = JournalReader(self._journal_dir)
-        while len(commands := self._reader.read(_READ_MAX)):
-            self._directory.update(commands)
-        self.names = Names(self._directory.instruments(), dict(self._directory.accounts))
+        return number in (self.names.symbols if kind == "instrument" else self.names.accounts)

@@ -33,7 +33,6 @@ from touchline.control.capture.files import (
     write_whole,
 )
 from touchline.control.capture.table import DAY_NS, table
-from touchline.control.supervisor.names import Names
 from touchline.data.captured import (
     EVENTS,
     MANIFEST,
@@ -51,6 +50,7 @@ from touchline.data.captured import (
     sum_of,
 )
 from touchline.errors import TouchlineError, describe
+from touchline.runtime.directory import Directory
 
 WRITER_LOCK, TEMPORARY = "writer.lock", "tmp"
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -162,7 +162,7 @@ class Store:
         row: dict[str, Any] = rows.slice(len(rows) - 1).to_pylist()[0]
         return row
 
-    def commit(self, events: Events, names: Names) -> None:
+    def commit(self, events: Events, names: Directory) -> None:
         """Write a batch that follows what is there; a file for each day in it."""
         days = events["ts_ns"] // DAY_NS
         bounds = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(events)]
@@ -170,12 +170,12 @@ class Store:
             if low < high:
                 self._commit_day(events[low:high], names)
 
-    def _commit_day(self, events: Events, names: Names) -> None:
+    def _commit_day(self, events: Events, names: Directory) -> None:
         first, last = int(events["seq"][0]), int(events["seq"][-1])
         assert first == self.last_seq + 1, f"event {first} follows {self.last_seq}"
         assert last - first + 1 == len(events), f"events {first} to {last} have gaps"
         day = date.fromordinal(int(events["ts_ns"][0]) // DAY_NS + _EPOCH_ORDINAL)
-        data = encode(table(events, names.instruments, names.accounts))
+        data = encode(table(events, names.instruments(), names.accounts))
         name = f"{day}/events-{first:012}-{last:012}.parquet"
         path = self.events / name
         write_whole(path, data, self.temporary / f"{path.name}.part")

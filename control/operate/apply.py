@@ -29,12 +29,12 @@ LOOK_S = 0.05
 def describe_commands(commands: Any, config: Config, known: Known) -> list[str]:
     """The commands as a person would say them."""
     texts = {
-        (int(c["field"]), int(c["key"])): bytes(c["text"]).decode() for c in text_commands(commands)
+        (Text(int(c["field"])), int(c["key"])): bytes(c["text"]).decode()
+        for c in text_commands(commands)
     }
-    named = {(int(kind), number): name for (kind, number), name in known.texts.items()} | texts
 
     def name_of(kind: Text, number: int) -> str:
-        return named.get((int(kind), number), str(number))
+        return texts.get((kind, number), known.names.kind(kind).get(number, str(number)))
 
     lines = [f"session {name}" for (kind, _), name in texts.items() if kind == Text.SESSION]
     for command in commands[commands["type"] != MsgType.TEXT]:
@@ -130,14 +130,14 @@ def _until(
 
 def with_instrument(config: Config, known: Known, section: InstrumentSection) -> Config:
     """The configuration of this instrument alone, with the limits of the accounts that are open."""
-    accounts = known.numbers(Text.ACCOUNT)
+    accounts = known.names.numbers(Text.ACCOUNT)
     kept = tuple(account for account in config.accounts if account.name in accounts)
     return config.model_copy(update={"instruments": (section,), "accounts": kept, "sessions": ()})
 
 
 def with_account(config: Config, known: Known, section: AccountSection) -> Config:
     """The configuration of this account alone, in the instruments that are listed."""
-    symbols = known.numbers(Text.SYMBOL)
+    symbols = known.names.numbers(Text.SYMBOL)
     kept = tuple(i for i in config.instruments if i.symbol in symbols)
     return config.model_copy(update={"instruments": kept, "accounts": (section,), "sessions": ()})
 
@@ -147,19 +147,19 @@ def instruments(known: Known) -> list[dict[str, Any]]:
     return [
         {
             "symbol": symbol,
-            "tick_size": known.texts.get((Text.TICK_SIZE, number)),
-            "lot_size": known.texts.get((Text.LOT_SIZE, number)),
-            "currency": known.texts.get((Text.CURRENCY, number)),
+            "tick_size": known.names.ticks.get(number),
+            "lot_size": known.names.lots.get(number),
+            "currency": known.names.currencies.get(number),
             "status": "HALTED" if number in known.halted else "READY_TO_TRADE",
             "limits": _limits(known, number, -1),
         }
-        for symbol, number in sorted(known.numbers(Text.SYMBOL).items())
+        for symbol, number in sorted(known.names.numbers(Text.SYMBOL).items())
     ]
 
 
 def accounts(known: Known) -> list[dict[str, Any]]:
     """Which accounts are open, with their limits by symbol."""
-    symbols = known.numbers(Text.SYMBOL)
+    symbols = known.names.numbers(Text.SYMBOL)
     return [
         {
             "account": name,
@@ -170,13 +170,13 @@ def accounts(known: Known) -> list[dict[str, Any]]:
                 if (limits := _limits(known, index, number))
             },
         }
-        for name, number in sorted(known.numbers(Text.ACCOUNT).items())
+        for name, number in sorted(known.names.numbers(Text.ACCOUNT).items())
     ]
 
 
 def _limits(known: Known, index: int, account: int) -> dict[str, str | None]:
     """Limits that were set, as people write them; None where one was taken away."""
-    instrument = known.instrument(index)
+    instrument = known.names.instrument(index)
     found = {}
     for (of, whose, limit), value in sorted(known.limits.items()):
         if (of, whose) == (index, account):

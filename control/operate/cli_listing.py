@@ -123,7 +123,7 @@ def _add(config: Any, section: Any, narrowed: Any, words: str, timeout_s: float)
     name = section.symbol if isinstance(section, InstrumentSection) else section.name
     with Admin(config, timeout_s=timeout_s, words=words) as admin:
         known = read_journal(config.journal_dir)
-        if name in known.numbers(kind):
+        if name in known.names.numbers(kind):
             raise Refused(f"{name} is there already; `touchline limit` changes what it may do")
         wanted = narrowed(config, known, section)
         commands = setup_commands(wanted, known)

@@ -1,44 +1,37 @@
 """What the published instruments are called: topics and symbols by number, and numbers by symbol.
 
-Names are read from the journal when a number without one turns up.
+The journal is opened once, and read on when a number without a name turns up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from pathlib import Path
 
-from touchline.control.supervisor.names import read_names
 from touchline.instruments import Instrument
 from touchline.marketdata.layout import Kind, topic
+from touchline.runtime.directory import JournalDirectory
 
 Topics = tuple[bytes, bytes, bytes, bytes]
 
 
-def _names(journal_dir: Path) -> dict[int, Instrument]:
-    """The instruments that the journal names at this moment."""
-    return dict(read_names(journal_dir).instruments)
-
-
 class Listing(dict[int, Topics]):
-    """The four topics of each instrument, by number; a number asked for first is looked up."""
+    """The four topics of each instrument, by number; a number asked for first is looked up.
+
+    What was listed by a program that gave no name goes by its number. Close it at the end.
+    """
 
     def __init__(self, journal_dir: Path) -> None:
         super().__init__()
-        self._journal_dir = journal_dir
-        self._named: dict[int, Instrument] = {}
+        self._source = JournalDirectory(journal_dir)
         self._instruments: dict[int, Instrument] = {}
         self._numbers: dict[str, int] = {}
         self._in_order = True
 
     def __missing__(self, number: int) -> Topics:
-        if number not in self._named:
-            self._named = _names(self._journal_dir)
-        instrument = self._named.get(number)
-        if instrument is None:
-            # Listed by a program that gave no name: its number serves as one.
-            instrument = Instrument(number, str(number), Decimal(1), Decimal(1))
+        if number not in self._source.names.symbols:
+            self._source.read_on()
+        instrument = self._source.names.instrument(number)
         symbol = instrument.symbol
         self._instruments[number] = instrument
         self._numbers[symbol] = number
@@ -69,3 +62,7 @@ class Listing(dict[int, Topics]):
         """The instrument of a listed number."""
         self[number]
         return self._instruments[number]
+
+    def close(self) -> None:
+        """Let go of the journal. Harmless when repeated."""
+        self._source.close()

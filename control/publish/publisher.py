@@ -99,6 +99,7 @@ class Publisher:
 
     def close(self) -> None:
         """Close the sockets, with some time for what subscribers have not got yet."""
+        self._listing.close()
         published, asked = self._contexts
         asked.destroy(linger=0)
         published.destroy(linger=LINGER_MS)

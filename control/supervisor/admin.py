@@ -43,7 +43,7 @@ from touchline.core.messages import (
 from touchline.errors import Lapped, TouchlineError
 from touchline.instruments import Instrument
 from touchline.runtime.bus import Bus
-from touchline.runtime.directory import Directory
+from touchline.runtime.directory import Directory, JournalDirectory
 from touchline.runtime.journal import JournalReader
 
 Records = NDArray[np.void]
@@ -119,21 +119,23 @@ class Admin:
         self._timeout_s = timeout_s
         self._bus = attach(config)
         self._lane = self._bus.lane(LANE_ADMIN)
-        self._names: Directory | None = None
+        self._source: JournalDirectory | None = None
 
     def __enter__(self) -> Admin:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._source is not None:
+            self._source.close()
         self._lane.close()
         self._bus.close()
 
     @property
     def names(self) -> Directory:
-        """The names of the journal, read when first needed."""
-        if self._names is None:
-            self._names = Directory.read(str(self._config.journal_dir))
-        return self._names
+        """The names of the journal as it is now; it is opened once, and read on."""
+        if self._source is None:
+            self._source = JournalDirectory(self._config.journal_dir)
+        return self._source.read_on()
 
     def halt(self, symbol: str) -> None:
         """Refuse new orders and replaces in one instrument; cancels stay possible."""
@@ -206,7 +208,7 @@ class Admin:
 
     def instrument(self, symbol: str) -> Instrument:
         """What the symbol's ticks and lots are worth."""
-        return self.names.instruments()[self._instrument(symbol)]
+        return self.names.instrument(self._instrument(symbol))
 
     def send(self, commands: Records) -> Records:
         """Send commands and return their answers in order; raises Refused when one is a refusal.
@@ -272,10 +274,10 @@ class Admin:
         self._one(type=MsgType.ACCOUNT_STATUS, account=self._account(account), field=status)
 
     def _instrument(self, symbol: str) -> int:
-        return _number(self.names.symbols, symbol, "instrument")
+        return _number(self.names, Text.SYMBOL, symbol, "instrument")
 
     def _account(self, account: str) -> int:
-        return _number(self.names.accounts, account, "account")
+        return _number(self.names, Text.ACCOUNT, account, "account")
 
 
 def signed(words: str) -> bytes:
@@ -326,11 +328,11 @@ _ANSWERS = (
 )
 
 
-def _number(names: dict[int, str], wanted: str, what: str) -> int:
-    for number, name in names.items():
-        if name == wanted:
-            return number
-    known = ", ".join(sorted(names.values())) or "none"
+def _number(names: Directory, kind: Text, wanted: str, what: str) -> int:
+    number = names.number(kind, wanted)
+    if number is not None:
+        return number
+    known = ", ".join(sorted(names.numbers(kind))) or "none"
     raise Refused(f"there is no {what} {wanted!r}; known are {known}")
 
 

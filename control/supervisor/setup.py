@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.config import SESSIONS_MAX, AccountSection, Config, InstrumentSection
+from touchline.core.engine import Engine
 from touchline.core.messages import (
     LIMITS,
     PRICE_MAX,
@@ -28,27 +29,36 @@ from touchline.core.messages import (
     Text,
     TradingStatus,
     make_commands,
-    text_commands,
 )
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 from touchline.runtime.directory import Directory
+from touchline.runtime.journal import JournalReader
 from touchline.runtime.replay import replay
 
 Records = NDArray[np.void]
 _ANY_ACCOUNT = -1
-_NAMES = (Text.SYMBOL, Text.TICK_SIZE, Text.LOT_SIZE, Text.CURRENCY, Text.ACCOUNT, Text.SESSION)
+_BATCH = 16384
+_KEPT = np.zeros(256, bool)  # by type of a command: does it say any of what is Known?
+_KEPT[
+    [
+        MsgType.TEXT,
+        MsgType.SECURITY_DEFINITION,
+        MsgType.SECURITY_STATUS,
+        MsgType.ACCOUNT,
+        MsgType.ACCOUNT_STATUS,
+        MsgType.LIMIT,
+    ]
+] = True
 
 
 @dataclass(slots=True)
 class Known:
     """What a journal says about names, definitions, limits and statuses.
 
-    `texts` maps (kind of name, number) to the name; `limits` maps (instrument, account or -1,
-    limit) to the value set last.
+    `limits` maps (instrument, account or -1, limit) to the value set last.
     """
 
-    texts: dict[tuple[Text, int], str] = field(default_factory=dict)
     names: Directory = field(default_factory=Directory)
     instruments: set[int] = field(default_factory=set)
     accounts: set[int] = field(default_factory=set)
@@ -56,24 +66,31 @@ class Known:
     halted: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
 
-    def instrument(self, index: int) -> Instrument:
-        """The instrument of that number; sizes that the journal does not name count as 1."""
-        tick, lot = (
-            Decimal(self.texts.get((kind, index), "1")) for kind in (Text.TICK_SIZE, Text.LOT_SIZE)
-        )
-        symbol = self.texts.get((Text.SYMBOL, index), str(index))
-        return Instrument(index, symbol, tick, lot, self.texts.get((Text.CURRENCY, index), ""))
-
-    def numbers(self, kind: Text) -> dict[str, int]:
-        """Names of one kind and their numbers."""
-        return {name: key for (text, key), name in self.texts.items() if text == kind}
-
 
 def read_journal(journal_dir: Path) -> Known:
-    """What the journal says, by replaying it; nothing when there is none yet."""
-    known = Known()
+    """What the journal says; nothing when there is none yet. Raises JournalCorrupt.
+
+    Orders are passed over: the answer to an operator's command depends on them in one way alone, a
+    LIMIT of an account is refused when trading has taken all places for positions. Where there is
+    a place for every account in every instrument that can not be; else all of it is replayed.
+    """
     if not any(journal_dir.glob("*.tlj")):
+        return Known()
+    known = Known()
+    with JournalReader(journal_dir) as reader:
+        capacities = reader.capacities
+        engine = Engine(**capacities._asdict())
+        while len(commands := reader.read(_BATCH)):
+            administrative = commands[_KEPT[commands["type"]]]
+            learn(known, administrative, engine.submit(administrative))
+    if len(known.instruments) * len(known.accounts) <= capacities.positions_max:
         return known
+    return replayed(journal_dir)
+
+
+def replayed(journal_dir: Path) -> Known:
+    """What the journal says, by replaying all of it."""
+    known = Known()
     for commands, events in replay(journal_dir):
         learn(known, commands, events)
     return known
@@ -81,21 +98,7 @@ def read_journal(journal_dir: Path) -> Known:
 
 def learn(known: Known, commands: Records, events: Records) -> None:
     """Take in commands and the events they gave, in the order of the journal."""
-    _learn_commands(known, commands)
-    _learn_events(known, events)
-
-
-def _learn_commands(known: Known, commands: Records) -> None:
-    texts = text_commands(commands)
-    names = texts[np.isin(texts["field"], _NAMES)]
-    if not len(names):
-        return
-    known.names.update(names)
-    for kind in _NAMES:
-        known.texts.update({(kind, key): name for key, name in known.names.kind(kind).items()})
-
-
-def _learn_events(known: Known, events: Records) -> None:
+    known.names.update(commands)
     kinds = (
         ExecType.SECURITY_DEFINITION,
         ExecType.SECURITY_STATUS,
@@ -135,16 +138,16 @@ def setup_commands(config: Config, known: Known) -> Records:
     """
     rows: list[dict[str, Any]] = []
     listed: dict[int, Instrument] = {}
-    symbols = known.numbers(Text.SYMBOL)
+    symbols = known.names.numbers(Text.SYMBOL)
     for section in config.instruments:
         index = _number(symbols, section.symbol, config.engine.instruments_max, "instruments")
         listed[index] = section.instrument(index)
         rows += _instrument_rows(section, listed[index], known)
-    accounts = known.numbers(Text.ACCOUNT)
+    accounts = known.names.numbers(Text.ACCOUNT)
     for account in config.accounts:
         number = _number(accounts, account.name, config.engine.accounts_max, "accounts")
         rows += _account_rows(account, number, listed, known)
-    sessions = known.numbers(Text.SESSION)
+    sessions = known.names.numbers(Text.SESSION)
     for session in config.sessions:
         number = _number(sessions, session.comp_id, SESSIONS_MAX, "sessions")
         rows += _text_rows(known, Text.SESSION, number, session.comp_id)
@@ -155,8 +158,8 @@ def left_over(config: Config, known: Known) -> list[str]:
     """Instruments and accounts the journal knows and the configuration no longer names."""
     named = {section.symbol for section in config.instruments}
     held = {account.name for account in config.accounts}
-    symbols = [s for s in known.numbers(Text.SYMBOL) if s not in named]
-    return symbols + [a for a in known.numbers(Text.ACCOUNT) if a not in held]
+    symbols = [s for s in known.names.numbers(Text.SYMBOL) if s not in named]
+    return symbols + [a for a in known.names.numbers(Text.ACCOUNT) if a not in held]
 
 
 def _number(numbers: dict[str, int], name: str, most: int, section: str) -> int:
@@ -170,7 +173,7 @@ def _number(numbers: dict[str, int], name: str, most: int, section: str) -> int:
 
 
 def _text_rows(known: Known, kind: Text, key: int, text: str) -> Iterator[dict[str, Any]]:
-    if known.texts.get((kind, key)) != text:
+    if known.names.kind(kind).get(key) != text:
         yield {"type": MsgType.TEXT, "field": kind, "key": key, "text": text.encode()}
 
 
@@ -185,7 +188,7 @@ def _instrument_rows(
         Text.CURRENCY: section.currency,
     }
     for kind, text in names.items():
-        before = known.texts.get((kind, index))
+        before = known.names.kind(kind).get(index)
         if before is not None and _differs(kind, before, text):
             raise ConfigError(
                 f"{section.symbol}: {kind.name.lower()} is {before} in the journal and {text} in "

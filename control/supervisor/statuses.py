@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from touchline.core.messages import EntryStatus, MsgType, TradingStatus
 from touchline.errors import TouchlineError, describe
-from touchline.runtime.feed import Directory
+from touchline.runtime.directory import Directory
 from touchline.runtime.journal import JournalReader
 
 LOOK_S = 0.5

@@ -51,7 +51,8 @@ from touchline.errors import (
 from touchline.instruments import Instrument
 from touchline.market import Market, Report, Trade
 from touchline.runtime.bus import Bus, EventReader, Lane
-from touchline.runtime.feed import Directory, EventFeed
+from touchline.runtime.directory import Directory
+from touchline.runtime.feed import EventFeed
 from touchline.runtime.journal import JournalReader
 from touchline.runtime.replay import Replay, replay
 from touchline.runtime.runner import Runner

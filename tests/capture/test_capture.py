@@ -195,7 +195,7 @@ def sample_events(seed: int) -> NDArray[np.void]:
 
 def test_fields_that_an_event_does_not_have_are_null(seed: int) -> None:
     events = sample_events(seed)
-    rows = table(events, NAMES.instruments, NAMES.accounts).to_pylist()
+    rows = table(events, NAMES.instruments(), NAMES.accounts).to_pylist()
     assert {row["exec_type"] for row in rows} >= {"NEW", "TRADE", "CANCELED", "REJECTED"}
     limits = events.view(EVENT_REFUSAL)["limit"].tolist()
     for event, limit, row in zip(events, limits, rows, strict=True):
@@ -229,7 +229,7 @@ def test_administrative_events_have_readable_statuses_and_limits() -> None:
         {"type": MsgType.NEW_ORDER, "instrument": 7, "account": 77, "side": 9},
         {"type": MsgType.CHECKPOINT},
     ]
-    rows = table(engine.submit(commands(administration)), NAMES.instruments, NAMES.accounts)
+    rows = table(engine.submit(commands(administration)), NAMES.instruments(), NAMES.accounts)
     shown = ("exec_type", "symbol", "account_name", "status", "field", "value", "qty", "side")
     told = [tuple(row[name] for name in shown) for row in rows.to_pylist()]
     assert told[:7] == [

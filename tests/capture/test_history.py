@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 
 from harness.captured_files import NAMES, capture_events, events_of, files_in, flip_a_bit
 from touchline.control.capture.store import Store
-from touchline.control.supervisor.names import Names
 from touchline.core.messages import ExecType
 from touchline.data import history
 from touchline.data.captured import CaptureDamaged
@@ -125,7 +125,7 @@ def test_prices_and_times_of_the_files_are_read_without_duckdb(
 def test_an_instrument_without_a_name_goes_by_its_number(
     tmp_path: Path, events: NDArray[np.void], directory: Path
 ) -> None:
-    nameless = Names({n: NAMES.instruments[n] for n in (0, 2)}, NAMES.accounts)
+    nameless = replace(NAMES, symbols={n: NAMES.symbols[n] for n in (0, 2)})
     capture_events(tmp_path, events, 300, nameless)
     for view in ("trades", "executions", "orders", "bars_1m"):
         sql = f"SELECT symbol, count(*) FROM {view} GROUP BY symbol"

@@ -7,7 +7,6 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +27,16 @@ from harness.downstream_venue import (
 from touchline.control.capture import writer as capture
 from touchline.control.capture.store import Store
 from touchline.control.capture.table import table
-from touchline.control.supervisor.names import Names
 from touchline.core.engine import Engine
 from touchline.core.messages import EVENT
-from touchline.instruments import Instrument
+from touchline.runtime.directory import Directory
 
-NAMES = Names(
-    {n: Instrument(n, s, Decimal("0.01"), Decimal(10), "USD") for n, s in enumerate(SYMBOLS)},
-    dict(enumerate(ACCOUNTS)),
+NAMES = Directory(
+    symbols=dict(enumerate(SYMBOLS)),
+    ticks=dict.fromkeys(range(len(SYMBOLS)), "0.01"),
+    lots=dict.fromkeys(range(len(SYMBOLS)), "10"),
+    currencies=dict.fromkeys(range(len(SYMBOLS)), "USD"),
+    accounts=dict(enumerate(ACCOUNTS)),
 )
 QUICK = {"capture__flush_s": 0.01, "capture__rows_max": 300}
 DAY_NS = 86_400_000_000_000
@@ -53,7 +54,7 @@ def events_of(seed: int, count: int, days: int = 1) -> NDArray[np.void]:
 
 
 def capture_events(
-    directory: Path, events: NDArray[np.void], rows: int, names: Names = NAMES
+    directory: Path, events: NDArray[np.void], rows: int, names: Directory = NAMES
 ) -> None:
     """Commit the events in batches of so many rows."""
     with Store(directory) as store:
@@ -114,7 +115,7 @@ def assert_all_captured(venue: Venue) -> None:
     """Each event of the journal is there once, with the values it has there."""
     events = venue.events()
     rows = captured_in(venue)
-    wanted = table(events, NAMES.instruments, NAMES.accounts)
+    wanted = table(events, NAMES.instruments(), NAMES.accounts)
     assert rows["seq"].to_pylist() == list(range(1, len(events) + 1))
     for name in wanted.column_names:
         assert rows[name].to_pylist() == wanted[name].to_pylist(), name

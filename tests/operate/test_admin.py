@@ -75,7 +75,7 @@ def test_known_names_keep_their_numbers_and_new_ones_take_the_next() -> None:
     twin = Twin()
     twin.set_up(config(AAA, BBB))
     twin.set_up(config({"symbol": "CCC", "tick_size": 1}, BBB))
-    assert twin.known.numbers(Text.SYMBOL) == {"AAA": 0, "BBB": 1, "CCC": 2}
+    assert twin.known.names.numbers(Text.SYMBOL) == {"AAA": 0, "BBB": 1, "CCC": 2}
     assert left_over(config(BBB), twin.known) == ["AAA", "CCC"]
 
 

@@ -10,7 +10,8 @@ import pytest
 from harness.runtime_venue import DEADLINE_S, RuntimeVenue, flow, joined, wait_commands
 from touchline.core.messages import EVENT, LANE_API, MsgType, Text, make_commands
 from touchline.errors import TouchlineError
-from touchline.runtime.feed import Directory, EventFeed, pump
+from touchline.runtime.directory import Directory
+from touchline.runtime.feed import EventFeed, pump
 from touchline.runtime.replay import replay
 
 

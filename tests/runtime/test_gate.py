@@ -87,7 +87,7 @@ BAD = {
     "a zero within": (text(Text.SYMBOL, 1, b"A\x00B"), "INVALID_TEXT"),
     "no name": (text(Text.SYMBOL, 1, b""), "INVALID_TEXT"),
     "no field": (text(0, 1, b"AAA"), "INVALID_TEXT"),
-    "an unknown field": (text(99, 1, b"AAA"), "INVALID_TEXT"),
+    "an unknown field": (text(max(Text) + 1, 1, b"AAA"), "INVALID_TEXT"),
     "a tick size of letters": (text(Text.TICK_SIZE, 0, b"abc"), "INVALID_TEXT"),
     "a tick size of NaN": (text(Text.TICK_SIZE, 0, b"NaN"), "INVALID_TEXT"),
     "a negative tick size": (text(Text.TICK_SIZE, 0, b"-1"), "INVALID_TEXT"),
@@ -114,7 +114,7 @@ def test_one_bad_record_is_refused_and_stops_nobody(venue: RuntimeVenue, which: 
         assert event is not None
         assert ExecType(int(event["exec_type"])) == ExecType.REJECTED
         assert Reason(int(event["reason"])).name == reason
-        assert refusals(np.array([event]))[0]["limit"] == LANE_API
+        assert refusals(np.array([event], EVENT))["limit"].tolist() == [LANE_API]
     with venue.running() as (bus, _):
         for lane in (LANE_ADMIN, LANE_FIX, LANE_API):
             with bus.lane(lane) as sender:

@@ -24,7 +24,7 @@ static uint64_t best_qty(const tl_mirror *mirror, const tl_best *best)
 
 static uint32_t best_orders(const tl_mirror *mirror, const tl_best *best)
 {
-    return best->level == TL_NONE ? 0 : mirror->level_orders[best->level];
+    return best->level == TL_NONE ? 0 : tl_level_orders(&mirror->shelf, best->level);
 }
 
 void tl_mirror_touch(const tl_mirror *mirror, uint16_t instrument, tl_published_bbo *bbo)
@@ -62,13 +62,10 @@ static bool rest(tl_mirror *mirror, const tl_event *event, uint32_t slot)
     unsigned side_index = tl_side_index(order->side);
     tl_book_append(&mirror->shelf, book, slot);
     uint32_t level = order->level;
-    uint32_t *orders = &mirror->level_orders[level];
-    if (tl_order_alone(order)) {
-        *orders = 0;
+    if (tl_order_alone(order))
         mirror->instruments[order->instrument].levels[side_index]++;
-    }
-    ++*orders;
-    add_depth(mirror, event, order, tl_level_qty(&mirror->shelf, level), *orders);
+    add_depth(mirror, event, order, tl_level_qty(&mirror->shelf, level),
+              tl_level_orders(&mirror->shelf, level));
     return book->best[side_index].level == level;
 }
 
@@ -80,12 +77,12 @@ static bool leave(tl_mirror *mirror, const tl_event *event, uint32_t slot)
     unsigned side_index = tl_side_index(order->side);
     uint32_t level = order->level;
     bool touched = book->best[side_index].level == level;
-    uint32_t orders = --mirror->level_orders[level];
+    bool alone = tl_order_alone(order);
     tl_book_remove(&mirror->shelf, book, slot);
-    if (orders == 0)
+    if (alone)
         mirror->instruments[order->instrument].levels[side_index]--;
-    uint64_t qty = orders == 0 ? 0 : tl_level_qty(&mirror->shelf, level);
-    add_depth(mirror, event, order, qty, orders);
+    uint64_t qty = alone ? 0 : tl_level_qty(&mirror->shelf, level);
+    add_depth(mirror, event, order, qty, alone ? 0 : tl_level_orders(&mirror->shelf, level));
     return touched;
 }
 
@@ -96,7 +93,7 @@ static bool shrink(tl_mirror *mirror, const tl_event *event, uint32_t slot, uint
     uint32_t level = order->level;
     tl_book_reduce(&mirror->shelf, slot, qty);
     add_depth(mirror, event, order, tl_level_qty(&mirror->shelf, level),
-              mirror->level_orders[level]);
+              tl_level_orders(&mirror->shelf, level));
     return book_of(mirror, order)->best[tl_side_index(order->side)].level == level;
 }
 

@@ -23,14 +23,13 @@ static bool allocate(tl_mirror *mirror, uint32_t orders_max, uint32_t price_bloc
     shelf->nodes = calloc(nodes_max, sizeof *shelf->nodes);
     shelf->children = calloc((size_t)nodes_max * TL_NODE_CHILDREN, sizeof *shelf->children);
     shelf->books = calloc(instruments_max, sizeof *shelf->books);
-    mirror->level_orders = calloc(levels, sizeof *mirror->level_orders);
     mirror->instruments = calloc(instruments_max, sizeof *mirror->instruments);
     mirror->with_rows = calloc(instruments_max, sizeof *mirror->with_rows);
     mirror->rows_max = TL_MIRROR_EVENTS_MAX * TL_ROWS_PER_EVENT + instruments_max;
     mirror->rows = calloc(mirror->rows_max, sizeof *mirror->rows);
     if (!shelf->orders || !shelf->levels || !shelf->queues || !shelf->blocks || !shelf->nodes ||
-        !shelf->children || !shelf->books || !mirror->level_orders || !mirror->instruments ||
-        !mirror->with_rows || !mirror->rows)
+        !shelf->children || !shelf->books || !mirror->instruments || !mirror->with_rows ||
+        !mirror->rows)
         return false;
     tl_pools_init(&mirror->pools, orders_max, price_blocks_max, nodes_max);
     for (uint32_t i = 0; i < instruments_max; i++)
@@ -70,7 +69,6 @@ void tl_mirror_close(tl_mirror *mirror)
     free(mirror->shelf.nodes);
     free(mirror->shelf.children);
     free(mirror->shelf.books);
-    free(mirror->level_orders);
     free(mirror->instruments);
     free(mirror->with_rows);
     free(mirror->rows);
@@ -146,7 +144,7 @@ size_t tl_mirror_levels(const tl_mirror *mirror, uint16_t instrument, tl_publish
         while (level != TL_NONE && count < room) {
             levels[count++] = (tl_published_depth){.price = tl_level_price(shelf, book, level),
                                                    .qty = tl_level_qty(shelf, level),
-                                                   .orders = mirror->level_orders[level],
+                                                   .orders = tl_level_orders(shelf, level),
                                                    .side = sides[i]};
             level = tl_book_worse_level(shelf, sides[i], level);
         }

@@ -43,7 +43,6 @@ typedef struct tl_taker {
 struct tl_mirror {
     tl_shelf shelf;
     tl_pools pools;
-    uint32_t *level_orders;   /* by level: how many orders; no meaning unless it is live */
     tl_mirrored *instruments; /* by number */
     uint16_t *with_rows;      /* the instruments that have rows waiting */
     tl_row *rows;

@@ -23,6 +23,8 @@ from touchline.runtime.journal import JournalReader
 log = logging.getLogger(__name__)
 _BATCH = 65536
 _UNIQUE = (Text.SYMBOL, Text.ACCOUNT, Text.SESSION)
+_NAMES = (*_UNIQUE, Text.TICK_SIZE, Text.LOT_SIZE, Text.CURRENCY)
+_Said = tuple[str, str, str, str]  # of an instrument: symbol, tick size, lot size, currency
 _NO_NAMES = (Text.CL_ORD_ID, Text.OPERATOR)
 _SIZES = (Text.TICK_SIZE, Text.LOT_SIZE)
 _DIGITS = frozenset("0123456789")
@@ -32,7 +34,8 @@ _DIGITS = frozenset("0123456789")
 class Directory:
     """What the numbers in commands and events are called: names by number.
 
-    Built from the journal's TEXT commands; `read` gives the present state, `update` goes on.
+    Built from the journal's TEXT commands; `read` gives the present state, `update` goes on. The
+    dictionaries are to be looked into: names come by `update` alone.
     """
 
     symbols: dict[int, str] = field(default_factory=dict)
@@ -41,6 +44,13 @@ class Directory:
     currencies: dict[int, str] = field(default_factory=dict)
     accounts: dict[int, str] = field(default_factory=dict)
     sessions: dict[int, str] = field(default_factory=dict)
+    _numbers: dict[Text, dict[str, int]] = field(init=False, repr=False, compare=False)
+    _made: dict[int, tuple[_Said, Instrument]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        self._numbers = {kind: {n: k for k, n in self.kind(kind).items()} for kind in _UNIQUE}
 
     @classmethod
     def read(cls, journal_dir: str | PathLike[str]) -> Directory:
@@ -59,6 +69,19 @@ class Directory:
             Text.ACCOUNT: self.accounts,
             Text.SESSION: self.sessions,
         }[text]
+
+    @property
+    def count(self) -> int:
+        """How many names there are: none changes or goes, so an equal count says: none new."""
+        return sum(len(self.kind(kind)) for kind in _NAMES)
+
+    def number(self, kind: Text, name: str) -> int | None:
+        """The number of a SYMBOL, ACCOUNT or SESSION, None when nothing is called that."""
+        return self._numbers[kind].get(name)
+
+    def numbers(self, kind: Text) -> dict[str, int]:
+        """The numbers of all SYMBOL, ACCOUNT or SESSION by name, as a copy."""
+        return dict(self._numbers[kind])
 
     def update(self, commands: NDArray[np.void]) -> None:
         """Take the names among `commands`, shape (n,), dtype COMMAND or COMMAND_TEXT.
@@ -86,25 +109,30 @@ class Directory:
         if kind in _SIZES and not _is_size(name):
             return "is no size above 0"
         names = self.kind(kind)
-        if names.setdefault(key, name) != name:
+        if names.get(key, name) != name:
             return f"names {kind.name.lower()} {key} anew"
-        if kind in _UNIQUE and any(n == name and k != key for k, n in names.items()):
-            del names[key]
+        if kind in _UNIQUE and self._numbers[kind].setdefault(name, key) != key:
             return "names what another number is called"
+        names[key] = name
         return ""
 
+    def instrument(self, number: int) -> Instrument:
+        """The instrument of that number: the number itself serves as a symbol that the journal
+        does not name, and sizes that it does not name count as 1."""
+        said = (
+            self.symbols.get(number, str(number)),
+            self.ticks.get(number, "1"),
+            self.lots.get(number, "1"),
+            self.currencies.get(number, ""),
+        )
+        made = self._made.get(number)
+        if made is None or made[0] != said:
+            made = self._made[number] = (said, Instrument(number, *said))
+        return made[1]
+
     def instruments(self) -> dict[int, Instrument]:
-        """The instruments by number; sizes that the journal does not name count as 1."""
-        return {
-            number: Instrument(
-                number,
-                symbol,
-                self.ticks.get(number, "1"),
-                self.lots.get(number, "1"),
-                self.currencies.get(number, ""),
-            )
-            for number, symbol in self.symbols.items()
-        }
+        """Those that have a symbol, by number; as `instrument` gives them."""
+        return {number: self.instrument(number) for number in self.symbols}
 
 
 class JournalDirectory:

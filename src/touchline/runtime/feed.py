@@ -20,11 +20,8 @@ from touchline.core.arguments import checked_seconds, checked_whole
 from touchline.core.messages import EVENT
 from touchline.errors import Lapped, TouchlineError
 from touchline.runtime.bus import Bus, EventReader
-from touchline.runtime.directory import Directory
 from touchline.runtime.owned import refuse_copy
 from touchline.runtime.replay import Replay
-
-__all__ = ["Consumer", "Directory", "EventFeed", "pump"]
 
 _NO_EVENTS = np.empty(0, dtype=EVENT)
 _REATTACH_S = 0.02  # between looks for a new bus
