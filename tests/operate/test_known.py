@@ -10,7 +10,7 @@ from harness import downstream_venue
 from harness.downstream_venue import SYMBOLS, Venue, commands, listing, new_order
 from touchline.control.supervisor import setup
 from touchline.control.supervisor.setup import read_journal, replayed
-from touchline.core.engine import EngineCapacities
+from touchline.core.capacities import EngineCapacities
 from touchline.core.messages import (
     LANE_ADMIN,
     EntryStatus,

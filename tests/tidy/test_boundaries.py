@@ -35,7 +35,7 @@ C_PARTS = {
         "client": {"engine"},
         "answer": set[str](),
         "arrays": set[str](),
-        "capacities": set[str](),
+        "capacities": {"engine"},
         "addresses": {"engine"},
     },
     "runtime": {

@@ -1,5 +1,5 @@
-/* What both ends of the bus share: looking at a slot's stamp, waiting a moment, and whether the file
- * is over. Inside the bus: lane.c and event_ring.c alone include this. */
+/* What both ends of the bus share: looking at a slot's stamp, waiting a moment, and whether the
+ * file is over. Inside the bus: lane.c and event_ring.c alone include this. */
 #ifndef TOUCHLINE_BUS_SLOTS_H
 #define TOUCHLINE_BUS_SLOTS_H
 
