@@ -265,6 +265,14 @@ def test_a_number_that_is_not_whole_is_refused_by_name(venue: RuntimeVenue, wron
             ("max", lambda: bus.events().read(wrong)),
             ("segment_bytes", lambda: Runner(venue.journal, bus, LIMITS, segment_bytes=wrong)),
             ("orders_max", lambda: Runner(venue.journal, bus, LIMITS._replace(orders_max=wrong))),
+            (
+                "clock_step_max_s",
+                lambda: Runner(venue.journal, bus, LIMITS, clock_step_max_s=wrong),
+            ),
+            (
+                "clock_gap_max_days",
+                lambda: Runner(venue.journal, bus, LIMITS, clock_gap_max_days=wrong),
+            ),
         ):
             with pytest.raises(TypeError, match=f"{name} is .*a whole number is wanted"):
                 use()

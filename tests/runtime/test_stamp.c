@@ -175,8 +175,12 @@ static void small_steps_are_no_way_around_the_bound(void)
         CHECK(stamp(&v) == NOON + step * 10 * SECOND);
     }
     pass(0, SECOND);
-    CHECK(stamp(&v) == NOON + 60 * SECOND); /* what was stamped stays */
-    CHECK(alarm_of(&v) == 61 * SECOND);
+    CHECK(stamp(&v) == NOON + 60 * SECOND); /* what was believed stays, and time goes on */
+    CHECK(alarm_of(&v) == SECOND && refusals(&v) == 1);
+    pass(SECOND, 0);
+    CHECK(stamp(&v) == NOON + 61 * SECOND);
+    pass(SECOND, -2 * SECOND);
+    CHECK(stamp(&v) == NOON + 61 * SECOND && alarm_of(&v) == 0);
     closed(&v);
 }
 

@@ -14,6 +14,7 @@ static bool within(int64_t step_ns, int64_t bound_ns)
 static void take(tl_stamp *s, int64_t from_ns, int64_t host_ns, int64_t steady_ns)
 {
     s->base_ns = from_ns - steady_ns;
+    s->moved_ns = 0;
     s->off_ns = host_ns - from_ns;
     s->seen_ns = host_ns;
 }
@@ -37,12 +38,18 @@ void tl_stamp_begin(tl_stamp *s, int64_t step_max_ns, int64_t gap_max_ns, int64_
 
 void tl_stamp_look(tl_stamp *s, int64_t host_ns, int64_t steady_ns)
 {
-    const int64_t off_ns = host_ns - steady_ns - s->base_ns;
-    const bool believed = within(off_ns, s->step_max_ns);
-    if (!believed && !within(off_ns - s->off_ns, s->step_max_ns))
-        s->refusals++;
-    s->off_ns = believed ? 0 : off_ns;
+    const int64_t moved_ns = host_ns - steady_ns - s->base_ns;
     s->seen_ns = host_ns;
+    if (within(moved_ns, s->step_max_ns)) {
+        s->moved_ns = moved_ns;
+        s->off_ns = 0;
+        return;
+    }
+    /* Small steps that were believed stay, so that time neither jumps nor stands still. */
+    const int64_t off_ns = moved_ns - s->moved_ns;
+    if (s->off_ns == 0 || !within(off_ns - s->off_ns, s->step_max_ns))
+        s->refusals++;
+    s->off_ns = off_ns;
 }
 
 int64_t tl_stamp_accept(tl_stamp *s, int64_t host_ns, int64_t steady_ns)

@@ -28,7 +28,8 @@ typedef struct tl_stamp {
     int64_t last_ns;   /* stamped last */
     int64_t off_ns;    /* the host's clock is ahead of the stamps by this; 0: it is believed */
     int64_t seen_ns;   /* the host's clock when last compared */
-    int64_t base_ns;   /* what stamps are ahead of the steady clock while they go by it */
+    int64_t base_ns;   /* what time was ahead of the steady clock at the start, or when taken */
+    int64_t moved_ns;  /* what it has moved since, by steps small enough to be believed */
     uint64_t refusals; /* steps that were not believed, since the start */
 } tl_stamp;
 
