@@ -29,16 +29,9 @@ from harness.captured_files import (
     has_captured,
     last_seq,
 )
-from harness.downstream_venue import (
-    DEADLINE_S,
-    LIMITS,
-    SYMBOLS,
-    Venue,
-    commands,
-    flow,
-    opening,
-    until,
-)
+from harness.commands import SYMBOLS, commands, opening
+from harness.downstream_venue import LIMITS, Venue, flow
+from harness.waiting import DEADLINE_S, until
 from touchline.control.capture import writer as capture
 from touchline.control.capture.store import Store
 from touchline.control.capture.table import DAY_NS, table

@@ -13,16 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.captured_files import capturing
-from harness.downstream_venue import (
-    ACCOUNTS,
-    SYMBOLS,
-    Venue,
-    commands,
-    flow,
-    listing,
-    new_order,
-    until,
-)
+from harness.commands import ACCOUNTS, SYMBOLS, commands, listing, new_order
+from harness.downstream_venue import Venue, flow
+from harness.waiting import until
 from touchline.core.messages import LANE_ADMIN, ExecType, Reason, Side, refusals
 from touchline.data import history
 from touchline.errors import TouchlineError

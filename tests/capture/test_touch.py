@@ -7,7 +7,8 @@ import pandas
 import pytest
 
 from harness.captured_files import capture_events
-from harness.downstream_venue import LIMITS, SYMBOLS, flow, joined, opening
+from harness.commands import SYMBOLS, joined, opening
+from harness.downstream_venue import LIMITS, flow
 from touchline.core.engine import Engine
 from touchline.core.messages import EVENT, Side
 from touchline.data import history

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from harness.fix_client import utc_now
-from harness.fix_venue import DEADLINE_S, Venue, running_venue
+from harness.fix_venue import Venue, running_venue
+from harness.waiting import DEADLINE_S
 
 INITIATOR = Path(__file__).parents[1] / "harness/fix_initiator.py"
 PAIRS = {"FIX.4.4": ("BROKER1", "BROKER2"), "FIX.4.2": ("OLD1", "OLD2")}

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.fix_client import Closed, FixClient, Message, utc_now
-from harness.fix_venue import Venue, running_venue, until
+from harness.fix_venue import Venue, running_venue
+from harness.waiting import until
 from touchline.fix.acceptor import run
 from touchline.fix.delivery import Delivered
 from touchline.runtime.bus import Bus

@@ -14,16 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from harness.downstream_venue import (
-    ACCOUNTS,
-    DEADLINE_S,
-    LIMITS,
-    SYMBOLS,
-    Venue,
-    flow,
-    joined,
-    opening,
-)
+from harness.commands import ACCOUNTS, SYMBOLS, joined, opening
+from harness.downstream_venue import LIMITS, Venue, flow
+from harness.waiting import DEADLINE_S
 from touchline.control.capture import writer as capture
 from touchline.control.capture.store import Store
 from touchline.control.capture.table import table

@@ -4,9 +4,7 @@ Nothing here stands in for a part: commands go through a lane, events come from 
 """
 
 import random
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,84 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.commands import ACCOUNTS, SYMBOLS, commands, joined, new_order, opening
+from harness.engine_thread import engine_thread
+from harness.waiting import DEADLINE_S, until
 from touchline import config as configuration
 from touchline.config import Config
 from touchline.core.capacities import EngineCapacities
 from touchline.core.engine import Engine
 from touchline.core.messages import (
-    COMMAND,
     EVENT,
     LANE_ADMIN,
     LANE_API,
     MsgType,
     OrdType,
     Side,
-    Text,
     TimeInForce,
-    make_commands,
 )
-from touchline.runtime.bus import Bus
 from touchline.runtime.replay import replay
-from touchline.runtime.runner import Runner
 
-DEADLINE_S = 60.0
-SYMBOLS = ("AA", "AAA", "BBB")
-ACCOUNTS = ("ACC1", "ACC2")
 LIMITS = EngineCapacities(instruments_max=8, accounts_max=8, orders_max=4096, price_blocks_max=256)
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition, not for a time; fail when it does not come."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(0.001)
-
-
-def commands(rows: list[dict[str, Any]]) -> NDArray[np.void]:
-    return make_commands(rows)
-
-
-def joined(
-    parts: Iterable[NDArray[np.void]], dtype: np.dtype[np.void] = COMMAND
-) -> NDArray[np.void]:
-    """The parts one after the other, each of which may be a view until the next comes."""
-    return np.concatenate([np.empty(0, dtype), *(part.copy() for part in parts)])
-
-
-def text(kind: Text, key: int, value: str) -> dict[str, Any]:
-    return {"type": MsgType.TEXT, "field": kind, "key": key, "text": value.encode()}
-
-
-def listing(number: int, symbol: str, tick_size: str, lot_size: str = "1") -> list[dict[str, Any]]:
-    return [
-        text(Text.SYMBOL, number, symbol),
-        text(Text.TICK_SIZE, number, tick_size),
-        text(Text.LOT_SIZE, number, lot_size),
-        text(Text.CURRENCY, number, "USD"),
-        {"type": MsgType.SECURITY_DEFINITION, "instrument": number},
-    ]
-
-
-def opening() -> NDArray[np.void]:
-    """Three instruments and two accounts."""
-    rows = []
-    for number, symbol in enumerate(SYMBOLS):
-        rows += listing(number, symbol, "0.01", "10")
-    for number, name in enumerate(ACCOUNTS):
-        rows += [text(Text.ACCOUNT, number, name), {"type": MsgType.ACCOUNT, "account": number}]
-    return commands(rows)
-
-
-def new_order(**values: Any) -> dict[str, Any]:
-    return {
-        "type": MsgType.NEW_ORDER,
-        "ord_type": OrdType.LIMIT,
-        "time_in_force": TimeInForce.DAY,
-        "side": Side.BUY,
-        "price": 100,
-        "qty": 1,
-    } | values
 
 
 def flow(seed: int, count: int) -> NDArray[np.void]:
@@ -147,20 +86,13 @@ class Venue:
 
     @contextmanager
     def running(self, event_slots: int = 16384) -> Iterator["Venue"]:
-        with Bus.create(self.config.bus_path, event_slots=event_slots) as bus:
-            runner = Runner(self.config.journal_dir, bus, LIMITS, segment_bytes=1 << 20)
-            runner.open()
-            thread = threading.Thread(target=runner.run)
-            thread.start()
-            self.bus = bus
-            try:
-                yield self
-            finally:
-                runner.stop()
-                thread.join(DEADLINE_S)
-                runner.close()
-                bus.unlink()
-        assert not thread.is_alive()
+        path, journal = self.config.bus_path, self.config.journal_dir
+        geometry = {"event_slots": event_slots}
+        with engine_thread(path, journal, LIMITS, geometry, unlink=True, segment_bytes=1 << 20) as (
+            self.bus,
+            _,
+        ):
+            yield self
 
     def send(self, rows: NDArray[np.void], lane: int = LANE_API) -> None:
         """Give commands to the engine and wait for it to have taken them all."""

@@ -1,7 +1,7 @@
 """Runs the engine or the gateway of a test's venue in a process of its own, until SIGTERM.
 
-`python fix_part.py engine|gateway CONFIG.json` says "ready" on standard output when it is, or why
-it failed. SIGUSR1 makes it print where its threads are.
+`python -m harness.fix_part engine|gateway CONFIG.json`, in tests/, says "ready" on standard output
+when it is, or why it failed. SIGUSR1 makes it print where its threads are.
 """
 
 import faulthandler
@@ -10,17 +10,15 @@ import sys
 import threading
 from pathlib import Path
 
+from harness.engine_thread import engine_thread
 from touchline.config import Config
 from touchline.core.capacities import EngineCapacities
 from touchline.errors import TouchlineError
 from touchline.fix.acceptor import Gateway
 from touchline.fix.settings import GatewaySettings
-from touchline.runtime.bus import Bus
-from touchline.runtime.runner import Runner
 
 
 def run_engine(config: Config, stop: threading.Event) -> None:
-    bus = Bus.create(str(config.bus_path), lane_slots=1024, event_slots=16384)
     engine = config.engine
     capacities = EngineCapacities(
         engine.instruments_max,
@@ -29,15 +27,11 @@ def run_engine(config: Config, stop: threading.Event) -> None:
         engine.positions_max,
         engine.price_blocks_max,
     )
-    with Runner(str(config.journal_dir), bus, capacities, segment_bytes=1 << 20) as runner:
-        runner.open()
-        thread = threading.Thread(target=runner.run)
-        thread.start()
+    geometry = {"lane_slots": 1024, "event_slots": 16384}
+    path, journal = str(config.bus_path), config.journal_dir
+    with engine_thread(path, journal, capacities, geometry, segment_bytes=1 << 20):
         print("ready", flush=True)
         stop.wait()
-        runner.stop()
-        thread.join()
-    bus.close()
 
 
 def run_gateway(config: Config, stop: threading.Event) -> None:

@@ -6,40 +6,22 @@ The test itself is the operator: it sends the set-up through lane 0 and may kill
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from harness.waiting import DEADLINE_S, free_ports, until
 from touchline.config import Config
 from touchline.control.supervisor.setup import read_journal, setup_commands
 from touchline.core.messages import LANE_ADMIN
 from touchline.runtime.bus import Bus
 
-DEADLINE_S = 30.0
-PART = Path(__file__).with_name("fix_part.py")
+TESTS = Path(__file__).parents[1]
 SYMBOLS = 120
 _NUMBERS = count()
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    """Wait for a condition with a deadline; its value."""
-    end = time.monotonic() + DEADLINE_S
-    while not (value := condition()):
-        assert time.monotonic() < end, f"never happened: {what}"
-        threading.Event().wait(0.002)
-    return value
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def venue_config(data_dir: Path, **changes: Any) -> Config:
@@ -54,7 +36,7 @@ def venue_config(data_dir: Path, **changes: Any) -> Config:
     values: dict[str, Any] = {
         "venue": {"name": f"fix{os.getpid()}-{next(_NUMBERS)}", "data_dir": str(data_dir)},
         "engine": {"instruments_max": 128, "orders_max": 4096},
-        "fix": {"port": free_port()},
+        "fix": {"port": free_ports(1)[0]},
         "instruments": [
             {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"} for n in range(SYMBOLS)
         ],
@@ -82,7 +64,8 @@ class Venue:
 
     def launch(self, part: str) -> None:
         self.parts[part] = subprocess.Popen(
-            [sys.executable, str(PART), part, str(self._file)],
+            [sys.executable, "-m", "harness.fix_part", part, str(self._file.absolute())],
+            cwd=TESTS,
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -6,47 +6,25 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.commands import commands, new_order
+from harness.waiting import DEADLINE_S, free_ports, until
 from touchline.config import Config, load
 from touchline.control.supervisor.admin import attach
 from touchline.control.supervisor.state import read_state
 from touchline.core.messages import (
-    COMMAND,
     LANE_API,
-    MsgType,
-    OrdType,
     Side,
     TimeInForce,
 )
-
-DEADLINE_S = 40.0
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    """Wait for a condition with a deadline; its value."""
-    end = time.monotonic() + DEADLINE_S
-    while not (value := condition()):
-        assert time.monotonic() < end, f"never happened: {what}"
-        threading.Event().wait(0.02)
-    return value
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def write_config(directory: Path, *, engine_alone: bool = False) -> Path:
@@ -111,12 +89,11 @@ class Venue:
         self.log = path.parent / f"venue-{time.monotonic_ns()}.log"
         with self.log.open("w") as errors:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "touchline.control.operate.cli", "--config", str(path),
-                 "run", "--json", *arguments],
+                _run(path, "--json", *arguments),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-            )  # fmt: skip
+            )
 
     def part(self, name: str) -> dict[str, Any]:
         state = read_state(self.config)
@@ -156,14 +133,8 @@ class Venue:
 
     def enter(self, *prices: int, side: Side = Side.BUY, qty: int = 5, account: int = 0) -> None:
         """Enter resting limit orders in AAA, as a program does; returns when they are journaled."""
-        orders = np.zeros(len(prices), COMMAND)
-        orders["type"] = MsgType.NEW_ORDER
-        orders["account"] = account
-        orders["side"] = side
-        orders["ord_type"] = OrdType.LIMIT
-        orders["time_in_force"] = TimeInForce.GTC
-        orders["price"] = prices
-        orders["qty"] = qty
+        whole = {"account": account, "side": side, "time_in_force": TimeInForce.GTC, "qty": qty}
+        orders = commands([new_order(price=price, **whole) for price in prices])
         with attach(self.config) as bus, bus.lane(LANE_API) as lane:
             reader = bus.events()
             first = lane.cl_ord_ids(len(prices))
@@ -191,18 +162,15 @@ def running(path: Path, *arguments: str) -> Iterator[Venue]:
 def outcome(path: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and standard error of a `touchline run` that ends by itself."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "touchline.control.operate.cli",
-            "--config",
-            str(path),
-            "run",
-            *arguments,
-        ],
+        _run(path, *arguments),
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
         check=False,
     )
     return done.returncode, done.stderr
+
+
+def _run(path: Path, *arguments: str) -> list[str]:
+    program = [sys.executable, "-m", "touchline.control.operate.cli"]
+    return [*program, "--config", str(path), "run", *arguments]

@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.commands import text
+from harness.engine_thread import engine_thread
+from harness.waiting import until
 from touchline.core.capacities import EngineCapacities
 from touchline.core.messages import (
     COMMAND,
@@ -33,19 +34,10 @@ from touchline.core.messages import (
 from touchline.runtime.bus import Bus
 from touchline.runtime.runner import Runner
 
-DEADLINE_S = 60.0
 LIMITS = EngineCapacities(
     instruments_max=2, accounts_max=4, orders_max=4096, positions_max=16, price_blocks_max=64
 )
 SPAWN = multiprocessing.get_context("spawn")
-
-
-def until(condition: Callable[[], Any], what: str) -> None:
-    """Wait for a condition; fail loudly at the deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {DEADLINE_S} s for {what}"
-        time.sleep(0.0005)
 
 
 def flow(seed: int, count: int, *, lane: int = LANE_API, first: int = 1) -> np.ndarray:
@@ -74,8 +66,8 @@ def opening(lane: int) -> np.ndarray:
     first = lane << 32
     return make_commands(
         [
-            {"type": MsgType.TEXT, "field": Text.SYMBOL, "key": 0, "text": "AAA"},
-            {"type": MsgType.TEXT, "field": Text.ACCOUNT, "key": 0, "text": "ACC1"},
+            text(Text.SYMBOL, 0, "AAA"),
+            text(Text.ACCOUNT, 0, "ACC1"),
             {"type": MsgType.SECURITY_DEFINITION, "cl_ord_id": first + 3},
             {"type": MsgType.ACCOUNT, "account": 0, "cl_ord_id": first + 4},
             {"type": MsgType.ACCOUNT, "account": 1, "cl_ord_id": first + 5},
@@ -96,17 +88,9 @@ class RuntimeVenue:
     @contextmanager
     def running(self, **settings: Any) -> Iterator[tuple[Bus, Runner]]:
         """The engine in a thread of this process."""
-        with Bus.create(self.bus_path, **self.geometry) as bus:
-            runner = Runner(self.journal, bus, LIMITS, **{"segment_bytes": 1 << 16, **settings})
-            runner.open()
-            thread = threading.Thread(target=runner.run)
-            thread.start()
-            try:
-                yield bus, runner
-            finally:
-                runner.stop()
-                thread.join()
-                runner.close()
+        settings = {"segment_bytes": 1 << 16, **settings}
+        with engine_thread(self.bus_path, self.journal, LIMITS, self.geometry, **settings) as pair:
+            yield pair
 
     def start(self, target: Callable[..., None], *args: Any) -> BaseProcess:
         child = SPAWN.Process(target=target, args=args, daemon=True)
@@ -144,11 +128,6 @@ def run_engine(bus_path: str, journal: str, geometry: dict[str, int], sync: str)
     )
     runner.open()
     runner.run()
-
-
-def joined(parts: list[np.ndarray]) -> np.ndarray:
-    """Batches one after the other."""
-    return np.concatenate(parts, dtype=parts[0].dtype)
 
 
 def digest(events: np.ndarray) -> str:

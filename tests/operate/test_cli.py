@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.host_venue import Venue, running, until, write_config
+from harness.host_venue import Venue, running, write_config
+from harness.waiting import until
 from touchline.control.operate.cli import main
 from touchline.control.supervisor.admin import attach
 from touchline.core.messages import COMMAND, LANE_API, ExecType, MsgType, OrdType, Reason, Side

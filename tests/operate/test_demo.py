@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.host_venue import until
+from harness.waiting import until
 from touchline.config import Config, load
 from touchline.control.demo.client import refusal_kind
 from touchline.control.demo.flow import BAD_REQUESTS, Behaviour, Listing, walk

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.host_venue import DEADLINE_S, Venue, outcome, running, until, write_config
+from harness.host_venue import Venue, outcome, running, write_config
+from harness.waiting import DEADLINE_S, until
 from touchline.config import load
 from touchline.control.operate.verify import replay_whole
 from touchline.control.supervisor.admin import Admin, NotRunning

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from harness import downstream_venue
-from harness.downstream_venue import SYMBOLS, Venue, commands, listing, new_order
+from harness.commands import SYMBOLS, commands, listing, new_order
+from harness.downstream_venue import Venue
 from touchline.control.supervisor import setup
 from touchline.control.supervisor.setup import read_journal, replayed
 from touchline.core.capacities import EngineCapacities

@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.fix_client import FixClient, utc_now
-from harness.host_venue import Venue, running, until, write_config
+from harness.host_venue import Venue, running, write_config
+from harness.waiting import until
 from touchline.control.operate.cli import main
 from touchline.control.operate.history import history
 from touchline.control.supervisor.admin import PIECES_MAX, Refused, said, signed

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from harness.host_venue import DEADLINE_S, Venue, outcome, running, until, write_config
+from harness.host_venue import Venue, outcome, running, write_config
+from harness.waiting import DEADLINE_S, until
 from touchline.config import load
 from touchline.control.operate.cli import main
 from touchline.control.supervisor.state import read_state

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.downstream_venue import DEADLINE_S, Venue, until
+from harness.downstream_venue import Venue
+from harness.waiting import DEADLINE_S, until
 from touchline.control.publish.publisher import Publisher
 from touchline.core.engine import Engine
 from touchline.core.messages import Side

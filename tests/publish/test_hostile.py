@@ -8,14 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.downstream_venue import (
-    LIMITS,
-    Venue,
-    commands,
-    flow,
-    new_order,
-    until,
-)
+from harness.commands import commands, new_order
+from harness.downstream_venue import LIMITS, Venue, flow
+from harness.waiting import until
 from publish import hostile
 from publish.publishing import assert_books_equal, follow, publishing, subscribe
 from touchline.control.publish import doorman, snapshots

@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.downstream_venue import (
-    LIMITS,
-    SYMBOLS,
-    commands,
-    flow,
-    joined,
-    listing,
-    new_order,
-    opening,
-)
+from harness.commands import SYMBOLS, commands, joined, listing, new_order, opening
+from harness.downstream_venue import LIMITS, flow
 from reference import depth, published
 from touchline.core.engine import Engine
 from touchline.core.messages import (

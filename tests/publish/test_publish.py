@@ -12,7 +12,9 @@ import pytest
 import zmq
 from numpy.typing import NDArray
 
-from harness.downstream_venue import DEADLINE_S, SYMBOLS, Venue, commands, flow, listing, until
+from harness.commands import SYMBOLS, commands, listing
+from harness.downstream_venue import Venue, flow
+from harness.waiting import DEADLINE_S, until
 from publish.publishing import all_published, assert_books_equal, follow, publishing, subscribe
 from touchline.control.publish import publisher as publish
 from touchline.control.publish import snapshots

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import zmq
 
-from harness.downstream_venue import DEADLINE_S, Venue, flow
+from harness.downstream_venue import Venue, flow
+from harness.waiting import DEADLINE_S
 from publish.publishing import assert_books_equal, follow, publishing, subscribe
 from touchline.errors import TouchlineError
 from touchline.marketdata import HEADER, HEARTBEAT_TOPIC, Kind, Subscriber, decode, topic

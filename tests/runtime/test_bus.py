@@ -13,16 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.runtime_venue import (
-    LIMITS,
-    SPAWN,
-    RuntimeVenue,
-    digest,
-    flow,
-    joined,
-    until,
-    wait_commands,
-)
+from harness.commands import joined
+from harness.runtime_venue import LIMITS, SPAWN, RuntimeVenue, digest, flow, wait_commands
+from harness.waiting import until
 from touchline.core.capacities import EngineCapacities
 from touchline.core.engine import Engine
 from touchline.core.messages import COMMAND, COMMAND_TEXT, EVENT, LANE_ADMIN, LANE_API, MsgType

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.runtime_venue import DEADLINE_S, LIMITS, RuntimeVenue, flow, joined, until
+from harness.commands import joined
+from harness.runtime_venue import LIMITS, RuntimeVenue, flow
+from harness.waiting import DEADLINE_S, until
 from touchline.core.messages import EVENT, LANE_API
 from touchline.runtime.bus import Bus
 from touchline.runtime.feed import EventFeed

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.runtime_venue import DEADLINE_S, RuntimeVenue, flow, joined, wait_commands
+from harness.commands import joined
+from harness.runtime_venue import RuntimeVenue, flow, wait_commands
+from harness.waiting import DEADLINE_S
 from touchline.core.messages import EVENT, LANE_API, MsgType, Text, make_commands
 from touchline.errors import TouchlineError
 from touchline.runtime.directory import Directory

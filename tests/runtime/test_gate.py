@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, until, wait_commands
+from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
+from harness.waiting import until
 from touchline.core.messages import (
     COMMAND,
     COMMAND_TEXT,

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, joined, wait_commands
+from harness.commands import joined
+from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
 from touchline.core.messages import EVENT, LANE_API, Text
 from touchline.errors import TouchlineError
 from touchline.runtime.replay import Replay, replay, replay_all, texts, verify

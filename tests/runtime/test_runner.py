@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, until, wait_commands
+from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
+from harness.waiting import until
 from touchline.core.messages import LANE_API
 from touchline.errors import ConfigError, JournalCorrupt
 from touchline.runtime.bus import Bus
