@@ -37,6 +37,7 @@ cdef extern from "touchline/core/engine.h" nogil:
 
     int tl_engine_open(tl_engine **engine, const tl_engine_capacities *capacities)
     void tl_engine_close(tl_engine *engine)
+    int tl_engine_grow(tl_engine *engine, const tl_engine_capacities *larger)
     void tl_engine_step(tl_engine *engine, const tl_command *cmd, tl_event_sink *sink)
     uint64_t tl_engine_events_bound(const tl_engine *engine)
     size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t count,
@@ -74,6 +75,7 @@ cdef class Engine:
     cdef ndarray block
     cdef bint busy           # in submit, without the GIL
 
+    cdef int take(self, ndarray buffer) except -1
     cdef int check_idle(self) except -1
     cdef const tl_event *shown(self, uint64_t *count) except NULL
     cdef object events_view(self)

@@ -87,6 +87,22 @@ cdef uint32_t capacity(object value, str name) except 0:
     return number
 
 
+cdef int capacities_of(object values, tl_engine_capacities *out) except -1:
+    """An EngineCapacities for the core, which has them in the same order."""
+    for i, name in enumerate(CAPACITIES):
+        (<uint32_t *>out)[<size_t>i] = capacity(values[i], name)
+    return 0
+
+
+cdef cnp.ndarray event_buffer(uint64_t orders_max):
+    """Room for the longest answer of one command, twice: a batch stops when the next might not fit.
+    """
+    cdef uint64_t slots = 4096
+    while slots < 2 * (orders_max + 3):
+        slots *= 2
+    return np.zeros(slots, dtype=EVENT)
+
+
 cdef uint32_t only(object number, uint32_t every, str name) except? 0xFFFFFFFF:
     """What a filter has for a number, or for None: any."""
     return every if number is None else <uint32_t>whole(number, name, 0, every - 1)
@@ -112,23 +128,21 @@ cdef class Engine:
     def __cinit__(self, *, instruments_max=16, accounts_max=64, orders_max=65536,
                   positions_max=1024, price_blocks_max=4096):
         cdef tl_engine_capacities capacities
-        capacities.instruments_max = capacity(instruments_max, "instruments_max")
-        capacities.accounts_max = capacity(accounts_max, "accounts_max")
-        capacities.orders_max = capacity(orders_max, "orders_max")
-        capacities.positions_max = capacity(positions_max, "positions_max")
-        capacities.price_blocks_max = capacity(price_blocks_max, "price_blocks_max")
+        capacities_of(EngineCapacities(instruments_max, accounts_max, orders_max, positions_max,
+                                       price_blocks_max), &capacities)
         check(tl_engine_open(&self.engine, &capacities),
               "engine capacities are too large for this machine's memory")
-        # Room for the longest answer of one command, twice: a batch stops when the next might not
-        # fit.
-        cdef uint64_t slots = 4096
-        while slots < 2 * (<uint64_t>capacities.orders_max + 3):
-            slots *= 2
-        self.room = slots
-        self.buffer = np.zeros(slots, dtype=EVENT)
-        self.sink.slots = <tl_event *>cnp.PyArray_DATA(self.buffer)
-        self.sink.mask = slots - 1
+        self.take(event_buffer(capacities.orders_max))
+
+    cdef int take(self, cnp.ndarray buffer) except -1:
+        """Write events there from now on; those of the last call are gone."""
+        self.room = <uint64_t>cnp.PyArray_SIZE(buffer)
+        self.buffer = buffer
+        self.block = None
+        self.sink.slots = <tl_event *>cnp.PyArray_DATA(buffer)
+        self.sink.mask = self.room - 1
         self.sink.next = 0
+        return 0
 
     def __dealloc__(self):
         tl_engine_close(self.engine)
@@ -501,11 +515,35 @@ cdef class Engine:
 
     @property
     def capacities(self):
-        """The EngineCapacities this engine was opened with."""
+        """The EngineCapacities this engine was opened with, or has grown to."""
         cdef const tl_engine_capacities *capacities = tl_engine_get_capacities(self.engine)
         return EngineCapacities(capacities.instruments_max, capacities.accounts_max,
                                 capacities.orders_max, capacities.positions_max,
                                 capacities.price_blocks_max)
+
+    def grow(self, *, instruments_max=None, accounts_max=None, orders_max=None,
+             positions_max=None, price_blocks_max=None):
+        """Make room for more between two commands; the parameters are those of Engine.
+
+        What is not named stays as it is. The engine goes on as if it had been opened so, but what
+        it has refused stays refused. events() shows nothing then, and event_slots() is other
+        memory. Raises ValueError for less than there is or out of bounds, MemoryError when there
+        is not room for both sizes at once; nothing has changed then.
+        """
+        cdef tl_engine_capacities larger
+        self.check_idle()
+        now = self.capacities
+        named = (instruments_max, accounts_max, orders_max, positions_max, price_blocks_max)
+        wanted = EngineCapacities(*[had if new is None else new for new, had in zip(named, now)])
+        capacities_of(wanted, &larger)
+        for name, value, least in zip(CAPACITIES, wanted, now):
+            if value < least:
+                raise ValueError(f"engine capacities: {name} {value} is less than {least}, "
+                                 "which the engine has")
+        buffer = event_buffer(larger.orders_max)
+        check(tl_engine_grow(self.engine, &larger),
+              "engine capacities are too large for this machine's memory")
+        self.take(buffer)
 
     def snapshot(self):
         """The whole state as bytes."""
