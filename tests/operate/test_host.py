@@ -216,10 +216,10 @@ def test_another_tick_size_for_a_known_symbol_is_refused(tmp_path: Path) -> None
     code, errors = outcome(path)
     assert code == 2
     assert "AAA: tick_size is 0.01 in the journal and 0.05 in the configuration" in errors
-    path.write_text(path.read_text().replace("orders_max = 1024", "orders_max = 2048"))
+    path.write_text(path.read_text().replace("orders_max = 1024", "orders_max = 512"))
     code, errors = outcome(path)
     assert code == 5
-    assert "the journal was written with orders_max 1024, not 2048" in errors
+    assert "orders_max 1024, which can be raised but not lowered to 512" in errors
 
 
 def test_a_full_disk_under_the_journal_stops_the_venue_and_loses_nothing(tmp_path: Path) -> None:
