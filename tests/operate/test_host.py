@@ -22,6 +22,7 @@ from touchline.control.operate.verify import replay_whole
 from touchline.control.supervisor.admin import Admin, NotRunning
 from touchline.control.supervisor.state import read_state
 from touchline.errors import TouchlineError
+from touchline.runtime.journal import JournalReader
 
 PARTS = ("engine", "gateway", "publisher", "capture")
 
@@ -138,6 +139,28 @@ def test_a_port_in_use_is_named_with_its_key(tmp_path: Path) -> None:
     assert code == 5
     assert f"publish.pub_port: cannot listen on 127.0.0.1:{port}: Address already in use" in errors
     assert "Traceback" not in errors
+
+
+def test_a_size_raised_in_the_file_is_taken_at_the_next_start(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    text = path.read_text()
+    with running(path) as venue:
+        venue.enter(990, 991, 992)
+        small = venue.stop()
+    path.write_text(text.replace("orders_max = 1024", "orders_max = 2048"))
+    with running(path) as larger:
+        assert f"state_hash={small['state_hash']}" in larger.facts("engine ready")[0]
+        larger.enter(993)
+        said = larger.stop()
+    with JournalReader(larger.config.journal_dir) as journal:
+        assert journal.capacities.orders_max == 1024
+        assert journal.newest_capacities.orders_max == 2048
+    replayed = replay_whole(larger.config.journal_dir)
+    assert f"{replayed.state_hash:016x}" == said["state_hash"]
+    path.write_text(text)
+    code, errors = outcome(path)
+    assert code == 5
+    assert "orders_max 2048, which can be raised but not lowered to 1024" in errors
 
 
 def test_stop_and_start_keep_orders_and_state_and_send_nothing_twice(tmp_path: Path) -> None:
