@@ -8,7 +8,7 @@ import pytest
 
 from harness.runtime_venue import LIMITS, RuntimeVenue, flow, joined, wait_commands
 from touchline.core.engine import Engine, EngineCapacities
-from touchline.core.messages import LANE_API, Reason
+from touchline.core.messages import EVENT, LANE_API, Reason
 from touchline.errors import ConfigError
 from touchline.runtime.bus import Bus
 from touchline.runtime.journal import JournalReader
@@ -45,7 +45,7 @@ def run_and_kill(venue: RuntimeVenue, commands: np.ndarray, held: int) -> np.nda
 def write_grown(venue: RuntimeVenue, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Runs of one size after the other, each killed; all commands, and all events published."""
     commands = flow(seed, EACH * len(SIZES))
-    events = np.empty(0)
+    events = np.empty(0, EVENT)
     for run, sizes in enumerate(SIZES):
         venue.capacities = sizes
         before, held = events, run * EACH
