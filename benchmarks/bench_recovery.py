@@ -37,7 +37,7 @@ def shm_path() -> Path:
 def recover(source: Recorded) -> float:
     """Seconds that a new engine takes until it is where the last one was."""
     with JournalReader(source.journal) as reader:
-        capacities = reader.capacities
+        capacities = reader.newest_capacities
     with Bus.create(shm_path(), event_slots=EVENT_SLOTS) as bus:
         try:
             with Runner(source.journal, bus, capacities) as runner:

@@ -98,6 +98,8 @@ def write_flow(journal: Path, path: Path) -> Path:
     """The journal as a flow file: what comes before the first order is not timed."""
     with JournalReader(journal) as reader:
         capacities = reader.capacities
+        if reader.newest_capacities != capacities:
+            raise BenchError(f"{journal}: the engine grew on the way, and a flow file has one size")
         parts = []
         while len(part := reader.read()):
             parts.append(part.tobytes())

@@ -187,9 +187,9 @@ class Publisher:
 
 
 def mirror_of(journal_dir: Path) -> Mirror:
-    """A mirror as large as the engine whose journal this is."""
+    """A mirror as large as the engine whose journal this is has become."""
     with JournalReader(journal_dir) as journal:
-        sizes = journal.capacities
+        sizes = journal.newest_capacities
     return Mirror(
         instruments_max=sizes.instruments_max,
         orders_max=sizes.orders_max,

@@ -359,6 +359,31 @@ def test_a_view_keeps_its_memory_and_nothing_more() -> None:
     assert view.dtype == EVENT
 
 
+def test_an_engine_grows_by_name_and_never_shrinks() -> None:
+    engine = Engine(orders_max=10)
+    slots = len(engine.event_slots())
+    engine.grow(orders_max=100_000, accounts_max=65)
+    assert engine.capacities == EngineCapacities(orders_max=100_000, accounts_max=65)
+    assert len(engine.event_slots()) > slots
+    with pytest.raises(ValueError, match="orders_max 99999 is less than 100000"):
+        engine.grow(orders_max=99_999, positions_max=5000)
+    with pytest.raises(ValueError, match="accounts_max 16777217 is outside 1 to 16777216"):
+        engine.grow(accounts_max=(1 << 24) + 1)
+    with pytest.raises(TypeError):
+        engine.grow(orders=5)  # type: ignore[call-arg]
+    assert engine.capacities == EngineCapacities(orders_max=100_000, accounts_max=65)
+
+
+def test_events_shown_before_an_engine_grows_stay_readable() -> None:
+    engine = opened()
+    before = engine.submit(np.zeros(3, COMMAND))
+    kept = before.copy()
+    assert len(kept) == 3
+    engine.grow(orders_max=1 << 20)
+    assert len(engine.events()) == 0
+    assert before.tobytes() == kept.tobytes()
+
+
 def test_every_capacity_has_its_row_of_bounds() -> None:
     assert list(CAPACITIES) == list(EngineCapacities._fields)
     assert CAPACITIES["instruments_max"][:2] == (1, 65534)

@@ -101,6 +101,30 @@ def test_a_batch_of_any_size_equals_one_by_one(
 
 
 @fewer
+@given(
+    capacities=pools,
+    more=st.tuples(*[st.sampled_from((0, 1, 2, 9, 70))] * 5),
+    intents=flows,
+    every=st.integers(1, 60),
+)
+def test_an_engine_that_grows_between_commands_equals_the_reference(
+    capacities: Capacities, more: tuple[int, ...], intents: list[Intent], every: int
+) -> None:
+    reference, engine = Reference(capacities), engine_of(capacities)
+    for count, (cmd, expected) in enumerate(play(intents, reference), start=1):
+        got = [event.tobytes() for event in engine.submit(as_array([cmd]))]
+        assert got == expected, (cmd, shown(got), shown(expected))
+        if count % every == 0 and count // every <= 3:
+            larger = Capacities(*map(sum, zip(reference.capacities, more, strict=True)))
+            reference.capacities = larger
+            engine.grow(**larger._asdict())
+            assert engine.capacities._asdict() == larger._asdict()
+        assert engine.state_hash() == reference.state_hash(), cmd
+    assert engine.event_seq == reference.state.event_seq
+    assert_same_books(engine, reference)
+
+
+@fewer
 @given(capacities=pools, before=flows, after=flows, elsewhere=flows)
 def test_a_restored_snapshot_continues_identically(
     capacities: Capacities, before: list[Intent], after: list[Intent], elsewhere: list[Intent]

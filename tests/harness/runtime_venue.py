@@ -83,13 +83,16 @@ class RuntimeVenue:
         self.bus_path = f"/dev/shm/touchline-test-{os.getpid()}-{uuid.uuid4().hex[:8]}.bus"
         self.geometry = {"lanes": 3, "lane_slots": 1024, "event_slots": 65536, **geometry}
         self.sync = "none"
+        self.capacities = LIMITS
         self.children: list[BaseProcess] = []
 
     @contextmanager
     def running(self, **settings: Any) -> Iterator[tuple[Bus, Runner]]:
         """The engine in a thread of this process."""
         settings = {"segment_bytes": 1 << 16, **settings}
-        with engine_thread(self.bus_path, self.journal, LIMITS, self.geometry, **settings) as pair:
+        with engine_thread(
+            self.bus_path, self.journal, self.capacities, self.geometry, **settings
+        ) as pair:
             yield pair
 
     def start(self, target: Callable[..., None], *args: Any) -> BaseProcess:
@@ -99,7 +102,14 @@ class RuntimeVenue:
         return child
 
     def start_engine(self) -> BaseProcess:
-        return self.start(run_engine, self.bus_path, str(self.journal), self.geometry, self.sync)
+        return self.start(
+            run_engine,
+            self.bus_path,
+            str(self.journal),
+            tuple(self.capacities),
+            self.geometry,
+            self.sync,
+        )
 
     def attach(self) -> Bus:
         until(self.is_up, "the engine")
@@ -120,11 +130,17 @@ class RuntimeVenue:
         Path(self.bus_path).unlink(missing_ok=True)
 
 
-def run_engine(bus_path: str, journal: str, geometry: dict[str, int], sync: str) -> None:
+def run_engine(
+    bus_path: str, journal: str, capacities: tuple[int, ...], geometry: dict[str, int], sync: str
+) -> None:
     """An engine process: recovers and runs until it is killed."""
     bus = Bus.create(bus_path, **geometry)
     runner = Runner(
-        journal, bus, LIMITS, segment_bytes=1 << 16, sync="batch" if sync == "batch" else "none"
+        journal,
+        bus,
+        EngineCapacities(*capacities),
+        segment_bytes=1 << 16,
+        sync="batch" if sync == "batch" else "none",
     )
     runner.open()
     runner.run()

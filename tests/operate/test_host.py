@@ -23,6 +23,7 @@ from touchline.control.operate.verify import replay_whole
 from touchline.control.supervisor.admin import Admin, NotRunning
 from touchline.control.supervisor.state import read_state
 from touchline.errors import TouchlineError
+from touchline.runtime.journal import JournalReader
 
 PARTS = ("engine", "gateway", "publisher", "capture")
 
@@ -141,6 +142,28 @@ def test_a_port_in_use_is_named_with_its_key(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
+def test_a_size_raised_in_the_file_is_taken_at_the_next_start(tmp_path: Path) -> None:
+    path = write_config(tmp_path)
+    text = path.read_text()
+    with running(path) as venue:
+        venue.enter(990, 991, 992)
+        small = venue.stop()
+    path.write_text(text.replace("orders_max = 1024", "orders_max = 2048"))
+    with running(path) as larger:
+        assert f"state_hash={small['state_hash']}" in larger.facts("engine ready")[0]
+        larger.enter(993)
+        said = larger.stop()
+    with JournalReader(larger.config.journal_dir) as journal:
+        assert journal.capacities.orders_max == 1024
+        assert journal.newest_capacities.orders_max == 2048
+    replayed = replay_whole(larger.config.journal_dir)
+    assert f"{replayed.state_hash:016x}" == said["state_hash"]
+    path.write_text(text)
+    code, errors = outcome(path)
+    assert code == 5
+    assert "orders_max 2048, which can be raised but not lowered to 1024" in errors
+
+
 def test_stop_and_start_keep_orders_and_state_and_send_nothing_twice(tmp_path: Path) -> None:
     path = write_config(tmp_path, engine_alone=True)
     with running(path) as venue:
@@ -217,10 +240,10 @@ def test_another_tick_size_for_a_known_symbol_is_refused(tmp_path: Path) -> None
     code, errors = outcome(path)
     assert code == 2
     assert "AAA: tick_size is 0.01 in the journal and 0.05 in the configuration" in errors
-    path.write_text(path.read_text().replace("orders_max = 1024", "orders_max = 2048"))
+    path.write_text(path.read_text().replace("orders_max = 1024", "orders_max = 512"))
     code, errors = outcome(path)
     assert code == 5
-    assert "the journal was written with orders_max 1024, not 2048" in errors
+    assert "orders_max 1024, which can be raised but not lowered to 512" in errors
 
 
 def test_a_full_disk_under_the_journal_stops_the_venue_and_loses_nothing(tmp_path: Path) -> None:

@@ -186,15 +186,15 @@ static void a_segment_made_ready_but_not_begun_is_no_damage(void)
     tl_journal_close(open_journal(SLOTS + 1));
 }
 
-static void other_limits_are_refused_by_name(void)
+static void smaller_capacities_are_refused_by_name(void)
 {
     tl_journal_config with = config();
     tl_journal *j;
     tl_journal_fault fault;
     journal_of(5);
-    with.capacities[2] = 30;
+    with.capacities[2] = 2;
     CHECK(tl_journal_open(&j, &with, &fault) == -EINVAL);
-    CHECK(strstr(fault.text, "orders_max 3, not 30") != NULL);
+    CHECK(strstr(fault.text, "orders_max 3, which can be raised but not lowered to 2") != NULL);
     with = config();
     with.segment_bytes = 5000;
     CHECK(tl_journal_open(&j, &with, &fault) == -EINVAL);
@@ -271,7 +271,7 @@ int main(void)
     a_repeated_command_is_damage();
     segments_must_follow_each_other();
     a_segment_made_ready_but_not_begun_is_no_damage();
-    other_limits_are_refused_by_name();
+    smaller_capacities_are_refused_by_name();
     a_journal_has_one_writer();
     synced_batches_read_back_the_same();
     no_room_for_a_segment_harms_nothing_before();

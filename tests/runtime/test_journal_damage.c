@@ -87,10 +87,20 @@ static int64_t read_through(tl_journal_fault *fault)
     return count < 0 ? count : total;
 }
 
+static uint32_t raised; /* by how much the newest segment's capacities are above config()'s */
+
+static tl_journal_config config_raised(uint32_t by)
+{
+    tl_journal_config with = config();
+    for (int i = 0; i < TL_JOURNAL_CAPACITIES; i++)
+        with.capacities[i] += by;
+    return with;
+}
+
 /* The same of recovery, which may then write. */
 static int64_t recover_through(tl_journal_fault *fault)
 {
-    const tl_journal_config with = config();
+    const tl_journal_config with = config_raised(raised);
     tl_journal *j;
     const tl_command *first;
     int64_t count = tl_journal_open(&j, &with, fault), total = 0;
@@ -360,30 +370,55 @@ static void mutate(image files[FILES], uint64_t *random)
     }
 }
 
-static void any_damage_is_a_torn_tail_or_refused(uint64_t seed)
+/* Whatever is done to this journal of `count` commands, `kept_least` of them before its last
+ * segment: it is read as far as a torn tail, or refused. */
+static void any_damage_to(const image whole[FILES], int64_t kept_least, int64_t count,
+                          uint64_t *seed)
 {
-    static image whole[FILES], files[FILES];
+    static image files[FILES];
     tl_journal_fault fault;
-    for (uint64_t count = 20; count <= WHOLE; count += SLOTS - 1) {
-        images_of(whole, count, 1000);
-        const int64_t kept_least = (int64_t)((count - 1) / SLOTS * SLOTS);
-        for (int i = 0; i < FUZZ; i++) {
-            memcpy(files, whole, sizeof files);
-            for (uint64_t changes = random_next(&seed) % 3 + 1; changes > 0; changes--)
-                mutate(files, &seed);
-            images_put(files);
-            const int64_t read = read_through(&fault);
-            const int nothing = read == -ENOENT && files[0].bytes == SIZE_MAX &&
-                                files[1].bytes == SIZE_MAX;
-            CHECK(nothing || read == -EBADMSG || (read >= kept_least && read <= (int64_t)count));
-            if (read == -EBADMSG)
-                check_refused(&fault, NULL);
-            if (i % 16 == 0 && read != -ENOENT) {
-                const int64_t recovered = recover_through(&fault);
-                CHECK(recovered == read || recovered == -EBADMSG);
-            }
+    for (int i = 0; i < FUZZ; i++) {
+        memcpy(files, whole, sizeof files);
+        for (uint64_t changes = random_next(seed) % 3 + 1; changes > 0; changes--)
+            mutate(files, seed);
+        images_put(files);
+        const int64_t read = read_through(&fault);
+        const int nothing = read == -ENOENT && files[0].bytes == SIZE_MAX &&
+                            files[1].bytes == SIZE_MAX;
+        CHECK(nothing || read == -EBADMSG || (read >= kept_least && read <= count));
+        if (read == -EBADMSG)
+            check_refused(&fault, NULL);
+        if (i % 16 == 0 && read != -ENOENT) {
+            const int64_t recovered = recover_through(&fault);
+            CHECK(recovered == read || recovered == -EBADMSG);
         }
     }
+}
+
+static void any_damage_is_a_torn_tail_or_refused(uint64_t seed)
+{
+    static image whole[FILES];
+    for (uint64_t count = 20; count <= WHOLE; count += SLOTS - 1) {
+        images_of(whole, count, 1000);
+        any_damage_to(whole, (int64_t)((count - 1) / SLOTS * SLOTS), (int64_t)count, &seed);
+    }
+}
+
+/* And where segments end early, because the ones after them have larger capacities. */
+static void any_damage_to_a_journal_that_grew_is_a_torn_tail_or_refused(uint64_t seed)
+{
+    static image whole[FILES];
+    dir_empty();
+    for (raised = 0; raised < SEGMENTS; raised++) {
+        const tl_journal_config with = config_raised(raised);
+        tl_journal *j = open_with(&with, raised * UINT64_C(15));
+        append(j, 15);
+        tl_journal_close(j);
+    }
+    raised = SEGMENTS - 1;
+    images_get(whole);
+    any_damage_to(whole, 30, 45, &seed);
+    raised = 0;
 }
 
 int main(int argc, char **argv)
@@ -398,7 +433,9 @@ int main(int argc, char **argv)
     a_kill_at_the_change_of_segments_loses_nothing();
     a_journal_of_another_version_is_refused_by_name();
     a_file_of_others_is_not_written();
-    any_damage_is_a_torn_tail_or_refused(argc > 1 ? strtoull(argv[1], NULL, 10) : 1);
+    const uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    any_damage_is_a_torn_tail_or_refused(seed);
+    any_damage_to_a_journal_that_grew_is_a_torn_tail_or_refused(seed);
     dir_remove();
     return 0;
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from libc.stdint cimport uint32_t, uint64_t
-from numpy cimport ndarray
+from numpy cimport dtype, ndarray
 
 
 cdef inline object first_of(object views, uint32_t count):
@@ -16,3 +16,12 @@ cdef inline ndarray larger_array(ndarray block, uint64_t held, uint64_t size):
     grown = np.empty(size, dtype=block.dtype)
     grown[:held] = block[:held]
     return grown
+
+
+cdef inline ndarray buffer_for(dtype kind, uint64_t orders_max):
+    """Room for the longest answer of one command, twice: a batch stops when the next might not
+    fit."""
+    cdef uint64_t slots = 4096
+    while slots < 2 * (orders_max + 3):
+        slots *= 2
+    return np.zeros(slots, dtype=kind)

@@ -44,6 +44,23 @@ cdef uint32_t capacity(object value, str name) except 0:
     return number
 
 
+cdef int capacities_of(object values, tl_engine_capacities *out) except -1:
+    """An EngineCapacities for the core, which has them in the same order."""
+    for i, name in enumerate(CAPACITIES):
+        (<uint32_t *>out)[<size_t>i] = capacity(values[i], name)
+    return 0
+
+
+def raised(now, named):
+    """`now` with what is named in its place, None named nothing; ValueError for less than it is."""
+    wanted = EngineCapacities(*[had if new is None else new for new, had in zip(named, now)])
+    for name, value, least in zip(CAPACITIES, wanted, now):
+        if index_of(value, name) < least:
+            raise ValueError(f"engine capacities: {name} {value} is less than {least}, "
+                             "which the engine has")
+    return wanted
+
+
 def opened_again(kind, capacities, snapshot):
     """An engine from what its pickle holds; ValueError for one that is damaged."""
     from touchline.core.engine import Engine

@@ -5,8 +5,9 @@
  *                        match ⇄ book ─► NEW, TRADE, CANCELED, REPLACED …
  *
  * State is one region of memory without pointers: instruments, accounts, positions, orders, levels,
- * tree. It is allocated and prefaulted by tl_engine_open and never grows; a snapshot is its copy.
- * The step reads no clock, does no I/O, allocates nothing. One thread at a time may call it.
+ * tree. It is allocated and prefaulted by tl_engine_open and no step makes it grow; a snapshot is
+ * its copy. The step reads no clock, does no I/O, allocates nothing. One thread at a time may call
+ * it.
  */
 #ifndef TOUCHLINE_ENGINE_H
 #define TOUCHLINE_ENGINE_H
@@ -60,6 +61,12 @@ typedef struct tl_engine tl_engine;
 /* 0, -EINVAL for capacities out of bounds, or -ENOMEM. */
 int tl_engine_open(tl_engine **engine, const tl_engine_capacities *capacities);
 void tl_engine_close(tl_engine *engine);
+
+/* Give the engine more room between two commands: it goes on as if it had been opened with these
+ * capacities, but for what it has refused so far. A sink may need more slots from then on. 0,
+ * -EINVAL when one of them is less than it is now or out of bounds, or -ENOMEM; then nothing has
+ * changed. Takes both regions' memory while it copies. */
+int tl_engine_grow(tl_engine *engine, const tl_engine_capacities *larger);
 
 /* Do one command. Writes at most tl_engine_events_bound() events. */
 void tl_engine_step(tl_engine *engine, const tl_command *cmd, tl_event_sink *sink);

@@ -5,19 +5,13 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from numpy cimport ndarray
 
 from touchline.core.answer cimport Answer
+from touchline.core.capacities cimport tl_engine_capacities
 from touchline.core.messages cimport (
     tl_command, tl_event, tl_level_view, tl_order_view, tl_orders_filter,
 )
 
 
 cdef extern from "touchline/core/engine.h" nogil:
-    ctypedef struct tl_engine_capacities:
-        uint32_t instruments_max
-        uint32_t accounts_max
-        uint32_t orders_max
-        uint32_t positions_max
-        uint32_t price_blocks_max
-
 
     ctypedef struct tl_event_sink:
         tl_event *slots
@@ -29,6 +23,7 @@ cdef extern from "touchline/core/engine.h" nogil:
 
     int tl_engine_open(tl_engine **engine, const tl_engine_capacities *capacities)
     void tl_engine_close(tl_engine *engine)
+    int tl_engine_grow(tl_engine *engine, const tl_engine_capacities *larger)
     void tl_engine_step(tl_engine *engine, const tl_command *cmd, tl_event_sink *sink)
     uint64_t tl_engine_events_bound(const tl_engine *engine)
     size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t count,
@@ -66,6 +61,7 @@ cdef class Engine:
     cdef ndarray block
     cdef bint busy           # in submit, without the GIL
 
+    cdef int take(self, ndarray buffer) except -1
     cdef int check_idle(self) except -1
     cdef const tl_event *shown(self, uint64_t *count) except NULL
     cdef object events_view(self)

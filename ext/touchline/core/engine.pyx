@@ -18,14 +18,14 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, uintptr_t
 from libc.string cimport memcpy, memset
 
 from touchline.core.arguments cimport natural, same_layout, side_of, whole
-from touchline.core.arrays cimport first_of, larger_array
-from touchline.core.capacities cimport capacity
+from touchline.core.arrays cimport buffer_for, first_of, larger_array
+from touchline.core.capacities cimport capacities_of, tl_engine_capacities
 from touchline.core.messages cimport (
     TL_ACCOUNT_ALL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
     TL_MSG_TYPE_REPLACE, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view, tl_orders_filter,
 )
 
-from touchline.core.capacities import EngineCapacities, opened_again
+from touchline.core.capacities import EngineCapacities, opened_again, raised
 from touchline.core.messages import COMMAND, EVENT, LEVEL, ORDER
 
 cdef extern from *:
@@ -68,23 +68,21 @@ cdef class Engine:
     def __cinit__(self, *, instruments_max=16, accounts_max=64, orders_max=65536,
                   positions_max=1024, price_blocks_max=4096):
         cdef tl_engine_capacities capacities
-        capacities.instruments_max = capacity(instruments_max, "instruments_max")
-        capacities.accounts_max = capacity(accounts_max, "accounts_max")
-        capacities.orders_max = capacity(orders_max, "orders_max")
-        capacities.positions_max = capacity(positions_max, "positions_max")
-        capacities.price_blocks_max = capacity(price_blocks_max, "price_blocks_max")
+        capacities_of(EngineCapacities(instruments_max, accounts_max, orders_max, positions_max,
+                                       price_blocks_max), &capacities)
         check(tl_engine_open(&self.engine, &capacities),
               "engine capacities are too large for this machine's memory")
-        # Room for the longest answer of one command, twice: a batch stops when the next might not
-        # fit.
-        cdef uint64_t slots = 4096
-        while slots < 2 * (<uint64_t>capacities.orders_max + 3):
-            slots *= 2
-        self.room = slots
-        self.buffer = np.zeros(slots, dtype=EVENT)
-        self.sink.slots = <tl_event *>cnp.PyArray_DATA(self.buffer)
-        self.sink.mask = slots - 1
+        self.take(buffer_for(_event, capacities.orders_max))
+
+    cdef int take(self, cnp.ndarray buffer) except -1:
+        """Write events there from now on; those of the last call are gone."""
+        self.room = <uint64_t>cnp.PyArray_SIZE(buffer)
+        self.buffer = buffer
+        self.block = None
+        self.sink.slots = <tl_event *>cnp.PyArray_DATA(buffer)
+        self.sink.mask = self.room - 1
         self.sink.next = 0
+        return 0
 
     def __dealloc__(self):
         tl_engine_close(self.engine)
@@ -458,11 +456,29 @@ cdef class Engine:
 
     @property
     def capacities(self):
-        """The EngineCapacities this engine was opened with."""
+        """The EngineCapacities this engine was opened with, or has grown to."""
         cdef const tl_engine_capacities *capacities = tl_engine_get_capacities(self.engine)
         return EngineCapacities(capacities.instruments_max, capacities.accounts_max,
                                 capacities.orders_max, capacities.positions_max,
                                 capacities.price_blocks_max)
+
+    def grow(self, *, instruments_max=None, accounts_max=None, orders_max=None,
+             positions_max=None, price_blocks_max=None):
+        """Make room for more between two commands; the parameters are those of Engine.
+
+        What is not named stays as it is. The engine goes on as if it had been opened so, but what
+        it has refused stays refused. events() shows nothing then, and event_slots() is other
+        memory. Raises ValueError for less than there is or out of bounds, MemoryError when there
+        is not room for both sizes at once; nothing has changed then.
+        """
+        cdef tl_engine_capacities larger
+        self.check_idle()
+        capacities_of(raised(self.capacities, EngineCapacities(
+            instruments_max, accounts_max, orders_max, positions_max, price_blocks_max)), &larger)
+        buffer = buffer_for(_event, larger.orders_max)
+        check(tl_engine_grow(self.engine, &larger),
+              "engine capacities are too large for this machine's memory")
+        self.take(buffer)
 
     def snapshot(self):
         """The whole state as bytes."""

@@ -1,6 +1,8 @@
 /* The table of positions: found by account and instrument, made when first needed. */
 #include "touchline/core/positions.h"
 
+#include <string.h>
+
 void tl_position_init(tl_position *position, uint32_t account, uint32_t instrument)
 {
     *position = (tl_position){.account = account,
@@ -44,4 +46,14 @@ tl_position *tl_position_need(const tl_positions *positions, uint32_t account, u
         positions->newest[account] = *probe;
     }
     return &positions->entries[*probe - 1];
+}
+
+void tl_positions_probe_again(const tl_positions *positions)
+{
+    const tl_position_counts *counts = positions->counts;
+    memset(positions->probes, 0, ((size_t)counts->probe_mask + 1) * sizeof *positions->probes);
+    for (uint32_t i = 0; i < counts->positions_used; i++) {
+        const tl_position *position = &positions->entries[i];
+        *probe_of(positions, position->account, position->instrument) = i + 1;
+    }
 }

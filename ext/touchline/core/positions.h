@@ -67,6 +67,9 @@ tl_position *tl_position_find(const tl_positions *positions, uint32_t account,
 __attribute__((noinline)) tl_position *tl_position_need(const tl_positions *positions,
                                                         uint32_t account, uint32_t instrument);
 
+/* Lay the probes anew, for a mask that has changed: as if it had been this one from the start. */
+void tl_positions_probe_again(const tl_positions *positions);
+
 /* ── what moves a position ─────────────────────────────────────────────────────────────────── */
 
 /* So many lots more rest in the book. */

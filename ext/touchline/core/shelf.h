@@ -4,8 +4,8 @@
  * What one order touches decides how long it takes, so everything hot is small: two orders,
  * sixteen levels or four heads of blocks to a cache line, and a book is one line.
  *
- * Memory: arrays inside the engine's state region, never grown. One thread, the engine's, calls
- * what works on it. Nothing here knows accounts, risk or events.
+ * Memory: arrays inside the engine's state region; no step makes them grow. One thread, the
+ * engine's, calls what works on it. Nothing here knows accounts, risk or events.
  */
 #ifndef TOUCHLINE_SHELF_H
 #define TOUCHLINE_SHELF_H
@@ -131,6 +131,9 @@ typedef struct tl_shelf {
 } tl_shelf;
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t price_blocks_max,
+                   uint32_t nodes_max);
+/* The arrays have become so large; what is in them is where it was. */
+void tl_pools_grow(tl_pools *pools, uint32_t orders_max, uint32_t price_blocks_max,
                    uint32_t nodes_max);
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
 /* Writing the journal: recovery that cuts a torn tail, appending into a mapped segment. journal.h
  * draws it. Owned by the engine thread. */
 #define _GNU_SOURCE
+#include "touchline/core/engine.h"
 #include "touchline/runtime/journal_head.h"
 #include "touchline/runtime/journal_segment.h"
 
@@ -28,6 +29,7 @@ struct tl_journal {
     uint64_t slots;
     uint64_t seq; /* of the next record */
     uint64_t id;
+    int64_t opened_ns;
     size_t synced; /* bytes of the current segment known to be on the disk */
     uint32_t last_checksum;
     uint32_t capacities[TL_JOURNAL_CAPACITIES];
@@ -80,19 +82,26 @@ static int dir_open(tl_journal *j, tl_journal_fault *fault)
     return tl_journal_fail(fault, errno, dir, 0, "%s", strerror(errno));
 }
 
-static int limits_check(tl_journal *j, tl_journal_fault *fault)
+/* They may be raised, never lowered: the newest segment's commands may need all they had. */
+static int capacities_check(const tl_journal *j, const tl_journal_header *newest,
+                            tl_journal_fault *fault)
 {
-    static const char *const names[TL_JOURNAL_CAPACITIES] = {
-        "instruments_max", "accounts_max", "orders_max", "positions_max", "price_blocks_max"};
-    const uint32_t *had = j->reader->header.capacities;
+    const uint32_t *had = newest->capacities;
     for (int i = 0; i < TL_JOURNAL_CAPACITIES; i++)
-        if (had[i] != j->capacities[i])
+        if (j->capacities[i] < had[i])
             return tl_journal_fail(fault, EINVAL, j->segments.dir, 0,
-                                   "the journal was written with %s %" PRIu32 ", not %" PRIu32
-                                   "; replaying it needs the same",
-                                   names[i], had[i], j->capacities[i]);
-    j->id = j->reader->header.journal_id;
+                                   "the journal was written with %s %" PRIu32
+                                   ", which can be raised but not lowered to %" PRIu32,
+                                   tl_capacities[i].name, had[i], j->capacities[i]);
     return 0;
+}
+
+/* There is a journal to go on with. */
+static int reader_use(tl_journal *j, tl_journal_fault *fault)
+{
+    const tl_journal_header newest = tl_journal_reader_newest(j->reader);
+    j->id = j->reader->header.journal_id;
+    return capacities_check(j, &newest, fault);
 }
 
 static int config_check(const tl_journal_config *config, tl_journal_fault *fault)
@@ -119,6 +128,7 @@ int tl_journal_open(tl_journal **out, const tl_journal_config *config, tl_journa
         return tl_journal_fail(fault, ENOMEM, config->dir, 0, "no memory for a journal");
     memcpy(j->capacities, config->capacities, sizeof j->capacities);
     j->avoid_cpu = config->avoid_cpu;
+    j->opened_ns = config->now_ns;
     j->id = (uint64_t)config->now_ns;
     j->seq = 1;
     tl_segments_open(&j->segments, config);
@@ -127,7 +137,7 @@ int tl_journal_open(tl_journal **out, const tl_journal_config *config, tl_journa
     if (rc == 0)
         rc = tl_journal_reader_open(&j->reader, j->segments.dir, fault);
     if (rc == 0)
-        rc = limits_check(j, fault);
+        rc = reader_use(j, fault);
     else if (rc == -ENOENT)
         rc = 0; /* a new journal; recovery finds nothing and begins it */
     if (rc != 0) {
@@ -212,8 +222,23 @@ static int first_begin(tl_journal *j, tl_journal_fault *fault)
         unlink(head); /* it speaks of no journal: leave nothing behind */
         return segment_fail(j, rc, 1, fault);
     }
-    segment_begin(j, &seg, (int64_t)j->id);
+    segment_begin(j, &seg, j->opened_ns);
     return 0;
+}
+
+/* The current segment has other capacities: leave it as it is, and begin one that has ours. */
+static int grown_begin(tl_journal *j, tl_journal_fault *fault)
+{
+    const uint32_t index = j->current.index + 1;
+    tl_segment seg;
+    int rc = tl_segment_prepare(&j->segments, index, &seg);
+    if (rc != 0)
+        return segment_fail(j, rc, index, fault);
+    tl_segment_drop(&j->current);
+    rc = segment_begin(j, &seg, j->opened_ns);
+    return rc == 0 ? 0
+                   : tl_journal_fail(fault, -rc, j->segments.dir, TL_JOURNAL_HEAD,
+                                     "cannot note the segment before: %s", strerror(-rc));
 }
 
 /* The reader has met the end: take its place as writer. */
@@ -223,7 +248,9 @@ static int writer_begin(tl_journal *j, tl_journal_fault *fault)
     if (reader == NULL)
         return first_begin(j, fault);
     tl_segment seg;
-    int rc = tl_segment_free(j->segments.dir, reader->header.index + 1, fault);
+    int rc = capacities_check(j, &reader->header, fault);
+    if (rc == 0)
+        rc = tl_segment_free(j->segments.dir, reader->header.index + 1, fault);
     if (rc == 0)
         rc = sealer_begin(j, fault);
     if (rc != 0)
@@ -237,9 +264,12 @@ static int writer_begin(tl_journal *j, tl_journal_fault *fault)
     j->seq = reader->seq;
     j->last_checksum = reader->last_checksum;
     rc = tail_cut(j, fault);
-    if (rc == 0)
-        tl_journal_sealer_begun(&j->sealer, seg.index, reader->header.first_seq);
-    return rc;
+    if (rc != 0)
+        return rc;
+    tl_journal_sealer_begun(&j->sealer, seg.index, reader->header.first_seq);
+    const int same =
+        memcmp(reader->header.capacities, j->capacities, sizeof j->capacities) == 0;
+    return same ? 0 : grown_begin(j, fault);
 }
 
 int64_t tl_journal_recover(tl_journal *j, const tl_command **first, size_t max,
@@ -315,6 +345,11 @@ int tl_journal_commit(tl_journal *j, tl_journal_fault *fault)
                                strerror(errno));
     j->synced = to;
     return 0;
+}
+
+const uint32_t *tl_journal_capacities(const tl_journal *j)
+{
+    return j->reader == NULL ? j->capacities : j->reader->header.capacities;
 }
 
 const char *tl_journal_torn(const tl_journal *j)

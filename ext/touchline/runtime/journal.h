@@ -4,10 +4,12 @@
  *   | begun: 2 |   | header 4096 B | 64 B | 64 B |…  | header (checksum of the last) | 64 B |…
  *
  * A segment is allocated whole and filled with zeros before its header is written, so a record of
- * zeros is the end. journal.head says how many segments have been begun at least (journal_head.h),
- * so that a segment that was lost is not taken for one to come. One process writes and holds the
- * directory's lock; any number read, also while it writes. A writer belongs to one thread, but for
- * the helper threads it runs to prepare segments and to write the head.
+ * zeros is the end. Larger capacities begin a new segment, wherever the one before stands: what was
+ * refused as full is refused again when the commands before are replayed with theirs. journal.head
+ * says how many segments have been begun at least (journal_head.h), so that a segment that was lost
+ * is not taken for one to come. One process writes and holds the directory's lock; any number read,
+ * also while it writes. A writer belongs to one thread, but for the helper threads it runs to
+ * prepare segments and to write the head.
  */
 #ifndef TOUCHLINE_JOURNAL_H
 #define TOUCHLINE_JOURNAL_H
@@ -41,7 +43,8 @@ typedef struct tl_journal_header {
     uint64_t first_seq;
     int64_t created_ns;
     uint64_t journal_id;                /* the same in all segments of one journal */
-    uint32_t capacities[TL_JOURNAL_CAPACITIES]; /* the engine's, in tl_engine_capacities' order */
+    uint32_t capacities[TL_JOURNAL_CAPACITIES]; /* the engine's, in tl_engine_capacities' order;
+                                                   never less than in the segment before */
     uint32_t previous_checksum;         /* of the last record before this segment; 0: none */
     uint8_t _pad[52];
     uint32_t checksum; /* CRC32C of the bytes before */
@@ -49,7 +52,7 @@ typedef struct tl_journal_header {
 static_assert(sizeof(tl_journal_header) == 128, "the used part of a header is two cache lines");
 
 /* What went wrong, and where. -EBADMSG: the journal is damaged; -EBUSY: another writer has it;
- * -EINVAL: written with other capacities, or settings out of bounds; else the system's own. */
+ * -EINVAL: written with larger capacities, or settings out of bounds; else the system's own. */
 typedef struct tl_journal_fault {
     int error;
     uint64_t offset; /* in the file, of the record */
@@ -77,11 +80,15 @@ typedef struct tl_journal_reader {
 int tl_journal_reader_open(tl_journal_reader **out, const char *dir, tl_journal_fault *fault);
 void tl_journal_reader_close(tl_journal_reader *reader);
 /* Point `first` at the next commands, in place, and pass over them: at most `max`, those of one
- * segment. 0 at the end, which may be asked again as the writer goes on. Valid until the next
- * call. -EBADMSG when a bad record is followed by good ones: that is not a torn tail. */
+ * segment, whose capacities reader->header has then. 0 at the end, which may be asked again as the
+ * writer goes on. Valid until the next call. -EBADMSG when a bad record is followed by good ones:
+ * that is not a torn tail. */
 int64_t tl_journal_reader_next(tl_journal_reader *reader, const tl_command **first, size_t max,
                                tl_journal_fault *fault);
 
+/* The header of the newest segment, as far as it is known: its capacities are the largest. The
+ * present one's when that segment can not be read: whoever gets there is told why. */
+tl_journal_header tl_journal_reader_newest(const tl_journal_reader *reader);
 /* How many commands there are, as far as the last segment begun tells; nothing is checked. */
 uint64_t tl_journal_reader_count(const tl_journal_reader *reader);
 /* Copy the TEXT commands among the next ones, but for those that name a cl_ord_id, and pass over
@@ -91,7 +98,7 @@ int64_t tl_journal_reader_texts(tl_journal_reader *reader, tl_command *out, size
 
 typedef struct tl_journal_config {
     const char *dir; /* created if absent; its parent is not */
-    uint32_t capacities[TL_JOURNAL_CAPACITIES];
+    uint32_t capacities[TL_JOURNAL_CAPACITIES]; /* not less than the journal's newest */
     uint32_t sync_batch;    /* 1: tl_journal_commit waits for the disk */
     uint64_t segment_bytes; /* of segments to come; a multiple of 4096 */
     int64_t now_ns;         /* identifies a new journal */
@@ -103,9 +110,13 @@ typedef struct tl_journal tl_journal;
 /* Lock the journal for writing. Then call recover until it returns 0, then append. */
 int tl_journal_open(tl_journal **out, const tl_journal_config *config, tl_journal_fault *fault);
 void tl_journal_close(tl_journal *journal);
-/* As tl_journal_reader_next; at the end cuts a torn tail and makes ready to append. */
+/* As tl_journal_reader_next; at the end cuts a torn tail and makes ready to append, in a segment
+ * with the config's capacities. */
 int64_t tl_journal_recover(tl_journal *journal, const tl_command **first, size_t max,
                            tl_journal_fault *fault);
+/* What the engine must have for the commands that tl_journal_recover gave last: before the first
+ * call what the journal begins with, after the last what the config says. */
+const uint32_t *tl_journal_capacities(const tl_journal *journal);
 /* What recovery cut, as a line for people; "" when nothing. */
 const char *tl_journal_torn(const tl_journal *journal);
 

@@ -32,6 +32,7 @@ cdef extern from "touchline/runtime/journal.h" nogil:
     int64_t tl_journal_reader_next(tl_journal_reader *reader, const tl_command **first, size_t max,
                                    tl_journal_fault *fault)
 
+    tl_journal_header tl_journal_reader_newest(const tl_journal_reader *reader)
     int64_t tl_journal_reader_texts(tl_journal_reader *reader, tl_command *out, size_t room,
                                     tl_journal_fault *fault)
 

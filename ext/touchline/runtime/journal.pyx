@@ -38,6 +38,11 @@ cdef object journal_error(const tl_journal_fault *fault):
     return OSError(fault.error, text, path or None)
 
 
+cdef object capacities_of(const tl_journal_header *header):
+    return EngineCapacities(header.capacities[0], header.capacities[1], header.capacities[2],
+                            header.capacities[3], header.capacities[4])
+
+
 cdef class JournalReader(Owned):
     """The commands of the journal in `directory`, from the first.
 
@@ -64,11 +69,18 @@ cdef class JournalReader(Owned):
 
     @property
     def capacities(self):
-        """The capacities of the engine that wrote the journal; a replay needs the same."""
+        """What the engine had when it did the commands that read() gave last; a replay needs the
+        same for them. Before the first read what the journal begins with. They only ever grow.
+        """
         self.check_open()
-        cdef tl_journal_header *header = &self.reader.header
-        return EngineCapacities(header.capacities[0], header.capacities[1], header.capacities[2],
-                            header.capacities[3], header.capacities[4])
+        return capacities_of(&self.reader.header)
+
+    @property
+    def newest_capacities(self):
+        """The largest that the journal had when this reader was opened: those written last."""
+        self.check_open()
+        cdef tl_journal_header newest = tl_journal_reader_newest(self.reader)
+        return capacities_of(&newest)
 
     @property
     def journal_id(self):
@@ -86,7 +98,8 @@ cdef class JournalReader(Owned):
         """The next commands, shape (n,), n <= max, dtype COMMAND, the caller's own.
 
         n = 0 at the end, which may be asked again as the writer goes on. A torn tail is an end.
-        Raises JournalCorrupt when a bad record is followed by good ones.
+        All of them were done with equal capacities, which `capacities` tells then. Raises
+        JournalCorrupt when a bad record is followed by good ones.
         """
         cdef tl_journal_fault fault
         cdef const tl_command *first = NULL

@@ -156,6 +156,10 @@ static int header_check(const tl_journal_reader *reader, uint32_t index,
     if (header->previous_checksum != reader->last_checksum)
         return tl_journal_fail(fault, EBADMSG, dir, index,
                                "does not follow the last record of the segment before");
+    for (int i = 0; i < TL_JOURNAL_CAPACITIES; i++)
+        if (header->capacities[i] < reader->header.capacities[i])
+            return tl_journal_fail(fault, EBADMSG, dir, index,
+                                   "has smaller capacities than the segment before");
     return 0;
 }
 
@@ -310,24 +314,70 @@ static int record_whole(const tl_command *cmd)
     return cmd->seq != 0 && cmd->checksum == tl_command_checksum(cmd);
 }
 
-/* Does any whole record lie beyond the next slot, in this segment or a later one? */
-static int good_beyond(const tl_journal_reader *reader)
+/* Is this a header of segment `index`, whatever it goes with? */
+static int header_whole(const tl_journal_header *header, uint32_t index)
+{
+    return header->magic == TL_JOURNAL_MAGIC && header->index == index &&
+           header->checksum == tl_journal_header_checksum(header);
+}
+
+/* Segment `index` as it is now, into `header`: 1 when it has a header that is whole. */
+static int header_look(const tl_journal_reader *reader, uint32_t index, tl_journal_header *header)
+{
+    tl_journal_fault fault;
+    int fd;
+    *header = (tl_journal_header){0};
+    const ssize_t got = header_read(reader->dir, index, header, &fd, &fault);
+    if (got < 0)
+        return 0;
+    close(fd);
+    return got == (ssize_t)sizeof *header && header_whole(header, index);
+}
+
+tl_journal_header tl_journal_reader_newest(const tl_journal_reader *reader)
+{
+    tl_journal_header newest;
+    return header_look(reader, reader->begun, &newest) ? newest : reader->header;
+}
+
+/* Nothing stands in the next slot: does the segment end here, because the engine was given larger
+ * capacities? Then the next one says that it begins with this very command. */
+static int ends_early(const tl_journal_reader *reader)
+{
+    tl_journal_header next;
+    if (reader->header.index >= TL_JOURNAL_INDEX_MAX ||
+        !header_look(reader, reader->header.index + 1, &next))
+        return 0;
+    return next.first_seq == reader->seq && next.previous_checksum == reader->last_checksum &&
+           memcmp(next.capacities, reader->header.capacities, sizeof next.capacities) != 0;
+}
+
+/* Does any whole record lie beyond the next slot of this segment? */
+static int good_behind(const tl_journal_reader *reader)
 {
     const uint64_t slots = slots_mapped(reader);
     for (uint64_t slot = reader->slot + 1; slot < slots; slot++)
         if (record_whole(record(reader, slot)))
             return 1;
-    return reader->begun > reader->header.index ||
+    return 0;
+}
+
+/* Or in a later one? */
+static int good_beyond(const tl_journal_reader *reader)
+{
+    return good_behind(reader) || reader->begun > reader->header.index ||
            tl_journal_started(reader->dir, reader->header.index + 1) == 1;
 }
 
-/* The next slot holds no good record: is that the end? 0 yes, 1 look again, -EBADMSG damage. */
+/* The next slot holds no good record: is that the end? 0 yes, 1 look again, here or in the next
+ * segment, -EBADMSG damage. */
 static int end_check(tl_journal_reader *reader, tl_journal_fault *fault)
 {
     const int there = reader->slot < slots_mapped(reader);
     const tl_command *cmd = there ? record(reader, reader->slot) : NULL;
     const int zero = !there || all_zero(cmd, RECORD_BYTES);
-    if (zero && reader->swept)
+    if (zero && reader->swept &&
+        tl_journal_started(reader->dir, reader->header.index + 1) != 1)
         return 0;
     const int misplaced = !zero && record_whole(cmd) && cmd->seq != reader->seq;
     if (!misplaced && !good_beyond(reader)) {
@@ -337,6 +387,9 @@ static int end_check(tl_journal_reader *reader, tl_journal_fault *fault)
     /* A live writer may have filled this slot and later ones since it was looked at. */
     if (there && record_whole(cmd) && cmd->seq == reader->seq)
         return 1;
+    /* Looked at again: a tail that was torn is cut before the next segment is begun. */
+    if ((!there || all_zero(cmd, RECORD_BYTES)) && !good_behind(reader) && ends_early(reader))
+        return segment_enter(reader, reader->header.index + 1, fault);
     fault->seq = reader->seq;
     fault->offset = TL_JOURNAL_HEADER_BYTES + reader->slot * RECORD_BYTES;
     if (misplaced)

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,24 @@ static void batch_step(tl_runner *r, const tl_command *cmds, size_t count)
 
 /* Recovery */
 
+static tl_engine_capacities capacities_due(const tl_runner *r)
+{
+    const uint32_t *due = tl_journal_capacities(r->journal);
+    return (tl_engine_capacities){due[0], due[1], due[2], due[3], due[4]};
+}
+
+/* From here on the journal was written with larger capacities, or will be: so is the engine. */
+static int engine_grow(tl_runner *r, tl_journal_fault *fault)
+{
+    const tl_engine_capacities due = capacities_due(r);
+    if (memcmp(&due, tl_engine_get_capacities(r->engine), sizeof due) == 0)
+        return 0;
+    const int rc = tl_engine_grow(r->engine, &due);
+    return rc == 0 ? 0
+                   : tl_journal_fail(fault, -rc, "", 0, "cannot give the engine more room: %s",
+                                     rc == -EINVAL ? "a capacity is out of bounds" : strerror(-rc));
+}
+
 /* Replay the journal straight into the ring, so that it ends up holding the newest events and
  * readers that were attached before go on as if nothing had been. */
 static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, int64_t *last_ns,
@@ -102,6 +121,8 @@ static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, int64_t *l
     atomic_store(&r->header->recovered, 0);
     atomic_store(&r->header->recover_total, tl_journal_held(r->journal));
     while ((count = tl_journal_recover(r->journal, &first, RECOVER_BATCH, fault)) > 0) {
+        if (engine_grow(r, fault) != 0)
+            return -fault->error;
         for (int64_t i = 0; i < count; i++)
             tl_gate_recall(&r->gate, &first[i]);
         batch_step(r, first, (size_t)count);
@@ -111,6 +132,8 @@ static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, int64_t *l
     }
     if (count < 0)
         return (int)count;
+    if (engine_grow(r, fault) != 0)
+        return -fault->error;
     recovery->commands = tl_journal_seq_next(r->journal) - 1;
     recovery->events = tl_engine_event_seq(r->engine);
     recovery->state_hash = tl_engine_hash(r->engine);
@@ -149,6 +172,20 @@ static void status_failed(tl_runner *r, const tl_journal_fault *fault)
     tl_doorbell_wake(&r->header->readers);
 }
 
+/* Before anything is made. */
+static int capacities_check(const tl_runner_config *config, tl_journal_fault *fault)
+{
+    for (int i = 0; i < tl_capacities_count; i++) {
+        const tl_capacity *row = &tl_capacities[i];
+        const uint32_t value = ((const uint32_t *)&config->capacities)[i];
+        if (value < row->lowest || value > row->highest)
+            return tl_journal_fail(fault, EINVAL, config->journal_dir, 0,
+                                   "%s %" PRIu32 " is outside %" PRIu32 " to %" PRIu32, row->name,
+                                   value, row->lowest, row->highest);
+    }
+    return 0;
+}
+
 static int parts_open(tl_runner *r, const tl_runner_config *config, tl_journal_fault *fault)
 {
     const tl_engine_capacities *capacities = &config->capacities;
@@ -163,15 +200,22 @@ static int parts_open(tl_runner *r, const tl_runner_config *config, tl_journal_f
         .avoid_cpu = config->cpu,
     };
     *fault = (tl_journal_fault){0};
-    const int rc = tl_engine_open(&r->engine, capacities);
+    int rc = capacities_check(config, fault);
+    if (rc == 0)
+        rc = tl_journal_open(&r->journal, &journal, fault);
+    if (rc != 0)
+        return rc;
+    /* As large as the journal begins with; the replay makes it grow as the journal says. */
+    const tl_engine_capacities begins_with = capacities_due(r);
+    rc = tl_engine_open(&r->engine, &begins_with);
     if (rc != 0)
         return tl_journal_fail(fault, -rc, config->journal_dir, 0, "cannot open the engine: %s",
-                               rc == -EINVAL ? "a limit is out of bounds" : strerror(-rc));
+                               rc == -EINVAL ? "a capacity is out of bounds" : strerror(-rc));
     const tl_gate_config gate = {capacities->instruments_max, capacities->accounts_max,
                                  config->programs_trade};
     if (tl_gate_open(&r->gate, &gate) != 0)
         return tl_journal_fail(fault, ENOMEM, config->journal_dir, 0, "no memory for names");
-    return tl_journal_open(&r->journal, &journal, fault);
+    return 0;
 }
 
 int tl_runner_open(tl_runner **out, const tl_runner_config *config, tl_runner_recovery *recovery,

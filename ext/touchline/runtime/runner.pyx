@@ -94,7 +94,7 @@ cdef class Runner(Owned):
         """Recover: replay the journal, or begin one; returns a Recovery.
 
         Raises JournalCorrupt for damage that is no torn tail, ConfigError when the journal was
-        written with other capacities, OSError: EBUSY while another engine writes it, ENOSPC.
+        written with larger capacities, OSError: EBUSY while another engine writes it, ENOSPC.
         """
         cdef tl_journal_fault fault
         cdef tl_runner_recovery recovery

@@ -14,6 +14,7 @@ class CapacityRange(NamedTuple):
 
 CAPACITIES: dict[str, CapacityRange]
 
+def raised(now: EngineCapacities, named: Any) -> EngineCapacities: ...
 def opened_again(kind: Any, capacities: Any, snapshot: Any) -> Any: ...
 
 __test__: dict[str, Any]

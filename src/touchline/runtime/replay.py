@@ -79,8 +79,12 @@ class Replay:
     def __init__(self, journal_dir: str | PathLike[str], *, batch: int = 4096) -> None:
         self._batch = checked_whole(batch, "batch", 1)
         self.reader = JournalReader(journal_dir)
-        self.capacities: EngineCapacities = self.reader.capacities
-        self.engine = Engine(**self.capacities._asdict())
+        self.engine = Engine(**self.reader.capacities._asdict())
+
+    @property
+    def capacities(self) -> EngineCapacities:
+        """What the engine has now. It grows where the journal's commands were done with more."""
+        return self.engine.capacities
 
     def __iter__(self) -> Iterator[Batch]:
         while (pair := self.next_batch()) is not None:
@@ -94,6 +98,7 @@ class Replay:
         commands = self.reader.read(self._batch)
         if not len(commands):
             return None
+        follow_capacities(self.engine, self.reader)
         return commands, self.engine.submit(commands)
 
     def result(self) -> ReplayResult:
@@ -119,6 +124,16 @@ class Replay:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def follow_capacities(engine: Engine, reader: JournalReader) -> None:
+    """Give an engine the room that the one had which did the commands read last.
+
+    Before they are submitted: with more room a command that was refused as full would not be.
+    """
+    capacities = reader.capacities
+    if engine.capacities != capacities:
+        engine.grow(**capacities._asdict())
 
 
 def texts(commands: NDArray[np.void], kind: Text) -> Iterator[tuple[int, int, str]]:
