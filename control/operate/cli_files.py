@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from touchline.control.operate.terminal import NO, emit, fail, guarded, json_option, pairs
+from touchline.control.operate.terminal import NO, emit, fail, guarded, json_option, pairs, require
 from touchline.errors import JournalCorrupt, TouchlineError
 
 _READ_MAX = 65_536
@@ -41,6 +41,7 @@ def query(options: Any, sql: str, form: str | None, skip_damaged: bool, verify: 
     from touchline.data import history
     from touchline.data.captured import CaptureDamaged, Check
 
+    require("duckdb")
     _open_many_files()
     forms = {"json": answers.as_json, "csv": answers.as_csv, None: answers.as_table}
     directory = options.load().capture_dir

@@ -133,6 +133,8 @@ def _limit(admin: Any, symbol: str, name: str, value: str, account: str | None) 
     symbols = sorted(admin.names.symbols.values()) if symbol == "*" else [symbol]
     to_lots = Instrument.floor_lots if symbol == "*" else Instrument.to_lots
     units = {s: _units(limit, value, admin.instrument(s), to_lots) for s in symbols}
+    for listed, number in units.items():  # before the first of them is sent
+        _check_range(limit, value, listed, number)
     admin.set_limits(limit, units, account)
     whose = f"{account} in {symbol}" if account else symbol
     return {
@@ -165,6 +167,17 @@ def _units(
         "ticks": instrument.to_ticks,
     }
     return reckon[LIMITS[limit].unit](value)
+
+
+def _check_range(limit: Limit, value: str, symbol: str, number: int) -> None:
+    """Raises TouchlineError for a limit that the engine would refuse."""
+    bounds = LIMITS[limit]
+    if bounds.lowest <= number <= bounds.highest or (bounds.unset and number == LIMIT_UNSET):
+        return
+    raise TouchlineError(
+        f"{limit.name.lower()} {value} is {number} {bounds.unit} of {symbol}, outside "
+        f"{bounds.lowest} to {bounds.highest}; nothing was set"
+    )
 
 
 @operator

@@ -30,7 +30,8 @@ class Part:
     pause_s: float = PAUSE_FIRST_S
     start_at: float = 0.0
     since: float = 0.0
-    failure: str = ""
+    failure: str = ""  # of this run, as far as it told
+    last_failure: str = ""  # why the run before this one ended
     progress: tuple[int, int] | None = None  # done and to be done, in the part's own measure
     progress_at: float = 0.0
     beat: object = None  # the last sign of life; any other value is a new one
@@ -47,6 +48,7 @@ class Part:
         self.told_start = self.ready = self.hung_told = self.taking_up = False
         self.since = self.progress_at = self.beat_at = now
         self.progress, self.beat, self.sessions = None, None, []
+        self.failure = ""
 
     def listen(self, now: float) -> None:
         """Take in what the part has told."""
@@ -103,7 +105,7 @@ class Part:
             "taking_up": self.taking_up,
             "restarts": self.restarts,
             "silent_s": None if self.beat is None else round(now - self.beat_at, 1),
-            "last_failure": self.failure,
+            "last_failure": self.failure or self.last_failure,
         }
 
     def _state(self) -> str:

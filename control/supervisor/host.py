@@ -305,6 +305,7 @@ class Host:
             part.restarts -= 1  # it is none: somebody wanted it
             return
         part.running, part.ready, part.sessions = None, False, []
+        part.last_failure = part.failure or _ending(code)
         if part.name == ENGINE and code == WORLD_FAILED:
             if not self._open_now:
                 raise HostError(part.failure or f"the engine {_ending(code)} while starting")
@@ -464,5 +465,6 @@ def _refuse_live_bus(config: Config) -> None:
 def _ending(code: int) -> str:
     """How a process ended, in words."""
     if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
+        names = {int(one): one.name for one in signal.Signals}  # the real-time ones have none
+        return f"killed by {names.get(-code, f'signal {-code}')}"
     return f"ended with exit code {code}" if code else "ended"

@@ -16,7 +16,18 @@ import pyarrow as pa
 import pytest
 
 from touchline.core.engine import Engine
-from touchline.core.messages import COMMAND, EVENT, ExecType, Limit, MsgType, Side, Text
+from touchline.core.messages import (
+    COMMAND,
+    EVENT,
+    ExecType,
+    Limit,
+    MsgType,
+    Side,
+    Text,
+    refusals,
+    text_commands,
+    trades,
+)
 from touchline.data import columns, flow, frames
 from touchline.market import Fill, Level, Market, OpenOrder, Trade
 
@@ -93,6 +104,21 @@ def test_every_source_becomes_every_kind_of_table(market: Market, way: Callable[
     orders = market.engine.orders(1, int(Side.BUY))
     for source, count in ((report.events, 2), (orders, 1), (np.zeros(0, EVENT), 0)):
         assert len(way(source)) == len(way(source, names=market)) == count
+
+
+def test_a_reading_becomes_the_table_of_its_records(
+    recorded: tuple[np.ndarray, np.ndarray],
+) -> None:
+    commands, events = recorded
+    for readings, whole in (
+        (trades(events), events[events["exec_type"] == ExecType.TRADE]),
+        (refusals(events), events[np.isin(events["exec_type"], columns._REFUSED)]),
+        (text_commands(commands), commands[commands["type"] == MsgType.TEXT]),
+    ):
+        assert readings.dtype != whole.dtype
+        assert frames.to_arrow(readings).equals(frames.to_arrow(whole))
+    assert len(trades(events)) > 0
+    assert len(refusals(events)) > 0
 
 
 def test_what_a_record_does_not_have_is_null(recorded: tuple[np.ndarray, np.ndarray]) -> None:
@@ -211,7 +237,16 @@ def test_names_may_come_from_elsewhere(market: Market) -> None:
 
 def test_wrong_arguments_are_refused_by_name(market: Market) -> None:
     events = market.trade_events()
-    for source in (7, "text", None, np.zeros(3), [1], [Level(Decimal(1), Decimal(1), 1), 1]):
+    for source in (
+        7,
+        "text",
+        None,
+        np.zeros(3),
+        [1],
+        [Level(Decimal(1), Decimal(1), 1), 1],
+        events.reshape(1, -1),
+        events[0],
+    ):
         with pytest.raises(TypeError):
             frames.to_arrow(source)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="numbers 'exact' is none of"):

@@ -52,6 +52,15 @@ def test_a_part_killed_comes_back_and_the_venue_goes_on(venue: Venue, name: str)
     how = "it recovers from the journal" if name == "engine" else "it resumes where it was"
     said = venue.facts(f"part died; {how}")
     assert any(f'name={name} ended="killed by SIGKILL"' in line for line in said)
+    assert venue.part(name)["last_failure"] == "killed by SIGKILL"
+
+
+def test_a_part_ended_by_a_signal_without_a_name_comes_back_too(venue: Venue) -> None:
+    before = venue.part("capture")
+    os.kill(before["pid"], signal.SIGRTMIN + 1)
+    until(lambda: venue.part("capture").get("restarts") == before["restarts"] + 1, "a restart")
+    venue.await_open()
+    assert venue.part("capture")["last_failure"] == f"killed by signal {signal.SIGRTMIN + 1}"
 
 
 def test_a_second_venue_of_the_same_data_is_refused(venue: Venue) -> None:

@@ -274,6 +274,17 @@ def test_a_snapshot_that_is_none_of_ours_is_refused_by_name(
         decode.reply(frames, "tcp://there")
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("symbols", "AAA"), ("symbols", b"AAA"), ("symbols", ["AAA", 1]), ("publish", None),
+     ("snapshot", 5557)],
+)  # fmt: skip
+def test_what_is_no_address_and_no_sequence_is_refused_by_name(name: str, wrong: object) -> None:
+    arguments: dict[str, Any] = {name: wrong}
+    with pytest.raises(TypeError, match=f"^{name} is .* wanted"):
+        Subscriber(**arguments)
+
+
 def test_answers_to_other_requests_without_an_end_are_a_timeout() -> None:
     with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
         router.linger = 0

@@ -61,6 +61,9 @@ def test_a_lapped_feed_misses_nothing(venue: RuntimeVenue, seed: int, max_events
         assert len(feed.read()) == 0
         feed.close()
         feed.close()
+        for use in (feed.read, lambda: feed.wait(0)):
+            with pytest.raises(ValueError, match="the feed is closed"):
+                use()
 
 
 def test_a_feed_begins_where_its_reader_ended(venue: RuntimeVenue, seed: int) -> None:

@@ -20,7 +20,10 @@ from numpy.typing import NDArray
 from touchline.core.messages import (
     ACCOUNT_ALL,
     COMMAND,
+    COMMAND_TEXT,
     EVENT,
+    EVENT_REFUSAL,
+    EVENT_TRADE,
     INSTRUMENT_ALL,
     TEXT_BYTES,
     EntryStatus,
@@ -37,6 +40,9 @@ from touchline.core.messages import (
 )
 
 Array = NDArray[Any]
+
+# Other readings of the same bytes.
+_READINGS = ((EVENT_TRADE, EVENT), (EVENT_REFUSAL, EVENT), (COMMAND_TEXT, COMMAND))
 
 # What the numbers of a column are; the last two need their row's instrument.
 INTEGER, NAME, TIME, FLAG, TEXT = "integer", "name", "time", "flag", "text"
@@ -202,7 +208,12 @@ def of_trades(events: Array) -> dict[str, Column]:
 
 
 def of_records(records: Array) -> dict[str, Column]:
-    """EVENT, COMMAND or ORDER as columns; TypeError for another dtype."""
+    """EVENT, COMMAND, their readings, or ORDER as columns; TypeError for anything else."""
+    if records.ndim != 1:
+        raise TypeError(f"records of shape {records.shape} are no one-dimensional array")
+    reading = next((whole for other, whole in _READINGS if records.dtype == other), None)
+    if reading is not None:
+        records = np.ascontiguousarray(records).view(reading)
     names, readers = set(records.dtype.names or ()), (of_events, of_commands, of_orders)
     for reader, marks in zip(
         readers, ({"exec_type", "cl_ord_id"}, {"type", "checksum"}, {"order_qty"}), strict=True

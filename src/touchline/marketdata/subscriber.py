@@ -134,7 +134,14 @@ class Subscriber:
     ) -> None:
         self.event_seq = 0  # up to here nothing is missing in any book followed
         self.resyncs = 0  # snapshots asked for after the first: losses noticed
+        for name, address in (("publish", publish), ("snapshot", snapshot)):
+            if not isinstance(address, str):
+                raise TypeError(f"{name} is {address!r}; an address is wanted, tcp://HOST:PORT")
         self._symbols = None if symbols is None else list(dict.fromkeys(symbols))
+        if isinstance(symbols, str | bytes) or not all(
+            isinstance(symbol, str) for symbol in self._symbols or ()
+        ):
+            raise TypeError(f"symbols is {symbols!r}; a sequence of symbols, or None, is wanted")
         self._wanted = None if self._symbols is None else frozenset(self._symbols)
         self._kinds = [Kind(kind) for kind in kinds]
         self._timeout_ms = max(1, int(checked_seconds(timeout_s, "timeout_s", 86_400) * 1000))

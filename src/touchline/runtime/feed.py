@@ -67,6 +67,7 @@ class EventFeed:
         self._replay: Replay | None = None
         self._behind = False
         self._left = _NO_EVENTS  # replayed, not handed out yet
+        self._closed = False
 
     @property
     def next_seq(self) -> int:
@@ -85,6 +86,7 @@ class EventFeed:
         ends before `next_seq`: then it is not the journal those events came from.
         """
         checked_whole(max_events, "max_events")
+        self._check_open()
         events = self._read_replayed(max_events) if self._behind else self._read_ring(max_events)
         if len(events):
             self._next_seq = int(events["seq"][-1]) + 1
@@ -97,6 +99,7 @@ class EventFeed:
         handler raises: KeyboardInterrupt for Ctrl-C.
         """
         checked_seconds(timeout_s, "timeout_s")
+        self._check_open()
         if self._behind:
             return True
         reader = self._attached()
@@ -116,10 +119,15 @@ class EventFeed:
 
     def close(self) -> None:
         """Let go of bus and journal. Harmless when repeated."""
+        self._closed = True
         self._bus.close()
         if self._replay is not None:
             self._replay.close()
             self._replay = None
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("the feed is closed")
 
     def __enter__(self) -> Self:
         return self
