@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.host_venue import Venue, running, until, write_config
+from harness.host_venue import Venue, running, write_config
 from harness.stamps import move_stamps
+from harness.waiting import until
 from touchline.control.operate.cli import main
 from touchline.control.operate.stepped import step_words, stepped
 

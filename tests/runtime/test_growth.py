@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, joined, wait_commands
+from harness.commands import joined
+from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
 from touchline.core.capacities import EngineCapacities
 from touchline.core.engine import Engine
 from touchline.core.messages import EVENT, LANE_API, Reason

@@ -57,27 +57,36 @@ static void a_reader_follows_the_writer(void)
     tl_journal_close(j);
 }
 
-/* The last record as a crash leaves it: `whole` of its bytes, then zeros, or the file's end. */
-static void a_tail_torn_at_any_byte_is_cut(int truncated)
+/* The last record as a crash leaves it: `whole` of its bytes, then zeros. */
+static void a_tail_torn_at_any_byte_is_cut(void)
 {
     for (size_t whole = 0; whole < 64; whole++) {
         static const char zeros[64];
         const off_t last = HEADER + 9 * 64;
         journal_of(10);
-        if (truncated) {
-            const int fd = open_segment(1);
-            CHECK(ftruncate(fd, last + (off_t)whole) == 0);
-            close(fd);
-        } else {
-            spoil(1, last + (off_t)whole, zeros, 64 - whole);
-        }
+        spoil(1, last + (off_t)whole, zeros, 64 - whole);
         /* numbered() ends in zeros after the type at byte 60: with zeros after it, it is whole. */
-        const uint64_t kept = whole > 60 && !truncated ? 10 : 9;
+        const uint64_t kept = whole > 60 ? 10 : 9;
         tl_journal *j = open_journal(kept);
         CHECK((tl_journal_torn(j)[0] != '\0') == (kept == 9 && whole != 0));
         append(j, 3);
         tl_journal_close(j);
         tl_journal_close(open_journal(kept + 3));
+    }
+}
+
+/* A segment has its whole size before it has a header, so nothing but damage makes it shorter. */
+static void a_segment_cut_short_is_damage(void)
+{
+    const off_t sizes[] = {1000, HEADER, HEADER + 9 * 64, HEADER + 9 * 64 + 20, SEGMENT - 1};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        journal_of(10);
+        const int fd = open_segment(1);
+        CHECK(ftruncate(fd, sizes[i]) == 0);
+        close(fd);
+        const tl_journal_fault fault = recovery_fails(EBADMSG);
+        CHECK(strstr(fault.path, "00000001.tlj") != NULL);
+        CHECK(fault.seq == 1);
     }
 }
 
@@ -262,8 +271,8 @@ int main(void)
     what_is_written_is_read_across_segments();
     a_reserve_never_reaches_into_the_next_segment();
     a_reader_follows_the_writer();
-    a_tail_torn_at_any_byte_is_cut(0);
-    a_tail_torn_at_any_byte_is_cut(1);
+    a_tail_torn_at_any_byte_is_cut();
+    a_segment_cut_short_is_damage();
     the_cut_says_what_it_cut();
     a_torn_first_record_of_a_segment_is_cut();
     a_flipped_bit_before_the_tail_is_damage();

@@ -10,6 +10,7 @@ from cpython.bool cimport PyBool_Check
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
+from libc.errno cimport ENOMEM
 from libc.stdint cimport INT64_MIN, int64_t, uint32_t, uint64_t
 
 from touchline.core.messages cimport TL_SIDE_BUY, TL_SIDE_SELL
@@ -146,3 +147,12 @@ cdef inline bint same_layout(object dtype, object wanted):
         if dtype.fields[name][:2] != wanted.fields[name][:2]:
             return False
     return True
+
+
+cdef inline int check(int code, object what) except -1:
+    """What the core answers as -errno, as an exception that says `what`."""
+    if code == -ENOMEM:
+        raise MemoryError(what)
+    if code < 0:
+        raise ValueError(what)
+    return 0

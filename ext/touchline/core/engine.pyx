@@ -4,8 +4,6 @@
 The engine is one thread's at a time. Batches run without the GIL. Rules: docs/rules.md.
 """
 
-import errno
-import os
 
 import numpy as np
 
@@ -17,12 +15,12 @@ from cpython.type cimport PyType_Check, PyType_IsSubtype
 from libc.stdint cimport INT64_MAX, INT64_MIN, uintptr_t
 from libc.string cimport memcpy, memset
 
-from touchline.core.arguments cimport natural, same_layout, side_of, whole
+from touchline.core.arguments cimport check, natural, same_layout, side_of, whole
 from touchline.core.arrays cimport buffer_for, first_of, larger_array
 from touchline.core.capacities cimport capacities_of, tl_engine_capacities
 from touchline.core.messages cimport (
     TL_ACCOUNT_ALL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
-    TL_MSG_TYPE_REPLACE, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view, tl_orders_filter,
+    TL_MSG_TYPE_REPLACE, tl_level_view, tl_order_view, tl_orders_filter,
 )
 
 from touchline.core.capacities import EngineCapacities, opened_again, raised
@@ -43,14 +41,6 @@ globals()["Answer"] = Answer
 cdef object _command = COMMAND
 cdef cnp.dtype _event = EVENT
 cdef tuple _nothing = ()
-
-
-cdef int check(int code, what) except -1:
-    if code == -errno.ENOMEM:
-        raise MemoryError(what)
-    if code < 0:
-        raise ValueError(what)
-    return 0
 
 
 cdef class Engine:
@@ -458,18 +448,17 @@ cdef class Engine:
     def capacities(self):
         """The EngineCapacities this engine was opened with, or has grown to."""
         cdef const tl_engine_capacities *capacities = tl_engine_get_capacities(self.engine)
-        return EngineCapacities(capacities.instruments_max, capacities.accounts_max,
-                                capacities.orders_max, capacities.positions_max,
-                                capacities.price_blocks_max)
+        return EngineCapacities(
+            capacities.instruments_max, capacities.accounts_max, capacities.orders_max,
+            capacities.positions_max, capacities.price_blocks_max)
 
     def grow(self, *, instruments_max=None, accounts_max=None, orders_max=None,
              positions_max=None, price_blocks_max=None):
         """Make room for more between two commands; the parameters are those of Engine.
 
-        What is not named stays as it is. The engine goes on as if it had been opened so, but what
-        it has refused stays refused. events() shows nothing then, and event_slots() is other
-        memory. Raises ValueError for less than there is or out of bounds, MemoryError when there
-        is not room for both sizes at once; nothing has changed then.
+        What is not named stays. What was refused stays refused; events() shows nothing then, and
+        event_slots() is other memory. Raises ValueError for less than there is or out of bounds,
+        MemoryError when both sizes do not fit at once; nothing has changed then.
         """
         cdef tl_engine_capacities larger
         self.check_idle()

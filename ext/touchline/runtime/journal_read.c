@@ -178,9 +178,16 @@ static int segment_map(tl_journal_reader *reader, tl_journal_fault *fault)
     struct stat st;
     if (fstat(reader->fd, &st) != 0)
         return tl_journal_fail(fault, errno, reader->dir, reader->header.index, "cannot stat");
-    const uint64_t size = (uint64_t)st.st_size;
-    const size_t bytes =
-        size < reader->header.segment_bytes ? (size_t)size : (size_t)reader->header.segment_bytes;
+    const size_t bytes = (size_t)reader->header.segment_bytes;
+    if ((uint64_t)st.st_size < bytes) {
+        /* It had its whole size before it had a header. */
+        fault->seq = reader->header.first_seq;
+        fault->offset = (uint64_t)st.st_size;
+        return tl_journal_fail(fault, EBADMSG, reader->dir, reader->header.index,
+                               "has %lld of its %zu bytes; commands from %" PRIu64
+                               " on may be lost", (long long)st.st_size, bytes,
+                               reader->header.first_seq);
+    }
     void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, reader->fd, 0);
     if (map == MAP_FAILED)
         return tl_journal_fail(fault, errno, reader->dir, reader->header.index, "cannot map");
