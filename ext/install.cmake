@@ -31,7 +31,7 @@ if(touchline_lto)
     COMMAND ${CMAKE_C_COMPILER} ${whole_flags} -O3 -fPIC -flto=auto -flinker-output=nolto-rel -r
             $<TARGET_OBJECTS:touchline_core> -o ${whole}
     # What was static in one file and is shared by the parts of the whole stays inside.
-    COMMAND ${CMAKE_OBJCOPY} --wildcard --localize-symbol=*.lto_priv.* ${whole}
+    COMMAND ${CMAKE_OBJCOPY} --wildcard --localize-symbol=*.* ${whole}
     DEPENDS touchline_core $<TARGET_OBJECTS:touchline_core> COMMAND_EXPAND_LISTS VERBATIM)
   add_library(touchline_installed STATIC ${whole})
 else()

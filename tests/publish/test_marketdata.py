@@ -244,7 +244,7 @@ def test_a_forked_child_or_another_process_makes_its_own_subscriber(wire: Wire) 
         if child == 0:
             try:
                 subscriber.poll(0)
-            except RuntimeError as error:
+            except TouchlineError as error:
                 os.write(writer, str(error).encode())
             os._exit(0)
         os.waitpid(child, 0)

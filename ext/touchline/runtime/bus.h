@@ -100,10 +100,10 @@ typedef struct tl_bus_header {
     tl_bus_geometry geometry;
     TL_BUS_ATOMIC(uint32_t) detached; /* 1: this file is no longer the venue's bus */
     uint64_t file_bytes;
-    _Atomic uint32_t draining; /* 1: lanes refuse what is sent */
+    TL_BUS_ATOMIC(uint32_t) draining; /* 1: lanes refuse what is sent */
     uint32_t _pad0;
-    _Atomic uint64_t recovered;     /* commands of the journal that a starting engine has done */
-    _Atomic uint64_t recover_total; /* of so many */
+    TL_BUS_ATOMIC(uint64_t) recovered;     /* commands of the journal that a start has done */
+    TL_BUS_ATOMIC(uint64_t) recover_total; /* of so many */
     tl_doorbell engine;  /* rung by producers */
     tl_doorbell readers; /* rung by the engine */
     TL_BUS_ATOMIC(uint64_t) events;   /* the newest published event's seq */

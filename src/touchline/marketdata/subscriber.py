@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import zmq
@@ -197,6 +197,12 @@ class Subscriber:
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Subscriber can not be copied or pickled: it holds sockets; another process opens "
+            "its own"
+        )
 
     def close(self) -> None:
         """Close the sockets; harmless when done twice. After a fork the child closes nothing."""
