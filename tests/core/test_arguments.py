@@ -14,6 +14,7 @@ import pytest
 from touchline.core.book import Book
 from touchline.core.engine import Engine
 from touchline.core.messages import COMMAND, ExecType, MsgType, OrdType, Side, TimeInForce
+from touchline.marketdata.mirror import Mirror
 
 NOT_WHOLE = [100.0, 100.99, Decimal(100), Fraction(100), np.float64(100), np.bool_(True), True]
 NOT_WHOLE += [float("nan"), "100", b"d", None, [100], np.array([1, 2]), object()]
@@ -168,7 +169,7 @@ def test_a_book_refuses_by_name_what_is_no_whole_number(call: str, name: str) ->
     assert book.depth(Side.BUY).tolist() == [(100, 5, 1)]
 
 
-@pytest.mark.parametrize("kind", [Engine, Book])
+@pytest.mark.parametrize("kind", [Engine, Book, Mirror])
 def test_capacities_are_whole_and_named(kind: Callable[..., Any]) -> None:
     for wrong in NOT_WHOLE:
         with pytest.raises(TypeError, match=r"^orders_max is "):

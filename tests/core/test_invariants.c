@@ -7,6 +7,7 @@
 #include "check.h"
 #include "touchline/core/book.h"
 #include "touchline/core/invariants.h"
+#include "touchline/core/state.h"
 
 #define SLOTS 64u
 
@@ -236,9 +237,34 @@ static bool stops(tl_engine *engine, harm harm)
     return WIFSIGNALED(status);
 }
 
+/* A batch of nothing, by this thread, while `writer` is said to be in the engine. */
+static bool two_at_once_stop(tl_engine *engine, uintptr_t writer)
+{
+    int status;
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        CHECK(freopen("/dev/null", "w", stderr) != NULL);
+        engine->writer = writer;
+        tl_engine_step_batch(engine, &last, 0, &sink, 0);
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void an_engine_is_one_thread_s_at_a_time(tl_engine *engine)
+{
+    CHECK(!two_at_once_stop(engine, 0));
+    CHECK(!two_at_once_stop(engine, (uintptr_t)__builtin_thread_pointer()));
+    CHECK(two_at_once_stop(engine, 1));
+    CHECK(engine->writer == 0);
+}
+
 int main(void)
 {
     tl_engine *engine = open_engine();
+    an_engine_is_one_thread_s_at_a_time(engine);
     CHECK(!stops(engine, NULL));
 #define STOPS(name) CHECK(stops(engine, name));
     HARMS(STOPS)

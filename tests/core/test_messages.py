@@ -185,6 +185,8 @@ def test_a_view_writes_into_the_commands_it_views() -> None:
         ({"account": -1}, OverflowError, "account -1"),
         ({"key": 1 << 32}, OverflowError, "key"),
         ({"qty": 1 << 63}, OverflowError, "qty"),
+        ({"text": "AAA", "price": 1}, ValueError, "'text' and 'price' are the same bytes"),
+        ({"ord_type": 1, "key": 1}, ValueError, "'key' and 'ord_type' are the same bytes"),
     ],
     ids=str,
 )

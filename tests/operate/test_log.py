@@ -120,4 +120,13 @@ def test_a_full_disk_under_the_log_stops_nobody(tmp_path: Path) -> None:
             raise OSError(28, "No space left on device")
 
     handler = VenueHandler("test", LogSection(), Full(tmp_path / "log", LogSection()))
-    handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "still here", (), None))
+    log = logging.getLogger("test.full-disk")
+    log.addHandler(handler)
+    done = []
+    try:
+        log.warning("still here")
+        done.append("went on")
+    finally:
+        log.removeHandler(handler)
+    assert done == ["went on"]
+    assert not (tmp_path / "log").exists()

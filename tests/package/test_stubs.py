@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from harness import sources
+from touchline.core.capacities import EngineCapacities
 from touchline.core.messages import TimeInForce
 
 STUBS_ROOT = sources.ROOT / "src"
@@ -58,7 +59,11 @@ def own_names(dotted: str, module: Any) -> set[str]:
 
 def default_value(expression: str) -> str:
     """`64 << 20` and `67108864` are the same default."""
-    names = {"__builtins__": {"float": float}, "TimeInForce": TimeInForce}
+    names = {
+        "__builtins__": {"float": float},
+        "TimeInForce": TimeInForce,
+        "_USUAL": EngineCapacities(),
+    }
     return repr(eval(expression, names))
 
 

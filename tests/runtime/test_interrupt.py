@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.runtime_venue import RuntimeVenue, flow
+from harness.runtime_venue import LIMITS, RuntimeVenue, flow
 from touchline.core.messages import COMMAND, LANE_ADMIN, LANE_API
 from touchline.measure import clock_cost, jitter, loopback_round_trip
 from touchline.runtime.bus import Bus
 from touchline.runtime.feed import EventFeed
+from touchline.runtime.runner import Runner
 
 LONG_S = 300.0  # longer than any test may take: only a signal ends the wait
-WRONG = [float("nan"), float("inf"), -1.0, -1e-9, 1e12, "1", b"1", None, True, 1j, [1]]
+WRONG = [
+    float("nan"), float("inf"), -1.0, -1e-9, 1e12, "1", b"1", None, True, np.True_, 1j, [1],
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -86,6 +89,38 @@ def test_ctrl_c_ends_a_send_into_a_full_lane_and_says_what_went_in(
         with pytest.raises(TimeoutError, match="took 0 of 1 commands"):
             lane.send(flow(seed, 1), 0.01)
         assert lane.sent_last == 0
+
+
+def test_ctrl_c_ends_a_runner_in_the_main_thread_in_order(venue: RuntimeVenue, seed: int) -> None:
+    with (
+        Bus.create(venue.bus_path, **venue.geometry) as bus,
+        Runner(venue.journal, bus, LIMITS) as runner,
+    ):
+        runner.open()
+        with bus.lane(LANE_API) as lane:
+            lane.send(flow(seed, 500))
+        interrupted(runner.run)
+        assert bus.status()["waiting"] == 0
+        done = runner.state_hash()
+    with (
+        Bus.create(venue.bus_path, **venue.geometry) as bus,
+        Runner(venue.journal, bus, LIMITS) as runner,
+    ):
+        assert runner.open().state_hash == done
+
+
+@pytest.mark.parametrize("measure", [jitter, loopback_round_trip], ids=lambda call: call.__name__)
+def test_a_signal_is_heard_while_the_machine_is_measured(measure: Callable[..., object]) -> None:
+    def hear(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, hear)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            measure(budget_s=50)
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_handler_of_the_programs_own_runs_and_the_wait_goes_on(venue: RuntimeVenue) -> None:

@@ -87,7 +87,7 @@ HEADER_OF = {"capacities": "engine"}
 C_FACES = {"core": {"messages", "engine"}, "runtime": {"bus"}}
 SHELL_FACES = C_FACES | {"core": {"messages", "engine", "answer", "arguments", "capacities"}}
 # Who includes more of another room: a mirror of the books is made of the core's own book.
-FACES_OF = {"marketdata": {"core": {"messages", "book", "arguments"}}}
+FACES_OF = {"marketdata": {"core": {"messages", "book", "engine", "capacities", "arguments"}}}
 
 # The pure step needs nothing of the world. Memory is state.c's business, at open and close alone.
 PURE_HEADERS = {"assert.h", "errno.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}

@@ -114,9 +114,11 @@ cdef inline int side_of(object value) except -1:
 cdef inline int64_t seconds_in_ns(object value, str name, double most) except -1:
     """Seconds from 0 to `most` in nanoseconds. Raises TypeError, or ValueError also for nan."""
     cdef double seconds
-    if PyBool_Check(value) or isinstance(value, (str, bytes)):
-        raise TypeError(f"{name} is {value!r}; a number of seconds is wanted")
+    import numbers
     try:
+        # A numpy bool is no Number, and float() would take it.
+        if PyBool_Check(value) or not isinstance(value, numbers.Number):
+            raise TypeError
         seconds = float(value)
     except (TypeError, OverflowError):
         raise TypeError(f"{name} is {value!r}; a number of seconds is wanted") from None

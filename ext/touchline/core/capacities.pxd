@@ -13,6 +13,7 @@ cdef extern from "touchline/core/engine.h" nogil:
 
     ctypedef struct tl_capacity:
         const char *name
+        uint32_t usual
         uint32_t lowest
         uint32_t highest
         const char *counts

@@ -4,19 +4,23 @@
 An engine is opened again here, from what its pickle holds.
 """
 
+from collections import namedtuple
 from typing import NamedTuple
 
 from touchline.core.arguments cimport index_of
 
 
-class EngineCapacities(NamedTuple):
-    """How much an engine can hold; a full pool refuses cleanly. Bounds in engine.h."""
+_rows = [tl_capacities[i] for i in range(tl_capacities_count)]
 
-    instruments_max: int = 16
-    accounts_max: int = 64
-    orders_max: int = 65536
-    positions_max: int = 1024
-    price_blocks_max: int = 4096
+
+_names = [row["name"].decode() for row in _rows]
+_usual = [row["usual"] for row in _rows]
+
+
+class EngineCapacities(namedtuple("EngineCapacities", _names, defaults=_usual)):
+    """How much an engine can hold; a full pool refuses cleanly. Bounds in CAPACITIES."""
+
+    __slots__ = ()
 
 
 class CapacityRange(NamedTuple):
@@ -28,10 +32,8 @@ class CapacityRange(NamedTuple):
 
 
 CAPACITIES = {
-    tl_capacities[i].name.decode(): CapacityRange(
-        tl_capacities[i].lowest, tl_capacities[i].highest, tl_capacities[i].counts.decode()
-    )
-    for i in range(tl_capacities_count)
+    row["name"].decode(): CapacityRange(row["lowest"], row["highest"], row["counts"].decode())
+    for row in _rows
 }
 
 

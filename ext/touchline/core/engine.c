@@ -10,6 +10,7 @@ __attribute__((flatten)) void tl_engine_step(tl_engine *engine, const tl_command
 {
     tl_step s = {engine, &engine->shelf, cmd, sink};
 #ifdef TOUCHLINE_CHECKED
+    const uintptr_t inside = tl_writer_enter(engine);
     const tl_before before = tl_invariants_before(engine, cmd, sink);
 #endif
     switch (cmd->type) {
@@ -30,6 +31,7 @@ __attribute__((flatten)) void tl_engine_step(tl_engine *engine, const tl_command
     }
 #ifdef TOUCHLINE_CHECKED
     tl_invariants_after(engine, cmd, sink, &before);
+    tl_writer_leave(engine, inside);
 #endif
 }
 
@@ -44,12 +46,15 @@ size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t co
     uint64_t first = sink->next;
     const tl_ahead_for pays = tl_ahead_pays(engine);
     const bool look_ahead = pays.books | pays.orders | pays.levels;
-    for (size_t i = 0; i < count; i++) {
+    const uintptr_t inside = tl_writer_enter(engine);
+    size_t done = 0;
+    for (; done < count; done++) {
         if (look_ahead)
-            tl_ahead(engine, cmds, i, count, pays);
+            tl_ahead(engine, cmds, done, count, pays);
         if (tl_engine_events_bound(engine) > room - (sink->next - first))
-            return i;
-        tl_engine_step(engine, &cmds[i], sink);
+            break;
+        tl_engine_step(engine, &cmds[done], sink);
     }
-    return count;
+    tl_writer_leave(engine, inside);
+    return done;
 }

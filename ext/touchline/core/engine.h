@@ -7,7 +7,9 @@
  * State is one region of memory without pointers: instruments, accounts, positions, orders, levels,
  * tree. It is allocated and prefaulted by tl_engine_open and no step makes it grow; a snapshot is
  * its copy. The step reads no clock, does no I/O, allocates nothing. One thread at a time may call
- * it.
+ * it, and threads may take turns: whoever hands an engine to another synchronises. A thread that
+ * comes into tl_engine_step_batch, _grow or _restore while another is in one of them is stopped by
+ * an assertion.
  */
 #ifndef TOUCHLINE_ENGINE_H
 #define TOUCHLINE_ENGINE_H
@@ -21,16 +23,17 @@
 extern "C" {
 #endif
 
-/* How much the engine can hold: name, the least and the most, what it counts. Every pool refuses
- * cleanly when it is full. A number of all ones means every instrument, so none has it. */
+/* How much the engine can hold: the member, what it is where nobody says, the least and the most,
+ * what it counts. Every pool refuses cleanly when it is full. A number of all ones means every
+ * instrument, so none has it. */
 #define TL_CAPACITIES(X)                                                                           \
-    X(instruments_max, 1, TL_INSTRUMENT_ALL - 1, "instruments")                                    \
-    X(accounts_max, 1, 1 << 24, "accounts")                                                        \
-    X(orders_max, 1, 1 << 26, "open orders")                                                       \
-    X(positions_max, 1, 1 << 24, "pairs of account and instrument")                                \
-    X(price_blocks_max, 1, 1 << 24, "blocks of price levels with orders")
+    X(instruments_max, 16, 1, TL_INSTRUMENT_ALL - 1, "instruments")                                \
+    X(accounts_max, 64, 1, 1 << 24, "accounts")                                                    \
+    X(orders_max, 65536, 1, 1 << 26, "open orders")                                                \
+    X(positions_max, 1024, 1, 1 << 24, "pairs of account and instrument")                          \
+    X(price_blocks_max, 4096, 1, 1 << 24, "blocks of price levels with orders")
 
-#define TL_CAPACITY(name, lowest, highest, counts) uint32_t name;
+#define TL_CAPACITY(name, usual, lowest, highest, counts) uint32_t name;
 typedef struct tl_engine_capacities {
     TL_CAPACITIES(TL_CAPACITY)
 } tl_engine_capacities;
@@ -39,6 +42,7 @@ typedef struct tl_engine_capacities {
 /* The list as data. */
 typedef struct tl_capacity {
     const char *name;
+    uint32_t usual;
     uint32_t lowest;
     uint32_t highest;
     const char *counts;
@@ -46,6 +50,10 @@ typedef struct tl_capacity {
 
 extern const tl_capacity tl_capacities[];
 extern const int tl_capacities_count;
+extern const tl_engine_capacities tl_engine_capacities_usual;
+
+/* The row of the first capacity that is out of bounds, or NULL. */
+const tl_capacity *tl_engine_capacities_fault(const tl_engine_capacities *capacities);
 
 /* Where events go. An event's seq is stored last, with release order, and is 0 while the event is
  * being written, so a slot of a shared ring tells its reader when it may be read. A sink is a ring:

@@ -41,6 +41,7 @@ globals()["Answer"] = Answer
 cdef object _command = COMMAND
 cdef cnp.dtype _event = EVENT
 cdef tuple _nothing = ()
+_USUAL = EngineCapacities()
 
 
 cdef class Engine:
@@ -55,8 +56,9 @@ cdef class Engine:
     Numbers are whole or refused with TypeError; OverflowError for one out of its field's range.
     """
 
-    def __cinit__(self, *, instruments_max=16, accounts_max=64, orders_max=65536,
-                  positions_max=1024, price_blocks_max=4096):
+    def __cinit__(self, *, instruments_max=_USUAL.instruments_max,
+                  accounts_max=_USUAL.accounts_max, orders_max=_USUAL.orders_max,
+                  positions_max=_USUAL.positions_max, price_blocks_max=_USUAL.price_blocks_max):
         cdef tl_engine_capacities capacities
         capacities_of(EngineCapacities(instruments_max, accounts_max, orders_max, positions_max,
                                        price_blocks_max), &capacities)

@@ -245,12 +245,23 @@ def refusals(events):
     return events[np.isin(events["exec_type"], refused)].view(EVENT_REFUSAL)
 
 
+def _overlaid(name):
+    """The fields of COMMAND whose bytes a field of COMMAND_TEXT has."""
+    form, start = COMMAND_TEXT.fields[name][:2]
+    end = start + form.itemsize
+    return {other for other in COMMAND.names if start <= COMMAND.fields[other][1] < end}
+
+
+_OVERLAID = {name: _overlaid(name) for name in ("text", "key")}
+
+
 def make_commands(rows):
     """Rows of field names and values as commands, shape (n,), dtype COMMAND; what is unnamed is 0.
 
     The names are those of COMMAND and, for a TEXT command, `text` (str or bytes, at most 36 in
-    UTF-8) and `key`. Raises ValueError for another name or a text that is too long, OverflowError
-    for a number out of its field's range, TypeError for one that is not whole.
+    UTF-8) and `key`, which lie where a command's other fields do. Raises ValueError for another
+    name, for two names of the same bytes or a text that is too long, OverflowError for a number out
+    of its field's range, TypeError for one that is not whole.
     """
     rows = list(rows)
     commands = np.zeros(len(rows), COMMAND)
@@ -258,6 +269,10 @@ def make_commands(rows):
     for i, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise TypeError(f"row {i} is {row!r}, not field names and values")
+        for name in _OVERLAID.keys() & row.keys():
+            for other in row:
+                if other in _OVERLAID[name]:
+                    raise ValueError(f"row {i}: {name!r} and {other!r} are the same bytes")
         for name, value in row.items():
             if name == "text":
                 texts[name][i] = _text_bytes(value)

@@ -43,7 +43,9 @@ int tl_engine_restore(tl_engine *engine, const void *bytes, size_t count)
     memcpy(&sum, (const char *)bytes + header.bytes, sizeof sum);
     if (sum != checksum(bytes, header.bytes))
         return -EBADMSG;
+    const uintptr_t inside = tl_writer_enter(engine);
     memcpy(engine->state, bytes, header.bytes);
+    tl_writer_leave(engine, inside);
 #ifdef TOUCHLINE_CHECKED
     tl_invariants_hold(engine);
 #endif

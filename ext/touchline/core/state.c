@@ -8,19 +8,26 @@
 
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 
-#define TL_CAPACITY(name, lowest, highest, counts) {#name, (lowest), (highest), (counts)},
+#define TL_CAPACITY(name, usual, lowest, highest, counts)                                          \
+    {#name, (usual), (lowest), (highest), (counts)},
 const tl_capacity tl_capacities[] = {TL_CAPACITIES(TL_CAPACITY)};
 const int tl_capacities_count = (int)(sizeof tl_capacities / sizeof tl_capacities[0]);
 #undef TL_CAPACITY
 
-static bool capacities_valid(const tl_engine_capacities *capacities)
+#define TL_USUAL(name, usual, lowest, highest, counts) .name = (usual),
+const tl_engine_capacities tl_engine_capacities_usual = {TL_CAPACITIES(TL_USUAL)};
+#undef TL_USUAL
+
+const tl_capacity *tl_engine_capacities_fault(const tl_engine_capacities *capacities)
 {
-#define TL_WITHIN(name, lowest, highest, counts)                                                   \
+    const tl_capacity *row = tl_capacities;
+#define TL_WITHIN(name, usual, lowest, highest, counts)                                            \
     if (capacities->name < (lowest) || capacities->name > (highest))                               \
-        return false;
+        return row;                                                                                \
+    row++;
     TL_CAPACITIES(TL_WITHIN)
 #undef TL_WITHIN
-    return true;
+    return NULL;
 }
 
 static uint32_t nodes_max(const tl_engine_capacities *capacities)
@@ -113,7 +120,7 @@ static void state_init(tl_engine *engine, const tl_engine_capacities *capacities
 int tl_engine_open(tl_engine **out, const tl_engine_capacities *capacities)
 {
     *out = NULL;
-    if (!capacities_valid(capacities))
+    if (tl_engine_capacities_fault(capacities) != NULL)
         return -EINVAL;
     tl_engine *engine = calloc(1, sizeof *engine);
     if (engine == NULL)
@@ -139,7 +146,7 @@ void tl_engine_close(tl_engine *engine)
 /* Is none of them less than the engine has now? */
 static bool capacities_cover(const tl_engine_capacities *larger, const tl_engine_capacities *now)
 {
-#define TL_COVERS(name, lowest, highest, counts)                                                   \
+#define TL_COVERS(name, usual, lowest, highest, counts)                                            \
     if (larger->name < now->name)                                                                  \
         return false;
     TL_CAPACITIES(TL_COVERS)
@@ -190,13 +197,16 @@ int tl_engine_grow(tl_engine *engine, const tl_engine_capacities *larger)
 {
     tl_engine grown = *engine;
     size_t bytes;
-    if (!capacities_valid(larger) || !capacities_cover(larger, &engine->state->capacities))
+    if (tl_engine_capacities_fault(larger) != NULL ||
+        !capacities_cover(larger, &engine->state->capacities))
         return -EINVAL;
     if (region_map(&grown, larger, &bytes) != 0)
         return -ENOMEM;
+    const uintptr_t inside = tl_writer_enter(engine);
     state_grow(&grown, engine, larger, bytes);
     munmap(engine->state, engine->state->bytes);
     *engine = grown;
+    tl_writer_leave(engine, inside);
 #ifdef TOUCHLINE_CHECKED
     tl_invariants_hold(engine);
 #endif

@@ -28,7 +28,26 @@ struct tl_engine {
     tl_risk risk;
     tl_positions positions;
     uint64_t looked_at; /* checked build: of the state since its invariants were last asserted */
+    uintptr_t writer; /* the thread that is changing the state; 0 for none */
 };
+
+/* Threads may take turns with an engine; two at once would tear its state. Whoever changes it comes
+ * in here and leaves below, a thread that is in it already too: a batch asks once, and the checked
+ * build at every step. Relaxed, because the engine orders nothing for its callers: this is to find
+ * a caller's mistake, and costs a batch four instructions. */
+static inline uintptr_t tl_writer_enter(tl_engine *engine)
+{
+    const uintptr_t self = (uintptr_t)__builtin_thread_pointer();
+    const uintptr_t inside = __atomic_load_n(&engine->writer, __ATOMIC_RELAXED);
+    assert((inside == 0 || inside == self) && "an engine is one thread's at a time");
+    __atomic_store_n(&engine->writer, self, __ATOMIC_RELAXED);
+    return inside;
+}
+
+static inline void tl_writer_leave(tl_engine *engine, uintptr_t inside)
+{
+    __atomic_store_n(&engine->writer, inside, __ATOMIC_RELAXED);
+}
 
 /* An instrument by number, or NULL when it is not listed; an account likewise. */
 static inline tl_instrument *tl_listed(const tl_engine *engine, uint32_t instrument)

@@ -4,12 +4,15 @@
 A Mirror belongs to one thread at a time. Prices are ticks, quantities lots.
 """
 
-import errno
 from typing import NamedTuple
 
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
+from touchline.core.arguments cimport check
+from touchline.core.capacities cimport capacity
+
+from touchline.core.capacities import EngineCapacities
 from touchline.core.messages import EVENT
 from touchline.errors import ImpossibleEvent
 
@@ -17,6 +20,7 @@ cnp.import_array()
 
 # Held here because a look-up by name costs as much as an event.
 cdef object _event = EVENT
+_USUAL = EngineCapacities()
 
 MESSAGE_BYTES_MAX: int = TL_PUBLISHED_MESSAGE_MAX  # of a header and its records, heartbeats apart
 
@@ -34,18 +38,17 @@ class BookState(NamedTuple):
 cdef class Mirror:
     """Every book as the events so far have left it, and the published records they make.
 
-    For the events of an engine of these capacities, whose bounds are engine.h's. Raises ValueError
-    outside them, MemoryError when there is no memory.
+    For the events of an engine of these capacities. Raises TypeError for one that is no whole
+    number, ValueError outside the engine's bounds, MemoryError when there is no memory.
     """
 
-    def __cinit__(self, *, uint32_t instruments_max=16, uint32_t orders_max=65536,
-                  uint32_t price_blocks_max=4096):
-        cdef int code = tl_mirror_open(&self.mirror, instruments_max, orders_max, price_blocks_max)
-        if code == -errno.ENOMEM:
-            raise MemoryError("no memory for a mirror of these capacities")
-        if code != 0:
-            raise ValueError("mirror capacities out of the engine's bounds")
-        self.instruments_max = instruments_max
+    def __cinit__(self, *, instruments_max=_USUAL.instruments_max, orders_max=_USUAL.orders_max,
+                  price_blocks_max=_USUAL.price_blocks_max):
+        self.instruments_max = capacity(instruments_max, "instruments_max")
+        check(tl_mirror_open(&self.mirror, self.instruments_max,
+                             capacity(orders_max, "orders_max"),
+                             capacity(price_blocks_max, "price_blocks_max")),
+              "no memory for a mirror of these capacities")
 
     def __dealloc__(self):
         tl_mirror_close(self.mirror)

@@ -1,13 +1,10 @@
 /* A mirror's memory, and what it is asked between two batches. */
 #include "touchline/marketdata/mirror_state.h"
 
+#include "touchline/core/engine.h"
+
 #include <errno.h>
 #include <stdlib.h>
-
-/* engine.h's bounds of the same capacities. */
-#define INSTRUMENTS_MAX 65535u
-#define ORDERS_MAX (1u << 26)
-#define PRICE_BLOCKS_MAX (1u << 24)
 
 static bool allocate(tl_mirror *mirror, uint32_t orders_max, uint32_t price_blocks_max)
 {
@@ -40,9 +37,12 @@ static bool allocate(tl_mirror *mirror, uint32_t orders_max, uint32_t price_bloc
 int tl_mirror_open(tl_mirror **mirror, uint32_t instruments_max, uint32_t orders_max,
                    uint32_t price_blocks_max)
 {
+    tl_engine_capacities of_engine = tl_engine_capacities_usual;
+    of_engine.instruments_max = instruments_max;
+    of_engine.orders_max = orders_max;
+    of_engine.price_blocks_max = price_blocks_max;
     *mirror = NULL;
-    if (instruments_max - 1 >= INSTRUMENTS_MAX || orders_max - 1 >= ORDERS_MAX ||
-        price_blocks_max - 1 >= PRICE_BLOCKS_MAX)
+    if (tl_engine_capacities_fault(&of_engine) != NULL)
         return -EINVAL;
     tl_mirror *opened = calloc(1, sizeof *opened);
     if (opened == NULL)

@@ -82,6 +82,7 @@ typedef struct ring_answerer {
     tl_bus *bus;
     int32_t cpu;
     int park;
+    uint64_t answered; /* before this call */
     _Atomic int stop;
 } ring_answerer;
 
@@ -119,7 +120,7 @@ static void ring_answerer_wait(const ring_answerer *self, uint64_t head)
 static void *ring_answer(void *argument)
 {
     ring_answerer *self = argument;
-    uint64_t head = 0;
+    uint64_t head = self->answered;
     place_self(self->cpu);
     /* Relaxed: the flag orders nothing; the thread is joined. */
     while (!atomic_load_explicit(&self->stop, memory_order_relaxed)) {
@@ -164,10 +165,12 @@ static void ring_settle(const tl_bus *bus)
         relax();
 }
 
-static int64_t ring_ask(tl_lane *lane, const tl_bus *bus, int park, uint32_t *out_ns, size_t max,
+static int64_t ring_ask(tl_lane *lane, const ring_answerer *answerer, uint32_t *out_ns, size_t max,
                         int64_t budget_ns)
 {
-    tl_event_reader reader = {bus, 1};
+    const tl_bus *bus = answerer->bus;
+    const int park = answerer->park;
+    tl_event_reader reader = {bus, answerer->answered + 1};
     tl_command cmd = {0};
     tl_event event;
     size_t done = 0, sent;
@@ -198,14 +201,15 @@ int64_t tl_measure_ring(tl_bus *bus, const tl_measure_places *places, int park, 
     pthread_t thread;
     tl_lane lane;
     assert(bus->owner);
-    assert(atomic_load_explicit(&bus->header->events, memory_order_relaxed) == 0);
+    /* Relaxed: whoever answered before has been joined. */
+    answerer.answered = atomic_load_explicit(&bus->header->events, memory_order_relaxed);
     int64_t rc = tl_lane_open(&lane, bus, 0, 0);
     if (rc != 0)
         return rc;
     rc = -pthread_create(&thread, NULL, ring_answer, &answerer);
     if (rc == 0) {
         const cpu_set_t before = place_near(places->near_cpu);
-        rc = ring_ask(&lane, bus, park, out_ns, max, budget_ns);
+        rc = ring_ask(&lane, &answerer, out_ns, max, budget_ns);
         atomic_store_explicit(&answerer.stop, 1, memory_order_relaxed);
         tl_doorbell_wake(&bus->header->engine);
         pthread_join(thread, NULL);
@@ -253,8 +257,6 @@ int tl_measure_jitter_run(tl_measure_jitter *out, int32_t cpu, int64_t budget_ns
 {
     if (budget_ns <= 0 || budget_ns > 60 * SECOND_NS)
         return -EINVAL;
-    /* Written here, so that the first counts do not meet a page fault. */
-    memset(out, 0, sizeof *out);
     const cpu_set_t before = place_near(cpu);
     const int64_t start_ns = monotonic_ns();
     int64_t last_ns = start_ns;
@@ -263,10 +265,13 @@ int tl_measure_jitter_run(tl_measure_jitter *out, int32_t cpu, int64_t budget_ns
         jitter_count(out, now_ns - last_ns);
         last_ns = now_ns;
     }
-    out->elapsed_ns = last_ns - start_ns;
+    out->elapsed_ns += last_ns - start_ns;
     place_back(&before);
-    for (uint32_t i = TL_MEASURE_BUCKETS; i-- > 0 && out->max_ns == 0;)
-        out->max_ns = out->counts[i] > 0 ? bucket_top(i) : 0;
+    for (uint32_t i = TL_MEASURE_BUCKETS; i-- > 0 && out->over_1us == 0;)
+        if (out->counts[i] > 0) {
+            out->max_ns = bucket_top(i);
+            break;
+        }
     return 0;
 }
 

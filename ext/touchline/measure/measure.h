@@ -45,9 +45,10 @@ typedef struct tl_measure_jitter {
 size_t tl_measure_clock_cost(enum tl_measure_clock clock, double *out, size_t rounds,
                              uint32_t calls, int64_t budget_ns);
 
-/* A command into lane 0 and the answering event back, `max` times at most. `bus` is new and serves
- * nobody else. With `park` the answerer is asleep when the command comes and the caller waits as a
- * reader does, else both spin. Returns the number of samples or -errno. */
+/* A command into lane 0 and the answering event back, `max` times at most. `bus` serves nothing
+ * but this, one call after the other. With `park` the answerer is asleep when the command comes
+ * and the caller waits as a reader does, else both spin. Returns the number of samples or
+ * -errno. */
 int64_t tl_measure_ring(tl_bus *bus, const tl_measure_places *places, int park, uint32_t *out_ns,
                         size_t max, int64_t budget_ns);
 
@@ -56,7 +57,7 @@ int64_t tl_measure_loopback(const tl_measure_places *places, int spin, uint32_t 
                             int64_t budget_ns);
 
 /* Read the clock without pause for the whole budget: what is between two readings, beyond the
- * clock's own cost, somebody else took. 0 or -errno. */
+ * clock's own cost, somebody else took. Adds to what `out` has, zeros at first. 0 or -errno. */
 int tl_measure_jitter_run(tl_measure_jitter *out, int32_t cpu, int64_t budget_ns);
 /* The gap, in ns, that a share of all readings (0 to 1) did not exceed. */
 int64_t tl_measure_jitter_quantile(const tl_measure_jitter *jitter, double share);

@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """What this machine costs, for Python: samples in nanoseconds as numpy arrays.
 
-Everything runs without the GIL and ends after `budget_s` at the latest.
+Everything runs without the GIL and ends after `budget_s` at the latest. Ctrl-C is heard within a
+second.
 """
 
 import os
@@ -10,11 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport INT32_MAX
+from libc.string cimport memset
 
 from touchline.core.arguments cimport seconds_in_ns, whole
 
 cnp.import_array()
+
+cdef int64_t SLICE_NS = 1_000_000_000  # a measurement looks for signals this often
 
 _CLOCKS = {
     "monotonic": TL_MEASURE_MONOTONIC,
@@ -61,11 +66,12 @@ cdef int64_t sample_count(object samples_max) except -1:
     return whole(samples_max, "samples_max", 1, 100_000_000)
 
 
-cdef object samples(cnp.ndarray out, int64_t count):
-    """The samples taken, or the exception for -errno."""
-    if count < 0:
-        raise OSError(-count, os.strerror(-count))
-    return out[:count].copy()
+cdef int64_t taken(int64_t answer) except -1:
+    """How many samples, or the exception for -errno."""
+    PyErr_CheckSignals()
+    if answer < 0:
+        raise OSError(-answer, os.strerror(-answer))
+    return answer
 
 
 def clock_cost(clock, budget_s=0.05):
@@ -98,17 +104,23 @@ def ring_round_trip(Bus bus not None, *, bint park=False, near=None, far=None,
     cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(out)
     cdef tl_measure_places places
     cdef int64_t budget_ns = in_ns(budget_s)
-    cdef int64_t count, most = cnp.PyArray_SIZE(out)
+    cdef int64_t more, count = 0, most = cnp.PyArray_SIZE(out)
     places.near_cpu = place(near, "near")
     places.far_cpu = place(far, "far")
     bus.check_open()
     if not bus.bus.owner or bus.newest_event != 0:
         raise ValueError("the measurement needs a bus of its own, just made by Bus.create")
     bus.engage()
-    with nogil:
-        count = tl_measure_ring(bus.bus, &places, park, data, most, budget_ns)
-    bus.disengage()
-    return samples(out, count)
+    try:
+        while count < most and budget_ns > 0:
+            with nogil:
+                more = tl_measure_ring(bus.bus, &places, park, data + count, most - count,
+                                       min(budget_ns, SLICE_NS))
+            count += taken(more)
+            budget_ns -= SLICE_NS
+    finally:
+        bus.disengage()
+    return out[:count].copy()
 
 
 def loopback_round_trip(*, bint spin=False, near=None, far=None, samples_max=100_000,
@@ -121,12 +133,16 @@ def loopback_round_trip(*, bint spin=False, near=None, far=None, samples_max=100
     cdef uint32_t *data = <uint32_t *>cnp.PyArray_DATA(out)
     cdef tl_measure_places places
     cdef int64_t budget_ns = in_ns(budget_s)
-    cdef int64_t count, most = cnp.PyArray_SIZE(out)
+    cdef int64_t more, count = 0, most = cnp.PyArray_SIZE(out)
     places.near_cpu = place(near, "near")
     places.far_cpu = place(far, "far")
-    with nogil:
-        count = tl_measure_loopback(&places, spin, data, most, budget_ns)
-    return samples(out, count)
+    while count < most and budget_ns > 0:
+        with nogil:
+            more = tl_measure_loopback(&places, spin, data + count, most - count,
+                                       min(budget_ns, SLICE_NS))
+        count += taken(more)
+        budget_ns -= SLICE_NS
+    return out[:count].copy()
 
 
 def jitter(*, cpu=None, budget_s=1.0):
@@ -135,10 +151,13 @@ def jitter(*, cpu=None, budget_s=1.0):
     cdef int32_t where = place(cpu, "cpu")
     cdef int64_t budget_ns = in_ns(budget_s)
     cdef int code
-    with nogil:
-        code = tl_measure_jitter_run(&found, where, budget_ns)
-    if code != 0:
-        raise OSError(-code, os.strerror(-code))
+    # Written here, so that the first counts do not meet a page fault.
+    memset(&found, 0, sizeof(found))
+    while budget_ns > 0:
+        with nogil:
+            code = tl_measure_jitter_run(&found, where, min(budget_ns, SLICE_NS))
+        taken(code)
+        budget_ns -= SLICE_NS
     quantiles = [tl_measure_jitter_quantile(&found, share) for share in (0.5, 0.99, 0.999, 0.9999)]
     return Jitter(found.loops, *quantiles, found.max_ns, found.over_1us, found.over_10us,
                   found.over_100us, found.over_1ms, found.lost_ns, found.elapsed_ns)

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 _Static_assert(TL_GATE_LANES == TL_BUS_LANES_MAX, "the gate knows every lane");
+_Static_assert(TL_JOURNAL_CAPACITIES * sizeof(uint32_t) == sizeof(tl_engine_capacities),
+               "a journal holds every capacity, in the engine's order");
 
 #define LANE_BATCH 64u       /* commands taken from one lane in a pass: none starves another */
 #define LANE_BATCH_SYNC 256u /* more share one sync, which costs the same for all */
@@ -95,8 +97,9 @@ static void batch_step(tl_runner *r, const tl_command *cmds, size_t count)
 
 static tl_engine_capacities capacities_due(const tl_runner *r)
 {
-    const uint32_t *due = tl_journal_capacities(r->journal);
-    return (tl_engine_capacities){due[0], due[1], due[2], due[3], due[4]};
+    tl_engine_capacities due;
+    memcpy(&due, tl_journal_capacities(r->journal), sizeof due);
+    return due;
 }
 
 /* From here on the journal was written with larger capacities, or will be: so is the engine. */
@@ -175,30 +178,26 @@ static void status_failed(tl_runner *r, const tl_journal_fault *fault)
 /* Before anything is made. */
 static int capacities_check(const tl_runner_config *config, tl_journal_fault *fault)
 {
-    for (int i = 0; i < tl_capacities_count; i++) {
-        const tl_capacity *row = &tl_capacities[i];
-        const uint32_t value = ((const uint32_t *)&config->capacities)[i];
-        if (value < row->lowest || value > row->highest)
-            return tl_journal_fail(fault, EINVAL, config->journal_dir, 0,
-                                   "%s %" PRIu32 " is outside %" PRIu32 " to %" PRIu32, row->name,
-                                   value, row->lowest, row->highest);
-    }
-    return 0;
+    const tl_capacity *row = tl_engine_capacities_fault(&config->capacities);
+    if (row == NULL)
+        return 0;
+    const uint32_t value = ((const uint32_t *)&config->capacities)[row - tl_capacities];
+    return tl_journal_fail(fault, EINVAL, config->journal_dir, 0,
+                           "%s %" PRIu32 " is outside %" PRIu32 " to %" PRIu32, row->name, value,
+                           row->lowest, row->highest);
 }
 
 static int parts_open(tl_runner *r, const tl_runner_config *config, tl_journal_fault *fault)
 {
     const tl_engine_capacities *capacities = &config->capacities;
-    const tl_journal_config journal = {
+    tl_journal_config journal = {
         .dir = config->journal_dir,
-        .capacities = {capacities->instruments_max, capacities->accounts_max,
-                       capacities->orders_max, capacities->positions_max,
-                       capacities->price_blocks_max},
         .sync_batch = config->sync_batch,
         .segment_bytes = config->segment_bytes,
         .now_ns = r->utc_ns(),
         .avoid_cpu = config->cpu,
     };
+    memcpy(journal.capacities, capacities, sizeof journal.capacities);
     *fault = (tl_journal_fault){0};
     int rc = capacities_check(config, fault);
     if (rc == 0)

@@ -47,4 +47,5 @@ cdef class Runner(Owned):
     cdef bint stop_early
 
     cdef int take_capacities(self, object capacities) except -1
+    cdef int work(self) except -1
     cdef int check_idle(self) except -1

@@ -2,6 +2,8 @@
 """The engine thread for Python: recover, run without the GIL, stop."""
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from libc.stdint cimport INT32_MAX, INT64_MAX, int64_t
@@ -66,18 +68,14 @@ cdef class Runner(Owned):
         self.config.cpu = -1 if cpu is None else <int32_t>whole(cpu, "cpu", 0, INT32_MAX)
 
     cdef int take_capacities(self, object capacities) except -1:
-        cdef uint32_t[5] taken
-        cdef int i
+        cdef tl_engine_capacities taken
+        cdef size_t i
         names = EngineCapacities._fields
         if not isinstance(capacities, tuple) or len(capacities) != len(names):
             raise TypeError(f"capacities are {capacities!r}; EngineCapacities are wanted")
-        for i in range(5):
-            taken[i] = <uint32_t>whole(capacities[i], names[i], 0, 0xFFFFFFFF)
-        self.config.capacities.instruments_max = taken[0]
-        self.config.capacities.accounts_max = taken[1]
-        self.config.capacities.orders_max = taken[2]
-        self.config.capacities.positions_max = taken[3]
-        self.config.capacities.price_blocks_max = taken[4]
+        for i in range(sizeof(taken) // sizeof(uint32_t)):
+            (<uint32_t *>&taken)[i] = <uint32_t>whole(capacities[i], names[i], 0, 0xFFFFFFFF)
+        self.config.capacities = taken
         return 0
 
     def __dealloc__(self):
@@ -124,11 +122,26 @@ cdef class Runner(Owned):
         return 0
 
     def run(self):
-        """Work in the calling thread, without the GIL, until stop().
+        """Work without the GIL until stop(): in the calling thread.
 
-        A thread that runs this handles no signals: keep the main thread for them. Raises OSError
-        when the journal fails; nothing of the batch at hand has been published then.
+        The main thread is the one that hears signals; when it calls, a thread of its own works and
+        the main thread listens. What a signal's handler raises, KeyboardInterrupt for Ctrl-C, stops
+        the runner in order and is raised then. Raises OSError when the journal fails; nothing of
+        the batch at hand has been published then.
         """
+        if threading.current_thread() is not threading.main_thread():
+            self.work()
+            return
+        self.check_idle()
+        with ThreadPoolExecutor(1, "engine") as thread:
+            done = thread.submit(_work, self)
+            try:
+                done.result()
+            finally:
+                if not done.done():
+                    self.stop()
+
+    cdef int work(self) except -1:
         cdef tl_journal_fault fault
         cdef int code
         self.check_idle()
@@ -138,6 +151,7 @@ cdef class Runner(Owned):
         self.running = False
         if code != 0:
             raise journal_error(&fault)
+        return 0
 
     def stop(self):
         """Let run() return after the batch at hand. From any thread; before run() too."""
@@ -165,3 +179,7 @@ cdef class Runner(Owned):
 
     def __exit__(self, *exc):
         self.close()
+
+
+def _work(Runner runner not None):
+    runner.work()
