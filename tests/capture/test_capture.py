@@ -30,7 +30,8 @@ from harness.captured_files import (
     last_seq,
 )
 from harness.commands import SYMBOLS, commands, opening
-from harness.downstream_venue import LIMITS, Venue, flow
+from harness.flows import LIMITS, order_flow
+from harness.venue import ThreadVenue
 from harness.waiting import DEADLINE_S, until
 from touchline.control.capture import writer as capture
 from touchline.control.capture.store import Store
@@ -43,11 +44,11 @@ from touchline.errors import TouchlineError
 def test_rows_are_written_when_enough_are_held_or_enough_time_has_gone_by(
     tmp_path: Path, seed: int
 ) -> None:
-    with Venue(tmp_path, **QUICK).running() as venue:
+    with ThreadVenue(tmp_path, **QUICK).running() as venue:
         venue.open()
         with capturing(venue):
             until(lambda: last_seq(venue) == venue.event_seq, "the opening written by time")
-            venue.send(flow(seed, 2000))
+            venue.send(order_flow(seed, 2000))
             until(lambda: last_seq(venue) == venue.event_seq, "the flow written")
         counts = [last - first + 1 for first, last, _ in files(venue.config.capture_dir)]
         assert max(counts) <= 300
@@ -55,17 +56,17 @@ def test_rows_are_written_when_enough_are_held_or_enough_time_has_gone_by(
 
 
 def test_a_capture_started_late_begins_with_the_first_event(tmp_path: Path, seed: int) -> None:
-    with Venue(tmp_path, **QUICK).running(event_slots=1024) as venue:
+    with ThreadVenue(tmp_path, **QUICK).running(event_slots=1024) as venue:
         venue.open()
-        venue.send(flow(seed, 4000))
+        venue.send(order_flow(seed, 4000))
         with capturing(venue):
             pass
         assert_all_captured(venue)
 
 
 def test_a_capture_follows_an_engine_that_is_started_again(tmp_path: Path, seed: int) -> None:
-    rows = flow(seed, 2000)
-    venue = Venue(tmp_path, **QUICK)
+    rows = order_flow(seed, 2000)
+    venue = ThreadVenue(tmp_path, **QUICK)
     with ExitStack() as stack:
         with venue.running():
             venue.open()
@@ -84,9 +85,9 @@ def test_a_killed_capture_goes_on_where_it_was(tmp_path: Path, seed: int) -> Non
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["touchline.control.capture.writer"])
     never = processes.Event()
-    with Venue(tmp_path, capture__flush_s=0.002, capture__rows_max=40).running() as venue:
+    with ThreadVenue(tmp_path, capture__flush_s=0.002, capture__rows_max=40).running() as venue:
         venue.open()
-        for rows in np.array_split(flow(seed, 4000), 15):
+        for rows in np.array_split(order_flow(seed, 4000), 15):
             process = processes.Process(target=capture.run, args=(venue.config, never))
             process.start()
             venue.send(rows)
@@ -115,7 +116,9 @@ except OSError as error:
 """
 
 
-def start_capture(venue: Venue, script: str = SCRIPT, *arguments: str) -> subprocess.Popen[str]:
+def start_capture(
+    venue: ThreadVenue, script: str = SCRIPT, *arguments: str
+) -> subprocess.Popen[str]:
     venue_settings = venue.config.venue
     settings = (
         f"venue.data_dir={venue_settings.data_dir}",
@@ -144,8 +147,8 @@ sys.addaudithook(count)
 
 def test_a_kill_between_any_two_steps_of_a_write_loses_nothing(tmp_path: Path, seed: int) -> None:
     """The process kills itself before the n-th file it opens, renames or makes, for every n."""
-    pieces = np.array_split(flow(seed, 1600), 8)
-    with Venue(tmp_path, capture__rows_max=40).running() as venue:
+    pieces = np.array_split(order_flow(seed, 1600), 8)
+    with ThreadVenue(tmp_path, capture__rows_max=40).running() as venue:
         venue.open()
         for step, rows in enumerate(pieces, 1):
             venue.send(rows)
@@ -165,7 +168,7 @@ def test_a_kill_between_any_two_steps_of_a_write_loses_nothing(tmp_path: Path, s
 
 def test_a_batch_over_midnight_becomes_a_file_for_each_day(tmp_path: Path, seed: int) -> None:
     engine = Engine(**LIMITS._asdict())
-    rows = np.concatenate([opening(), flow(seed, 500)])
+    rows = np.concatenate([opening(), order_flow(seed, 500)])
     midnight = 20_000 * DAY_NS
     rows["ts_ns"] = midnight - 10_000 + np.arange(len(rows)) * 40
     events = engine.submit(rows).copy()
@@ -183,7 +186,7 @@ def test_a_batch_over_midnight_becomes_a_file_for_each_day(tmp_path: Path, seed:
 def sample_events(seed: int) -> NDArray[np.void]:
     engine = Engine(**LIMITS._asdict())
     engine.submit(opening())
-    return engine.submit(flow(seed, 2000)).copy()
+    return engine.submit(order_flow(seed, 2000)).copy()
 
 
 def test_fields_that_an_event_does_not_have_are_null(seed: int) -> None:
@@ -268,12 +271,12 @@ def test_two_captures_do_not_write_one_directory(tmp_path: Path) -> None:
         assert store.last_seq == 0
 
 
-def captured_venue(directory: Path, seed: int) -> Venue:
+def captured_venue(directory: Path, seed: int) -> ThreadVenue:
     """A venue that has run, with everything captured in several files."""
-    venue = Venue(directory, **QUICK)
+    venue = ThreadVenue(directory, **QUICK)
     with venue.running():
         venue.open()
-        venue.send(flow(seed, 1500))
+        venue.send(order_flow(seed, 1500))
         with capturing(venue):
             pass
     return venue
@@ -295,21 +298,21 @@ def test_a_missing_or_doubled_file_is_named(tmp_path: Path, seed: int) -> None:
 
 def test_a_capture_of_another_journal_is_refused(tmp_path: Path, seed: int) -> None:
     old = captured_venue(tmp_path / "old", seed)
-    new = Venue(tmp_path / "new", **QUICK)
+    new = ThreadVenue(tmp_path / "new", **QUICK)
     shutil.copytree(old.config.capture_dir, new.config.capture_dir)
     stop = threading.Event()
     with new.running():
         new.open()
         with pytest.raises(TouchlineError, match="but the journal gives only"):
             capture.run(new.config, stop)
-        new.send(flow(seed, 3000))
+        new.send(order_flow(seed, 3000))
         with pytest.raises(TouchlineError, match="is another one in the journal"):
             capture.run(new.config, stop)
 
 
 def test_a_file_that_may_not_grow_stops_the_capture_cleanly(tmp_path: Path, seed: int) -> None:
     """The limit on the size of files stands in for a full disk where nobody may mount one."""
-    with Venue(tmp_path).running() as venue:
+    with ThreadVenue(tmp_path).running() as venue:
         venue.open()
         process = start_capture(venue)
         try:
@@ -317,7 +320,7 @@ def test_a_file_that_may_not_grow_stops_the_capture_cleanly(tmp_path: Path, seed
             until(venue.config.database_path.exists, "the database")
             before = last_seq(venue)
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
-            venue.send(flow(seed, 3000))
+            venue.send(order_flow(seed, 3000))
             _, complaint = process.communicate(timeout=DEADLINE_S)
         finally:
             process.kill()
@@ -335,7 +338,7 @@ def test_a_file_that_may_not_grow_stops_the_capture_cleanly(tmp_path: Path, seed
 def test_a_full_disk_stops_the_capture_cleanly_and_room_lets_it_go_on(
     tmp_path: Path, seed: int
 ) -> None:
-    venue = Venue(tmp_path)
+    venue = ThreadVenue(tmp_path)
     disk = venue.config.capture_dir
     disk.mkdir()
     mounted = subprocess.run(
@@ -353,7 +356,7 @@ def test_a_full_disk_stops_the_capture_cleanly_and_room_lets_it_go_on(
                 until(lambda: last_seq(venue) == venue.event_seq, "the opening captured")
                 ballast = disk / "ballast"
                 ballast.write_bytes(bytes(180 * 1024))
-                venue.send(flow(seed, 12_000))
+                venue.send(order_flow(seed, 12_000))
                 _, complaint = process.communicate(timeout=DEADLINE_S)
             finally:
                 process.kill()

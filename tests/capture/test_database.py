@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from harness.captured_files import capturing
 from harness.commands import ACCOUNTS, SYMBOLS, commands, listing, new_order
-from harness.downstream_venue import Venue, flow
+from harness.flows import order_flow
+from harness.venue import ThreadVenue
 from harness.waiting import until
 from touchline.core.messages import LANE_ADMIN, ExecType, Reason, Side, refusals
 from touchline.data import history
@@ -24,12 +25,12 @@ TICK, LOT = 0.01, 10
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory, seed_of_module: int) -> Venue:
+def venue(tmp_path_factory: pytest.TempPathFactory, seed_of_module: int) -> ThreadVenue:
     """A venue that has traded and stopped, all of it captured."""
-    venue = Venue(tmp_path_factory.mktemp("venue"), capture__rows_max=500)
+    venue = ThreadVenue(tmp_path_factory.mktemp("venue"), capture__rows_max=500)
     with venue.running():
         venue.open()
-        venue.send(flow(seed_of_module, 3000))
+        venue.send(order_flow(seed_of_module, 3000))
         with capturing(venue):
             pass
     return venue
@@ -42,16 +43,16 @@ def seed_of_module() -> int:
 
 
 @pytest.fixture(scope="module")
-def events(venue: Venue) -> NDArray[np.void]:
+def events(venue: ThreadVenue) -> NDArray[np.void]:
     return venue.events()
 
 
-def dicts(venue: Venue, sql: str) -> list[dict[str, Any]]:
+def dicts(venue: ThreadVenue, sql: str) -> list[dict[str, Any]]:
     columns, rows = history.query(venue.config.capture_dir, sql)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def ask(venue: Venue, sql: str) -> list[tuple[Any, ...]]:
+def ask(venue: ThreadVenue, sql: str) -> list[tuple[Any, ...]]:
     return history.query(venue.config.capture_dir, sql)[1]
 
 
@@ -63,7 +64,9 @@ def of(events: NDArray[np.void], *kinds: ExecType) -> NDArray[np.void]:
     return events[np.isin(events["exec_type"], kinds)]
 
 
-def test_trades_are_in_prices_and_units_people_read(venue: Venue, events: NDArray[np.void]) -> None:
+def test_trades_are_in_prices_and_units_people_read(
+    venue: ThreadVenue, events: NDArray[np.void]
+) -> None:
     rows = dicts(venue, "FROM trades ORDER BY seq")
     assert [
         (row["seq"], row["symbol"], row["price"], row["qty"], row["side"], row["order_id"],
@@ -80,7 +83,9 @@ def test_trades_are_in_prices_and_units_people_read(venue: Venue, events: NDArra
     assert first["transact_time"] == at.replace(tzinfo=None)
 
 
-def test_a_trade_is_an_execution_of_both_sides(venue: Venue, events: NDArray[np.void]) -> None:
+def test_a_trade_is_an_execution_of_both_sides(
+    venue: ThreadVenue, events: NDArray[np.void]
+) -> None:
     bought: Counter[str] = Counter()
     for trade in of(events, ExecType.TRADE):
         sign = 1 if trade["side"] == Side.BUY else -1
@@ -127,7 +132,9 @@ def ord_status(life: dict[str, Any]) -> str:
     return "PARTIALLY_FILLED" if life["cum_qty"] else "NEW"
 
 
-def test_an_order_is_one_row_that_tells_its_life(venue: Venue, events: NDArray[np.void]) -> None:
+def test_an_order_is_one_row_that_tells_its_life(
+    venue: ThreadVenue, events: NDArray[np.void]
+) -> None:
     wanted = lives(events)
     rows = {row["order_id"]: row for row in dicts(venue, "FROM orders")}
     assert rows.keys() == wanted.keys()
@@ -154,7 +161,7 @@ def test_an_order_is_one_row_that_tells_its_life(venue: Venue, events: NDArray[n
 
 
 def test_bars_open_and_close_with_the_first_and_last_trade(
-    venue: Venue, events: NDArray[np.void]
+    venue: ThreadVenue, events: NDArray[np.void]
 ) -> None:
     trades: dict[tuple[str, datetime], list[tuple[int, int]]] = defaultdict(list)
     for trade in of(events, ExecType.TRADE):
@@ -176,7 +183,7 @@ def test_bars_open_and_close_with_the_first_and_last_trade(
     assert total[0]["volume"] == sum(row["volume"] for row in rows)
 
 
-def test_refusals_are_counted_by_reason(venue: Venue, events: NDArray[np.void]) -> None:
+def test_refusals_are_counted_by_reason(venue: ThreadVenue, events: NDArray[np.void]) -> None:
     refused = of(events, ExecType.REJECTED, ExecType.CANCEL_REJECTED)
     wanted = Counter(
         (Reason(int(e["reason"])).name, ExecType(int(e["exec_type"])).name) for e in refused
@@ -190,7 +197,7 @@ def test_refusals_are_counted_by_reason(venue: Venue, events: NDArray[np.void]) 
     ]
 
 
-def test_instruments_tell_the_sizes_of_tick_and_lot(venue: Venue) -> None:
+def test_instruments_tell_the_sizes_of_tick_and_lot(venue: ThreadVenue) -> None:
     rows = dicts(venue, "SELECT symbol, instrument, tick_size, lot_size, currency FROM instruments")
     assert [tuple(row.values()) for row in rows] == [
         (symbol, number, TICK, LOT, "USD") for number, symbol in enumerate(SYMBOLS)
@@ -199,7 +206,7 @@ def test_instruments_tell_the_sizes_of_tick_and_lot(venue: Venue) -> None:
 
 def test_nothing_captured_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(TouchlineError, match="nothing has been captured yet"):
-        history.query(Venue(tmp_path).config.capture_dir, "FROM trades")
+        history.query(ThreadVenue(tmp_path).config.capture_dir, "FROM trades")
 
 
 @pytest.mark.parametrize(
@@ -213,12 +220,12 @@ def test_nothing_captured_is_said_in_a_sentence(tmp_path: Path) -> None:
         "",
     ],
 )
-def test_a_query_that_does_more_than_read_is_refused(venue: Venue, sql: str) -> None:
+def test_a_query_that_does_more_than_read_is_refused(venue: ThreadVenue, sql: str) -> None:
     with pytest.raises(TouchlineError, match="one statement that only reads"):
         history.query(venue.config.capture_dir, sql)
 
 
-def test_a_wrong_query_is_answered_with_the_words_of_duckdb(venue: Venue) -> None:
+def test_a_wrong_query_is_answered_with_the_words_of_duckdb(venue: ThreadVenue) -> None:
     with pytest.raises(TouchlineError, match="syntax error at or near"):
         history.query(venue.config.capture_dir, "SELEC 1")
     with pytest.raises(TouchlineError, match="nowhere does not exist"):
@@ -226,13 +233,13 @@ def test_a_wrong_query_is_answered_with_the_words_of_duckdb(venue: Venue) -> Non
 
 
 def test_the_database_answers_while_the_capture_runs(tmp_path: Path, seed: int) -> None:
-    venue = Venue(tmp_path, capture__flush_s=0.01)
+    venue = ThreadVenue(tmp_path, capture__flush_s=0.01)
     with venue.running():
         venue.open()
         with capturing(venue):
             until(venue.config.database_path.exists, "the database")
             with duckdb.connect(str(venue.config.database_path), read_only=True) as reader:
-                for rows in np.array_split(flow(seed, 1500), 3):
+                for rows in np.array_split(order_flow(seed, 1500), 3):
                     venue.send(rows)
                     seq = venue.event_seq
                     until(lambda: counted(reader) >= seq, "the reader sees new events")  # noqa: B023
@@ -247,7 +254,7 @@ def counted(reader: Any) -> int:
 
 
 def test_an_instrument_listed_later_is_in_the_database(tmp_path: Path) -> None:
-    venue = Venue(tmp_path, capture__flush_s=0.01)
+    venue = ThreadVenue(tmp_path, capture__flush_s=0.01)
     with venue.running():
         venue.open()
         with capturing(venue):
@@ -266,15 +273,15 @@ def test_an_instrument_listed_later_is_in_the_database(tmp_path: Path) -> None:
 
 def test_a_directory_may_be_moved(tmp_path: Path, seed: int) -> None:
     """Also to a name that means something to DuckDB."""
-    old = Venue(tmp_path / "old")
+    old = ThreadVenue(tmp_path / "old")
     with old.running():
         old.open()
-        old.send(flow(seed, 200))
+        old.send(order_flow(seed, 200))
         with capturing(old):
             pass
     before = history.query(old.config.capture_dir, "FROM trades ORDER BY seq")
     (tmp_path / "old").rename(tmp_path / "it's [new] *")
-    new = Venue(tmp_path / "it's [new] *")
+    new = ThreadVenue(tmp_path / "it's [new] *")
     assert history.query(new.config.capture_dir, "FROM trades ORDER BY seq") == before
     assert not list(new.config.venue.data_dir.glob(".touchline-*"))
 
@@ -293,10 +300,10 @@ except OSError as error:
 
 def test_a_database_that_finds_no_room_leaves_the_old_one(tmp_path: Path, seed: int) -> None:
     """Wherever in the build the room ends, as a limit on the size of files has it end."""
-    venue = Venue(tmp_path)
+    venue = ThreadVenue(tmp_path)
     with venue.running():
         venue.open()
-        venue.send(flow(seed, 200))
+        venue.send(order_flow(seed, 200))
         with capturing(venue):
             pass
     database = venue.config.database_path
@@ -317,10 +324,10 @@ def test_a_database_that_finds_no_room_leaves_the_old_one(tmp_path: Path, seed: 
 
 
 def test_a_capture_that_starts_builds_a_database_that_is_missing(tmp_path: Path, seed: int) -> None:
-    venue = Venue(tmp_path)
+    venue = ThreadVenue(tmp_path)
     with venue.running():
         venue.open()
-        venue.send(flow(seed, 200))
+        venue.send(order_flow(seed, 200))
         with capturing(venue):
             pass
         venue.config.database_path.unlink()
@@ -331,10 +338,10 @@ def test_a_capture_that_starts_builds_a_database_that_is_missing(tmp_path: Path,
 
 
 def test_a_damaged_database_is_built_again(tmp_path: Path, seed: int) -> None:
-    venue = Venue(tmp_path)
+    venue = ThreadVenue(tmp_path)
     with venue.running():
         venue.open()
-        venue.send(flow(seed, 200))
+        venue.send(order_flow(seed, 200))
         with capturing(venue):
             pass
     before = history.query(venue.config.capture_dir, "FROM orders ORDER BY order_id")

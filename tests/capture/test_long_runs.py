@@ -18,7 +18,8 @@ from harness.captured_files import (
     last_seq,
 )
 from harness.commands import SYMBOLS, commands, listing
-from harness.downstream_venue import Venue, flow
+from harness.flows import order_flow
+from harness.venue import ThreadVenue
 from harness.waiting import until
 from touchline.control.capture import compact
 from touchline.core.messages import LANE_ADMIN
@@ -30,10 +31,10 @@ def test_an_idle_capture_merges_its_small_files(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compact, "FILES_MIN", 5)
-    with Venue(tmp_path, **QUICK | {"capture__rows_max": 50}).running() as venue:
+    with ThreadVenue(tmp_path, **QUICK | {"capture__rows_max": 50}).running() as venue:
         venue.open()
         with capturing(venue):
-            for rows in np.array_split(flow(seed, 2000), 4):
+            for rows in np.array_split(order_flow(seed, 2000), 4):
                 venue.send(rows)
                 until(lambda: last_seq(venue) == venue.event_seq, "everything captured")
                 until(lambda: len(files(venue.config.capture_dir)) < 5, "files merged")
@@ -44,17 +45,17 @@ def test_a_damaged_file_is_told_and_new_events_are_captured_all_the_same(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compact, "FILES_MIN", 10_000)
-    with Venue(tmp_path, **QUICK | {"capture__rows_max": 50}).running() as venue:
+    with ThreadVenue(tmp_path, **QUICK | {"capture__rows_max": 50}).running() as venue:
         venue.open()
         state = venue.config.capture_dir / "state.json"
         with capturing(venue):
-            venue.send(flow(seed, 1000))
+            venue.send(order_flow(seed, 1000))
             until(lambda: last_seq(venue) == venue.event_seq, "everything captured")
             damaged = files(venue.config.capture_dir)[3][2]
             flip_a_bit(damaged, seed)
             monkeypatch.setattr(compact, "FILES_MIN", 5)
             until(lambda: str(damaged) in (told(state)["error"] or ""), "the damage told")
-            venue.send(flow(seed + 1, 1000))
+            venue.send(order_flow(seed + 1, 1000))
             until(lambda: told(state)["seq"] == venue.event_seq, "new events captured")
             assert str(damaged) in told(state)["error"]
 
@@ -78,14 +79,14 @@ def test_a_listing_reads_on_in_the_journal_instead_of_all_of_it(
             return texts
 
     monkeypatch.setattr(directory, "JournalReader", Counting)
-    with Venue(tmp_path, **QUICK).running() as venue:
+    with ThreadVenue(tmp_path, **QUICK).running() as venue:
         venue.open()
         with capturing(venue):
             for number in range(3, 8):
-                venue.send(flow(seed, 500))
+                venue.send(order_flow(seed, 500))
                 venue.send(commands(listing(number, f"N{number}", "0.5")), LANE_ADMIN)
                 until(lambda: last_seq(venue) == venue.event_seq, "everything captured")
-            venue.send(flow(seed, 500))
+            venue.send(order_flow(seed, 500))
         assert 0 < sum(read) <= venue.bus.status()["commands"]
         names = pq.read_table(files(venue.config.capture_dir)[-1][2]).schema.metadata
         listed = json.loads(names[b"touchline"])["instruments"]

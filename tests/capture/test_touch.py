@@ -8,7 +8,7 @@ import pytest
 
 from harness.captured_files import capture_events
 from harness.commands import SYMBOLS, joined, opening
-from harness.downstream_venue import LIMITS, flow
+from harness.flows import LIMITS, order_flow
 from touchline.core.engine import Engine
 from touchline.core.messages import EVENT, Side
 from touchline.data import history
@@ -30,7 +30,7 @@ def test_the_touch_after_every_command_is_the_engines(tmp_path: Path, seed: int)
     engine = Engine(**LIMITS._asdict())
     made = [engine.submit(opening()).copy()]
     wanted = []
-    for command in flow(seed, 1500).reshape(-1, 1):
+    for command in order_flow(seed, 1500).reshape(-1, 1):
         made.append(engine.submit(command).copy())
         sides = [(*best(engine, n, Side.BUY), *best(engine, n, Side.SELL)) for n in range(3)]
         wanted.append((engine.event_seq, sides))
@@ -52,7 +52,7 @@ def test_the_touch_after_every_command_is_the_engines(tmp_path: Path, seed: int)
 
 def test_a_touch_of_half_the_events_says_what_is_missing(tmp_path: Path, seed: int) -> None:
     engine = Engine(**LIMITS._asdict())
-    parts = (engine.submit(opening()).copy(), engine.submit(flow(seed, 900)))
+    parts = (engine.submit(opening()).copy(), engine.submit(order_flow(seed, 900)))
     capture_events(tmp_path, joined(parts, EVENT), 300)
     first = min(tmp_path.glob("events/*/*"))
     first.unlink()
@@ -64,7 +64,7 @@ def test_a_touch_of_half_the_events_says_what_is_missing(tmp_path: Path, seed: i
 
 def test_a_markout_is_computed_as_the_page_says(tmp_path: Path, seed: int) -> None:
     engine = Engine(**LIMITS._asdict())
-    parts = (engine.submit(opening()).copy(), engine.submit(flow(seed, 900)))
+    parts = (engine.submit(opening()).copy(), engine.submit(order_flow(seed, 900)))
     events = joined(parts, EVENT).copy()
     events["ts_ns"] = (np.arange(len(events)) + 1) * 100_000_000
     capture_events(tmp_path, events, 1000)

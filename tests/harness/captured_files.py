@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from harness.commands import ACCOUNTS, SYMBOLS, joined, opening
-from harness.downstream_venue import LIMITS, Venue, flow
+from harness.flows import LIMITS, order_flow
+from harness.venue import ThreadVenue
 from harness.waiting import DEADLINE_S
 from touchline.control.capture import writer as capture
 from touchline.control.capture.store import Store
@@ -39,7 +40,9 @@ FIRST_DAY = 20_000
 def events_of(seed: int, count: int, days: int = 1) -> NDArray[np.void]:
     """The events of an opening and a flow, their times spread over some days."""
     engine = Engine(**LIMITS._asdict())
-    events = joined((engine.submit(opening()).copy(), engine.submit(flow(seed, count))), EVENT)
+    events = joined(
+        (engine.submit(opening()).copy(), engine.submit(order_flow(seed, count))), EVENT
+    )
     events = events.copy()
     steps = np.arange(len(events)) * (days * DAY_NS // len(events))
     events["ts_ns"] = FIRST_DAY * DAY_NS + steps
@@ -74,7 +77,7 @@ def files(capture_dir: Path) -> list[tuple[int, int, Path]]:
 
 
 @contextmanager
-def capturing(venue: Venue) -> Iterator[None]:
+def capturing(venue: ThreadVenue) -> Iterator[None]:
     """The capture as a thread, stopped cleanly at the end."""
     stop = threading.Event()
     thread = threading.Thread(target=capture.run, args=(venue.config, stop))
@@ -87,7 +90,7 @@ def capturing(venue: Venue) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-def captured_in(venue: Venue) -> pa.Table:
+def captured_in(venue: ThreadVenue) -> pa.Table:
     """Everything in the files, in the order of their names."""
     found = files(venue.config.capture_dir)
     return pa.concat_tables(
@@ -95,16 +98,16 @@ def captured_in(venue: Venue) -> pa.Table:
     ).unify_dictionaries()
 
 
-def last_seq(venue: Venue) -> int:
+def last_seq(venue: ThreadVenue) -> int:
     found = files(venue.config.capture_dir)
     return found[-1][1] if found else 0
 
 
-def has_captured(venue: Venue, seq: int) -> bool:
+def has_captured(venue: ThreadVenue, seq: int) -> bool:
     return last_seq(venue) >= seq
 
 
-def assert_all_captured(venue: Venue) -> None:
+def assert_all_captured(venue: ThreadVenue) -> None:
     """Each event of the journal is there once, with the values it has there."""
     events = venue.events()
     rows = captured_in(venue)

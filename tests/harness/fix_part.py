@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from harness.engine_thread import engine_thread
+from harness.venue import engine_thread
 from touchline.config import Config
 from touchline.core.capacities import EngineCapacities
 from touchline.errors import TouchlineError

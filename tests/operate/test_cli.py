@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.host_venue import Venue, running, write_config
+from harness.venue import WholeVenue, whole_venue, write_config
 from harness.waiting import until
 from touchline.control.operate.cli import main
 from touchline.control.supervisor.admin import attach
@@ -32,16 +32,16 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeVenue]:
     """One venue for all commands that need one, with two bids and an ask in AAA."""
-    with running(write_config(tmp_path_factory.mktemp("cli"))) as venue:
+    with whole_venue(write_config(tmp_path_factory.mktemp("cli"))) as venue:
         venue.enter(990, 995)
         venue.enter(1005, side=Side.SELL, account=1)
         yield venue
 
 
 @pytest.fixture
-def at(venue: Venue) -> Call:
+def at(venue: WholeVenue) -> Call:
     """Call the command line for the running venue; the result must be JSON with --json."""
 
     def call(*arguments: str) -> Result:
@@ -55,7 +55,7 @@ def answered(result: Result) -> Any:
     return json.loads(result.stdout)
 
 
-def probe(venue: Venue, **fields: int) -> tuple[ExecType, Reason]:
+def probe(venue: WholeVenue, **fields: int) -> tuple[ExecType, Reason]:
     """How the venue answers one order for AAA that would rest far from the market."""
     order = np.zeros(1, COMMAND)
     order["type"], order["side"], order["ord_type"] = MsgType.NEW_ORDER, Side.BUY, OrdType.LIMIT
@@ -169,7 +169,7 @@ def test_a_missing_script_is_an_error_without_a_traceback(call: Call) -> None:
 
 def test_a_journal_file_cut_short_is_refused_in_a_sentence(call: Call, tmp_path: Path) -> None:
     path = write_config(tmp_path, engine_alone=True)
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         venue.enter(990)
         venue.stop()
     segment = next(venue.config.journal_dir.glob("*.tlj"))
@@ -204,7 +204,7 @@ def test_what_init_writes_only_its_owner_may_read(call: Call, tmp_path: Path) ->
         os.umask(before)
 
 
-def test_status_names_every_part_and_its_address(at: Call, venue: Venue) -> None:
+def test_status_names_every_part_and_its_address(at: Call, venue: WholeVenue) -> None:
     facts = answered(at("status", "--json"))
     assert (facts["state"], facts["pid"]) == ("running", venue.popen.pid)
     assert set(facts["parts"]) == {"engine", "gateway", "publisher", "capture"}
@@ -235,7 +235,7 @@ def test_an_unknown_symbol_is_told_with_the_known_ones(at: Call, command: str) -
     assert "AAA, BBB" in result.stderr
 
 
-def test_halt_refuses_orders_until_resume(at: Call, venue: Venue) -> None:
+def test_halt_refuses_orders_until_resume(at: Call, venue: WholeVenue) -> None:
     assert answered(at("halt", "AAA", "--json"))["status"] == "HALTED"
     assert probe(venue) == (ExecType.REJECTED, Reason.HALTED)
     assert probe(venue, instrument=1)[0] == ExecType.NEW
@@ -243,7 +243,7 @@ def test_halt_refuses_orders_until_resume(at: Call, venue: Venue) -> None:
     assert probe(venue)[0] == ExecType.NEW
 
 
-def test_block_refuses_one_account_until_unblock(at: Call, venue: Venue) -> None:
+def test_block_refuses_one_account_until_unblock(at: Call, venue: WholeVenue) -> None:
     assert at("block", "ACC2").exit_code == 0
     assert probe(venue, account=1) == (ExecType.REJECTED, Reason.ACCOUNT_BLOCKED)
     assert probe(venue)[0] == ExecType.NEW
@@ -251,7 +251,7 @@ def test_block_refuses_one_account_until_unblock(at: Call, venue: Venue) -> None
     assert probe(venue, account=1)[0] == ExecType.NEW
 
 
-def test_a_limit_is_set_in_units_of_people(at: Call, venue: Venue) -> None:
+def test_a_limit_is_set_in_units_of_people(at: Call, venue: WholeVenue) -> None:
     facts = answered(at("limit", "BBB", "order_qty_max", "30", "--account", "ACC2", "--json"))
     assert facts["value"] == 3
     assert probe(venue, instrument=1, account=1, qty=4) == (
@@ -292,7 +292,7 @@ def test_replay_of_a_live_journal_meets_its_checkpoint(at: Call) -> None:
     assert len(facts["state_hash"]) == 16
 
 
-def test_kill_takes_all_orders_off_and_revive_opens_again(at: Call, venue: Venue) -> None:
+def test_kill_takes_all_orders_off_and_revive_opens_again(at: Call, venue: WholeVenue) -> None:
     assert answered(at("kill", "--keep-orders", "--json"))["canceled"] == 0
     assert probe(venue) == (ExecType.REJECTED, Reason.VENUE_KILLED)
     assert answered(at("kill", "--json"))["canceled"] == 3
@@ -309,7 +309,7 @@ def stopped(pid: int) -> bool:
     return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
-def test_a_venue_that_does_not_answer_in_time_is_exit_code_4(at: Call, venue: Venue) -> None:
+def test_a_venue_that_does_not_answer_in_time_is_exit_code_4(at: Call, venue: WholeVenue) -> None:
     import signal
 
     engine = venue.part("engine")["pid"]

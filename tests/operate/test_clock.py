@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.host_venue import Venue, running, write_config
 from harness.stamps import move_stamps
+from harness.venue import WholeVenue, whole_venue, write_config
 from harness.waiting import until
 from touchline.control.operate.cli import main
 from touchline.control.operate.stepped import step_words, stepped
@@ -22,7 +22,7 @@ TEN_YEARS_NS = 3650 * DAY_NS
 STEPPED = "the host's clock stepped; not believed"
 
 
-def calling(venue: Venue) -> Callable[..., Result]:
+def calling(venue: WholeVenue) -> Callable[..., Result]:
     """The command line for this venue."""
     return lambda *arguments: CliRunner().invoke(main, ["--config", str(venue.path), *arguments])
 
@@ -31,7 +31,7 @@ def ran_ahead(directory: Path) -> Path:
     """The configuration of a venue that ran and stopped while the clock was ten years ahead."""
     path = write_config(directory)
     path.write_text(f"[supervisor]\ndisk_free_mb = 0\n\n{path.read_text()}")
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         venue.enter(990)
         venue.stop()
     move_stamps(venue.config.journal_dir, TEN_YEARS_NS)
@@ -47,7 +47,7 @@ def days_captured(call: Callable[..., Result]) -> list[tuple[str, int]]:
 
 
 def test_a_clock_that_ran_ahead_is_told_of_and_taken_back_by_one_command(tmp_path: Path) -> None:
-    with running(ran_ahead(tmp_path)) as venue:
+    with whole_venue(ran_ahead(tmp_path)) as venue:
         call = calling(venue)
         until(lambda: call("status", "--json").exit_code == 6, "status is degraded")
         facts = json.loads(call("status", "--json").stdout)

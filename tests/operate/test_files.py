@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.captured_files import capture_events, events_of, files_in, flip_a_bit
-from harness.downstream_venue import Venue, flow
+from harness.flows import order_flow
+from harness.venue import ThreadVenue
 from touchline.control.operate.cli import main
 
 Call = Callable[..., Result]
@@ -135,10 +136,10 @@ def test_nothing_captured_and_no_journal_are_said_in_a_sentence(call: Call) -> N
 
 
 def test_a_changed_command_of_the_journal_is_named(tmp_path: Path, call: Call, seed: int) -> None:
-    venue = Venue(tmp_path)
+    venue = ThreadVenue(tmp_path)
     with venue.running():
         venue.open()
-        venue.send(flow(seed, 300))
+        venue.send(order_flow(seed, 300))
     good = call("journal", "verify", "--json")
     assert good.exit_code == 0
     assert strict(good.stdout)["commands"] > 300

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.host_venue import Venue, outcome, running, write_config
+from harness.venue import WholeVenue, outcome, whole_venue, write_config
 from harness.waiting import DEADLINE_S, until
 from touchline.config import load
 from touchline.control.operate.verify import replay_whole
@@ -29,15 +29,15 @@ PARTS = ("engine", "gateway", "publisher", "capture")
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeVenue]:
     """One venue for the tests that leave it running."""
-    with running(write_config(tmp_path_factory.mktemp("host"))) as venue:
+    with whole_venue(write_config(tmp_path_factory.mktemp("host"))) as venue:
         venue.enter(990, 991, 992)
         yield venue
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_part_killed_comes_back_and_the_venue_goes_on(venue: Venue, name: str) -> None:
+def test_a_part_killed_comes_back_and_the_venue_goes_on(venue: WholeVenue, name: str) -> None:
     before = venue.part(name)
     os.kill(before["pid"], signal.SIGKILL)
     until(lambda: venue.part(name).get("restarts") == before["restarts"] + 1, "a restart")
@@ -55,7 +55,7 @@ def test_a_part_killed_comes_back_and_the_venue_goes_on(venue: Venue, name: str)
     assert venue.part(name)["last_failure"] == "killed by SIGKILL"
 
 
-def test_a_part_ended_by_a_signal_without_a_name_comes_back_too(venue: Venue) -> None:
+def test_a_part_ended_by_a_signal_without_a_name_comes_back_too(venue: WholeVenue) -> None:
     before = venue.part("capture")
     os.kill(before["pid"], signal.SIGRTMIN + 1)
     until(lambda: venue.part("capture").get("restarts") == before["restarts"] + 1, "a restart")
@@ -63,14 +63,14 @@ def test_a_part_ended_by_a_signal_without_a_name_comes_back_too(venue: Venue) ->
     assert venue.part("capture")["last_failure"] == f"killed by signal {signal.SIGRTMIN + 1}"
 
 
-def test_a_second_venue_of_the_same_data_is_refused(venue: Venue) -> None:
+def test_a_second_venue_of_the_same_data_is_refused(venue: WholeVenue) -> None:
     code, errors = outcome(venue.path)
     assert code == 5
     assert f"is already running, pid {venue.popen.pid}" in errors
     assert "Traceback" not in errors
 
 
-def test_a_second_venue_of_the_same_name_is_refused(venue: Venue, tmp_path: Path) -> None:
+def test_a_second_venue_of_the_same_name_is_refused(venue: WholeVenue, tmp_path: Path) -> None:
     path = write_config(tmp_path)
     path.write_text(path.read_text().replace(load_name(path), venue.config.venue.name))
     code, errors = outcome(path)
@@ -79,12 +79,12 @@ def test_a_second_venue_of_the_same_name_is_refused(venue: Venue, tmp_path: Path
 
 
 def test_commands_do_not_reach_a_venue_of_the_same_name_with_other_data(
-    venue: Venue, tmp_path: Path
+    venue: WholeVenue, tmp_path: Path
 ) -> None:
     path = write_config(tmp_path, engine_alone=True)
     other = f"pid {venue.part('engine')['pid']} is another venue called {venue.config.venue.name}"
     named_alike = path.read_text().replace(load_name(path), venue.config.venue.name)
-    with running(path) as once:
+    with whole_venue(path) as once:
         once.stop()
     path.write_text(named_alike)
     with pytest.raises(NotRunning, match=other):
@@ -154,11 +154,11 @@ def test_a_port_in_use_is_named_with_its_key(tmp_path: Path) -> None:
 def test_a_size_raised_in_the_file_is_taken_at_the_next_start(tmp_path: Path) -> None:
     path = write_config(tmp_path)
     text = path.read_text()
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         venue.enter(990, 991, 992)
         small = venue.stop()
     path.write_text(text.replace("orders_max = 1024", "orders_max = 2048"))
-    with running(path) as larger:
+    with whole_venue(path) as larger:
         assert f"state_hash={small['state_hash']}" in larger.facts("engine ready")[0]
         larger.enter(993)
         said = larger.stop()
@@ -175,7 +175,7 @@ def test_a_size_raised_in_the_file_is_taken_at_the_next_start(tmp_path: Path) ->
 
 def test_stop_and_start_keep_orders_and_state_and_send_nothing_twice(tmp_path: Path) -> None:
     path = write_config(tmp_path, engine_alone=True)
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         venue.enter(990, 991, 992)
         assert venue.config.bus_path.exists()
         said = venue.stop()
@@ -183,7 +183,7 @@ def test_stop_and_start_keep_orders_and_state_and_send_nothing_twice(tmp_path: P
         assert not (venue.config.venue.data_dir / "run.json").exists()
     replayed = replay_whole(venue.config.journal_dir)
     assert f"{replayed.state_hash:016x}" == said["state_hash"]
-    with running(path) as again:
+    with whole_venue(path) as again:
         assert f"state_hash={said['state_hash']}" in again.facts("engine ready")[0]
         assert "commands=0" in again.facts("venue set up")[0]
         with Admin(again.config) as admin:
@@ -193,7 +193,7 @@ def test_stop_and_start_keep_orders_and_state_and_send_nothing_twice(tmp_path: P
 
 def test_no_part_survives_a_killed_supervisor_and_the_next_takes_over(tmp_path: Path) -> None:
     path = write_config(tmp_path)
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         venue.enter(990, 991)
         pids = [venue.part(name)["pid"] for name in PARTS]
         venue.popen.kill()
@@ -201,7 +201,7 @@ def test_no_part_survives_a_killed_supervisor_and_the_next_takes_over(tmp_path: 
         until(lambda: not any(_lives(pid) for pid in pids), "all parts are gone")
         assert venue.config.bus_path.exists()
         path.write_text(path.read_text().replace("enabled = true", "enabled = false"))
-        with running(path) as again:
+        with whole_venue(path) as again:
             assert again.facts("taking over the bus of a dead venue")
             with Admin(again.config) as admin:
                 assert admin.mass_cancel() == 2
@@ -216,7 +216,7 @@ def _lives(pid: int) -> bool:
 
 
 def test_all_parts_can_run_as_threads_of_one_process(tmp_path: Path) -> None:
-    with running(write_config(tmp_path), "--in-process") as venue:
+    with whole_venue(write_config(tmp_path), "--in-process") as venue:
         assert {venue.part(name)["pid"] for name in PARTS} == {venue.popen.pid}
         venue.enter(990)
         with Admin(venue.config) as admin:
@@ -228,7 +228,7 @@ def test_all_parts_can_run_as_threads_of_one_process(tmp_path: Path) -> None:
 
 def test_a_damaged_journal_stops_the_start_and_says_where(tmp_path: Path) -> None:
     path = write_config(tmp_path, engine_alone=True)
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         venue.enter(*range(900, 1000))
         venue.stop()
     segment = next(venue.config.journal_dir.glob("*.tlj"))
@@ -243,7 +243,7 @@ def test_a_damaged_journal_stops_the_start_and_says_where(tmp_path: Path) -> Non
 
 def test_another_tick_size_for_a_known_symbol_is_refused(tmp_path: Path) -> None:
     path = write_config(tmp_path, engine_alone=True)
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         venue.stop()
     path.write_text(path.read_text().replace('tick_size = "0.01"', 'tick_size = "0.05"'))
     code, errors = outcome(path)
@@ -257,7 +257,7 @@ def test_another_tick_size_for_a_known_symbol_is_refused(tmp_path: Path) -> None
 
 def test_a_full_disk_under_the_journal_stops_the_venue_and_loses_nothing(tmp_path: Path) -> None:
     path = write_config(tmp_path, engine_alone=True)
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         # No file of the engine's may grow beyond this: the next journal segment is one too many.
         resource.prlimit(venue.part("engine")["pid"], resource.RLIMIT_FSIZE, (65536, 65536))
         seen = _trade_until_it_fails(venue)
@@ -267,11 +267,11 @@ def test_a_full_disk_under_the_journal_stops_the_venue_and_loses_nothing(tmp_pat
     assert "Traceback" not in errors
     kept = replay_whole(venue.config.journal_dir)
     assert kept.events >= seen > 16_000
-    with running(path) as again:
+    with whole_venue(path) as again:
         assert f"events={kept.events} " in again.facts("engine ready")[0]
 
 
-def _trade_until_it_fails(venue: Venue) -> int:
+def _trade_until_it_fails(venue: WholeVenue) -> int:
     """Enter and cancel orders while the venue answers; the newest event that anybody saw."""
     seen = 0
     with contextlib.suppress(OSError, AssertionError, TouchlineError):

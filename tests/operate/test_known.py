@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness import downstream_venue
 from harness.commands import SYMBOLS, commands, listing, new_order
-from harness.downstream_venue import Venue
+from harness.venue import ThreadVenue
 from touchline.control.supervisor import setup
 from touchline.control.supervisor.setup import read_journal, replayed
 from touchline.core.capacities import EngineCapacities
@@ -69,9 +68,9 @@ def orders(rng: random.Random) -> list[dict[str, Any]]:
     ]
 
 
-def random_journal(directory: Path, seed: int) -> Venue:
+def random_journal(directory: Path, seed: int) -> ThreadVenue:
     rng = random.Random(seed)
-    with Venue(directory).running() as venue:
+    with ThreadVenue(directory).running() as venue:
         venue.open()
         for _ in range(15):
             venue.send(commands(administration(rng)), LANE_ADMIN)
@@ -80,14 +79,14 @@ def random_journal(directory: Path, seed: int) -> Venue:
 
 
 def capacities(positions_max: int) -> EngineCapacities:
-    return downstream_venue.LIMITS._replace(accounts_max=ACCOUNTS_MAX, positions_max=positions_max)
+    return ThreadVenue.capacities._replace(accounts_max=ACCOUNTS_MAX, positions_max=positions_max)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_known_needs_no_orders_where_every_position_has_a_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(downstream_venue, "LIMITS", capacities(8 * ACCOUNTS_MAX))
+    monkeypatch.setattr(ThreadVenue, "capacities", capacities(8 * ACCOUNTS_MAX))
     venue = random_journal(tmp_path, seed)
     whole = replayed(venue.config.journal_dir)
     assert whole.limits
@@ -100,7 +99,7 @@ def test_what_is_known_needs_no_orders_where_every_position_has_a_place(
 def test_limits_refused_since_orders_took_the_places_are_not_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(downstream_venue, "LIMITS", capacities(6))
+    monkeypatch.setattr(ThreadVenue, "capacities", capacities(6))
     venue = random_journal(tmp_path, seed)
     refused = refusals(venue.events())
     assert Reason.POSITIONS_FULL in refused["reason"].tolist()

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.fix_client import FixClient, utc_now
-from harness.host_venue import Venue, running, write_config
+from harness.venue import WholeVenue, whole_venue, write_config
 from harness.waiting import until
 from touchline.control.operate.cli import main
 from touchline.control.operate.history import history
@@ -22,16 +22,16 @@ from touchline.core.messages import COMMAND_TEXT, TEXT_BYTES
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
-    with running(write_config(tmp_path_factory.mktemp("listing"))) as venue:
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeVenue]:
+    with whole_venue(write_config(tmp_path_factory.mktemp("listing"))) as venue:
         yield venue
 
 
-def at(venue: Venue, *arguments: str) -> Result:
+def at(venue: WholeVenue, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--config", str(venue.path), *arguments])
 
 
-def answered(venue: Venue, *arguments: str) -> Any:
+def answered(venue: WholeVenue, *arguments: str) -> Any:
     result = at(venue, *arguments, "--json")
     assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)
@@ -46,7 +46,7 @@ def answer_to(client: FixClient, symbol: str, qty: int, account: str = "ACC1") -
     return dict(client.application())
 
 
-def test_an_instrument_can_be_traded_as_soon_as_it_is_listed(venue: Venue) -> None:
+def test_an_instrument_can_be_traded_as_soon_as_it_is_listed(venue: WholeVenue) -> None:
     with FixClient(venue.config.fix.port, "BROKER1") as client:
         client.logon()
         assert answer_to(client, "NEW1", 10)["39"] == "8"
@@ -77,7 +77,7 @@ def test_an_instrument_can_be_traded_as_soon_as_it_is_listed(venue: Venue) -> No
     ],
 )
 def test_what_can_not_be_listed_is_refused_with_the_field(
-    venue: Venue, arguments: list[str], words: str
+    venue: WholeVenue, arguments: list[str], words: str
 ) -> None:
     result = at(venue, *arguments)
     assert result.exit_code == 2
@@ -85,7 +85,7 @@ def test_what_can_not_be_listed_is_refused_with_the_field(
 
 
 def test_an_account_is_opened_with_its_limits_and_a_limit_set_in_every_instrument(
-    venue: Venue,
+    venue: WholeVenue,
 ) -> None:
     changes = answered(venue, "account", "add", "ACC7", "--order-qty-max", "77")["changes"]
     assert "order_qty_max of BBB of ACC7: 7 lots" in changes
@@ -95,7 +95,7 @@ def test_an_account_is_opened_with_its_limits_and_a_limit_set_in_every_instrumen
     assert row["limits"]["BBB"] == {"order_qty_max": "50"}
 
 
-def test_a_limit_that_one_instrument_refuses_is_set_in_none(venue: Venue) -> None:
+def test_a_limit_that_one_instrument_refuses_is_set_in_none(venue: WholeVenue) -> None:
     before = answered(venue, "instrument", "list")
     refused = at(venue, "limit", "*", "qty_max", "5")
     assert refused.exit_code == 1
@@ -103,7 +103,9 @@ def test_a_limit_that_one_instrument_refuses_is_set_in_none(venue: Venue) -> Non
     assert answered(venue, "instrument", "list") == before
 
 
-def test_limits_may_be_negative_only_to_be_refused_and_none_is_the_widest(venue: Venue) -> None:
+def test_limits_may_be_negative_only_to_be_refused_and_none_is_the_widest(
+    venue: WholeVenue,
+) -> None:
     refused = at(venue, "limit", "AAA", "price_max", "-5")
     assert refused.exit_code == 1
     assert refused.stderr == (
@@ -116,7 +118,7 @@ def test_limits_may_be_negative_only_to_be_refused_and_none_is_the_widest(venue:
     assert "9223372036854775807" not in at(venue, "instrument", "list").stdout
 
 
-def test_apply_sends_the_difference_and_new_sessions_may_log_on(venue: Venue) -> None:
+def test_apply_sends_the_difference_and_new_sessions_may_log_on(venue: WholeVenue) -> None:
     kept = venue.path.read_text()
     with_more = f"""{kept}
 [[instruments]]
@@ -151,7 +153,7 @@ accounts = ["ACC8", "ACC2"]
     venue.path.write_text(with_more)
 
 
-def test_a_session_gets_another_account_and_stays_logged_on(venue: Venue) -> None:
+def test_a_session_gets_another_account_and_stays_logged_on(venue: WholeVenue) -> None:
     kept = venue.path.read_text()
     pid = venue.part("gateway")["pid"]
     assert at(venue, "account", "add", "ACC9").exit_code == 0
@@ -170,11 +172,11 @@ def test_a_session_gets_another_account_and_stays_logged_on(venue: Venue) -> Non
     assert at(venue, "apply", "--timeout", "30").exit_code == 0
 
 
-def logged_on(venue: Venue) -> list[str]:
+def logged_on(venue: WholeVenue) -> list[str]:
     return [row["comp_id"] for row in answered(venue, "session", "list") if row["logged_on"]]
 
 
-def test_who_did_what_stands_in_the_journal(venue: Venue) -> None:
+def test_who_did_what_stands_in_the_journal(venue: WholeVenue) -> None:
     assert at(venue, "halt", "AAA").exit_code == 0
     assert at(venue, "resume", "AAA").exit_code == 0
     rows = answered(venue, "history")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from harness.host_venue import Venue, outcome, running, write_config
+from harness.venue import WholeVenue, outcome, whole_venue, write_config
 from harness.waiting import DEADLINE_S, until
 from touchline.config import load
 from touchline.control.operate.cli import main
@@ -30,21 +30,23 @@ def configured(directory: Path, **supervisor: object) -> Path:
     return path
 
 
-def status(venue: Venue) -> tuple[int, dict[str, Any]]:
+def status(venue: WholeVenue) -> tuple[int, dict[str, Any]]:
     """Exit code and facts of `touchline status`."""
     result = CliRunner().invoke(main, ["--config", str(venue.path), "status", "--json"])
     return result.exit_code, json.loads(result.stdout) if result.stdout else {}
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeVenue]:
     path = configured(tmp_path_factory.mktemp("status"), hung_s=5, disk_free_mb=0)
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         yield venue
 
 
 @pytest.mark.parametrize(("name", "silent_s"), [("engine", 5), ("gateway", 5), ("capture", 20)])
-def test_a_part_that_stands_still_is_started_again(venue: Venue, name: str, silent_s: int) -> None:
+def test_a_part_that_stands_still_is_started_again(
+    venue: WholeVenue, name: str, silent_s: int
+) -> None:
     until(lambda: venue.part(name)["silent_s"] is not None, "a first sign of life")
     before = venue.part(name)
     os.kill(before["pid"], signal.SIGSTOP)
@@ -56,7 +58,7 @@ def test_a_part_that_stands_still_is_started_again(venue: Venue, name: str, sile
     until(lambda: status(venue)[0] == 0, "all is well again")
 
 
-def test_a_part_that_is_down_and_what_it_said_make_the_venue_degraded(venue: Venue) -> None:
+def test_a_part_that_is_down_and_what_it_said_make_the_venue_degraded(venue: WholeVenue) -> None:
     """The capture's directory is a file for a while."""
     directory = venue.config.capture_dir
     directory.rename(directory.with_name("aside"))
@@ -80,7 +82,7 @@ def test_a_venue_opens_without_a_capture_that_can_not_be_and_says_so(tmp_path: P
     directory = load(path).capture_dir
     directory.parent.mkdir(parents=True)
     directory.touch()
-    venue = Venue(path)
+    venue = WholeVenue(path)
     try:
 
         def told() -> bool:
@@ -98,7 +100,7 @@ def test_a_venue_opens_without_a_capture_that_can_not_be_and_says_so(tmp_path: P
         venue.end()
 
 
-def test_what_a_follower_wrote_of_itself_is_shown_with_its_lag(venue: Venue) -> None:
+def test_what_a_follower_wrote_of_itself_is_shown_with_its_lag(venue: WholeVenue) -> None:
     file = venue.config.capture_dir / "state.json"
     os.kill(venue.part("capture")["pid"], signal.SIGSTOP)
     kept = file.read_bytes() if file.exists() else None
@@ -118,7 +120,7 @@ def test_what_a_follower_wrote_of_itself_is_shown_with_its_lag(venue: Venue) -> 
         os.kill(venue.part("capture")["pid"], signal.SIGCONT)
 
 
-def test_halts_blocks_and_the_kill_switch_are_shown(venue: Venue) -> None:
+def test_halts_blocks_and_the_kill_switch_are_shown(venue: WholeVenue) -> None:
     def call(*arguments: str) -> None:
         assert CliRunner().invoke(main, ["--config", str(venue.path), *arguments]).exit_code == 0
 
@@ -137,7 +139,7 @@ def test_halts_blocks_and_the_kill_switch_are_shown(venue: Venue) -> None:
     until(lambda: not any(closed()[key] for key in ("killed", "halted", "blocked")), "none is")
 
 
-def test_a_supervisor_that_stands_still_is_told_of_at_once(venue: Venue) -> None:
+def test_a_supervisor_that_stands_still_is_told_of_at_once(venue: WholeVenue) -> None:
     os.kill(venue.popen.pid, signal.SIGSTOP)
     try:
         until(lambda: status(venue)[0] == 4, "status says that it hangs")
@@ -234,7 +236,7 @@ def test_a_start_is_told_with_an_exit_code_of_its_own(tmp_path: Path) -> None:
 
 def test_a_second_signal_hastens_a_stop_and_a_third_ends_it(tmp_path: Path) -> None:
     path = configured(tmp_path, stop_s=3600, hung_s=3600)
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         gateway = venue.part("gateway")["pid"]
         os.kill(gateway, signal.SIGSTOP)
         venue.popen.send_signal(signal.SIGINT)
@@ -243,14 +245,14 @@ def test_a_second_signal_hastens_a_stop_and_a_third_ends_it(tmp_path: Path) -> N
         until(lambda: venue.facts("part did not stop and is ended"), "the gateway is ended")
         assert venue.popen.wait(DEADLINE_S) == 0
         assert len(venue.facts("part did not stop and is ended")) == 1
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         for name in ("gateway", "engine", "capture"):
             os.kill(venue.part(name)["pid"], signal.SIGSTOP)
         until(lambda: venue.popen.poll() is not None or _again(venue), "the venue is gone")
         assert venue.popen.returncode == 0
 
 
-def _again(venue: Venue) -> bool:
+def _again(venue: WholeVenue) -> bool:
     """Signals of one kind that are pending together count once: ask until it is gone."""
     venue.popen.send_signal(signal.SIGTERM)
     return False
@@ -268,7 +270,7 @@ def test_what_a_venue_writes_nobody_else_may_read_whatever_the_umask(tmp_path: P
     path = configured(tmp_path)
     before = os.umask(0)
     try:
-        with running(path) as venue:
+        with whole_venue(path) as venue:
             venue.enter(990)
             until(lambda: list(venue.config.capture_dir.rglob("*.parquet")), "a file is captured")
             data_dir = venue.config.venue.data_dir
@@ -279,6 +281,6 @@ def test_what_a_venue_writes_nobody_else_may_read_whatever_the_umask(tmp_path: P
         os.umask(before)
     path.write_text(path.read_text() + 'password = "hunter2"\n')
     path.chmod(0o644)
-    with running(path) as venue:
+    with whole_venue(path) as venue:
         assert f"{path} holds passwords and may be read by others" in venue.log.read_text()
         assert "hunter2" not in venue.log.read_text()

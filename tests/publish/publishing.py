@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.downstream_venue import Venue
+from harness.venue import ThreadVenue
 from harness.waiting import DEADLINE_S, until
 from touchline.control.publish.publisher import Publisher
 from touchline.core.engine import Engine
@@ -21,7 +21,7 @@ from touchline.runtime.feed import EventFeed
 
 @contextmanager
 def publishing(
-    venue: Venue,
+    venue: ThreadVenue,
     ports: tuple[str, str] = ("*", "*"),
     silent_up_to: int | None = None,
     *,
@@ -73,7 +73,7 @@ def follow(subscriber: Subscriber, event_seq: int) -> list[Update]:
     return updates
 
 
-def all_published(venue: Venue, publisher: Publisher) -> None:
+def all_published(venue: ThreadVenue, publisher: Publisher) -> None:
     """Wait until another subscriber has got every event so far."""
     with subscribe(publisher) as other:
         follow(other, venue.event_seq)

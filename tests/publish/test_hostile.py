@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.commands import commands, new_order
-from harness.downstream_venue import LIMITS, Venue, flow
+from harness.flows import LIMITS, order_flow
+from harness.venue import ThreadVenue
 from harness.waiting import until
 from publish import hostile
 from publish.publishing import assert_books_equal, follow, publishing, subscribe
@@ -20,8 +21,8 @@ from touchline.core.messages import Side
 
 
 @pytest.fixture
-def venue(tmp_path: Path) -> Iterator[Venue]:
-    with Venue(tmp_path).running() as venue:
+def venue(tmp_path: Path) -> Iterator[ThreadVenue]:
+    with ThreadVenue(tmp_path).running() as venue:
         venue.open()
         yield venue
 
@@ -33,7 +34,7 @@ def resident_mib() -> int:
     raise AssertionError("no VmRSS")
 
 
-def deep(venue: Venue, levels: int = 2000) -> None:
+def deep(venue: ThreadVenue, levels: int = 2000) -> None:
     """A book whose snapshot is 80 kB and more."""
     rows = [new_order(price=1 + n, side=Side.BUY) for n in range(levels // 2)]
     rows += [new_order(price=5000 + n, side=Side.SELL) for n in range(levels // 2)]
@@ -41,7 +42,7 @@ def deep(venue: Venue, levels: int = 2000) -> None:
 
 
 def test_askers_who_do_not_read_get_one_answer_and_take_no_memory(
-    venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch
+    venue: ThreadVenue, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep(venue)
     with publishing(venue) as publisher, subscribe(publisher) as honest:
@@ -53,7 +54,7 @@ def test_askers_who_do_not_read_get_one_answer_and_take_no_memory(
         for peer in peers:
             peer.sendall(asked)
         until(lambda: service.dropped > 100, "requests of those who do not read are dropped")
-        for rows in (flow(seed, 600)[low : low + 30] for low in range(0, 600, 30)):
+        for rows in (order_flow(seed, 600)[low : low + 30] for low in range(0, 600, 30)):
             venue.send(rows)
             follow(honest, venue.event_seq)
         assert honest.resyncs == 0
@@ -67,7 +68,7 @@ def test_askers_who_do_not_read_get_one_answer_and_take_no_memory(
 
 
 def test_answers_nobody_takes_are_bounded_in_all(
-    venue: Venue, monkeypatch: pytest.MonkeyPatch
+    venue: ThreadVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many small takers of memory, each within its own bound."""
     monkeypatch.setattr(snapshots, "OUTSTANDING_BYTES_MAX", 4 << 20)
@@ -96,13 +97,13 @@ def test_answers_nobody_takes_are_bounded_in_all(
 
 
 def test_a_subscriber_that_stays_away_costs_its_bound_and_is_counted(
-    venue: Venue, seed: int
+    venue: ThreadVenue, seed: int
 ) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as honest:
         sleeper = hostile.greeted(publisher.publish_endpoint, b"SUB")
         sleeper.sendall(hostile.frame(b"\x01depth/") + hostile.frame(b"\x01bbo/"))
         before = resident_mib()
-        rows = flow(seed, 4000)
+        rows = order_flow(seed, 4000)
         for _ in range(400):
             venue.send(rows)
             follow(honest, venue.event_seq)
@@ -117,7 +118,7 @@ def test_a_subscriber_that_stays_away_costs_its_bound_and_is_counted(
 
 
 @pytest.mark.parametrize("port", ["publish", "snapshot"])
-def test_a_message_without_an_end_takes_no_memory(venue: Venue, port: str) -> None:
+def test_a_message_without_an_end_takes_no_memory(venue: ThreadVenue, port: str) -> None:
     with publishing(venue) as publisher:
         before = resident_mib()
         peer = hostile.greeted(
@@ -132,20 +133,20 @@ def test_a_message_without_an_end_takes_no_memory(venue: Venue, port: str) -> No
             follow(honest, venue.event_seq)
 
 
-def test_subscriptions_without_an_end_are_cut_off(venue: Venue, seed: int) -> None:
+def test_subscriptions_without_an_end_are_cut_off(venue: ThreadVenue, seed: int) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as honest:
         peer = hostile.greeted(publisher.publish_endpoint, b"SUB")
         block = b"".join(hostile.frame(b"\x01" + b"%050d" % n) for n in range(2000))
         assert hostile.say_on_and_on(peer, block) < 64 << 20
         until(lambda: publisher._doormen[0].cut == 1, "it is cut off")
         peer.close()
-        venue.send(flow(seed, 300))
+        venue.send(order_flow(seed, 300))
         follow(honest, venue.event_seq)
         assert_books_equal(honest, venue.engine())
 
 
 def test_more_connections_than_a_port_takes_are_cut_off(
-    venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch
+    venue: ThreadVenue, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The PUB port keeps those it has; the snapshot port makes room, so nobody can hold it."""
     monkeypatch.setattr(doorman, "PEERS_MAX", 8)
@@ -155,7 +156,7 @@ def test_more_connections_than_a_port_takes_are_cut_off(
             endpoint = getattr(publisher, f"{port}_endpoint")
             silent += [hostile.connected(endpoint) for _ in range(20)]
             until(lambda one=one: one.cut >= 12, "the others are cut off")  # type: ignore[misc]
-        venue.send(flow(seed, 200))
+        venue.send(order_flow(seed, 200))
         follow(honest, venue.event_seq)
         honest._take_snapshot(None)
         assert_books_equal(honest, venue.engine())
@@ -172,7 +173,7 @@ def test_more_connections_than_a_port_takes_are_cut_off(
     ],
 )
 def test_a_request_beyond_its_bounds_is_dropped_and_counted(
-    venue: Venue, frames: list[bytes]
+    venue: ThreadVenue, frames: list[bytes]
 ) -> None:
     with publishing(venue) as publisher:
         peer = hostile.greeted(publisher.snapshot_endpoint, b"DEALER")
@@ -192,12 +193,14 @@ def test_a_request_beyond_its_bounds_is_dropped_and_counted(
     "said",
     [b"", b"\xff" * 4096, b"GET / HTTP/1.1\r\n\r\n", hostile.GREETING[:20], hostile.GREETING],
 )
-def test_half_a_handshake_holds_nothing_up(venue: Venue, port: str, said: bytes, seed: int) -> None:
+def test_half_a_handshake_holds_nothing_up(
+    venue: ThreadVenue, port: str, said: bytes, seed: int
+) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as honest:
         peers = [hostile.connected(getattr(publisher, f"{port}_endpoint")) for _ in range(5)]
         for peer in peers:
             peer.sendall(said)
-        venue.send(flow(seed, 200))
+        venue.send(order_flow(seed, 200))
         follow(honest, venue.event_seq)
         assert_books_equal(honest, venue.engine())
         with subscribe(publisher) as late:
@@ -211,8 +214,8 @@ def test_a_peer_that_does_not_read_is_cut_off_and_its_answer_is_free(
 ) -> None:
     monkeypatch.setattr("touchline.control.publish.sockets.STALLED_MS", 500)
     sizes = LIMITS._replace(orders_max=1 << 16, price_blocks_max=1 << 12)
-    monkeypatch.setattr("harness.downstream_venue.LIMITS", sizes)
-    with Venue(tmp_path).running() as venue:
+    monkeypatch.setattr(ThreadVenue, "capacities", sizes)
+    with ThreadVenue(tmp_path).running() as venue:
         venue.open()
         deep(venue, 60_000 - 20_000)
         with publishing(venue) as publisher:
@@ -230,13 +233,13 @@ def publisher_state(path: Path) -> dict[str, object]:
     return found
 
 
-def test_the_publishers_state_is_in_a_file(venue: Venue, tmp_path: Path, seed: int) -> None:
+def test_the_publishers_state_is_in_a_file(venue: ThreadVenue, tmp_path: Path, seed: int) -> None:
     path = tmp_path / "publish.json"
     head = venue.event_seq
     with publishing(venue, state_path=path) as publisher:
         until(path.exists, "the file is there from the start")
         assert publisher_state(path)["head"] == head
-        venue.send(flow(seed, 300))
+        venue.send(order_flow(seed, 300))
         with subscribe(publisher) as honest:
             follow(honest, venue.event_seq)
         until(lambda: publisher_state(path)["seq"] == venue.event_seq, "the file tells of it")
@@ -245,7 +248,7 @@ def test_the_publishers_state_is_in_a_file(venue: Venue, tmp_path: Path, seed: i
     assert (told["snapshots"], told["dropped"], told["error"]) == (1, 0, None)
 
 
-def test_why_a_publisher_ended_is_in_its_file(venue: Venue, tmp_path: Path) -> None:
+def test_why_a_publisher_ended_is_in_its_file(venue: ThreadVenue, tmp_path: Path) -> None:
     path = tmp_path / "publish.json"
 
     def end(publisher: Publisher) -> None:
@@ -256,7 +259,7 @@ def test_why_a_publisher_ended_is_in_its_file(venue: Venue, tmp_path: Path) -> N
     assert publisher_state(path)["error"] == "No space left on device"
 
 
-def test_an_address_in_use_is_in_the_file(venue: Venue, tmp_path: Path) -> None:
+def test_an_address_in_use_is_in_the_file(venue: ThreadVenue, tmp_path: Path) -> None:
     path = tmp_path / "publish.json"
     with publishing(venue) as publisher:
         port = publisher.publish_endpoint.rsplit(":", 1)[1]
@@ -268,15 +271,15 @@ def test_an_address_in_use_is_in_the_file(venue: Venue, tmp_path: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_written_holds_nothing_up(
-    venue: Venue, tmp_path: Path, seed: int
+    venue: ThreadVenue, tmp_path: Path, seed: int
 ) -> None:
     missing = tmp_path / "not" / "there" / "publish.json"
     with publishing(venue, state_path=missing) as publisher, subscribe(publisher) as honest:
-        venue.send(flow(seed, 100))
+        venue.send(order_flow(seed, 100))
         follow(honest, venue.event_seq)
 
 
-def test_requests_come_in_turn_however_many_one_asker_sends(venue: Venue) -> None:
+def test_requests_come_in_turn_however_many_one_asker_sends(venue: ThreadVenue) -> None:
     """A flood waits in its own socket while others are answered."""
     stop = threading.Event()
     with publishing(venue) as publisher:

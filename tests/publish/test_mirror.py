@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.commands import SYMBOLS, commands, joined, listing, new_order, opening
-from harness.downstream_venue import LIMITS, flow
+from harness.flows import LIMITS, order_flow
 from reference import depth, published
 from touchline.core.engine import Engine
 from touchline.core.messages import (
@@ -109,7 +109,7 @@ def all_events(seed: int, count: int) -> NDArray[np.void]:
     rng = random.Random(seed)
     engine = new_engine()
     parts = [engine.submit(opening()).copy()]
-    for piece in np.array_split(flow(seed, count), 40):
+    for piece in np.array_split(order_flow(seed, count), 40):
         parts.append(engine.submit(piece).copy())
         parts.append(engine.submit(admin_flow(rng)).copy())
         calm = commands(
@@ -155,7 +155,7 @@ def test_messages_are_those_of_the_reference_in_any_batches(seed: int, longest: 
 
 def test_after_every_command_the_mirror_is_the_book(seed: int) -> None:
     engine, mirror = opened()
-    rows = flow(seed, 3000)
+    rows = order_flow(seed, 3000)
     for number in range(len(rows)):
         mirror.apply(engine.submit(rows[number : number + 1]))
         if number % 7 == 0:
@@ -266,7 +266,7 @@ def test_a_replace_down_to_what_is_executed_ends_the_order() -> None:
 
 def test_a_mass_cancel_empties_every_book(seed: int) -> None:
     engine, mirror = opened()
-    mirror.apply(engine.submit(flow(seed, 1000)))
+    mirror.apply(engine.submit(order_flow(seed, 1000)))
     mass = {
         "type": MsgType.MASS_CANCEL,
         "instrument": INSTRUMENT_ALL,

@@ -13,7 +13,8 @@ import zmq
 from numpy.typing import NDArray
 
 from harness.commands import SYMBOLS, commands, listing
-from harness.downstream_venue import Venue, flow
+from harness.flows import order_flow
+from harness.venue import ThreadVenue
 from harness.waiting import DEADLINE_S, until
 from publish.publishing import all_published, assert_books_equal, follow, publishing, subscribe
 from touchline.control.publish import publisher as publish
@@ -27,13 +28,15 @@ from touchline.runtime.feed import EventFeed
 
 
 @pytest.fixture
-def venue(tmp_path: Path) -> Iterator[Venue]:
-    with Venue(tmp_path).running() as venue:
+def venue(tmp_path: Path) -> Iterator[ThreadVenue]:
+    with ThreadVenue(tmp_path).running() as venue:
         venue.open()
         yield venue
 
 
-def send_slowly(venue: Venue, rows: NDArray[np.void], joined: threading.Event) -> threading.Thread:
+def send_slowly(
+    venue: ThreadVenue, rows: NDArray[np.void], joined: threading.Event
+) -> threading.Thread:
     """Send in small pieces, the last quarter only when others have joined in mid-flow."""
 
     def work() -> None:
@@ -48,11 +51,11 @@ def send_slowly(venue: Venue, rows: NDArray[np.void], joined: threading.Event) -
 
 
 def test_a_subscriber_that_joins_in_mid_flow_ends_with_the_books_of_the_engine(
-    venue: Venue, seed: int
+    venue: ThreadVenue, seed: int
 ) -> None:
     joined = threading.Event()
     with publishing(venue) as publisher:
-        sender = send_slowly(venue, flow(seed, 4000), joined)
+        sender = send_slowly(venue, order_flow(seed, 4000), joined)
         until(lambda: venue.event_seq > 1000, "the flow is under way")
         with subscribe(publisher) as every, subscribe(publisher, "AAA") as one:
             began = every.event_seq
@@ -73,13 +76,13 @@ def test_a_subscriber_that_joins_in_mid_flow_ends_with_the_books_of_the_engine(
 
 
 def test_a_snapshot_built_in_slices_between_batches_joins_exactly(
-    venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch
+    venue: ThreadVenue, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its books hold at different events, each at the numbers that stand beside it."""
     monkeypatch.setattr(snapshots, "SLICE_INSTRUMENTS", 1)
     joined = threading.Event()
     with publishing(venue) as publisher:
-        sender = send_slowly(venue, flow(seed, 4000), joined)
+        sender = send_slowly(venue, order_flow(seed, 4000), joined)
         until(lambda: venue.event_seq > 1000, "the flow is under way")
         late = [subscribe(publisher) for _ in range(5)]
         joined.set()
@@ -91,11 +94,11 @@ def test_a_snapshot_built_in_slices_between_batches_joins_exactly(
 
 
 def test_a_publisher_tells_how_far_it_has_caught_up(
-    venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    venue: ThreadVenue, seed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(publish, "STATE_S", 0.001)
     monkeypatch.setattr(publish, "EVENTS_MAX", 2)
-    venue.send(flow(seed, 4000))
+    venue.send(order_flow(seed, 4000))
     with caplog.at_level("INFO"), publishing(venue) as publisher:
         until(lambda: publisher.mirror.event_seq == venue.event_seq, "it has caught up")
     told = [r.facts for r in caplog.records if r.msg == "publisher is catching up"]  # type: ignore[attr-defined]
@@ -104,7 +107,7 @@ def test_a_publisher_tells_how_far_it_has_caught_up(
 
 
 def test_an_event_that_cannot_be_ends_the_publisher_and_is_named(
-    venue: Venue, tmp_path: Path
+    venue: ThreadVenue, tmp_path: Path
 ) -> None:
     path = tmp_path / "publish.json"
     with EventFeed(venue.config.bus_path, venue.config.journal_dir) as feed:
@@ -122,11 +125,11 @@ def test_an_event_that_cannot_be_ends_the_publisher_and_is_named(
     assert json.loads(path.read_text())["error"].startswith("event 1 is impossible")
 
 
-def test_the_records_of_a_topic_are_numbered_without_a_gap(venue: Venue, seed: int) -> None:
+def test_the_records_of_a_topic_are_numbered_without_a_gap(venue: ThreadVenue, seed: int) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         follow(subscriber, venue.event_seq)
         before = {symbol: list(subscriber.book(symbol).seqs) for symbol in SYMBOLS}
-        venue.send(flow(seed, 1500))
+        venue.send(order_flow(seed, 1500))
         updates = follow(subscriber, venue.event_seq)
         assert subscriber.resyncs == 0
         for symbol in SYMBOLS:
@@ -139,11 +142,11 @@ def test_the_records_of_a_topic_are_numbered_without_a_gap(venue: Venue, seed: i
 
 
 def test_every_trade_is_published_with_its_event_price_and_quantity(
-    venue: Venue, seed: int
+    venue: ThreadVenue, seed: int
 ) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         follow(subscriber, venue.event_seq)
-        venue.send(flow(seed, 1500))
+        venue.send(order_flow(seed, 1500))
         updates = follow(subscriber, venue.event_seq)
     events = venue.events()
     trades = events[events["exec_type"] == ord("F")]
@@ -154,9 +157,9 @@ def test_every_trade_is_published_with_its_event_price_and_quantity(
 
 
 def test_a_subscriber_notices_what_it_has_lost_and_gets_a_new_snapshot(
-    venue: Venue, seed: int
+    venue: ThreadVenue, seed: int
 ) -> None:
-    rows = flow(seed, 3000)
+    rows = order_flow(seed, 3000)
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         venue.send(rows[:1000])
         follow(subscriber, venue.event_seq)
@@ -171,8 +174,10 @@ def test_a_subscriber_notices_what_it_has_lost_and_gets_a_new_snapshot(
         assert_books_equal(subscriber, venue.engine())
 
 
-def test_a_heartbeat_alone_shows_that_the_last_messages_were_lost(venue: Venue, seed: int) -> None:
-    rows = flow(seed, 800)
+def test_a_heartbeat_alone_shows_that_the_last_messages_were_lost(
+    venue: ThreadVenue, seed: int
+) -> None:
+    rows = order_flow(seed, 800)
     with publishing(venue) as publisher, subscribe(publisher, "BBB") as subscriber:
         venue.send(rows[:400])
         follow(subscriber, venue.event_seq)
@@ -185,8 +190,8 @@ def test_a_heartbeat_alone_shows_that_the_last_messages_were_lost(venue: Venue, 
         assert_books_equal(subscriber, venue.engine())
 
 
-def test_numbers_go_on_when_the_publisher_is_started_again(venue: Venue, seed: int) -> None:
-    rows = flow(seed, 2000)
+def test_numbers_go_on_when_the_publisher_is_started_again(venue: ThreadVenue, seed: int) -> None:
+    rows = order_flow(seed, 2000)
     with publishing(venue) as publisher:
         ports = tuple(
             endpoint.rsplit(":", 1)[1]
@@ -219,9 +224,9 @@ def follow_one_more_heartbeat(subscriber: Subscriber) -> list[Update]:
 
 
 def test_events_missed_while_no_publisher_ran_are_in_the_next_snapshot(
-    venue: Venue, seed: int
+    venue: ThreadVenue, seed: int
 ) -> None:
-    rows = flow(seed, 2000)
+    rows = order_flow(seed, 2000)
     with publishing(venue) as publisher:
         ports = [
             endpoint.rsplit(":", 1)[1]
@@ -238,9 +243,9 @@ def test_events_missed_while_no_publisher_ran_are_in_the_next_snapshot(
 
 
 def test_another_journal_behind_the_same_addresses_is_noticed(tmp_path: Path, seed: int) -> None:
-    with Venue(tmp_path / "one").running() as first:
+    with ThreadVenue(tmp_path / "one").running() as first:
         first.open()
-        first.send(flow(seed, 500))
+        first.send(order_flow(seed, 500))
         with publishing(first) as publisher:
             ports = [
                 endpoint.rsplit(":", 1)[1]
@@ -248,9 +253,9 @@ def test_another_journal_behind_the_same_addresses_is_noticed(tmp_path: Path, se
             ]
             subscriber = subscribe(publisher)
             follow(subscriber, first.event_seq)
-    with Venue(tmp_path / "two").running() as second, subscriber:
+    with ThreadVenue(tmp_path / "two").running() as second, subscriber:
         second.open()
-        second.send(flow(seed + 1, 300))
+        second.send(order_flow(seed + 1, 300))
         with publishing(second, (ports[0], ports[1])):
             until(
                 lambda: bool(subscriber.poll(0.5)) and subscriber.event_seq == second.event_seq,
@@ -260,9 +265,9 @@ def test_another_journal_behind_the_same_addresses_is_noticed(tmp_path: Path, se
 
 
 def test_a_lapped_publisher_reads_on_from_the_journal(tmp_path: Path, seed: int) -> None:
-    with Venue(tmp_path).running(event_slots=1024) as venue:
+    with ThreadVenue(tmp_path).running(event_slots=1024) as venue:
         venue.open()
-        venue.send(flow(seed, 3000))
+        venue.send(order_flow(seed, 3000))
         with publishing(venue) as publisher, subscribe(publisher) as subscriber:
             follow(subscriber, venue.event_seq)
             assert venue.event_seq > 2 * 1024
@@ -270,8 +275,8 @@ def test_a_lapped_publisher_reads_on_from_the_journal(tmp_path: Path, seed: int)
 
 
 def test_a_publisher_follows_an_engine_that_is_started_again(tmp_path: Path, seed: int) -> None:
-    rows = flow(seed, 2000)
-    venue = Venue(tmp_path)
+    rows = order_flow(seed, 2000)
+    venue = ThreadVenue(tmp_path)
     with ExitStack() as stack:
         with venue.running():
             venue.open()
@@ -286,7 +291,7 @@ def test_a_publisher_follows_an_engine_that_is_started_again(tmp_path: Path, see
             assert_books_equal(subscriber, venue.engine())
 
 
-def test_status_tells_of_halts_and_of_the_kill_switch(venue: Venue) -> None:
+def test_status_tells_of_halts_and_of_the_kill_switch(venue: ThreadVenue) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         halt = {"type": MsgType.SECURITY_STATUS, "instrument": 1, "field": TradingStatus.HALTED}
         kill = {"type": MsgType.VENUE_STATUS, "field": EntryStatus.BLOCKED}
@@ -304,7 +309,7 @@ def test_status_tells_of_halts_and_of_the_kill_switch(venue: Venue) -> None:
             assert late.book("AAA").trading_status == TradingStatus.HALTED
 
 
-def test_an_instrument_listed_later_appears_by_itself(venue: Venue) -> None:
+def test_an_instrument_listed_later_appears_by_itself(venue: ThreadVenue) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         follow(subscriber, venue.event_seq)
         venue.send(commands(listing(5, "NEW", "0.5")), LANE_ADMIN)
@@ -323,7 +328,7 @@ def ask(publisher: Publisher, *frames: bytes) -> list[bytes]:
         return list(requests.recv_multipart())
 
 
-def test_a_bad_snapshot_request_is_told_what_is_wrong(venue: Venue) -> None:
+def test_a_bad_snapshot_request_is_told_what_is_wrong(venue: ThreadVenue) -> None:
     wrong = {
         (b"",): "not JSON",
         (b"\xff\x00",): "not JSON",
@@ -347,22 +352,22 @@ def test_a_bad_snapshot_request_is_told_what_is_wrong(venue: Venue) -> None:
         assert levels == [b"", b""]
 
 
-def test_a_subscriber_to_an_unknown_symbol_is_refused_by_name(venue: Venue) -> None:
+def test_a_subscriber_to_an_unknown_symbol_is_refused_by_name(venue: ThreadVenue) -> None:
     with publishing(venue) as publisher, pytest.raises(TouchlineError, match="symbol 'ZZZ'"):
         subscribe(publisher, "ZZZ")
 
 
-def test_garbage_on_either_port_harms_nothing(venue: Venue, seed: int) -> None:
+def test_garbage_on_either_port_harms_nothing(venue: ThreadVenue, seed: int) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         for endpoint in (publisher.publish_endpoint, publisher.snapshot_endpoint):
             with socket.create_connection(("127.0.0.1", int(endpoint.rsplit(":", 1)[1]))) as raw:
                 raw.sendall(b"\xff" * 4096 + b"GET / HTTP/1.1\r\n\r\n")
-        venue.send(flow(seed, 300))
+        venue.send(order_flow(seed, 300))
         follow(subscriber, venue.event_seq)
         assert_books_equal(subscriber, venue.engine())
 
 
-def test_an_address_in_use_is_named(venue: Venue) -> None:
+def test_an_address_in_use_is_named(venue: ThreadVenue) -> None:
     with publishing(venue) as publisher:
         port = publisher.publish_endpoint.rsplit(":", 1)[1]
         refusal = pytest.raises(OSError, match=f"cannot publish on tcp://127.0.0.1:{port}")
@@ -371,7 +376,7 @@ def test_an_address_in_use_is_named(venue: Venue) -> None:
 
 
 def test_a_subscriber_that_does_not_read_holds_nothing_up(
-    venue: Venue, seed: int, monkeypatch: pytest.MonkeyPatch
+    venue: ThreadVenue, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish_sockets, "MESSAGES_MAX", 1)
     with (
@@ -385,7 +390,7 @@ def test_a_subscriber_that_does_not_read_holds_nothing_up(
         sleeper.subscribe(HEARTBEAT_TOPIC)
         sleeper.connect(publisher.publish_endpoint)
         assert sleeper.poll(int(DEADLINE_S * 1000)), "nothing published"
-        for rows in np.array_split(flow(seed, 3000), 300):
+        for rows in np.array_split(order_flow(seed, 3000), 300):
             venue.send(rows)
         until(lambda: publisher.mirror.event_seq == venue.event_seq, "publisher keeps up")
         got = 0
@@ -402,12 +407,12 @@ def test_a_subscriber_that_does_not_read_holds_nothing_up(
 
 def test_run_publishes_on_the_ports_of_the_configuration(tmp_path: Path, seed: int) -> None:
     ports = free_ports(2)
-    venue = Venue(tmp_path, publish__pub_port=ports[0], publish__snapshot_port=ports[1])
+    venue = ThreadVenue(tmp_path, publish__pub_port=ports[0], publish__snapshot_port=ports[1])
     stop = threading.Event()
     results: list[int] = []
     with venue.running():
         venue.open()
-        venue.send(flow(seed, 300))
+        venue.send(order_flow(seed, 300))
         thread = threading.Thread(target=lambda: results.append(publish.run(venue.config, stop)))
         thread.start()
         try:

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import zmq
 
-from harness.downstream_venue import Venue, flow
+from harness.flows import order_flow
+from harness.venue import ThreadVenue
 from harness.waiting import DEADLINE_S
 from publish.publishing import assert_books_equal, follow, publishing, subscribe
 from touchline.errors import TouchlineError
@@ -30,14 +31,14 @@ HEAD = {"version": 1, "id": 1, "epoch": 7, "event_seq": 0, "ts_ns": 0, "instrume
 
 
 @pytest.fixture
-def venue(tmp_path: Path) -> Iterator[Venue]:
-    with Venue(tmp_path).running() as venue:
+def venue(tmp_path: Path) -> Iterator[ThreadVenue]:
+    with ThreadVenue(tmp_path).running() as venue:
         venue.open()
         yield venue
 
 
 def test_a_subscriber_that_is_dropped_when_its_publisher_has_gone_ends_at_once(
-    venue: Venue,
+    venue: ThreadVenue,
 ) -> None:
     """In a process of its own, because what must not happen is that the process hangs."""
     with publishing(venue) as publisher:
@@ -69,7 +70,7 @@ print("dropped", flush=True)
     assert (out, child.returncode) == ("dropped\n", 0)
 
 
-def test_a_closed_subscriber_says_so(venue: Venue) -> None:
+def test_a_closed_subscriber_says_so(venue: ThreadVenue) -> None:
     with publishing(venue) as publisher:
         subscriber = subscribe(publisher)
         subscriber.close()
@@ -96,7 +97,7 @@ def in_thread(work: Any) -> BaseException | None:
     return found[0] if found else None
 
 
-def test_a_subscriber_in_another_thread_is_refused_by_name(venue: Venue) -> None:
+def test_a_subscriber_in_another_thread_is_refused_by_name(venue: ThreadVenue) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         for work in (lambda: subscriber.poll(0), subscriber.close):
             error = in_thread(work)
@@ -106,7 +107,7 @@ def test_a_subscriber_in_another_thread_is_refused_by_name(venue: Venue) -> None
 
 
 def test_a_subscriber_after_a_fork_is_refused_and_the_parents_goes_on(
-    venue: Venue, seed: int
+    venue: ThreadVenue, seed: int
 ) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         reading, writing = os.pipe()
@@ -126,7 +127,7 @@ def test_a_subscriber_after_a_fork_is_refused_and_the_parents_goes_on(
         os.waitpid(child, 0)
         assert "belongs to process" in text
         assert "make another after a fork" in text
-        venue.send(flow(seed, 200))
+        venue.send(order_flow(seed, 200))
         follow(subscriber, venue.event_seq)
         assert_books_equal(subscriber, venue.engine())
 
@@ -141,11 +142,11 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
-def test_market_data_over_ipv6(venue: Venue, seed: int) -> None:
+def test_market_data_over_ipv6(venue: ThreadVenue, seed: int) -> None:
     with publishing(venue, host="::1") as publisher:
         assert publisher.publish_endpoint.startswith("tcp://[::1]:")
         with subscribe(publisher) as subscriber:
-            venue.send(flow(seed, 200))
+            venue.send(order_flow(seed, 200))
             follow(subscriber, venue.event_seq)
             assert_books_equal(subscriber, venue.engine())
 
@@ -165,7 +166,9 @@ def test_an_address_has_the_brackets_it_needs(host: str, address: str) -> None:
     assert tcp_address(host, 9) == address
 
 
-def test_a_subscriber_to_thousands_of_symbols_subscribes_to_kinds(venue: Venue, seed: int) -> None:
+def test_a_subscriber_to_thousands_of_symbols_subscribes_to_kinds(
+    venue: ThreadVenue, seed: int
+) -> None:
     with publishing(venue) as publisher:
         subscriber = Subscriber(
             publisher.publish_endpoint,
@@ -174,13 +177,13 @@ def test_a_subscriber_to_thousands_of_symbols_subscribes_to_kinds(venue: Venue, 
             timeout_s=DEADLINE_S,
         )
         with subscriber:
-            venue.send(flow(seed, 200))
+            venue.send(order_flow(seed, 200))
             updates = follow(subscriber, venue.event_seq)
             assert {u.symbol for u in updates if u.symbol} == {"AAA"}
             assert_books_equal(subscriber, venue.engine())
 
 
-def test_nothing_a_subscriber_holds_is_without_a_bound(venue: Venue) -> None:
+def test_nothing_a_subscriber_holds_is_without_a_bound(venue: ThreadVenue) -> None:
     with publishing(venue) as publisher, subscribe(publisher) as subscriber:
         sockets: list[Any] = [subscriber._updates, subscriber._requests]
         for one in sockets:

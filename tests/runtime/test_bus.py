@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from harness.commands import joined
-from harness.runtime_venue import LIMITS, SPAWN, RuntimeVenue, digest, flow, wait_commands
+from harness.flows import mixed_flow
+from harness.venue import SMALL, SPAWN, RuntimeVenue, digest, wait_commands
 from harness.waiting import until
 from touchline.core.capacities import EngineCapacities
 from touchline.core.engine import Engine
@@ -62,7 +63,7 @@ def send_as_operator(bus_path: str, sends: int) -> None:
 
 
 def test_every_reader_process_sees_every_event_once(venue: RuntimeVenue, seed: int) -> None:
-    commands = flow(seed, 20_000)
+    commands = mixed_flow(seed, 20_000)
     with venue.running() as (bus, _):
         pipes = [SPAWN.Pipe() for _ in range(3)]
         # The number of events is known only afterwards; a clean run of the same flow tells it.
@@ -81,7 +82,7 @@ def test_every_reader_process_sees_every_event_once(venue: RuntimeVenue, seed: i
 
 
 def expected_events(commands: np.ndarray) -> np.ndarray:
-    return Engine(**LIMITS._asdict()).submit(commands)
+    return Engine(**SMALL._asdict()).submit(commands)
 
 
 def test_a_lane_belongs_to_one_process_until_it_dies(venue: RuntimeVenue) -> None:
@@ -110,7 +111,7 @@ def test_operators_in_many_processes_share_their_lane(venue: RuntimeVenue) -> No
 
 def test_cl_ord_ids_go_on_after_those_in_the_journal(venue: RuntimeVenue, seed: int) -> None:
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 700))
+        lane.send(mixed_flow(seed, 700))
         wait_commands(bus, 700)
     Path(venue.bus_path).unlink()
     with (
@@ -130,7 +131,7 @@ def test_a_full_lane_says_so_and_keeps_what_went_in(venue: RuntimeVenue, seed: i
         bus.lane(LANE_API) as lane,
         pytest.raises(TimeoutError, match="took 1024 of 3000 commands"),
     ):
-        lane.send(flow(seed, 3000), timeout_s=0.01)
+        lane.send(mixed_flow(seed, 3000), timeout_s=0.01)
     with venue.running() as (bus, _):
         wait_commands(bus, 1024)
         assert bus.status()["commands"] == 1024
@@ -141,7 +142,7 @@ def test_a_sleeping_reader_is_woken(venue: RuntimeVenue, seed: int) -> None:
         reader, woken = bus.events(), []
         sleeper = threading.Thread(target=lambda: woken.append(reader.wait(60.0)))
         sleeper.start()
-        lane.send(flow(seed, 10))
+        lane.send(mixed_flow(seed, 10))
         sleeper.join()
         assert woken == [True]
         assert reader.read()["seq"].tolist() == [1, 2, 3, *range(4, bus.newest_event + 1)]
@@ -151,7 +152,7 @@ def test_a_lapped_reader_is_told_what_it_may_read(tmp_path: Path, seed: int) -> 
     venue = RuntimeVenue(tmp_path, event_slots=64)
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
         reader = bus.events(1)
-        lane.send(flow(seed, 1000), timeout_s=30.0)
+        lane.send(mixed_flow(seed, 1000), timeout_s=30.0)
         wait_commands(bus, 1000)
         with pytest.raises(Lapped) as lapped:
             reader.read()
@@ -256,15 +257,15 @@ def test_a_number_that_is_not_whole_is_refused_by_name(venue: RuntimeVenue, wron
             ("number", lambda: bus.lane(wrong)),
             ("count", lambda: lane.cl_ord_ids(wrong)),
             ("max", lambda: bus.events().read(wrong)),
-            ("segment_bytes", lambda: Runner(venue.journal, bus, LIMITS, segment_bytes=wrong)),
-            ("orders_max", lambda: Runner(venue.journal, bus, LIMITS._replace(orders_max=wrong))),
+            ("segment_bytes", lambda: Runner(venue.journal, bus, SMALL, segment_bytes=wrong)),
+            ("orders_max", lambda: Runner(venue.journal, bus, SMALL._replace(orders_max=wrong))),
             (
                 "clock_step_max_s",
-                lambda: Runner(venue.journal, bus, LIMITS, clock_step_max_s=wrong),
+                lambda: Runner(venue.journal, bus, SMALL, clock_step_max_s=wrong),
             ),
             (
                 "clock_gap_max_days",
-                lambda: Runner(venue.journal, bus, LIMITS, clock_gap_max_days=wrong),
+                lambda: Runner(venue.journal, bus, SMALL, clock_gap_max_days=wrong),
             ),
         ):
             with pytest.raises(TypeError, match=f"{name} is .*a whole number is wanted"):
@@ -273,7 +274,7 @@ def test_a_number_that_is_not_whole_is_refused_by_name(venue: RuntimeVenue, wron
             with pytest.raises(TypeError, match="next_seq is "):
                 bus.events(wrong)
             with pytest.raises(TypeError, match="cpu is "):
-                Runner(venue.journal, bus, LIMITS, cpu=wrong)
+                Runner(venue.journal, bus, SMALL, cpu=wrong)
         for count in (-1, 1 << 32):
             with pytest.raises(OverflowError, match=f"count {count} is outside 0 to"):
                 lane.cl_ord_ids(count)
@@ -283,10 +284,10 @@ def test_commands_of_a_dtype_laid_out_alike_are_sent(venue: RuntimeVenue, seed: 
     fields: Mapping[str, Any] = COMMAND.fields or {}
     alike = np.dtype([((f"the {name}", name), fields[name][0]) for name in COMMAND.names or ()])
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 10).view(alike))
+        lane.send(mixed_flow(seed, 10).view(alike))
         wait_commands(bus, 10)
         with pytest.raises(ValueError, match="dtype COMMAND"):
-            lane.send(flow(seed, 10).view(COMMAND_TEXT))
+            lane.send(mixed_flow(seed, 10).view(COMMAND_TEXT))
 
 
 def test_no_number_is_given_out_twice_when_none_is_asked_for(venue: RuntimeVenue) -> None:
@@ -329,12 +330,12 @@ def find_published(bus: Bus, ring: mmap.mmap, end: int) -> int:
 
 def test_sends_from_two_threads_at_once_are_refused(venue: RuntimeVenue, seed: int) -> None:
     with Bus.create(venue.bus_path, **venue.geometry) as bus, bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 1024))
+        lane.send(mixed_flow(seed, 1024))
         failures: list[type[BaseException]] = []
 
         def send_into_full_lane() -> None:
             try:
-                lane.send(flow(seed, 1), timeout_s=5.0)
+                lane.send(mixed_flow(seed, 1), timeout_s=5.0)
             except (TimeoutError, RuntimeError, OSError) as error:
                 failures.append(type(error))
 
@@ -353,7 +354,7 @@ def send_until_refused(lane: Lane, seed: int) -> int:
     before, at = lane.sent, 1
     while True:
         try:
-            lane.send(flow(seed, 64, first=at), timeout_s=30.0)
+            lane.send(mixed_flow(seed, 64, first=at), timeout_s=30.0)
         except OSError as refused:
             if refused.errno != errno.ESHUTDOWN:
                 raise
@@ -365,7 +366,7 @@ def test_an_orderly_stop_at_full_flow_loses_nothing_that_was_sent(
     venue: RuntimeVenue, seed: int
 ) -> None:
     with Bus.create(venue.bus_path, **venue.geometry) as bus:
-        runner = Runner(venue.journal, bus, LIMITS, segment_bytes=1 << 16)
+        runner = Runner(venue.journal, bus, SMALL, segment_bytes=1 << 16)
         runner.open()
         engine = threading.Thread(target=runner.run)
         engine.start()
@@ -391,7 +392,7 @@ def test_an_orderly_stop_at_full_flow_loses_nothing_that_was_sent(
 
 def test_a_bus_in_which_commands_wait_is_never_removed(venue: RuntimeVenue, seed: int) -> None:
     with Bus.create(venue.bus_path, **venue.geometry) as bus, bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 100))
+        lane.send(mixed_flow(seed, 100))
         assert bus.retire() == 100
         assert not bus.detached
     with pytest.raises(OSError, match="commands wait in the bus") as refused:
@@ -410,7 +411,7 @@ def test_a_bus_in_which_commands_wait_is_never_removed(venue: RuntimeVenue, seed
 
 def test_closing_the_bus_under_an_open_runner_keeps_its_claim(venue: RuntimeVenue) -> None:
     bus = Bus.create(venue.bus_path, **venue.geometry)
-    runner = Runner(venue.journal, bus, LIMITS)
+    runner = Runner(venue.journal, bus, SMALL)
     runner.open()
     bus.close()
     with pytest.raises(OSError, match="another live engine") as refused:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from harness.commands import joined
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow
+from harness.flows import mixed_flow
+from harness.venue import SMALL, RuntimeVenue
 from harness.waiting import DEADLINE_S, until
 from touchline.core.messages import EVENT, LANE_API
 from touchline.runtime.bus import Bus
@@ -33,7 +34,7 @@ def venue(tmp_path: Path) -> Iterator[RuntimeVenue]:
 def send_flow(bus_path: str, seed: int, first: int, count: int) -> None:
     """A sender process: everything in stretches of seeded length; full lanes are waited out."""
     rng = np.random.default_rng([seed, first])
-    commands, at = flow(seed, count, first=first), 0
+    commands, at = mixed_flow(seed, count, first=first), 0
     with Bus.attach(bus_path).lane(LANE_API) as lane:
         while at < count:
             stretch = int(rng.integers(1, 200))
@@ -101,7 +102,7 @@ def test_a_killed_engine_loses_nothing_and_repeats_nothing(
         watcher.join()
     venue.children[-1].kill()
     venue.children[-1].join()
-    check_journal(venue, flow(seed, count), watcher.seen())
+    check_journal(venue, mixed_flow(seed, count), watcher.seen())
 
 
 def check_journal(venue: RuntimeVenue, sent: np.ndarray, seen: np.ndarray) -> None:
@@ -117,7 +118,7 @@ def check_journal(venue: RuntimeVenue, sent: np.ndarray, seen: np.ndarray) -> No
     assert kept.tobytes() == sent.tobytes()
     with (
         Bus.create(venue.bus_path, **venue.geometry) as bus,
-        Runner(venue.journal, bus, LIMITS, segment_bytes=1 << 16) as runner,
+        Runner(venue.journal, bus, SMALL, segment_bytes=1 << 16) as runner,
     ):
         assert runner.open()[:3] == clean
 
@@ -134,7 +135,7 @@ def test_a_killed_sender_leaves_the_lane_to_the_next(venue: RuntimeVenue, seed: 
             sender.kill()
             sender.join()
             with bus.lane(LANE_API) as lane:
-                lane.send(flow(seed, 1, first=2_000_000_000))
+                lane.send(mixed_flow(seed, 1, first=2_000_000_000))
             until(lambda: bus.status()["waiting"] == 0, "the lane to be empty")
     with JournalReader(venue.journal) as reader:
         parts = []
@@ -144,7 +145,7 @@ def test_a_killed_sender_leaves_the_lane_to_the_next(venue: RuntimeVenue, seed: 
     last = np.uint64(LANE_API << 32 | 2_000_000_000)
     ends = np.flatnonzero(ids == last)
     assert len(ends) == 4
-    sent = flow(seed, len(ids))["cl_ord_id"]
+    sent = mixed_flow(seed, len(ids))["cl_ord_id"]
     begin = 0
     for end in ends.tolist():
         assert ids[begin:end].tolist() == sent[: end - begin].tolist()

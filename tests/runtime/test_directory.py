@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.commands import ACCOUNTS, SYMBOLS, commands, listing, text
-from harness.downstream_venue import Venue, flow
+from harness.flows import order_flow
+from harness.venue import ThreadVenue
 from touchline.control.capture.naming import NamesFollower
 from touchline.control.publish.listing import Listing
 from touchline.control.supervisor.admin import Admin
@@ -43,10 +44,10 @@ class CountingReader(JournalReader):
 
 
 @pytest.fixture
-def venue(tmp_path: Path) -> Iterator[Venue]:
-    with Venue(tmp_path).running() as venue:
+def venue(tmp_path: Path) -> Iterator[ThreadVenue]:
+    with ThreadVenue(tmp_path).running() as venue:
         venue.open()
-        venue.send(flow(1, 500))
+        venue.send(order_flow(1, 500))
         yield venue
 
 
@@ -57,7 +58,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> type[CountingReader]:
     return counting
 
 
-def of_the_capture(venue: Venue) -> tuple[NamesFollower, Ask]:
+def of_the_capture(venue: ThreadVenue) -> tuple[NamesFollower, Ask]:
     names = NamesFollower(venue.config.journal_dir)
 
     def ask(events: NDArray[np.void]) -> Instrument:
@@ -67,12 +68,12 @@ def of_the_capture(venue: Venue) -> tuple[NamesFollower, Ask]:
     return names, ask
 
 
-def of_the_publisher(venue: Venue) -> tuple[Listing, Ask]:
+def of_the_publisher(venue: ThreadVenue) -> tuple[Listing, Ask]:
     names = Listing(venue.config.journal_dir)
     return names, lambda events: names.instrument(int(events["instrument"][-1]))
 
 
-def of_the_gateway(venue: Venue) -> tuple[JournalNames, Ask]:
+def of_the_gateway(venue: ThreadVenue) -> tuple[JournalNames, Ask]:
     orders = Orders()
     names = JournalNames(venue.config.journal_dir, orders)
 
@@ -85,7 +86,7 @@ def of_the_gateway(venue: Venue) -> tuple[JournalNames, Ask]:
     return names, ask
 
 
-def of_an_operator(venue: Venue) -> tuple[ExitStack, Ask]:
+def of_an_operator(venue: ThreadVenue) -> tuple[ExitStack, Ask]:
     admin = Admin(venue.config)
     stack = ExitStack()
     stack.push(admin)
@@ -101,9 +102,9 @@ def of_an_operator(venue: Venue) -> tuple[ExitStack, Ask]:
     "whose", [of_the_capture, of_the_publisher, of_the_gateway, of_an_operator]
 )
 def test_a_listing_is_known_at_once_and_no_command_is_read_twice(
-    venue: Venue,
+    venue: ThreadVenue,
     reader: type[CountingReader],
-    whose: Callable[[Venue], tuple[Any, Ask]],
+    whose: Callable[[ThreadVenue], tuple[Any, Ask]],
 ) -> None:
     names, ask = whose(venue)
     try:
@@ -118,11 +119,11 @@ def test_a_listing_is_known_at_once_and_no_command_is_read_twice(
     assert reader.commands == venue.bus.status()["commands"]
 
 
-def test_a_known_name_reads_nothing(venue: Venue, reader: type[CountingReader]) -> None:
+def test_a_known_name_reads_nothing(venue: ThreadVenue, reader: type[CountingReader]) -> None:
     with closing(Listing(venue.config.journal_dir)) as listed:
         listed.learn(range(NEW))
         before = reader.commands
-        venue.send(flow(2, 100))
+        venue.send(order_flow(2, 100))
         listed.learn(range(NEW))
         assert reader.commands == before
     with JournalDirectory(venue.config.journal_dir) as source:

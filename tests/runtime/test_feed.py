@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.commands import joined
-from harness.runtime_venue import RuntimeVenue, flow, wait_commands
+from harness.flows import mixed_flow
+from harness.venue import RuntimeVenue, wait_commands
 from harness.waiting import DEADLINE_S
 from touchline.core.messages import EVENT, LANE_API, MsgType, Text, make_commands
 from touchline.errors import TouchlineError
@@ -43,7 +44,7 @@ def read_to(feed: EventFeed, newest: int, max_events: int = 4096) -> np.ndarray:
 def test_a_lapped_feed_misses_nothing(venue: RuntimeVenue, seed: int, max_events: int) -> None:
     """The ring holds 256 events, and each stretch sends more than it or less."""
     rng = np.random.default_rng(seed)
-    commands = flow(seed, 3000)
+    commands = mixed_flow(seed, 3000)
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
         feed = EventFeed(venue.bus_path, venue.journal)
         parts, at, was_behind, was_level = [], 0, False, False
@@ -68,7 +69,7 @@ def test_a_lapped_feed_misses_nothing(venue: RuntimeVenue, seed: int, max_events
 
 def test_a_feed_begins_where_its_reader_ended(venue: RuntimeVenue, seed: int) -> None:
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 2000), timeout_s=30.0)
+        lane.send(mixed_flow(seed, 2000), timeout_s=30.0)
         wait_commands(bus, 2000)
         expected = all_events(venue)
         newest = bus.newest_event
@@ -80,7 +81,7 @@ def test_a_feed_begins_where_its_reader_ended(venue: RuntimeVenue, seed: int) ->
 
 
 def test_a_feed_follows_the_engine_to_a_new_bus(venue: RuntimeVenue, seed: int) -> None:
-    commands = flow(seed, 2000)
+    commands = mixed_flow(seed, 2000)
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
         lane.send(commands[:1000], timeout_s=30.0)
         wait_commands(bus, 1000)
@@ -98,7 +99,7 @@ def test_a_feed_follows_the_engine_to_a_new_bus(venue: RuntimeVenue, seed: int) 
 
 
 def test_a_feed_goes_on_through_a_restart_on_the_same_bus(venue: RuntimeVenue, seed: int) -> None:
-    commands = flow(seed, 2000)
+    commands = mixed_flow(seed, 2000)
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
         lane.send(commands[:1000], timeout_s=30.0)
         wait_commands(bus, 1000)
@@ -113,13 +114,13 @@ def test_a_feed_goes_on_through_a_restart_on_the_same_bus(venue: RuntimeVenue, s
 
 def test_a_journal_too_short_for_the_reader_is_said(venue: RuntimeVenue, seed: int) -> None:
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 2000), timeout_s=30.0)
+        lane.send(mixed_flow(seed, 2000), timeout_s=30.0)
         wait_commands(bus, 2000)
         wanted = bus.newest_event - 400
     other = RuntimeVenue(venue.journal.parent / "other")
     other.journal.parent.mkdir()
     with other.running() as (bus, _), bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 10))
+        lane.send(mixed_flow(seed, 10))
         wait_commands(bus, 10)
     with (
         EventFeed(venue.bus_path, other.journal, wanted) as feed,
@@ -132,7 +133,7 @@ def test_a_journal_too_short_for_the_reader_is_said(venue: RuntimeVenue, seed: i
 def test_a_number_beyond_the_journal_is_said(venue: RuntimeVenue, seed: int) -> None:
     """As after a power failure took the journal's end, but not what a downstream made of it."""
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 100))
+        lane.send(mixed_flow(seed, 100))
         wait_commands(bus, 100)
         wanted = bus.newest_event + 2
         with (
@@ -156,7 +157,7 @@ def test_the_pump_hands_every_event_over(venue: RuntimeVenue, seed: int) -> None
             self.parts.append(events)
 
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 2000), timeout_s=30.0)
+        lane.send(mixed_flow(seed, 2000), timeout_s=30.0)
         wait_commands(bus, 2000)
         collector = Collector()
         with EventFeed(venue.bus_path, venue.journal, collector.next_seq) as feed:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
+from harness.flows import mixed_flow
+from harness.venue import SMALL, RuntimeVenue, wait_commands
 from touchline.core.messages import COMMAND, LANE_API, LANE_FIX
 from touchline.runtime.bus import Bus
 from touchline.runtime.feed import EventFeed
@@ -58,13 +59,13 @@ def refused(name: str, use: Callable[[], object]) -> None:
 
 def test_a_child_that_uses_what_it_inherited_is_told_so(venue: RuntimeVenue, seed: int) -> None:
     with venue.running() as (bus, runner), bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 10))
+        lane.send(mixed_flow(seed, 10))
         wait_commands(bus, 10)
         reader, journal = bus.events(1), JournalReader(venue.journal)
 
         def use_all() -> None:
             for name, use in (
-                ("Lane", lambda: lane.send(flow(seed, 10, first=11))),
+                ("Lane", lambda: lane.send(mixed_flow(seed, 10, first=11))),
                 ("Lane", lambda: lane.cl_ord_ids(1)),
                 ("Lane", lambda: lane.number),
                 ("Bus", lambda: bus.lane(LANE_FIX)),
@@ -85,7 +86,7 @@ def test_a_child_that_uses_what_it_inherited_is_told_so(venue: RuntimeVenue, see
                 refused(name, use)
 
         in_child(use_all)
-        lane.send(flow(seed, 10, first=11))
+        lane.send(mixed_flow(seed, 10, first=11))
         wait_commands(bus, 20)
         assert len(reader.read()) > 0
         assert len(journal.read()) == 20
@@ -94,7 +95,7 @@ def test_a_child_that_uses_what_it_inherited_is_told_so(venue: RuntimeVenue, see
 
 def test_a_feed_and_a_replay_of_the_parent_are_refused_too(venue: RuntimeVenue, seed: int) -> None:
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, 10))
+        lane.send(mixed_flow(seed, 10))
         wait_commands(bus, 10)
         with EventFeed(venue.bus_path, venue.journal) as feed, Replay(venue.journal) as replay:
 
@@ -131,7 +132,7 @@ def test_a_child_that_lets_go_leaves_the_parent_its_lane_and_bus(
     with pytest.raises(OSError) as busy:
         Bus.create(venue.bus_path, **venue.geometry)
     assert busy.value.errno == 16
-    held["lane"].send(flow(seed, 10))
+    held["lane"].send(mixed_flow(seed, 10))
     assert held["bus"].status()["waiting"] == 10
 
 
@@ -155,9 +156,9 @@ def test_a_child_that_outlives_its_parent_holds_neither_lane_nor_bus(venue: Runt
             again.lane(LANE_API).close()
         for number in os.listdir(f"/proc/{child}/fd"):
             with contextlib.suppress(FileNotFoundError):
-                assert os.readlink(f"/proc/{child}/fd/{number}") != venue.bus_path
+                assert os.readlink(f"/proc/{child}/fd/{number}") != str(venue.bus_path)
         with open(f"/proc/{child}/maps") as maps:
-            assert venue.bus_path not in maps.read()
+            assert str(venue.bus_path) not in maps.read()
     finally:
         os.close(writer)
         os.waitpid(child, 0)
@@ -172,10 +173,10 @@ def test_a_child_opens_its_own_and_every_command_of_both_arrives(
 
         def send_too() -> None:
             with Bus.attach(venue.bus_path) as own, own.lane(LANE_FIX) as other:
-                other.send(flow(seed, 500, lane=LANE_FIX))
+                other.send(mixed_flow(seed, 500, lane=LANE_FIX))
 
         in_child(send_too)
-        lane.send(flow(seed, 500))
+        lane.send(mixed_flow(seed, 500))
         wait_commands(bus, 1000)
 
 
@@ -207,19 +208,19 @@ def test_what_belongs_to_a_process_is_not_pickled_and_the_refusal_names_it(
 
 def test_a_bus_has_one_engine_at_a_time(venue: RuntimeVenue) -> None:
     with Bus.create(venue.bus_path, **venue.geometry) as bus:
-        first = Runner(venue.journal, bus, LIMITS, segment_bytes=1 << 16)
-        second = Runner(venue.journal.parent / "other", bus, LIMITS, segment_bytes=1 << 16)
+        first = Runner(venue.journal, bus, SMALL, segment_bytes=1 << 16)
+        second = Runner(venue.journal.parent / "other", bus, SMALL, segment_bytes=1 << 16)
         first.open()
         with pytest.raises(RuntimeError, match="has an engine already"):
             second.open()
         first.close()
         second.open()
         second.close()
-        third = Runner(venue.journal, bus, LIMITS, segment_bytes=1 << 16)
+        third = Runner(venue.journal, bus, SMALL, segment_bytes=1 << 16)
         third.open()
         del third
         gc.collect()
-        with Runner(venue.journal, bus, LIMITS, segment_bytes=1 << 16) as fourth:
+        with Runner(venue.journal, bus, SMALL, segment_bytes=1 << 16) as fourth:
             fourth.open()
 
 
@@ -230,7 +231,7 @@ def test_a_process_pool_forks_while_the_engine_runs(venue: RuntimeVenue, seed: i
     with venue.running() as (bus, _), bus.lane(LANE_API) as lane:
         with multiprocessing.get_context("fork").Pool(2) as pool:
             assert pool.map(abs, range(-9, 0)) == list(range(9, 0, -1))
-        lane.send(flow(seed, 100))
+        lane.send(mixed_flow(seed, 100))
         wait_commands(bus, 100)
         deadline = time.monotonic() + DEADLINE_S
         while not bus.status()["alive"]:

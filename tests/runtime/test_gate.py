@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
+from harness.flows import mixed_flow
+from harness.venue import SMALL, RuntimeVenue, wait_commands
 from harness.waiting import until
 from touchline.core.messages import (
     COMMAND,
@@ -96,8 +97,8 @@ BAD = {
     "two dots": (text(Text.TICK_SIZE, 0, b"1.0.1"), "INVALID_TEXT"),
     "a lot size of 0": (text(Text.LOT_SIZE, 0, b"0"), "INVALID_TEXT"),
     "a lot size of 0.00": (text(Text.LOT_SIZE, 0, b"0.00"), "INVALID_TEXT"),
-    "an instrument too high": (text(Text.SYMBOL, LIMITS.instruments_max, b"C"), "INVALID_TEXT"),
-    "an account too high": (text(Text.ACCOUNT, LIMITS.accounts_max, b"C"), "INVALID_TEXT"),
+    "an instrument too high": (text(Text.SYMBOL, SMALL.instruments_max, b"C"), "INVALID_TEXT"),
+    "an account too high": (text(Text.ACCOUNT, SMALL.accounts_max, b"C"), "INVALID_TEXT"),
     "a session too high": (text(Text.SESSION, 65536, b"C"), "INVALID_TEXT"),
     "a new name for a symbol": (text(Text.SYMBOL, 0, b"ZZZ"), "NAMED_ALREADY"),
     "a second AAA": (text(Text.SYMBOL, 1, b"AAA"), "NAMED_ALREADY"),
@@ -133,7 +134,7 @@ def test_one_bad_record_is_refused_and_stops_nobody(venue: RuntimeVenue, which: 
 
 
 def opening_parts() -> list[np.ndarray]:
-    return [flow(1, 5)[i : i + 1].copy() for i in range(5)]
+    return [mixed_flow(1, 5)[i : i + 1].copy() for i in range(5)]
 
 
 def test_a_refusal_is_no_answer_to_another_lanes_request(venue: RuntimeVenue) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from harness.commands import joined
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
+from harness.flows import mixed_flow
+from harness.venue import SMALL, RuntimeVenue, wait_commands
 from touchline.core.capacities import EngineCapacities
 from touchline.core.engine import Engine
 from touchline.core.messages import EVENT, LANE_API, Reason
@@ -19,9 +20,9 @@ from touchline.runtime.runner import Runner
 
 EACH = 1500
 SIZES = (
-    LIMITS._replace(orders_max=10, positions_max=1),
-    LIMITS._replace(orders_max=40, positions_max=2),
-    LIMITS,
+    SMALL._replace(orders_max=10, positions_max=1),
+    SMALL._replace(orders_max=40, positions_max=2),
+    SMALL,
 )
 
 
@@ -46,14 +47,14 @@ def run_and_kill(venue: RuntimeVenue, commands: np.ndarray, held: int) -> np.nda
 
 def write_grown(venue: RuntimeVenue, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Runs of one size after the other, each killed; all commands, and all events published."""
-    commands = flow(seed, EACH * len(SIZES))
+    commands = mixed_flow(seed, EACH * len(SIZES))
     events = np.empty(0, EVENT)
     for run, sizes in enumerate(SIZES):
         venue.capacities = sizes
         before, held = events, run * EACH
         events = run_and_kill(venue, commands[held : held + EACH], held)
         assert events[: len(before)].tobytes() == before.tobytes()
-        if sizes is not LIMITS:
+        if sizes is not SMALL:
             assert np.isin(events[len(before) :]["reason"], Reason.ORDERS_FULL).any()
     assert not np.isin(events[len(before) :]["reason"], Reason.ORDERS_FULL).any()
     return commands, events
@@ -73,7 +74,7 @@ def test_a_venue_killed_and_restarted_larger_replays_what_it_published(
     verify(venue.journal, engine.state_hash())
     with (
         Bus.create(venue.bus_path, **venue.geometry) as bus,
-        Runner(venue.journal, bus, LIMITS) as runner,
+        Runner(venue.journal, bus, SMALL) as runner,
     ):
         assert runner.open() == (*replay_all(venue.journal), None)
 
@@ -96,7 +97,7 @@ def test_a_reader_tells_the_size_that_each_batch_was_done_with(
 def test_a_replay_at_the_end_follows_a_venue_that_comes_back_larger(
     venue: RuntimeVenue, seed: int
 ) -> None:
-    commands = flow(seed, EACH * len(SIZES))
+    commands = mixed_flow(seed, EACH * len(SIZES))
     venue.capacities = SIZES[0]
     run_and_kill(venue, commands[:EACH], 0)
     with Replay(venue.journal) as source:
@@ -115,7 +116,7 @@ def test_a_smaller_size_is_refused_by_name_and_changes_nothing(
     write_grown(venue, seed)
     before = replay_all(venue.journal)
     with Bus.create(venue.bus_path, **venue.geometry) as bus:
-        for name, had in LIMITS._asdict().items():
+        for name, had in SMALL._asdict().items():
             with pytest.raises(ConfigError, match=f"{name} {had}, which can be raised but not low"):
-                Runner(venue.journal, bus, LIMITS._replace(**{name: had - 1})).open()
+                Runner(venue.journal, bus, SMALL._replace(**{name: had - 1})).open()
     assert replay_all(venue.journal) == before

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow
+from harness.flows import mixed_flow
+from harness.venue import SMALL, RuntimeVenue
 from touchline.core.messages import COMMAND, LANE_ADMIN, LANE_API
 from touchline.measure import clock_cost, jitter, loopback_round_trip
 from touchline.runtime.bus import Bus
@@ -83,28 +84,28 @@ def test_ctrl_c_ends_a_send_into_a_full_lane_and_says_what_went_in(
     venue: RuntimeVenue, seed: int
 ) -> None:
     with Bus.create(venue.bus_path, **venue.geometry) as bus, bus.lane(LANE_API) as lane:
-        error = interrupted(lambda: lane.send(flow(seed, 1500), LONG_S))
+        error = interrupted(lambda: lane.send(mixed_flow(seed, 1500), LONG_S))
         assert lane.sent_last == bus.status()["waiting"] == 1024
         assert error.__notes__ == ["lane 2: 1024 of 1500 commands went in"]
         with pytest.raises(TimeoutError, match="took 0 of 1 commands"):
-            lane.send(flow(seed, 1), 0.01)
+            lane.send(mixed_flow(seed, 1), 0.01)
         assert lane.sent_last == 0
 
 
 def test_ctrl_c_ends_a_runner_in_the_main_thread_in_order(venue: RuntimeVenue, seed: int) -> None:
     with (
         Bus.create(venue.bus_path, **venue.geometry) as bus,
-        Runner(venue.journal, bus, LIMITS) as runner,
+        Runner(venue.journal, bus, SMALL) as runner,
     ):
         runner.open()
         with bus.lane(LANE_API) as lane:
-            lane.send(flow(seed, 500))
+            lane.send(mixed_flow(seed, 500))
         interrupted(runner.run)
         assert bus.status()["waiting"] == 0
         done = runner.state_hash()
     with (
         Bus.create(venue.bus_path, **venue.geometry) as bus,
-        Runner(venue.journal, bus, LIMITS) as runner,
+        Runner(venue.journal, bus, SMALL) as runner,
     ):
         assert runner.open().state_hash == done
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from harness.commands import joined
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
+from harness.flows import mixed_flow
+from harness.venue import SMALL, RuntimeVenue, wait_commands
 from touchline.core.messages import COMMAND, LANE_API
 from touchline.errors import JournalCorrupt
 from touchline.runtime.journal import JournalReader
@@ -43,7 +44,7 @@ def spoil(path: Path, at: int, xor: int) -> None:
 
 
 def test_the_journal_holds_what_was_sent_numbered_and_timed(venue: RuntimeVenue, seed: int) -> None:
-    sent = flow(seed, 3000)
+    sent = mixed_flow(seed, 3000)
     write_journal(venue, sent)
     kept = read_journal(venue.journal, batch=700)
     assert kept["seq"].tolist() == list(range(1, 3001))
@@ -53,13 +54,13 @@ def test_the_journal_holds_what_was_sent_numbered_and_timed(venue: RuntimeVenue,
         sent[name] = 0
     assert kept.tobytes() == sent.tobytes()
     with JournalReader(venue.journal) as reader:
-        assert reader.capacities == LIMITS
+        assert reader.capacities == SMALL
         assert reader.next_seq == 1
         assert len(reader.read(0)) == 0
 
 
 def test_a_reader_follows_the_engine(venue: RuntimeVenue, seed: int) -> None:
-    commands = flow(seed, 3000)
+    commands = mixed_flow(seed, 3000)
     with (
         venue.running() as (bus, _),
         bus.lane(LANE_API) as lane,
@@ -78,7 +79,7 @@ def test_a_reader_follows_the_engine(venue: RuntimeVenue, seed: int) -> None:
 def test_a_flipped_bit_is_refused_with_path_offset_and_number(
     venue: RuntimeVenue, seed: int
 ) -> None:
-    write_journal(venue, flow(seed, 2500))
+    write_journal(venue, mixed_flow(seed, 2500))
     segment = venue.journal / "00000002.tlj"
     slots = ((1 << 16) - HEADER_BYTES) // 64
     offset = HEADER_BYTES + 7 * 64
@@ -90,13 +91,13 @@ def test_a_flipped_bit_is_refused_with_path_offset_and_number(
 
 
 def test_a_torn_tail_is_an_end_for_a_reader(venue: RuntimeVenue, seed: int) -> None:
-    write_journal(venue, flow(seed, 100))
+    write_journal(venue, mixed_flow(seed, 100))
     spoil(venue.journal / "00000001.tlj", HEADER_BYTES + 99 * 64 + 20, 0x01)
     assert len(read_journal(venue.journal)) == 99
 
 
 def test_a_missing_segment_is_named(venue: RuntimeVenue, seed: int) -> None:
-    write_journal(venue, flow(seed, 2500))
+    write_journal(venue, mixed_flow(seed, 2500))
     (venue.journal / "00000002.tlj").unlink()
     with pytest.raises(JournalCorrupt, match=r"00000002\.tlj.*the segment is missing"):
         JournalReader(venue.journal)
@@ -113,7 +114,7 @@ def test_no_journal_and_foreign_files_are_named(tmp_path: Path) -> None:
 
 
 def test_a_closed_reader_is_refused(venue: RuntimeVenue, seed: int) -> None:
-    write_journal(venue, flow(seed, 10))
+    write_journal(venue, mixed_flow(seed, 10))
     reader = JournalReader(venue.journal)
     reader.close()
     reader.close()
@@ -126,7 +127,7 @@ def test_a_closed_reader_is_refused(venue: RuntimeVenue, seed: int) -> None:
 def test_a_lost_segment_is_never_taken_for_the_end(
     venue: RuntimeVenue, seed: int, name: str, spoilt: str
 ) -> None:
-    write_journal(venue, flow(seed, 2500))
+    write_journal(venue, mixed_flow(seed, 2500))
     segment = venue.journal / name
     bytes_before = segment.stat().st_size
     segment.unlink()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from harness.commands import joined
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
+from harness.flows import mixed_flow
+from harness.venue import SMALL, RuntimeVenue, wait_commands
 from touchline.core.messages import EVENT, LANE_API, Text
 from touchline.errors import TouchlineError
 from touchline.runtime.replay import Replay, replay, replay_all, texts, verify
@@ -34,23 +35,23 @@ def replayed(venue: RuntimeVenue, from_event_seq: int = 1, batch: int = 4096) ->
 
 
 def test_a_replay_gives_the_published_events_again(venue: RuntimeVenue, seed: int) -> None:
-    published = write_journal(venue, flow(seed, 5000))
+    published = write_journal(venue, mixed_flow(seed, 5000))
     assert len(published) > 3000
     for batch in (1, 77, 1 << 20):
         assert replayed(venue, batch=batch).tobytes() == published.tobytes()
 
 
 def test_a_replay_may_begin_at_any_event(venue: RuntimeVenue, seed: int) -> None:
-    published = write_journal(venue, flow(seed, 1000))
+    published = write_journal(venue, mixed_flow(seed, 1000))
     for first in (2, 500, len(published), len(published) + 1, 10**9):
         assert replayed(venue, first, batch=64).tobytes() == published[first - 1 :].tobytes()
 
 
 def test_a_replay_goes_on_as_the_engine_does(venue: RuntimeVenue, seed: int) -> None:
-    commands = flow(seed, 3000)
+    commands = mixed_flow(seed, 3000)
     with venue.running() as (bus, runner), bus.lane(LANE_API) as lane:
         source = Replay(venue.journal)
-        assert source.capacities == LIMITS
+        assert source.capacities == SMALL
         for at in range(0, 3000, 500):
             lane.send(commands[at : at + 500])
             wait_commands(bus, at + 500)
@@ -62,7 +63,7 @@ def test_a_replay_goes_on_as_the_engine_does(venue: RuntimeVenue, seed: int) -> 
 
 
 def test_verify_tells_another_state(venue: RuntimeVenue, seed: int) -> None:
-    write_journal(venue, flow(seed, 300))
+    write_journal(venue, mixed_flow(seed, 300))
     result = replay_all(venue.journal)
     assert verify(venue.journal, result.state_hash) == result
     with pytest.raises(TouchlineError, match="the replay of 300 commands gave state"):
@@ -70,7 +71,7 @@ def test_verify_tells_another_state(venue: RuntimeVenue, seed: int) -> None:
 
 
 def test_texts_are_found_by_kind(venue: RuntimeVenue, seed: int) -> None:
-    write_journal(venue, flow(seed, 300))
+    write_journal(venue, mixed_flow(seed, 300))
     with Replay(venue.journal) as source:
         pair = source.next_batch()
         assert pair is not None

@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from harness.runtime_venue import LIMITS, RuntimeVenue, flow, wait_commands
+from harness.flows import mixed_flow
+from harness.venue import SMALL, RuntimeVenue, wait_commands
 from harness.waiting import until
 from touchline.core.messages import LANE_API
 from touchline.errors import ConfigError, JournalCorrupt
@@ -46,7 +47,7 @@ def full_disk(directory: Path, size: str) -> Iterator[None]:
 
 def send(bus: Bus, seed: int, count: int) -> None:
     with bus.lane(LANE_API) as lane:
-        lane.send(flow(seed, count), timeout_s=30.0)
+        lane.send(mixed_flow(seed, count), timeout_s=30.0)
     wait_commands(bus, count)
 
 
@@ -59,7 +60,7 @@ def test_a_restart_ends_at_the_same_state(venue: RuntimeVenue, seed: int) -> Non
         until(lambda: bus.status()["state"] == "stopped", "the engine to stop")
         events = bus.newest_event
     with Bus.create(venue.bus_path, **venue.geometry) as bus:
-        runner = Runner(venue.journal, bus, LIMITS)
+        runner = Runner(venue.journal, bus, SMALL)
         recovery = runner.open()
         assert recovery == Recovery(5000, events, runner.state_hash(), None)
         assert recovery[:3] == replay_all(venue.journal)
@@ -92,7 +93,7 @@ def test_recovery_cuts_a_torn_tail_and_says_so(venue: RuntimeVenue, seed: int) -
     content[4096 + 99 * 64 + 10] ^= 0xFF
     segment.write_bytes(content)
     with Bus.create(venue.bus_path, **venue.geometry) as bus:
-        runner = Runner(venue.journal, bus, LIMITS, segment_bytes=1 << 16)
+        runner = Runner(venue.journal, bus, SMALL, segment_bytes=1 << 16)
         recovery = runner.open()
         assert recovery.commands == 99
         assert recovery.torn is not None
@@ -112,7 +113,7 @@ def test_a_damaged_journal_is_refused_and_the_bus_says_why(venue: RuntimeVenue, 
     segment.write_bytes(content)
     with Bus.create(venue.bus_path, **venue.geometry) as bus:
         with pytest.raises(JournalCorrupt) as damage:
-            Runner(venue.journal, bus, LIMITS).open()
+            Runner(venue.journal, bus, SMALL).open()
         assert damage.value.seq == 51
         assert bus.status()["state"] == "failed"
         assert "bad checksum of the command" in bus.status()["error"]
@@ -129,7 +130,7 @@ def test_other_limits_are_refused_by_name(venue: RuntimeVenue, seed: int) -> Non
             match="orders_max 4096, which can be raised but not lowered to 99",
         ),
     ):
-        Runner(venue.journal, bus, LIMITS._replace(orders_max=99)).open()
+        Runner(venue.journal, bus, SMALL._replace(orders_max=99)).open()
 
 
 def test_a_second_engine_on_the_journal_is_refused(venue: RuntimeVenue) -> None:
@@ -138,7 +139,7 @@ def test_a_second_engine_on_the_journal_is_refused(venue: RuntimeVenue) -> None:
     other = RuntimeVenue(venue.journal.parent)
     with Bus.create(other.bus_path, **other.geometry) as bus:
         with pytest.raises(OSError, match="another engine writes this journal") as refused:
-            Runner(venue.journal, bus, LIMITS).open()
+            Runner(venue.journal, bus, SMALL).open()
         assert refused.value.errno == errno.EBUSY
         assert refused.value.filename == str(venue.journal)
     other.end()
@@ -159,7 +160,7 @@ def filler_remove(disk: Path) -> None:
 FILE_SIZE_LIMITED = """
 import resource, sys
 from pathlib import Path
-from harness.runtime_venue import RuntimeVenue
+from harness.venue import RuntimeVenue
 import errno, test_runner
 venue = RuntimeVenue(Path(sys.argv[1]))
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -182,11 +183,17 @@ def test_a_file_size_limit_stops_the_engine_and_loses_nothing(tmp_path: Path, se
     )
 
 
-def check_full_disk(venue, seed, expected, make_room, take_room=lambda: None) -> None:  # type: ignore[no-untyped-def]
+def check_full_disk(
+    venue: RuntimeVenue,
+    seed: int,
+    expected: int,
+    make_room: Callable[[], None],
+    take_room: Callable[[], None] = lambda: None,
+) -> None:
     """Send until no segment can be made; then make room, restart, and see that all went through."""
-    commands = flow(seed, 20_000)
+    commands = mixed_flow(seed, 20_000)
     with Bus.create(venue.bus_path, **venue.geometry) as bus:
-        runner = Runner(venue.journal, bus, LIMITS, segment_bytes=1 << 16)
+        runner = Runner(venue.journal, bus, SMALL, segment_bytes=1 << 16)
         runner.open()
         take_room()
         sender = threading.Thread(target=send, args=(bus, seed, len(commands)))
@@ -203,7 +210,7 @@ def check_full_disk(venue, seed, expected, make_room, take_room=lambda: None) ->
         runner.close()
         assert replay_all(venue.journal) == (status["commands"], published, state)
         make_room()
-        runner = Runner(venue.journal, bus, LIMITS, segment_bytes=1 << 16)
+        runner = Runner(venue.journal, bus, SMALL, segment_bytes=1 << 16)
         assert runner.open() == Recovery(status["commands"], published, state, None)
         thread = threading.Thread(target=runner.run)
         thread.start()
@@ -217,7 +224,7 @@ def check_full_disk(venue, seed, expected, make_room, take_room=lambda: None) ->
 def test_no_room_at_all_is_said_at_open(venue: RuntimeVenue, tmp_path: Path) -> None:
     with full_disk(tmp_path / "disk", "32k"), Bus.create(venue.bus_path, **venue.geometry) as bus:
         with pytest.raises(OSError, match="cannot make the segment") as full:
-            Runner(tmp_path / "disk" / "journal", bus, LIMITS, segment_bytes=1 << 16).open()
+            Runner(tmp_path / "disk" / "journal", bus, SMALL, segment_bytes=1 << 16).open()
         assert full.value.errno == errno.ENOSPC
         assert list((tmp_path / "disk" / "journal").iterdir()) == []
 
@@ -225,19 +232,19 @@ def test_no_room_at_all_is_said_at_open(venue: RuntimeVenue, tmp_path: Path) -> 
 def test_settings_out_of_bounds_are_refused(venue: RuntimeVenue, tmp_path: Path) -> None:
     with Bus.create(venue.bus_path, **venue.geometry) as bus:
         with pytest.raises(ValueError, match="spin, yield, park"):
-            Runner(venue.journal, bus, LIMITS, wait="sleep")  # type: ignore[arg-type]
+            Runner(venue.journal, bus, SMALL, wait="sleep")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="none, batch"):
-            Runner(venue.journal, bus, LIMITS, sync="all")  # type: ignore[arg-type]
+            Runner(venue.journal, bus, SMALL, sync="all")  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="segment_bytes 5000 is not a multiple"):
-            Runner(venue.journal, bus, LIMITS, segment_bytes=5000).open()
+            Runner(venue.journal, bus, SMALL, segment_bytes=5000).open()
         with pytest.raises(ConfigError, match="orders_max 0 is outside 1 to 67108864"):
-            Runner(venue.journal, bus, LIMITS._replace(orders_max=0)).open()
+            Runner(venue.journal, bus, SMALL._replace(orders_max=0)).open()
         with (
             Bus.attach(venue.bus_path) as attached,
             pytest.raises(ValueError, match=r"Bus\.create"),
         ):
-            Runner(venue.journal, attached, LIMITS)
-        with Runner(venue.journal, bus, LIMITS, cpu=4096) as runner:
+            Runner(venue.journal, attached, SMALL)
+        with Runner(venue.journal, bus, SMALL, cpu=4096) as runner:
             with pytest.raises(RuntimeError, match="not open"):
                 runner.run()
             runner.open()
@@ -248,7 +255,7 @@ def test_settings_out_of_bounds_are_refused(venue: RuntimeVenue, tmp_path: Path)
 def test_a_stop_before_run_holds(venue: RuntimeVenue) -> None:
     with (
         Bus.create(venue.bus_path, **venue.geometry) as bus,
-        Runner(venue.journal, bus, LIMITS) as runner,
+        Runner(venue.journal, bus, SMALL) as runner,
     ):
         runner.stop()
         runner.open()

@@ -19,8 +19,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from touchline.data.captured import (
     EVENTS,
@@ -37,6 +36,7 @@ from touchline.data.captured import (
 from touchline.data.history_views import create_views, sizes_in
 from touchline.data.touch import SQL, Touch
 from touchline.errors import TouchlineError
+from touchline.runtime.closing import Closing
 
 _ROWS = 4096
 _MEMORY = "50%"
@@ -52,7 +52,7 @@ def _needed(name: str) -> Any:
         ) from error
 
 
-class Answer:
+class Answer(Closing):
     """The rows of one question, read as they are asked for: iterate, or take them all at once.
 
     Files stay as they are until the last row has been read or the answer is closed.
@@ -119,19 +119,8 @@ class Answer:
     def __del__(self) -> None:
         self.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class History:
+class History(Closing):
     """Captured events, opened by `open`."""
 
     def __init__(
@@ -250,6 +239,11 @@ class History:
             return call()
         except self._duckdb.Error as error:
             text = str(error).replace(f"/proc/self/fd/{self._root}", str(self.directory / EVENTS))
+            if "Too many open files" in text:
+                text += (
+                    "\n`touchline capture compact` merges small files; a program may raise its "
+                    "limit with resource.setrlimit(resource.RLIMIT_NOFILE, ...)"
+                )
             raise TouchlineError(text) from error
 
     def close(self) -> None:
@@ -259,17 +253,6 @@ class History:
             self._spill.cleanup()
             os.close(self._root)
         self._connection, self._shown, self._root = None, [], -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _scaled(column: Sequence[int | None], size: float, places: int) -> list[float | None]:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from os import PathLike
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core.messages import COMMAND_TEXT, Text, text_commands
 from touchline.instruments import Instrument
+from touchline.runtime.closing import Closing
 from touchline.runtime.journal import JournalReader
 
 log = logging.getLogger(__name__)
@@ -135,7 +134,7 @@ class Directory:
         return {number: self.instrument(number) for number in self.symbols}
 
 
-class JournalDirectory:
+class JournalDirectory(Closing):
     """The names in a journal, and those that come to it.
 
     Opens the journal once; `read_on` takes in what was written since the last call, and nothing
@@ -155,17 +154,6 @@ class JournalDirectory:
     def close(self) -> None:
         """Let go of the journal's files. Harmless when repeated."""
         self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _is_size(text: str) -> bool:

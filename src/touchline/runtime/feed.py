@@ -10,8 +10,7 @@ from __future__ import annotations
 import errno
 import threading
 from os import PathLike
-from types import TracebackType
-from typing import NoReturn, Protocol, Self
+from typing import NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from touchline.core.arguments import checked_seconds, checked_whole
 from touchline.core.messages import EVENT
 from touchline.errors import Lapped, TouchlineError
 from touchline.runtime.bus import Bus, EventReader
+from touchline.runtime.closing import Closing
 from touchline.runtime.owned import refuse_copy
 from touchline.runtime.replay import Replay
 
@@ -46,7 +46,7 @@ def pump(feed: EventFeed, consumer: Consumer, max_events: int = 4096) -> int:
     return len(events)
 
 
-class EventFeed:
+class EventFeed(Closing):
     """The events from number `next_seq` on, without a gap and none twice.
 
     Attaches to the bus at once (raises OSError ENOENT when there is none) and again by itself when
@@ -128,17 +128,6 @@ class EventFeed:
     def _check_open(self) -> None:
         if self._closed:
             raise ValueError("the feed is closed")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _attached(self) -> EventReader | None:
         """The ring's cursor; after the bus was replaced, one on the new bus once it is there."""

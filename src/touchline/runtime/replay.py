@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os import PathLike
-from types import TracebackType
-from typing import NamedTuple, NoReturn, Self
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from touchline.core.capacities import EngineCapacities
 from touchline.core.engine import Engine
 from touchline.core.messages import Text, text_commands
 from touchline.errors import TouchlineError
+from touchline.runtime.closing import Closing
 from touchline.runtime.journal import JournalReader
 from touchline.runtime.owned import refuse_copy
 
@@ -69,7 +69,7 @@ class ReplayResult(NamedTuple):
     state_hash: int
 
 
-class Replay:
+class Replay(Closing):
     """An engine that follows a journal. Iterating yields (commands, events) up to the present end.
 
     It can be iterated again as the writer goes on, and continues where it was. `engine` is the
@@ -113,17 +113,6 @@ class Replay:
     def close(self) -> None:
         """Let go of the journal's files; the engine stays usable."""
         self.reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def follow_capacities(engine: Engine, reader: JournalReader) -> None:
