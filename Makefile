@@ -21,6 +21,7 @@ C_FILES  := $(COMPILED) $(wildcard tests/*/*.c tests/harness/*.h benchmarks/core
 
 .PHONY: help
 help:
+	@echo "make long-start  the venue started over long journals"
 	@echo "make demo        run a venue, four FIX clients and the proof on this machine"
 	@echo "make test        ctest, under sanitizers, with all invariants; ruff, mypy, pytest"
 	@echo "make build       .venv with touchline and all its parts, installed to be edited in place"
@@ -69,6 +70,16 @@ wheel: build
 	$(BIN)/python -m build --no-isolation --outdir dist .
 
 # ── the main job ────────────────────────────────────────────────────────────────────────────────
+
+# A start over six million FIX requests, and over ten million commands of a program.
+.PHONY: long-start
+long-start: build
+	@rm -rf build/long-start && mkdir -p build/long-start/requests build/long-start/commands
+	cd tests && ../$(BIN)/python -m harness.long_start $(CURDIR)/build/long-start/requests \
+	  requests 6000000
+	cd tests && ../$(BIN)/python -m harness.long_start $(CURDIR)/build/long-start/commands \
+	  commands 10000000
+	@rm -rf build/long-start
 
 .PHONY: demo
 demo: build
