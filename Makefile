@@ -21,7 +21,6 @@ C_FILES  := $(COMPILED) $(wildcard tests/*/*.c tests/harness/*.h benchmarks/core
 
 .PHONY: help
 help:
-	@echo "make long-start  the venue started over long journals"
 	@echo "make demo        run a venue, four FIX clients and the proof on this machine"
 	@echo "make test        ctest, under sanitizers, with all invariants; ruff, mypy, pytest"
 	@echo "make build       .venv with touchline and all its parts, installed to be edited in place"
@@ -34,6 +33,8 @@ help:
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
 	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
+	@echo "make long-start  the venue started over long journals"
+	@echo "make campaign    kills, stops and full disks in full flow, and what is lost; minutes"
 	@echo "make clean       remove build/, dist/ and caches; 'make distclean' also .venv"
 
 # ── set-up ──────────────────────────────────────────────────────────────────────────────────────
@@ -80,6 +81,19 @@ long-start: build
 	cd tests && ../$(BIN)/python -m harness.long_start $(CURDIR)/build/long-start/commands \
 	  commands 10000000
 	@rm -rf build/long-start
+
+# The whole venue ended in full flow, so often; `full` mounts a small disk, as root.
+CAMPAIGN_SEED ?= 1
+define campaign
+	@rm -rf build/campaign && mkdir -p build/campaign
+	cd tests && ../$(BIN)/python -m harness.campaign $(CURDIR)/build/campaign $(1) $(CAMPAIGN_SEED)
+endef
+.PHONY: campaign
+campaign: build
+	$(call campaign,kill 40)
+	$(call campaign,stop 20)
+	$(call campaign,full 8)
+	@rm -rf build/campaign
 
 .PHONY: demo
 demo: build
