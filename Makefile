@@ -33,6 +33,8 @@ help:
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
 	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
+	@echo "make long-start  the venue started over long journals"
+	@echo "make campaign    kills, stops and full disks in full flow, and what is lost; minutes"
 	@echo "make clean       remove build/, dist/ and caches; 'make distclean' also .venv"
 
 # ── set-up ──────────────────────────────────────────────────────────────────────────────────────
@@ -69,6 +71,29 @@ wheel: build
 	$(BIN)/python -m build --no-isolation --outdir dist .
 
 # ── the main job ────────────────────────────────────────────────────────────────────────────────
+
+# A start over six million FIX requests, and over ten million commands of a program.
+.PHONY: long-start
+long-start: build
+	@rm -rf build/long-start && mkdir -p build/long-start/requests build/long-start/commands
+	cd tests && ../$(BIN)/python -m harness.long_start $(CURDIR)/build/long-start/requests \
+	  requests 6000000
+	cd tests && ../$(BIN)/python -m harness.long_start $(CURDIR)/build/long-start/commands \
+	  commands 10000000
+	@rm -rf build/long-start
+
+# The whole venue ended in full flow, so often; `full` mounts a small disk, as root.
+CAMPAIGN_SEED ?= 1
+define campaign
+	@rm -rf build/campaign && mkdir -p build/campaign
+	cd tests && ../$(BIN)/python -m harness.campaign $(CURDIR)/build/campaign $(1) $(CAMPAIGN_SEED)
+endef
+.PHONY: campaign
+campaign: build
+	$(call campaign,kill 40)
+	$(call campaign,stop 20)
+	$(call campaign,full 8)
+	@rm -rf build/campaign
 
 .PHONY: demo
 demo: build

@@ -28,8 +28,8 @@ from benchmarks.bench_recovery import shm_path
 from benchmarks.common import ROOT, BenchError, Case, fail
 from benchmarks.recording import EVENT_SLOTS, Recorded, recorded
 from touchline.control.publish.listing import Listing
-from touchline.control.publish.publisher import mirror_of
 from touchline.control.publish.sockets import Outlet
+from touchline.control.supervisor.mirrors import mirror_of
 from touchline.marketdata.layout import HEADER
 from touchline.runtime.feed import EventFeed
 

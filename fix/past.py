@@ -7,6 +7,7 @@ there on `Orders` goes through the events one by one. Both lead to the same tabl
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -132,6 +133,7 @@ class Past:
         """The ClOrdIDs that texts give: number, session and name."""
         texts = text_commands(commands)
         texts = texts[(texts["field"] == Text.CL_ORD_ID) & (texts["side"] == LANE_FIX)]
+        texts = texts[_are_names(texts["text"])]
         named = np.zeros(len(self._texts) + len(texts), self._texts.dtype)
         fresh = named[len(self._texts) :]
         named[: len(self._texts)] = self._texts
@@ -226,6 +228,17 @@ class Past:
         orders["leaves_qty"][rows] = leaves
         partly = np.where(orders["cum_qty"][rows] > 0, _STATUS_PARTLY, _STATUS_NEW)
         orders["ord_status"][rows] = np.where(leaves == 0, _STATUS_FILLED, partly)
+
+
+def _are_names(texts: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """Which are UTF-8: the engine refuses what is not, an older journal may hold it."""
+    letters = np.ascontiguousarray(texts).view(np.uint8).reshape(len(texts), texts.itemsize)
+    are: NDArray[np.bool_] = ~np.any(letters >= 0x80, axis=1)
+    for at in np.flatnonzero(~are):
+        with contextlib.suppress(UnicodeDecodeError):
+            bytes(texts[at]).decode("utf-8")
+            are[at] = True
+    return are
 
 
 def _orders(commands: Rows, requests: Rows) -> Rows:

@@ -7,16 +7,19 @@ looks for one order reads the few row groups that may hold it. Every page has a 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from touchline.control.capture.table import METADATA_KEY
 from touchline.data.captured_columns import COLUMNS
 from touchline.errors import TouchlineError
 
 ROW_GROUP = 131_072
+COMPRESSED_ROWS = 512  # fewer are mostly headers: zstd would take half of the time for nothing
 _GROWING = ("seq", "ts_ns", "transact_time")
 _LOOKED_UP = ("order_id", "contra_order_id")
 _WRONG_FINDS = 0.05
@@ -31,7 +34,7 @@ def encode(rows: pa.Table) -> pa.Buffer:
     pq.write_table(
         rows,
         sink,
-        compression="zstd",
+        compression="zstd" if len(rows) >= COMPRESSED_ROWS else "none",
         row_group_size=ROW_GROUP,
         use_dictionary=_DICTIONARIES,
         column_encoding=dict.fromkeys(_GROWING, "DELTA_BINARY_PACKED"),
@@ -52,3 +55,12 @@ def decode(path: Path, first_seq: int, last_seq: int) -> pa.Table:
     if "seq" not in rows.column_names or not np.array_equal(rows["seq"].to_numpy(), wanted):
         raise TouchlineError(f"{path}: does not hold events {first_seq} to {last_seq}")
     return rows
+
+
+def layout_of(path: Path) -> int | None:
+    """The version of a file's layout; None when that cannot be read."""
+    try:
+        told = json.loads((pq.read_schema(path).metadata or {})[METADATA_KEY])
+        return int(told["version"])
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+        return None

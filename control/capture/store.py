@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.control.capture.encode import decode, encode
+from touchline.control.capture.encode import decode, encode, layout_of
 from touchline.control.capture.files import (
     make_directory,
     open_private,
@@ -49,6 +49,7 @@ from touchline.data.captured import (
     parse_name,
     sum_of,
 )
+from touchline.data.captured_columns import LAYOUT_VERSION
 from touchline.errors import TouchlineError, describe
 from touchline.runtime.directory import Directory
 
@@ -56,6 +57,7 @@ WRITER_LOCK, TEMPORARY = "writer.lock", "tmp"
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 Events = NDArray[np.void]
+Touches = NDArray[np.void]
 
 
 class Store:
@@ -118,11 +120,19 @@ class Store:
         captured = captured_seq(self.directory)
         self.entries = entries_of(self.directory)
         self._adopt()
+        if self.last_file is not None and self.last_file.exists():
+            self._refuse_older_layout(self.last_file)
         faults = find_faults(self.directory, self.entries, captured)
         if faults:
             raise CaptureDamaged([*faults[:-1], _advised(faults[-1], self._advice())])
         self.rewrite_manifest()
         self.tell_state()
+
+    def _refuse_older_layout(self, path: Path) -> None:
+        version = layout_of(path)
+        if version not in (None, LAYOUT_VERSION):
+            raise TouchlineError(f"{path}: is of layout {version}, not {LAYOUT_VERSION}; "
+                                 f"{self._advice()}")  # fmt: skip
 
     def _advice(self) -> str:
         return f"move {self.directory} away to capture again from the journal"
@@ -162,20 +172,23 @@ class Store:
         row: dict[str, Any] = rows.slice(len(rows) - 1).to_pylist()[0]
         return row
 
-    def commit(self, events: Events, names: Directory) -> None:
-        """Write a batch that follows what is there; a file for each day in it."""
+    def commit(self, events: Events, touches: Touches, names: Directory) -> None:
+        """Write a batch that follows what is there; a file for each day in it.
+
+        `touches` is the touch after each of the events, as Mirror.follow gives it.
+        """
         days = events["ts_ns"] // DAY_NS
         bounds = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(events)]
         for low, high in pairwise(bounds):
             if low < high:
-                self._commit_day(events[low:high], names)
+                self._commit_day(events[low:high], touches[low:high], names)
 
-    def _commit_day(self, events: Events, names: Directory) -> None:
+    def _commit_day(self, events: Events, touches: Touches, names: Directory) -> None:
         first, last = int(events["seq"][0]), int(events["seq"][-1])
         assert first == self.last_seq + 1, f"event {first} follows {self.last_seq}"
         assert last - first + 1 == len(events), f"events {first} to {last} have gaps"
         day = date.fromordinal(int(events["ts_ns"][0]) // DAY_NS + _EPOCH_ORDINAL)
-        data = encode(table(events, names.instruments(), names.accounts))
+        data = encode(table(events, touches, names.instruments(), names.accounts))
         name = f"{day}/events-{first:012}-{last:012}.parquet"
         path = self.events / name
         write_whole(path, data, self.temporary / f"{path.name}.part")

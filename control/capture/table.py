@@ -109,14 +109,21 @@ _FIELDS = [_field(*column) for column in COLUMNS]
 
 
 def table(
-    events: NDArray[np.void], instruments: Mapping[int, Instrument], accounts: Mapping[int, str]
+    events: NDArray[np.void],
+    touches: NDArray[np.void],
+    instruments: Mapping[int, Instrument],
+    accounts: Mapping[int, str],
 ) -> pa.Table:
-    """A batch of events as rows. Numbers without a name have a null name."""
+    """A batch of events as rows, with the touch after each, shape and order alike, dtype TOUCH.
+
+    Numbers without a name have a null name.
+    """
     columns = (
         _times(events)
         | _identities(events, {n: i.symbol for n, i in instruments.items()}, accounts)
         | _amounts(events, instruments)
         | _verdicts(events)
+        | _touches(touches)
     )
     wanted = schema(instruments)
     return pa.Table.from_arrays([columns[name] for name in wanted.names], schema=wanted)
@@ -210,6 +217,18 @@ def _verdicts(events: NDArray[np.void]) -> dict[str, pa.Array]:
         "priority_kept": _bit(flags, Flag.PRIORITY_KEPT, kind == ExecType.REPLACED),
         "flags": _numbers(flags, pa.uint8()),
     }
+
+
+def _touches(touches: NDArray[np.void]) -> dict[str, pa.Array]:
+    """The best bid and offer where an event changed it; a side without orders is null."""
+    changed = touches["changed"] != 0
+    columns = {"touch_changed": pa.array(changed, pa.bool_())}
+    for side in ("bid", "ask"):
+        qty = touches[f"{side}_qty"].astype(np.int64)
+        held = changed & (qty > 0)
+        columns[f"{side}_price"] = _numbers(touches[f"{side}_price"], pa.int64(), held)
+        columns[f"{side}_qty"] = _numbers(qty, pa.int64(), held)
+    return columns
 
 
 def _numbers(values: Any, form: Any, valid: Any = None) -> pa.Array:

@@ -64,6 +64,7 @@ def status(config: Config) -> dict[str, Any]:
     usage = shutil.disk_usage(config.venue.data_dir)
     facts["disk_free_mb"] = usage.free >> 20
     facts["closed"] = state.get("closed") or {}
+    facts["overlooked"] = state.get("overlooked") or {"count": 0, "first": 0}
     facts["sessions"] = state.get("sessions", [])
     facts |= {"addresses": state["addresses"], "parts": state["parts"]}
     facts["problems"] = [*_silences(state, facts), *_problems(config, state, facts)]
@@ -180,7 +181,7 @@ def _verdict(state: dict[str, Any], facts: dict[str, Any]) -> str:
 def status_text(facts: dict[str, Any]) -> str:
     """The status for people."""
     apart = ("addresses", "parts", "in_process", "problems", "closed", "sessions", "clock",
-             "publisher", "capture")  # fmt: skip
+             "publisher", "capture", "overlooked")  # fmt: skip
     plain = {k: v for k, v in facts.items() if k not in apart}
     clock = dict(facts.get("clock", {}))
     if "synchronised" in clock:
@@ -193,6 +194,11 @@ def status_text(facts: dict[str, Any]) -> str:
     for name in ("halted", "blocked"):
         if closed.get(name):
             plain[name] = ", ".join(closed[name])
+    if (overlooked := facts["overlooked"])["count"]:
+        plain["overlooked"] = (
+            f"{overlooked['count']} commands of the journal that no lane may send, "
+            f"the first is {overlooked['first']}"
+        )
     plain["logged on"] = ", ".join(facts["sessions"]) or "nobody"
     for name in _FOLLOWERS:
         if said := facts.get(name):

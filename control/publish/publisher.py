@@ -31,14 +31,13 @@ from touchline.control.publish.sockets import (
     open_router,
 )
 from touchline.control.publish.state import FILE_NAME, PublisherState, write_state
+from touchline.control.supervisor.mirrors import mirror_of
 from touchline.control.supervisor.ticker import Ticker, wait_for_events
 from touchline.errors import describe
 from touchline.marketdata.address import tcp_address
 from touchline.marketdata.layout import HEARTBEAT_TOPIC
-from touchline.marketdata.mirror import Mirror
 from touchline.runtime.bus import Bus
 from touchline.runtime.feed import EventFeed
-from touchline.runtime.journal import JournalReader
 
 EVENTS_MAX = 4096  # in one batch
 WAIT_S = 0.02  # how long a snapshot request may wait while nothing trades
@@ -184,17 +183,6 @@ class Publisher:
         except OSError as error:
             facts = {"file": self._state_path, "error": describe(error)}
             log.warning("the publisher's state is not written", extra={"facts": facts})
-
-
-def mirror_of(journal_dir: Path) -> Mirror:
-    """A mirror as large as the engine whose journal this is has become."""
-    with JournalReader(journal_dir) as journal:
-        sizes = journal.newest_capacities
-    return Mirror(
-        instruments_max=sizes.instruments_max,
-        orders_max=sizes.orders_max,
-        price_blocks_max=sizes.price_blocks_max,
-    )
 
 
 def run(config: Config, stop: threading.Event) -> int:

@@ -38,6 +38,7 @@ class Part:
     beat_at: float = 0.0
     sessions: list[str] = field(default_factory=list)
     state_hash: str = ""
+    overlooked: dict[str, int] | None = None  # of the journal, as the engine told at its start
     hung_told: bool = False
     taking_up: bool = False  # it has been handed a changed configuration
     replacing: bool = False  # it was asked to end, for another to take its place
@@ -70,6 +71,7 @@ class Part:
             self.taking_up = False
         if "sessions" in facts:
             self.sessions = [str(name) for name in facts["sessions"]]
+        self.overlooked = facts.get("overlooked", self.overlooked)
         if "stopped" in facts:
             self.state_hash = str(facts["state_hash"])
 

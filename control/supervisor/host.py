@@ -395,6 +395,7 @@ class Host:
             "started": self._started,
             "addresses": self._addresses(),
             "closed": self._statuses.facts,
+            "overlooked": self._parts[ENGINE].overlooked,
             "sessions": [name for part in self._parts.values() for name in part.sessions],
             **self._reloads,
             "parts": {part.name: part.facts(now) for part in self._parts.values()},

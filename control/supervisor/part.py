@@ -139,8 +139,11 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
     }
     if recovery.torn:
         log.warning("journal's torn tail cut", extra={"facts": {"torn": recovery.torn}})
+    overlooked = {"count": recovery.overlooked, "first": recovery.overlooked_first}
+    if recovery.overlooked:
+        log.warning("commands that no lane may send are overlooked", extra={"facts": overlooked})
     log.info("engine ready", extra={"facts": facts})
-    tell({"ready": True, **facts, "torn": recovery.torn})
+    tell({"ready": True, **facts, "torn": recovery.torn, "overlooked": overlooked})
     unlinked = _wait_linked(bus, stop)
     runner.stop()
     thread.join()

@@ -28,6 +28,7 @@ from harness.captured_files import (
     files,
     has_captured,
     last_seq,
+    touches_of,
 )
 from harness.commands import SYMBOLS, commands, opening
 from harness.flows import LIMITS, order_flow
@@ -39,6 +40,7 @@ from touchline.control.capture.table import DAY_NS, table
 from touchline.core.engine import Engine
 from touchline.core.messages import EVENT_REFUSAL, ExecType, MsgType, Reason, Side
 from touchline.errors import TouchlineError
+from touchline.marketdata.mirror import TOUCH
 
 
 def test_rows_are_written_when_enough_are_held_or_enough_time_has_gone_by(
@@ -173,7 +175,7 @@ def test_a_batch_over_midnight_becomes_a_file_for_each_day(tmp_path: Path, seed:
     rows["ts_ns"] = midnight - 10_000 + np.arange(len(rows)) * 40
     events = engine.submit(rows).copy()
     with Store(tmp_path) as store:
-        store.commit(events, NAMES)
+        store.commit(events, touches_of(events), NAMES)
         assert store.last_seq == len(events)
     before, after = (path for _, _, path in files(tmp_path))
     assert [path.parent.name for path in (before, after)] == ["2024-10-03", "2024-10-04"]
@@ -191,7 +193,8 @@ def sample_events(seed: int) -> NDArray[np.void]:
 
 def test_fields_that_an_event_does_not_have_are_null(seed: int) -> None:
     events = sample_events(seed)
-    rows = table(events, NAMES.instruments(), NAMES.accounts).to_pylist()
+    touches = np.zeros(len(events), TOUCH)
+    rows = table(events, touches, NAMES.instruments(), NAMES.accounts).to_pylist()
     assert {row["exec_type"] for row in rows} >= {"NEW", "TRADE", "CANCELED", "REJECTED"}
     limits = events.view(EVENT_REFUSAL)["limit"].tolist()
     for event, limit, row in zip(events, limits, rows, strict=True):
@@ -225,7 +228,9 @@ def test_administrative_events_have_readable_statuses_and_limits() -> None:
         {"type": MsgType.NEW_ORDER, "instrument": 7, "account": 77, "side": 9},
         {"type": MsgType.CHECKPOINT},
     ]
-    rows = table(engine.submit(commands(administration)), NAMES.instruments(), NAMES.accounts)
+    events = engine.submit(commands(administration))
+    touches = np.zeros(len(events), TOUCH)
+    rows = table(events, touches, NAMES.instruments(), NAMES.accounts)
     shown = ("exec_type", "symbol", "account_name", "status", "field", "value", "qty", "side")
     told = [tuple(row[name] for name in shown) for row in rows.to_pylist()]
     assert told[:7] == [
@@ -245,11 +250,12 @@ def test_administrative_events_have_readable_statuses_and_limits() -> None:
 def test_the_files_say_what_a_tick_and_a_lot_are_worth(tmp_path: Path, seed: int) -> None:
     with Store(tmp_path) as store:
         engine = Engine(**LIMITS._asdict())
-        store.commit(engine.submit(opening()).copy(), NAMES)
+        events = engine.submit(opening()).copy()
+        store.commit(events, touches_of(events), NAMES)
         assert store.last_file is not None
         schema = pq.read_schema(store.last_file)
         told = json.loads(schema.metadata[b"touchline"])
-        assert told["version"] == 2
+        assert told["version"] == 3
         assert told["instruments"][1] == {
             "instrument": 1,
             "symbol": "AAA",
@@ -259,8 +265,19 @@ def test_the_files_say_what_a_tick_and_a_lot_are_worth(tmp_path: Path, seed: int
         }
         assert schema.field("price").type == pa.int64()
         assert pa.types.is_dictionary(schema.field("exec_type").type)
+
+
+@pytest.mark.parametrize(("count", "compression"), [(100, "UNCOMPRESSED"), (1000, "ZSTD")])
+def test_a_file_of_few_events_is_not_compressed(
+    tmp_path: Path, seed: int, count: int, compression: str
+) -> None:
+    events = sample_events(seed)[:count]
+    with Store(tmp_path) as store:
+        events["seq"] = np.arange(count) + 1
+        store.commit(events, np.zeros(count, TOUCH), NAMES)
+        assert store.last_file is not None
         metadata = pq.ParquetFile(store.last_file).metadata
-        assert metadata.row_group(0).column(0).compression == "ZSTD"
+        assert metadata.row_group(0).column(0).compression == compression
 
 
 def test_two_captures_do_not_write_one_directory(tmp_path: Path) -> None:

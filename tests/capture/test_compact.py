@@ -12,7 +12,13 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from harness.captured_files import capture_events, events_of, files_in, flip_a_bit
+from harness.captured_files import (
+    capture_events,
+    events_of,
+    files_in,
+    flip_a_bit,
+    touches_of,
+)
 from touchline.control.capture import compact as merging
 from touchline.control.capture.compact import compact, groups_of
 from touchline.control.capture.store import Store
@@ -53,7 +59,7 @@ def test_the_capture_goes_on_behind_a_merge(tmp_path: Path, events: NDArray[np.v
     capture_events(tmp_path, events[:600], 50)
     with Store(tmp_path) as store:
         compact(store)
-    capture_events(tmp_path, events[600:], 50)
+    capture_events(tmp_path, events[600:], 50, touches=touches_of(events)[600:])
     with Store(tmp_path) as store:
         compact(store)
     assert_all_there(tmp_path, events)

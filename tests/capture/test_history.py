@@ -18,7 +18,14 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from harness.captured_files import NAMES, capture_events, events_of, files_in, flip_a_bit
+from harness.captured_files import (
+    NAMES,
+    capture_events,
+    events_of,
+    files_in,
+    flip_a_bit,
+    touches_of,
+)
 from touchline.control.capture.store import Store
 from touchline.core.messages import ExecType
 from touchline.data import history
@@ -138,7 +145,7 @@ def test_a_large_price_is_the_nearest_float_to_the_exact_one(
 ) -> None:
     large = events.copy()
     large["price"][large["exec_type"] == ExecType.TRADE] = 1_073_742_896_741_823
-    capture_events(tmp_path, large, len(large))
+    capture_events(tmp_path, large, len(large), touches=touches_of(events))
     assert ask(tmp_path, "SELECT DISTINCT price FROM trades") == [(10737428967418.23,)]
     assert ask(tmp_path, "SELECT DISTINCT close FROM bars_1m") == [(10737428967418.23,)]
 

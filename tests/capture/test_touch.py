@@ -4,15 +4,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas
+import pyarrow.parquet as pq
 import pytest
 
-from harness.captured_files import capture_events
+from harness.captured_files import (
+    QUICK,
+    assert_all_captured,
+    capture_events,
+    capturing,
+    events_of,
+)
 from harness.commands import SYMBOLS, joined, opening
 from harness.flows import LIMITS, order_flow
+from harness.venue import ThreadVenue
+from touchline.control.capture.store import Store
 from touchline.core.engine import Engine
 from touchline.core.messages import EVENT, Side
 from touchline.data import history
 from touchline.errors import TouchlineError
+
+QUOTE = ("bid_px", "bid_qty", "ask_px", "ask_qty")
 
 
 def best(engine: Engine, instrument: int, side: Side) -> tuple[float | None, float | None]:
@@ -46,20 +57,63 @@ def test_the_touch_after_every_command_is_the_engines(tmp_path: Path, seed: int)
                 place = int(np.searchsorted(seqs, seq, side="right")) - 1
                 found = (None,) * 4
                 if place >= 0:
-                    found = tuple(rows[place][n] for n in ("bid", "bid_qty", "ask", "ask_qty"))
+                    found = tuple(rows[place][n] for n in QUOTE)
                 assert found == sides[number], f"{symbol} after event {seq}"
 
 
-def test_a_touch_of_half_the_events_says_what_is_missing(tmp_path: Path, seed: int) -> None:
+def test_a_touch_needs_no_events_before_it(tmp_path: Path, seed: int) -> None:
+    """It was written with the event: a file that is lost takes away its own rows alone."""
     engine = Engine(**LIMITS._asdict())
     parts = (engine.submit(opening()).copy(), engine.submit(order_flow(seed, 900)))
     capture_events(tmp_path, joined(parts, EVENT), 300)
+    with history.open(tmp_path) as past:
+        whole = past.query("FROM touch ORDER BY seq").rows()
     first = min(tmp_path.glob("events/*/*"))
     first.unlink()
     with history.open(tmp_path, skip_damaged=True) as past:
-        with pytest.raises(TouchlineError, match="was never entered: events before are missing"):
-            [past.touch(symbol) for symbol in SYMBOLS]
+        assert past.query("FROM touch ORDER BY seq").rows() == [r for r in whole if r[0] > 300]
         assert [fault.path for fault in past.faults] == [first]
+
+
+def test_the_touch_is_told_where_it_changes_and_only_there(tmp_path: Path, seed: int) -> None:
+    events = events_of(seed, 1500)
+    capture_events(tmp_path, events, 700)
+    with history.open(tmp_path) as past:
+        rows = past.query("SELECT symbol, * EXCLUDE symbol FROM touch ORDER BY seq").rows()
+        silent = past.query(
+            "SELECT count(*) FROM events WHERE NOT touch_changed AND "
+            "coalesce(bid_price, bid_qty, ask_price, ask_qty) IS NOT NULL"
+        ).rows()
+    assert silent == [(0,)]
+    last: dict[str, tuple[object, ...]] = dict.fromkeys(SYMBOLS, (None,) * 4)
+    for symbol, *_, bid_px, bid_qty, ask_px, ask_qty, _ in rows:
+        assert last[symbol] != (bid_px, bid_qty, ask_px, ask_qty)
+        assert bid_px is None or ask_px is None or bid_px < ask_px
+        last[symbol] = (bid_px, bid_qty, ask_px, ask_qty)
+
+
+def test_a_capture_that_starts_again_tells_the_touch_of_orders_from_before(
+    tmp_path: Path, seed: int
+) -> None:
+    """The first event after a start may change a book that was built long before."""
+    with ThreadVenue(tmp_path, **QUICK).running(event_slots=1024) as venue:
+        venue.open()
+        for rows in np.array_split(order_flow(seed, 3000), 3):
+            venue.send(rows)
+            with capturing(venue):
+                pass
+        assert_all_captured(venue)
+
+
+def test_files_of_the_layout_before_are_refused_with_advice(tmp_path: Path, seed: int) -> None:
+    capture_events(tmp_path, events_of(seed, 100), 1000)
+    (path,) = tmp_path.glob("events/*/*")
+    rows = pq.ParquetFile(path).read()
+    old = {**rows.schema.metadata, b"touchline": b'{"version": 2, "instruments": []}'}
+    pq.write_table(rows.replace_schema_metadata(old), path)
+    refusal = pytest.raises(TouchlineError, match=r"is of layout 2, not 3; move .* away")
+    with refusal, Store(tmp_path):
+        pass
 
 
 def test_a_markout_is_computed_as_the_page_says(tmp_path: Path, seed: int) -> None:
@@ -78,9 +132,9 @@ def test_a_markout_is_computed_as_the_page_says(tmp_path: Path, seed: int) -> No
     assert len(names["markout"]) == len(trades) > 50
     for (ts_ns, price, side), markout in zip(trades, names["markout"], strict=True):
         last = [q for q in quotes if q["ts_ns"] <= ts_ns + 1_000_000_000][-1]
-        if last["bid"] is not None and last["ask"] is not None:
-            expected = ((last["bid"] + last["ask"]) / 2 - price) * (1 if side == "BUY" else -1)
-            assert markout == pytest.approx(expected)
+        if last["bid_px"] is not None and last["ask_px"] is not None:
+            gained = (last["bid_px"] + last["ask_px"]) / 2 - price
+            assert markout == pytest.approx(gained if side == "BUY" else -gained)
 
 
 def test_the_touch_of_an_unknown_symbol_is_refused(tmp_path: Path, seed: int) -> None:

@@ -23,6 +23,7 @@ from touchline.control.capture.store import Store
 from touchline.control.capture.table import table
 from touchline.core.engine import Engine
 from touchline.core.messages import EVENT
+from touchline.marketdata.mirror import Mirror
 from touchline.runtime.directory import Directory
 
 NAMES = Directory(
@@ -49,13 +50,29 @@ def events_of(seed: int, count: int, days: int = 1) -> NDArray[np.void]:
     return events
 
 
+def touches_of(events: NDArray[np.void]) -> NDArray[np.void]:
+    """The touch after each event, of events from the first on."""
+    return Mirror(
+        instruments_max=LIMITS.instruments_max,
+        orders_max=LIMITS.orders_max,
+        price_blocks_max=LIMITS.price_blocks_max,
+    ).follow(events)
+
+
 def capture_events(
-    directory: Path, events: NDArray[np.void], rows: int, names: Directory = NAMES
+    directory: Path,
+    events: NDArray[np.void],
+    rows: int,
+    names: Directory = NAMES,
+    touches: NDArray[np.void] | None = None,
 ) -> None:
-    """Commit the events in batches of so many rows."""
+    """Commit the events in batches of so many rows; with touches, where no engine made them so."""
+    if touches is None:
+        touches = touches_of(events)
     with Store(directory) as store:
         for low in range(0, len(events), rows):
-            store.commit(events[low : low + rows], names)
+            high = low + rows
+            store.commit(events[low:high], touches[low:high], names)
 
 
 def files_in(directory: Path) -> list[Path]:
@@ -111,7 +128,7 @@ def assert_all_captured(venue: ThreadVenue) -> None:
     """Each event of the journal is there once, with the values it has there."""
     events = venue.events()
     rows = captured_in(venue)
-    wanted = table(events, NAMES.instruments(), NAMES.accounts)
+    wanted = table(events, touches_of(events), NAMES.instruments(), NAMES.accounts)
     assert rows["seq"].to_pylist() == list(range(1, len(events) + 1))
     for name in wanted.column_names:
         assert rows[name].to_pylist() == wanted[name].to_pylist(), name

@@ -186,6 +186,38 @@ def test_records_nobody_took_keep_their_numbers(seed: int) -> None:
     assert silent.heartbeat() == told.heartbeat()
 
 
+def test_the_touch_after_each_event_is_that_of_the_published_records(seed: int) -> None:
+    """In batches of any size; an event without a record has changed nothing."""
+    events = all_events(seed, 1500)
+    followed, published = new_mirror(), new_mirror()
+    touches = np.concatenate([followed.follow(part) for part in np.array_split(events, 7)])
+    last: dict[int, tuple[int, ...]] = {}
+    changes = 0
+    for event, touch in zip(events, touches, strict=True):
+        published.apply(event.reshape(1))
+        number = int(event["instrument"])
+        now = (0, 0, 0, 0)
+        if number in published.numbers():
+            bbo = published.state(number).bbo
+            now = (bbo[2], bbo[4], bbo[3], bbo[5])
+        found = tuple(int(touch[name]) for name in ("bid_price", "bid_qty", "ask_price", "ask_qty"))
+        assert found == now
+        assert bool(touch["changed"]) == (now != last.get(number, (0, 0, 0, 0)))
+        last[number] = now
+        changes += bool(touch["changed"])
+    assert changes > 200
+    assert followed.messages({}) == []
+
+
+def test_a_touch_of_an_impossible_event_is_not_told(seed: int) -> None:
+    events = all_events(seed, 100)
+    mirror = new_mirror()
+    mirror.follow(events[:50])
+    with pytest.raises(ImpossibleEvent, match="it does not follow the event before it"):
+        mirror.follow(events[51:])
+    assert mirror.event_seq == events["seq"][49]
+
+
 def records(mirror: Mirror, kind: Kind) -> list[NDArray[np.void]]:
     """The records of each message of this kind."""
     found = []

@@ -76,7 +76,7 @@ def test_a_venue_killed_and_restarted_larger_replays_what_it_published(
         Bus.create(venue.bus_path, **venue.geometry) as bus,
         Runner(venue.journal, bus, SMALL) as runner,
     ):
-        assert runner.open() == (*replay_all(venue.journal), None)
+        assert runner.open() == (*replay_all(venue.journal), None, 0, 0)
 
 
 def test_a_reader_tells_the_size_that_each_batch_was_done_with(

@@ -62,7 +62,7 @@ def test_a_restart_ends_at_the_same_state(venue: RuntimeVenue, seed: int) -> Non
     with Bus.create(venue.bus_path, **venue.geometry) as bus:
         runner = Runner(venue.journal, bus, SMALL)
         recovery = runner.open()
-        assert recovery == Recovery(5000, events, runner.state_hash(), None)
+        assert recovery == Recovery(5000, events, runner.state_hash(), None, 0, 0)
         assert recovery[:3] == replay_all(venue.journal)
         assert bus.newest_event == events
         assert bus.status()["journal_bytes"] == 5000 * 64 + 6 * 4096
@@ -211,7 +211,7 @@ def check_full_disk(
         assert replay_all(venue.journal) == (status["commands"], published, state)
         make_room()
         runner = Runner(venue.journal, bus, SMALL, segment_bytes=1 << 16)
-        assert runner.open() == Recovery(status["commands"], published, state, None)
+        assert runner.open() == Recovery(status["commands"], published, state, None, 0, 0)
         thread = threading.Thread(target=runner.run)
         thread.start()
         sender.join()

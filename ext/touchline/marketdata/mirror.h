@@ -101,6 +101,17 @@ typedef struct tl_published_heartbeat {
 } tl_published_heartbeat;
 static_assert(sizeof(tl_published_heartbeat) == 40, "HEARTBEAT");
 
+/* The best bid and offer of an event's instrument after it; 0 where a side is empty. */
+typedef struct tl_touch {
+    int64_t bid_price;
+    int64_t ask_price;
+    uint64_t bid_qty;
+    uint64_t ask_qty;
+    uint8_t changed; /* 1: the event made it another one */
+    uint8_t _pad[7];
+} tl_touch;
+static_assert(sizeof(tl_touch) == 40, "TOUCH");
+
 /* Why an event cannot follow those before it. */
 #define TL_MIRROR_FAULTS(X)                                                                        \
     X(NONE, "")                                                                                    \
@@ -150,6 +161,11 @@ void tl_mirror_close(tl_mirror *mirror);
  * tl_mirror_fault then names, or when there is no more room for rows: read or discard them, and go
  * on with the rest. Rows of the call before that nobody read are discarded. */
 size_t tl_mirror_apply(tl_mirror *mirror, const tl_event *events, size_t count);
+
+/* As tl_mirror_apply, and no rows wait afterwards: `touches[i]` is the touch after event i. An
+ * event changes the touch of its own instrument alone. */
+size_t tl_mirror_follow(tl_mirror *mirror, const tl_event *events, size_t count,
+                        tl_touch *touches);
 
 /* What is wrong with the event after the last one applied, of enum tl_mirror_fault. */
 int tl_mirror_fault(const tl_mirror *mirror);

@@ -39,6 +39,13 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
     ctypedef struct tl_published_heartbeat:
         pass
 
+    ctypedef struct tl_touch:
+        int64_t bid_price
+        int64_t ask_price
+        uint64_t bid_qty
+        uint64_t ask_qty
+        uint8_t changed
+
     ctypedef struct tl_mirror:
         pass
 
@@ -59,6 +66,8 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
                        uint32_t price_blocks_max)
     void tl_mirror_close(tl_mirror *mirror)
     size_t tl_mirror_apply(tl_mirror *mirror, const tl_event *events, size_t count)
+    size_t tl_mirror_follow(tl_mirror *mirror, const tl_event *events, size_t count,
+                            tl_touch *touches)
     int tl_mirror_fault(const tl_mirror *mirror)
     const char *tl_mirror_fault_text(int fault)
     bint tl_mirror_next_message(tl_mirror *mirror, tl_mirror_message *message)
@@ -78,3 +87,4 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
 cdef class Mirror:
     cdef tl_mirror *mirror
     cdef uint32_t instruments_max
+    cdef object raise_fault(self, uint64_t seq)

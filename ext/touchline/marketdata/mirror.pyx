@@ -6,6 +6,8 @@ A Mirror belongs to one thread at a time. Prices are ticks, quantities lots.
 
 from typing import NamedTuple
 
+import numpy as np
+
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 
@@ -23,6 +25,25 @@ cdef object _event = EVENT
 _USUAL = EngineCapacities()
 
 MESSAGE_BYTES_MAX: int = TL_PUBLISHED_MESSAGE_MAX  # of a header and its records, heartbeats apart
+
+
+# The best bid and offer after an event, prices in ticks and quantities in lots.
+TOUCH = np.dtype(
+    {
+        "names": ["bid_price", "ask_price", "bid_qty", "ask_qty", "changed"],
+        "formats": ["<i8", "<i8", "<u8", "<u8", "u1"],
+        "itemsize": sizeof(tl_touch),
+    }
+)
+
+
+cdef int check_events(cnp.ndarray events) except -1:
+    descr = <object>cnp.PyArray_DESCR(events)
+    if (descr is not _event and descr != _event) or cnp.PyArray_NDIM(events) != 1:
+        raise ValueError("events must be a one-dimensional array of dtype EVENT")
+    if not cnp.PyArray_IS_C_CONTIGUOUS(events):
+        raise ValueError("events must be contiguous")
+    return 0
 
 
 class BookState(NamedTuple):
@@ -62,20 +83,37 @@ cdef class Mirror:
         an event that cannot follow those before it; those are done then, and it is not. Raises
         ValueError for another shape or dtype.
         """
-        descr = <object>cnp.PyArray_DESCR(events)
-        if (descr is not _event and descr != _event) or cnp.PyArray_NDIM(events) != 1:
-            raise ValueError("events must be a one-dimensional array of dtype EVENT")
-        if not cnp.PyArray_IS_C_CONTIGUOUS(events):
-            raise ValueError("events must be contiguous")
+        check_events(events)
         cdef const tl_event *first = <const tl_event *>cnp.PyArray_DATA(events)
         cdef size_t count = <size_t>cnp.PyArray_SIZE(events)
         cdef size_t done
         with nogil:
             done = tl_mirror_apply(self.mirror, first, count)
-        cdef int fault = tl_mirror_fault(self.mirror)
-        if fault != TL_MIRROR_NONE:
-            raise ImpossibleEvent(first[done].seq, tl_mirror_fault_text(fault).decode())
+        if tl_mirror_fault(self.mirror) != TL_MIRROR_NONE:
+            self.raise_fault(first[done].seq)
         return done
+
+    def follow(self, cnp.ndarray events not None):
+        """Let events happen, and the touch after each: shape (n,), dtype TOUCH, the caller's own.
+
+        It is that of the event's instrument, 0 where a side is empty; `changed` is 1 where the
+        event made it another one. No records wait afterwards. Raises as apply() does.
+        """
+        check_events(events)
+        cdef const tl_event *first = <const tl_event *>cnp.PyArray_DATA(events)
+        cdef size_t count = <size_t>cnp.PyArray_SIZE(events)
+        cdef size_t done
+        cdef cnp.ndarray touches = np.zeros(count, dtype=TOUCH)
+        cdef tl_touch *to = <tl_touch *>cnp.PyArray_DATA(touches)
+        with nogil:
+            done = tl_mirror_follow(self.mirror, first, count, to)
+        if done < count:
+            self.raise_fault(first[done].seq)
+        return touches
+
+    cdef object raise_fault(self, uint64_t seq):
+        text = tl_mirror_fault_text(tl_mirror_fault(self.mirror)).decode()
+        raise ImpossibleEvent(seq, text)
 
     def messages(self, object topics not None):
         """The messages of what was applied last, as [(topic, payload)], by instrument and kind.

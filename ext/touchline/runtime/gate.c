@@ -229,6 +229,12 @@ uint8_t tl_gate_refusal(tl_gate *gate, uint32_t lane, const tl_command *cmd)
     return reason;
 }
 
+static void overlook(tl_gate *gate, const tl_command *cmd)
+{
+    if (gate->overlooked++ == 0)
+        gate->overlooked_first = cmd->seq;
+}
+
 void tl_gate_recall(tl_gate *gate, const tl_command *cmd)
 {
     if (cmd->type == TL_MSG_TYPE_TRESPASS)
@@ -237,12 +243,16 @@ void tl_gate_recall(tl_gate *gate, const tl_command *cmd)
     if (cmd->type == TL_MSG_TYPE_TEXT)
         number = cmd->field == TL_TEXT_CL_ORD_ID ? number_named(cmd) : 0;
     const uint32_t lane = (uint32_t)(number >> 32);
-    if (lane >= TL_GATE_LANES)
+    if (lane >= TL_GATE_LANES) {
+        overlook(gate, cmd);
         return;
+    }
     const uint8_t reason = cmd->type == TL_MSG_TYPE_TEXT ? text_refusal(gate, lane, cmd)
                                                          : number_refusal(gate, lane, number);
     if (reason == 0)
         learn(gate, lane, cmd);
+    else
+        overlook(gate, cmd);
 }
 
 void tl_gate_mark(tl_command *cmd, uint32_t lane, uint8_t reason)

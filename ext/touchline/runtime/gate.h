@@ -25,12 +25,15 @@ typedef struct tl_gate {
     uint32_t keys_max[TL_GATE_KINDS]; /* 0: no name of a number */
     uint32_t keys_used[TL_GATE_KINDS]; /* no key from here on has a name */
     uint64_t *names[TL_GATE_KINDS];   /* hash of the name each number has; 0: none */
+    uint64_t overlooked;       /* how many recalled commands no lane could have sent */
+    uint64_t overlooked_first; /* the seq of the first of them */
 } tl_gate;
 
 /* 0 or -ENOMEM. */
 int tl_gate_open(tl_gate *gate, const tl_gate_config *config);
 void tl_gate_close(tl_gate *gate);
-/* Recovery: take in a command that the journal holds. What is wrong in it is passed over. */
+/* Recovery: take in a command that the journal holds. What no lane could have sent today, as a
+ * journal from before the gate may hold it, is counted and passed over. */
 void tl_gate_recall(tl_gate *gate, const tl_command *cmd);
 /* The reason why `lane` may not send this, or 0. */
 uint8_t tl_gate_refusal(tl_gate *gate, uint32_t lane, const tl_command *cmd);

@@ -140,6 +140,8 @@ static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, int64_t *l
     recovery->commands = tl_journal_seq_next(r->journal) - 1;
     recovery->events = tl_engine_event_seq(r->engine);
     recovery->state_hash = tl_engine_hash(r->engine);
+    recovery->overlooked = r->gate.overlooked;
+    recovery->overlooked_first = r->gate.overlooked_first;
     memcpy(recovery->torn, tl_journal_torn(r->journal), sizeof recovery->torn);
     assert(r->sink.next == recovery->events + 1);
     tl_bus_settle(r->bus, recovery->commands, r->gate.counters, r->head);

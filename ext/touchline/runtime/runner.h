@@ -44,6 +44,8 @@ typedef struct tl_runner_recovery {
     uint64_t commands;
     uint64_t events;
     uint64_t state_hash;
+    uint64_t overlooked;       /* commands that no lane could have sent today; gate.h */
+    uint64_t overlooked_first; /* the first of them */
     char torn[TL_JOURNAL_TEXT_BYTES]; /* what was cut from the journal's tail; "" if nothing */
 } tl_runner_recovery;
 

@@ -25,6 +25,8 @@ cdef extern from "touchline/runtime/runner.h" nogil:
         uint64_t commands
         uint64_t events
         uint64_t state_hash
+        uint64_t overlooked
+        uint64_t overlooked_first
         char torn[256]
 
     ctypedef struct tl_runner:

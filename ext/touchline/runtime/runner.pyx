@@ -20,12 +20,19 @@ cdef int64_t SECOND_NS = 1_000_000_000
 
 
 class Recovery(NamedTuple):
-    """What Runner.open found: so many commands gave so many events and this state."""
+    """What Runner.open found: so many commands gave so many events and this state.
+
+    `torn`: what was cut from the journal's tail. `overlooked`: how many commands no lane may send,
+    as an older journal may hold them, `overlooked_first` the seq of the first; what they say of
+    names and numbers is passed over.
+    """
 
     commands: int
     events: int
     state_hash: int
     torn: str | None
+    overlooked: int
+    overlooked_first: int
 
 
 cdef class Runner(Owned):
@@ -111,7 +118,8 @@ cdef class Runner(Owned):
         if self.stop_early:
             tl_runner_stop(self.runner)
         torn = (<bytes>recovery.torn).decode(errors="replace")
-        return Recovery(recovery.commands, recovery.events, recovery.state_hash, torn or None)
+        return Recovery(recovery.commands, recovery.events, recovery.state_hash, torn or None,
+                        recovery.overlooked, recovery.overlooked_first)
 
     cdef int check_idle(self) except -1:
         self.check_here()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 
 # In this order in the files.
 COLUMNS: tuple[tuple[str, str, str], ...] = (
@@ -43,6 +43,11 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("maker_done", "bool?", "of a trade: nothing of the maker's order is left"),
     ("priority_kept", "bool?", "of a replace: the order kept its place"),
     ("flags", "uint8", "all bits, as messages.h has them"),
+    ("touch_changed", "bool", "the event made the instrument's best bid or offer another one"),
+    ("bid_price", "int64?", "best bid after a touch_changed, in ticks; null when there is none"),
+    ("bid_qty", "int64?", "in lots: open at the best bid"),
+    ("ask_price", "int64?", "best offer after a touch_changed, in ticks; null when there is none"),
+    ("ask_qty", "int64?", "in lots: open at the best offer"),
 )
 
 COMMENTS = {name: comment for name, _, comment in COLUMNS}

@@ -34,7 +34,6 @@ from touchline.data.captured import (
     lock_for_reading,
 )
 from touchline.data.history_views import create_views, sizes_in
-from touchline.data.touch import SQL, Touch
 from touchline.errors import TouchlineError
 from touchline.runtime.closing import Closing
 
@@ -162,29 +161,18 @@ class History(Closing):
     def touch(self, symbol: str) -> Any:
         """The best bid and offer of an instrument, a pyarrow.Table of a row for each change.
 
-        Columns: `seq` and `ts_ns` of the event it is the state after; `bid` and `ask` in currency,
-        `bid_qty` and `ask_qty` in units, null where a side is empty. `symbol` is its name, or its
-        number as text. Raises TouchlineError for one that has no events.
+        Columns: `seq` and `ts_ns` of the event it is the state after; `bid_px` and `ask_px` in
+        currency, `bid_qty` and `ask_qty` in units, null where a side is empty. `symbol` is its
+        name, or its number as text. Raises TouchlineError for one that has no events.
         """
-        pa = _needed("pyarrow")
-        size = self.query(
-            "SELECT any_value(instrument), max(coalesce(tick_size, 1)), "
-            "max(coalesce(lot_size, 1)), max(coalesce(price_decimals, 0)), "
-            "max(coalesce(qty_decimals, 0)) FROM events LEFT JOIN instruments USING (instrument) "
-            "WHERE coalesce(events.symbol, instrument::VARCHAR) = ?",
-            [symbol],
-        ).rows()[0]
-        if size[0] is None:
+        known = "SELECT 1 FROM events WHERE coalesce(symbol, instrument::VARCHAR) = ? LIMIT 1"
+        if not self.query(known, [symbol]).rows():
             raise TouchlineError(f"symbol={symbol!r}: nothing has been captured of it")
-        quotes = list(Touch().fold(self.query(SQL, [symbol])))
-        columns = list(zip(*quotes, strict=True)) or [()] * 6
-        ticks, lots = size[1:2] + size[3:4], size[2:3] + size[4:5]
-        told = [
-            _scaled(column, *of) for column, of in zip(columns[2:], [ticks, lots] * 2, strict=True)
-        ]
-        arrays = [pa.array(column, pa.int64()) for column in columns[:2]]
-        arrays += [pa.array(column, pa.float64()) for column in told]
-        return pa.table(arrays, names=["seq", "ts_ns", "bid", "bid_qty", "ask", "ask_qty"])
+        return self.query(
+            "SELECT seq, ts_ns, bid_px, bid_qty, ask_px, ask_qty FROM touch WHERE symbol = ? "
+            "ORDER BY seq",
+            [symbol],
+        ).arrow()
 
     def _refresh(self) -> None:
         """Have the views show what the manifest lists now."""
@@ -253,11 +241,6 @@ class History(Closing):
             self._spill.cleanup()
             os.close(self._root)
         self._connection, self._shown, self._root = None, [], -1
-
-
-def _scaled(column: Sequence[int | None], size: float, places: int) -> list[float | None]:
-    """Ticks or lots as people read them."""
-    return [None if number is None else round(number * size, places) for number in column]
 
 
 def open(

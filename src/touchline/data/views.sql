@@ -14,6 +14,19 @@ SELECT
 FROM events
 WHERE exec_type = 'TRADE';
 
+-- The best bid and offer after each event that changed them, told by the capture.
+CREATE OR REPLACE VIEW touch AS
+SELECT
+    seq, transact_time, ts_ns,
+    coalesce(events.symbol, instrument::VARCHAR) AS symbol,
+    round(bid_price * coalesce(tick_size, 1), coalesce(price_decimals, 0)) AS bid_px,
+    round(bid_qty * coalesce(lot_size, 1), coalesce(qty_decimals, 0)) AS bid_qty,
+    round(ask_price * coalesce(tick_size, 1), coalesce(price_decimals, 0)) AS ask_px,
+    round(ask_qty * coalesce(lot_size, 1), coalesce(qty_decimals, 0)) AS ask_qty,
+    date
+FROM events LEFT JOIN instruments USING (instrument)
+WHERE touch_changed;
+
 CREATE OR REPLACE VIEW executions AS
 SELECT
     seq, transact_time, ts_ns, symbol, order_id, account, side,

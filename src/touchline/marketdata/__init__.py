@@ -1,4 +1,11 @@
-"""Published market data: the records' layouts, and a subscriber that stays exact. Needs pyzmq."""
+"""Published market data: the records' layouts, and a subscriber that stays exact.
+
+The subscriber needs pyzmq, and is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from touchline.marketdata.layout import (
     BBO,
@@ -14,7 +21,9 @@ from touchline.marketdata.layout import (
     Kind,
     topic,
 )
-from touchline.marketdata.subscriber import Book, Subscriber, Update
+
+if TYPE_CHECKING:
+    from touchline.marketdata.subscriber import Book, Subscriber, Update
 
 __all__ = [
     "BBO",
@@ -33,3 +42,11 @@ __all__ = [
     "Update",
     "topic",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Book", "Subscriber", "Update"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from touchline.marketdata import subscriber
+
+    return getattr(subscriber, name)

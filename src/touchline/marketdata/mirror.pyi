@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MESSAGE_BYTES_MAX: int
+TOUCH: np.dtype[np.void]
 
 class BookState(NamedTuple):
     seqs: tuple[int, int, int, int]
@@ -22,6 +23,7 @@ class Mirror:
         price_blocks_max: int = 4096,
     ) -> None: ...
     def apply(self, events: NDArray[np.void]) -> int: ...
+    def follow(self, events: NDArray[np.void]) -> NDArray[np.void]: ...
     def messages(
         self, topics: Mapping[int, tuple[bytes, bytes, bytes, bytes]]
     ) -> list[tuple[bytes, bytes]]: ...

@@ -11,6 +11,8 @@ class Recovery(NamedTuple):
     events: int
     state_hash: int
     torn: str | None
+    overlooked: int
+    overlooked_first: int
 
 class Runner(Owned):
     bus: Bus
