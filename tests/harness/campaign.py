@@ -118,8 +118,7 @@ class Campaign:
         try:
             for _ in range(rounds):
                 venue.await_open()
-                program.full.set()
-                self._flow(venue, broker, rng)
+                self._flow(venue, broker, program, rng)
                 if kind == "stop":
                     self._stop(venue, broker, program)
                 else:
@@ -128,12 +127,12 @@ class Campaign:
                 broker.disconnect()
                 venue = WholeVenue(self.path)
             venue.await_open()
-            program.full.set()
-            self._flow(venue, broker, rng)
+            self._flow(venue, broker, program, rng)
             program.over.set()
             program.join()
             until(lambda: waiting(venue) == 0, "the lanes are empty")
-            broker.catch_up()
+            due = answers_in(venue)
+            until(lambda: told_all(broker, due), f"{due} reports are told")
             broker.disconnect()
             venue.stop()
         finally:
@@ -149,16 +148,25 @@ class Campaign:
             "refused": program.refused,
         } | facts
 
-    def _flow(self, venue: WholeVenue, broker: Broker, rng: random.Random) -> None:
-        """Send for a while that the seed says; the venue may end meanwhile."""
-        done = commands_done(venue) + rng.randrange(2_000, 60_000)
+    def _flow(
+        self, venue: WholeVenue, broker: Broker, program: Program, rng: random.Random
+    ) -> None:
+        """Some requests, then full flow for as many commands as the seed says, which may end the
+        venue; the broker goes on, and has not read what it was told last."""
+        wanted, more = self.requests + rng.randrange(40, 120), rng.randrange(2_000, 60_000)
+        done = 0
         with suppress(Closed, ConnectionError):
             broker.connect()
-            while commands_done(venue) < done and venue.popen.poll() is None:
+            while venue.popen.poll() is None:
+                if not done and self.requests >= wanted:
+                    program.full.set()
+                    done = commands_done(venue) + more
+                if done and commands_done(venue) >= done:
+                    return
                 self.requests += 1
                 broker.send("D", f"11=r{self.requests}", "21=1", "55=AAA", "54=1", "38=1", "40=2",
                             "44=9.00", "59=3", f"60={utc_now()}")  # fmt: skip
-                if self.requests % 20 == 0:
+                if not done and self.requests % 20 == 0:
                     broker.catch_up()
 
     def _stop(self, venue: WholeVenue, broker: Broker, program: Program) -> None:
@@ -196,6 +204,23 @@ def commands_done(venue: WholeVenue) -> int:
 def waiting(venue: WholeVenue) -> int:
     with attach(venue.config) as bus:
         return int(bus.status()["waiting"])
+
+
+def answers_in(venue: WholeVenue) -> int:
+    """How many events of the journal answer the broker: one accepted, one over, a request."""
+    count = 0
+    with Replay(venue.config.journal_dir) as source:
+        for _, events in source:
+            mine = events["cl_ord_id"] >> 32 == LANE_FIX
+            kinds = np.isin(events["exec_type"], (ExecType.NEW, ExecType.CANCELED))
+            count += int(np.count_nonzero(mine & kinds))
+    return count
+
+
+def told_all(broker: Broker, due: int) -> bool:
+    """Whether the reports are there; the gateway tells behind the engine."""
+    broker.catch_up()
+    return len(broker.told) >= due
 
 
 def used_mb(disk: Path) -> int:
