@@ -1,7 +1,7 @@
 /* The acceptor: sockets, newcomers, sessions, the engine's lane and event ring, in one loop.
  *
  *   accept ─► newcomer (a small buffer, a deadline) ─► Logon ─► question to the policy ─► session
- *   readable ─► frame ─ parse ─ session ─ desk ─► lane        one send to the lane a round
+ *   readable ─► frame ─ parse ─ session ─ desk ─► lane        before the message counts as taken
  *   event ring ─► desk ─► store                               one sync a round, if durable
  *   writable ─► store ─► socket                               one send a session and round
  *
@@ -17,6 +17,7 @@
 #include "touchline/runtime/bus.h"
 #include "touchline/wire/fix_desk.h"
 #include "touchline/wire/fix_session.h"
+#include "touchline/wire/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,7 +34,6 @@ typedef struct tl_fix_server_config {
     int64_t logon_ns;          /* a newcomer's time for a whole Logon */
     int64_t answer_ns;         /* how long a request waits for the engine before 380 = 4 */
     bool spin;                 /* never sleep */
-    bool relay;                /* sessions are another engine's: bytes are checked and handed on */
 } tl_fix_server_config;
 
 /* What the policy is asked about a Logon that is whole and well formed. Texts end with 0. */
@@ -49,6 +49,8 @@ typedef struct tl_fix_question {
     bool reset;                /* 141 = Y */
 } tl_fix_question;
 
+/* 0 or -errno. On failure `out` is NULL or holds what tl_fix_server_fault can tell; either way it is
+ * to be closed. Files in `store_directory`, which exists: the store's, and `refusals`. */
 int tl_fix_server_open(tl_fix_server **out, const char *store_directory,
                        const tl_fix_server_config *config, const tl_bus *bus, tl_lane *lane);
 void tl_fix_server_close(tl_fix_server *server);
@@ -56,8 +58,8 @@ tl_fix_desk *tl_fix_server_desk(tl_fix_server *server);   /* before the loop run
 tl_fix_store *tl_fix_server_store(tl_fix_server *server); /* likewise */
 const char *tl_fix_server_fault(const tl_fix_server *server);
 
-/* Listen with a bound socket, which the server owns from now on. `tls`: NULL for plain TCP. */
-typedef struct tl_tls tl_tls;
+/* Listen with a bound socket, which the server owns from now on. `tls`: NULL for plain TCP; it stays
+ * the caller's and must outlive the server. Before the loop runs. */
 int tl_fix_server_listen(tl_fix_server *server, int fd, tl_tls *tls);
 /* The loop. 0 when told to stop (peers are logged out first, within `leave_ns`), or -errno: a
  * world that failed (-ESTALE: the bus was replaced; -EOVERFLOW: lapped, and see supply). */
@@ -71,7 +73,8 @@ int tl_fix_server_session(tl_fix_server *server, const tl_fix_terms *terms,
                           const uint32_t *accounts, uint32_t accounts_count, bool enabled);
 int tl_fix_server_reset(tl_fix_server *server, uint32_t session, uint64_t next_out,
                         uint64_t next_in);
-/* The next question, within timeout_ns: 1, or 0. */
+/* The next question, within timeout_ns: 1, or 0; 0 also when names are wanted or the loop was
+ * lapped, so that one thread can see to all three. */
 int tl_fix_server_question(tl_fix_server *server, tl_fix_question *out, int64_t timeout_ns);
 /* `refusal` NULL: come in; "": close without a word; else the Text(58) of a Logout. */
 void tl_fix_server_verdict(tl_fix_server *server, uint64_t ticket, const char *refusal);
@@ -89,7 +92,8 @@ int tl_fix_server_supply(tl_fix_server *server, const tl_event *events, size_t c
 typedef struct tl_fix_server_status {
     uint64_t rounds; /* goes on while the loop goes round */
     uint64_t events; /* the last event reported on */
-    uint64_t newcomers, accepted, refused, evicted;
+    uint64_t newcomers;                  /* here now, before their Logon or on their way out */
+    uint64_t accepted, refused, evicted; /* Logons let in, turned away; closed for want of room */
     uint64_t received, sent; /* messages */
 } tl_fix_server_status;
 void tl_fix_server_status_read(const tl_fix_server *server, tl_fix_server_status *out);
