@@ -13,71 +13,34 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import quickfix as fix
 
-from touchline.core.messages import COMMAND, LANE_FIX, ExecType, MsgType
+from touchline.core.messages import LANE_FIX
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.delivery import Delivered, last_stored
 from touchline.fix.desk import OTHER_REASON, Desk, Malformed, Session, fields_of
 from touchline.fix.door import Door, bound, free_port, shown
 from touchline.fix.inbound import receive
 from touchline.fix.names import JournalNames
+from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
 from touchline.fix.orders import Orders, report_key
 from touchline.fix.outbound import Reporter
 from touchline.fix.past import Past
 from touchline.fix.roster import Roster
 from touchline.fix.settings import GatewaySettings, SessionSettings, quickfix_settings
-from touchline.runtime.bus import Bus, Lane
 from touchline.runtime.feed import EventFeed
 from touchline.runtime.replay import Replay
-
-if TYPE_CHECKING:
-    from touchline.config import Config
 
 Tell = Callable[[dict[str, Any]], None]
 
 Sessions = tuple[SessionSettings, ...]
 
 LOG = logging.getLogger("touchline.fix")
-WATCH_S = 0.1
 BEAT_LOOKS = 10
 STUCK_WATCHES = 100  # times WATCH_S: a callback that takes this long will never return
-ENGINE_WAIT_S = 30.0
 REPLAY_AT_ONCE = 1 << 16  # commands of the journal
-
-
-def run(
-    config: Config,
-    stop: threading.Event,
-    tell: Tell = lambda facts: None,
-    fresh: Callable[[], Config | None] = lambda: None,
-) -> int:
-    """Serve brokers as configured until `stop` is set; 0 then.
-
-    `tell` hears {"progress": n, "of": m} in commands of the journal while it opens, {"ready": True}
-    when it listens, {"beat": n} at every look around, {"sessions": [...]} who is logged on.
-    `fresh` gives a changed configuration once: its accounts and passwords hold for the sessions
-    that are here from then on, and {"taken_up": True} says so.
-
-    Raises OSError when the world fails (the port is in use, the store can not be written, the bus
-    is gone) and TouchlineError when a file or a setting is wrong; a caller may start it again.
-    """
-    settings = GatewaySettings.from_config(config)
-    try:
-        with Gateway(settings, stop, tell) as gateway:
-            tell({"ready": True})
-            gateway.serve(lambda: _sessions(fresh()))
-    except OSError:
-        if not stop.is_set():
-            raise
-    return 0
-
-
-def _sessions(config: Config | None) -> Sessions | None:
-    return None if config is None else GatewaySettings.from_config(config).sessions
 
 
 class _Application(fix.Application):  # type: ignore[misc]
@@ -205,9 +168,9 @@ class Gateway:
         for directory in (settings.fix_dir, settings.store_dir, settings.log_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         listener = cleanup.enter_context(bound(settings.host, settings.port))
-        self._bus = cleanup.enter_context(_running_bus(settings.bus_path, self._stop))
+        self._bus = cleanup.enter_context(running_bus(settings.bus_path, self._stop))
         lane = cleanup.enter_context(self._bus.lane(LANE_FIX))
-        _drain(self._bus, lane)
+        drain(self._bus, lane)
         self._orders = Orders()
         self._names = JournalNames(settings.journal_dir, self._orders)
         cleanup.callback(self._names.close)
@@ -322,40 +285,6 @@ class Gateway:
         thread.start()
         self._cleanup.callback(thread.join)
         self._cleanup.callback(self._halt.set)
-
-
-def _running_bus(path: Path, stop: threading.Event) -> Bus:
-    """The venue's bus, once its engine runs; OSError when that takes too long."""
-    reason = "there is none"
-    for _ in range(int(ENGINE_WAIT_S / WATCH_S)):
-        try:
-            bus = Bus.attach(str(path))
-        except OSError as error:
-            reason = error.strerror or str(error)
-        else:
-            status = bus.status()
-            if status["state"] == "running" and status["alive"]:
-                return bus
-            reason = f"the engine is {status['state']} {status['error']}".rstrip()
-            bus.close()
-        if stop.wait(WATCH_S):
-            break
-    raise OSError(f"no running engine on {path}: {reason}")
-
-
-def _drain(bus: Bus, lane: Lane) -> None:
-    """Wait until all that an earlier gateway left in the lane has reached the journal."""
-    command = np.zeros(1, COMMAND)
-    command["type"] = MsgType.CHECKPOINT
-    command["cl_ord_id"] = mine = lane.cl_ord_ids()
-    reader = bus.events()
-    lane.send(command)
-    for _ in range(int(ENGINE_WAIT_S)):
-        reader.wait(1.0)
-        events = reader.read()
-        if np.any((events["exec_type"] == ExecType.CHECKPOINT) & (events["cl_ord_id"] == mine)):
-            return
-    raise TimeoutError("the engine does not answer")
 
 
 @contextlib.contextmanager

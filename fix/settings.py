@@ -31,6 +31,38 @@ class SessionSettings:
     begin_string: str
     accounts: tuple[str, ...]
     password: str | None = None
+    password_hash: str | None = None
+    addresses: tuple[str, ...] = ()
+    certificate: str | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Files of the venue's certificate; `port` None: the gateway's own port speaks TLS."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+    client_required: bool = False
+    tls_1_2: bool = False
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSettings:
+    """What the native engine alone is told; sizes in bytes, of the engine as it is configured."""
+
+    message_max: int
+    newcomers_max: int
+    logon_s: float
+    keep_bytes: int
+    durable: bool
+    spin: bool
+    instruments_max: int
+    accounts_max: int
+    orders_max: int
+    tls: TlsSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +77,22 @@ class GatewaySettings:
     fix_dir: Path
     journal_dir: Path
     bus_path: Path
+    native: NativeSettings
 
     @classmethod
     def from_config(cls, config: Config) -> GatewaySettings:
         """The gateway's share of the venue's configuration; SessionError when it makes no sense."""
         sessions = tuple(
-            SessionSettings(s.comp_id, s.begin_string, tuple(s.accounts), s.password)
+            SessionSettings(
+                comp_id=s.comp_id,
+                begin_string=s.begin_string,
+                accounts=tuple(s.accounts),
+                password=s.password,
+                password_hash=s.password_hash,
+                addresses=tuple(s.addresses),
+                certificate=s.certificate,
+                enabled=s.enabled,
+            )
             for s in config.sessions
         )
         if not sessions:
@@ -68,6 +110,7 @@ class GatewaySettings:
             fix_dir=Path(config.fix_dir),
             journal_dir=Path(config.journal_dir),
             bus_path=Path(config.bus_path),
+            native=_native(config),
         )
 
     @property
@@ -77,6 +120,35 @@ class GatewaySettings:
     @property
     def log_dir(self) -> Path:
         return self.fix_dir / "log"
+
+    @property
+    def native_dir(self) -> Path:
+        return self.fix_dir / "native"
+
+
+def _native(config: Config) -> NativeSettings:
+    fix, tls = config.fix, None
+    if fix.tls_certificate is not None and fix.tls_key is not None:
+        tls = TlsSettings(
+            certificate=fix.tls_certificate,
+            key=fix.tls_key,
+            client_ca=fix.tls_client_ca,
+            client_required=fix.tls_client_required,
+            tls_1_2=fix.tls_1_2,
+            port=fix.tls_port,
+        )
+    return NativeSettings(
+        message_max=fix.message_bytes_max,
+        newcomers_max=fix.newcomers_max,
+        logon_s=fix.logon_timeout_s,
+        keep_bytes=fix.store_mb_max << 20,
+        durable=config.engine.sync == "batch",
+        spin=fix.busy_poll,
+        instruments_max=config.engine.instruments_max,
+        accounts_max=config.engine.accounts_max,
+        orders_max=config.engine.orders_max,
+        tls=tls,
+    )
 
 
 def dictionary(begin_string: str, dictionary_dir: Path) -> Path:

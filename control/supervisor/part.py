@@ -35,7 +35,7 @@ WORLD_FAILED = 5
 BUS_LOST = 75
 WATCH_BUS_S = 0.5
 _SERVICES = {
-    GATEWAY: "touchline.fix.acceptor",
+    GATEWAY: "touchline.fix.gateway",
     PUBLISHER: "touchline.control.publish.publisher",
     CAPTURE: "touchline.control.capture.writer",
 }
@@ -61,7 +61,9 @@ def enabled_parts(config: Config) -> list[str]:
 def listening(config: Config, name: str) -> list[tuple[str, str, int]]:
     """The addresses a part listens on: configuration key, host, port."""
     if name == GATEWAY:
-        return [("fix.port", config.fix.host, config.fix.port)]
+        more = [] if config.fix.tls_port is None else [("fix.tls_port", config.fix.tls_port)]
+        ports = [("fix.port", config.fix.port), *more]
+        return [(key, config.fix.host, port) for key, port in ports]
     if name == PUBLISHER:
         host = config.publish.host
         return [

@@ -58,7 +58,7 @@ static int hook_submit(void *context, const tl_command *commands, uint32_t count
         server->sent_last = tl_lane_sent(lane);
         server->sent_last_ns = server->now.mono_ns;
     }
-    /* A venue that stops, or whose bus was replaced, takes nothing: the loop finds out by itself. */
+    /* A venue that stops, or whose bus was replaced, takes nothing: the loop finds out. */
     return rc == 0 ? 0 : -EAGAIN;
 }
 
@@ -260,6 +260,11 @@ const char *tl_fix_server_fault(const tl_fix_server *server)
 {
     const char *of_store = server->store == NULL ? NULL : tl_fix_store_fault(server->store);
     return server->fault[0] != 0 ? server->fault : of_store != NULL ? of_store : "";
+}
+
+void tl_fix_server_bus_lost(tl_fix_server *server)
+{
+    server->bus_lost = true;
 }
 
 int tl_fix_server_listen(tl_fix_server *server, int fd, tl_tls *tls)

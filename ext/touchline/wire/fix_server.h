@@ -47,10 +47,11 @@ typedef struct tl_fix_question {
     char certificate[256];     /* common name of the client's certificate; "" without */
     uint32_t heartbeat_s;
     bool reset;                /* 141 = Y */
+    int64_t mono_ns;           /* the loop's clock, which no step of the host's moves */
 } tl_fix_question;
 
-/* 0 or -errno. On failure `out` is NULL or holds what tl_fix_server_fault can tell; either way it is
- * to be closed. Files in `store_directory`, which exists: the store's, and `refusals`. */
+/* 0 or -errno. On failure `out` is NULL or holds what tl_fix_server_fault can tell; either way it
+ * is to be closed. Files in `store_directory`, which exists: the store's, and `refusals`. */
 int tl_fix_server_open(tl_fix_server **out, const char *store_directory,
                        const tl_fix_server_config *config, const tl_bus *bus, tl_lane *lane);
 void tl_fix_server_close(tl_fix_server *server);
@@ -58,8 +59,13 @@ tl_fix_desk *tl_fix_server_desk(tl_fix_server *server);   /* before the loop run
 tl_fix_store *tl_fix_server_store(tl_fix_server *server); /* likewise */
 const char *tl_fix_server_fault(const tl_fix_server *server);
 
-/* Listen with a bound socket, which the server owns from now on. `tls`: NULL for plain TCP; it stays
- * the caller's and must outlive the server. Before the loop runs. */
+/* The bus is another than the one commands were sent on before: what they asked may not have
+ * reached the journal. Sessions added from now on expect again what was not answered. Before the
+ * loop runs. */
+void tl_fix_server_bus_lost(tl_fix_server *server);
+
+/* Listen with a bound socket, which the server owns once this returns 0. `tls`: NULL for plain TCP;
+ * it stays the caller's and must outlive the server. Before the loop runs. */
 int tl_fix_server_listen(tl_fix_server *server, int fd, tl_tls *tls);
 /* The loop. 0 when told to stop (peers are logged out first, within `leave_ns`), or -errno: a
  * world that failed (-ESTALE: the bus was replaced; -EOVERFLOW: lapped, and see supply). */
@@ -68,9 +74,13 @@ int tl_fix_server_run(tl_fix_server *server, uint64_t next_event);
 /* From any thread: */
 void tl_fix_server_stop(tl_fix_server *server);
 /* Add a session, or change what is agreed: taken up at once if it is away, else when it leaves,
- * but accounts at once. `enabled` false logs it out and keeps it out. */
+ * but accounts at once. `enabled` false logs it out and keeps it out. `mark`: for a new one, the
+ * key of the last event it was told of; TL_FIX_MARK_STORED: what its store says. -EINVAL; of a new
+ * session before the loop runs also what store and desk answer. */
+#define TL_FIX_MARK_STORED UINT64_MAX
 int tl_fix_server_session(tl_fix_server *server, const tl_fix_terms *terms,
-                          const uint32_t *accounts, uint32_t accounts_count, bool enabled);
+                          const uint32_t *accounts, uint32_t accounts_count, bool enabled,
+                          uint64_t mark);
 int tl_fix_server_reset(tl_fix_server *server, uint32_t session, uint64_t next_out,
                         uint64_t next_in);
 /* The next question, within timeout_ns: 1, or 0; 0 also when names are wanted or the loop was
@@ -84,8 +94,9 @@ int tl_fix_server_names(tl_fix_server *server, const tl_command *texts, size_t c
 bool tl_fix_server_wants_names(const tl_fix_server *server);
 /* Is the engine there? Requests are answered by 380 = 4 while it is not. */
 void tl_fix_server_available(tl_fix_server *server, bool available);
-/* The ring went past the loop's cursor: the number of the event it wants; 0: it did not. Events
- * from there on are then supplied, in order, until the ring has them again. -EAGAIN: wait. */
+/* The ring went past the loop's cursor: the number of the event it wants; 0: it did not, or takes
+ * what it was supplied with. Events from there on are to be supplied, in order, at most 4096 at a
+ * time, until the ring has them again: 0, -EAGAIN: not now, -EINVAL: not those. */
 uint64_t tl_fix_server_lapped(const tl_fix_server *server);
 int tl_fix_server_supply(tl_fix_server *server, const tl_event *events, size_t count);
 

@@ -1,8 +1,8 @@
-/* Sleeping for sockets and events at once: the loop sleeps in epoll, a helper on the bus's doorbell.
+/* Sleeping for sockets and events at once: the loop in epoll, a helper on the bus's doorbell.
  *
- * The helper waits for rings all the time, but only the loop, when it goes to sleep, raises the flag
- * that makes the engine ring. So an awake loop costs the engine nothing, and going to sleep costs
- * no system call and no switch of threads. */
+ * The helper waits for rings all the time, but only the loop, when it goes to sleep, raises the
+ * flag that makes the engine ring. So an awake loop costs the engine nothing, and going to sleep
+ * costs no system call and no switch of threads. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_server_state.h"
 

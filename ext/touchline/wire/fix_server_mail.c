@@ -119,7 +119,8 @@ static tl_fix_mail *new_mail(size_t rest)
 }
 
 int tl_fix_server_session(tl_fix_server *server, const tl_fix_terms *terms,
-                          const uint32_t *accounts, uint32_t accounts_count, bool enabled)
+                          const uint32_t *accounts, uint32_t accounts_count, bool enabled,
+                          uint64_t mark)
 {
     if (terms->number >= server->sessions_max || terms->comp_id[0] == 0 || accounts_count > 65536)
         return -EINVAL;
@@ -131,6 +132,7 @@ int tl_fix_server_session(tl_fix_server *server, const tl_fix_terms *terms,
     mail->session = terms->number;
     mail->count = accounts_count;
     mail->flag = enabled;
+    mail->mark = mark;
     if (accounts_count > 0)
         memcpy(mail->rest, accounts, accounts_count * sizeof *accounts);
     return post(server, mail);
@@ -231,7 +233,7 @@ int tl_fix_server_question(tl_fix_server *server, tl_fix_question *out, int64_t 
     int rc = 0;
     pthread_mutex_lock(&box->lock);
     while (rc == 0 && box->questions_count == 0 && !atomic_load(&box->wants_names) &&
-           atomic_load(&box->lapped) == 0)
+           (atomic_load(&box->lapped) == 0 || box->supply_count > 0))
         rc = pthread_cond_timedwait(&box->asking, &box->lock, &until);
     const bool found = box->questions_count > 0;
     if (found) {
@@ -247,7 +249,11 @@ int tl_fix_server_question(tl_fix_server *server, tl_fix_question *out, int64_t 
 
 uint64_t tl_fix_server_lapped(const tl_fix_server *server)
 {
-    return atomic_load(&server->mailbox.lapped);
+    tl_fix_mailbox *box = (tl_fix_mailbox *)&server->mailbox;
+    pthread_mutex_lock(&box->lock);
+    const uint64_t wanted = box->supply_count > 0 ? 0 : atomic_load(&box->lapped);
+    pthread_mutex_unlock(&box->lock);
+    return wanted;
 }
 
 int tl_fix_server_supply(tl_fix_server *server, const tl_event *events, size_t count)
@@ -271,6 +277,27 @@ int tl_fix_server_supply(tl_fix_server *server, const tl_event *events, size_t c
     return rc;
 }
 
+static void copy_snapshot(tl_fix_server *server, uint32_t number)
+{
+    const tl_fix_seat *seat = &server->seats[number];
+    tl_fix_snapshot *snapshot = &server->mailbox.snapshots[number];
+    if (seat->session == NULL)
+        return;
+    snapshot->known = true;
+    tl_fix_session_status_read(seat->session, &snapshot->status);
+    if (seat->conn != NULL)
+        memcpy(snapshot->address, seat->conn->address, sizeof snapshot->address);
+    else
+        snapshot->address[0] = 0;
+}
+
+void tl_fix_mail_snapshot(tl_fix_server *server, uint32_t number)
+{
+    pthread_mutex_lock(&server->mailbox.lock);
+    copy_snapshot(server, number);
+    pthread_mutex_unlock(&server->mailbox.lock);
+}
+
 void tl_fix_mail_snapshots(tl_fix_server *server)
 {
     tl_fix_mailbox *box = &server->mailbox;
@@ -280,18 +307,8 @@ void tl_fix_mail_snapshots(tl_fix_server *server)
     server->snapshots_ns = server->now.mono_ns;
     atomic_store(&box->snapshots_wanted, false);
     pthread_mutex_lock(&box->lock);
-    for (uint32_t number = 0; number < server->sessions_max; number++) {
-        const tl_fix_seat *seat = &server->seats[number];
-        tl_fix_snapshot *snapshot = &box->snapshots[number];
-        if (seat->session == NULL)
-            continue;
-        snapshot->known = true;
-        tl_fix_session_status_read(seat->session, &snapshot->status);
-        if (seat->conn != NULL)
-            memcpy(snapshot->address, seat->conn->address, sizeof snapshot->address);
-        else
-            snapshot->address[0] = 0;
-    }
+    for (uint32_t number = 0; number < server->sessions_max; number++)
+        copy_snapshot(server, number);
     pthread_mutex_unlock(&box->lock);
 }
 

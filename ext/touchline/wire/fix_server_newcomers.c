@@ -167,6 +167,7 @@ static bool ask(tl_fix_server *server, tl_fix_conn *conn)
         tl_fix_read_uint(tl_fix_value(message, heartbeat), heartbeat->size, &seconds);
     question.heartbeat_s = seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
     question.reset = tl_fix_is(message, TAG_RESET, 'Y');
+    question.mono_ns = server->now.mono_ns;
     const bool room = tl_fix_mail_ask(server, &question);
     explicit_bzero(&question, sizeof question);
     if (!room)

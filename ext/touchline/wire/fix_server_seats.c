@@ -1,8 +1,8 @@
-/* Seats: configured sessions, and for those that are here input to the desk and the store to output.
+/* Seats: configured sessions; for those that are here, input to the desk and the store to output.
  *
- * Who has bytes to be looked at is in `busy`, who may have something to write in `dirty`, whose next
- * message the desk can not take yet in `blocked`. Who is idle is in none of them and costs nothing.
- * A blocked session is not read from, so that TCP slows its sender. */
+ * Who has bytes to be looked at is in `busy`, who may have something to write in `dirty`, whose
+ * next message the desk can not take yet in `blocked`. Who is idle is in none of them and costs
+ * nothing. A blocked session is not read from, so that TCP slows its sender. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_server_state.h"
 
@@ -54,29 +54,63 @@ static void seat_fails(tl_fix_server *server, int error, const char *what)
              text != NULL && text[0] != 0 ? ": " : "", text != NULL ? text : "");
 }
 
+/* Commands that were sent and lost with the bus: their messages are expected once more. */
+static void expect_again(tl_fix_server *server, uint32_t number)
+{
+    const tl_fix_marks *marks = tl_fix_store_marks(server->store, number);
+    if (marks == NULL || (!server->bus_lost && marks->lane_sent <= tl_lane_sent(server->lane)))
+        return;
+    const uint64_t answered = marks->answered == 0 ? 1 : marks->answered;
+    if (answered < marks->next_in)
+        tl_fix_store_took(server->store, number, answered, tl_lane_sent(server->lane),
+                          server->now.utc_ns);
+}
+
+static int open_seat(tl_fix_server *server, tl_fix_seat *seat, uint32_t number)
+{
+    expect_again(server, number);
+    const int rc = tl_fix_session_open(&seat->session, &seat->terms, server->store);
+    if (rc != 0) {
+        seat->session = NULL;
+        memset(&seat->terms, 0, sizeof seat->terms);
+        return rc;
+    }
+    seat->party.number = number;
+    note_name(server, seat);
+    return 0;
+}
+
+/* New terms of a session that is known: at once if it is away. */
+static void renew_terms(tl_fix_server *server, tl_fix_seat *seat)
+{
+    seat->stale = true;
+    if (seat->conn == NULL)
+        seat->stale = tl_fix_session_agree(seat->session, &seat->terms) != 0;
+    else if (!seat->enabled) {
+        tl_fix_session_logout(seat->session, "the session is disabled", &server->now);
+        tl_fix_seat_touch(server, seat);
+    }
+}
+
 int tl_fix_seat_agree(tl_fix_server *server, const tl_fix_mail *mail)
 {
     tl_fix_seat *seat = &server->seats[mail->session];
+    const bool fresh = seat->session == NULL;
+    if (!fresh && strcmp(seat->terms.comp_id, mail->terms.comp_id) != 0)
+        return -EINVAL; /* a number keeps its name: the journal says so */
     uint32_t *accounts = malloc((mail->count + 1) * sizeof *accounts);
     if (accounts == NULL)
         return -ENOMEM;
     memcpy(accounts, mail->rest, mail->count * sizeof *accounts);
-    const bool fresh = seat->session == NULL;
-    if (!fresh && strcmp(seat->terms.comp_id, mail->terms.comp_id) != 0) {
-        free(accounts);
-        return -EINVAL; /* a number keeps its name: the journal says so */
-    }
     seat->terms = mail->terms;
-    if (fresh) {
-        const int rc = tl_fix_session_open(&seat->session, &seat->terms, server->store);
-        if (rc != 0) {
-            free(accounts);
-            return rc;
-        }
+    seat->enabled = mail->flag;
+    const int opened = fresh ? open_seat(server, seat, mail->session) : 0;
+    if (opened != 0) {
+        free(accounts);
+        return opened;
     }
     uint32_t *before = seat->accounts;
     seat->accounts = accounts;
-    seat->enabled = mail->flag;
     seat->party = (tl_fix_party){
         .number = mail->session,
         .dialect = seat->terms.dialect,
@@ -84,19 +118,13 @@ int tl_fix_seat_agree(tl_fix_server *server, const tl_fix_mail *mail)
         .accounts_count = mail->count,
         .time_decimals = seat->terms.time_decimals,
     };
-    if (fresh)
-        note_name(server, seat);
     const tl_fix_marks *marks = tl_fix_store_marks(server->store, mail->session);
-    const int rc = tl_fix_desk_party(server->desk, &seat->party, marks == NULL ? 0 : marks->key);
+    const uint64_t stored = marks == NULL ? 0 : marks->key;
+    const int rc = tl_fix_desk_party(server->desk, &seat->party,
+                                     mail->mark == TL_FIX_MARK_STORED ? stored : mail->mark);
     free(before);
-    if (seat->conn == NULL && !fresh)
-        seat->stale = tl_fix_session_agree(seat->session, &seat->terms) != 0;
-    else
-        seat->stale = !fresh;
-    if (seat->conn != NULL && !seat->enabled) {
-        tl_fix_session_logout(seat->session, "the session is disabled", &server->now);
-        tl_fix_seat_touch(server, seat);
-    }
+    if (!fresh)
+        renew_terms(server, seat);
     return rc;
 }
 
@@ -133,6 +161,7 @@ void tl_fix_seat_take(tl_fix_server *server, tl_fix_seat *seat, tl_fix_conn *con
     seat_due(server, seat, server->now.mono_ns);
     tl_fix_seat_queue(server, seat);
     tl_fix_seat_touch(server, seat);
+    tl_fix_mail_snapshot(server, seat->party.number);
 }
 
 void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once)
@@ -148,7 +177,7 @@ void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once)
         tl_fix_conn_part(server, conn);
     if (seat->stale && tl_fix_session_agree(seat->session, &seat->terms) == 0)
         seat->stale = false;
-    atomic_store(&server->mailbox.snapshots_wanted, true);
+    tl_fix_mail_snapshot(server, seat->party.number);
 }
 
 typedef enum progress { NEXT, WAIT, GONE } progress;
@@ -211,7 +240,7 @@ static bool read_on(tl_fix_server *server, tl_fix_seat *seat, bool *ended)
     return got > 0;
 }
 
-/* The next whole message of what was read: its size, 0 when there is none, -1: the stream is over. */
+/* The next whole message of what was read: its size, 0: there is none, -1: the stream is over. */
 static int64_t next_message(const tl_fix_server *server, tl_fix_conn *conn)
 {
     if (conn->in == NULL || conn->in_at == conn->in_end)
@@ -341,6 +370,17 @@ void tl_fix_seats_tick(tl_fix_server *server)
     server->first_due_ns = first;
 }
 
+/* How far requests are answered, for the next record: a store that outlives the bus goes by it. */
+static void note_answered(tl_fix_server *server, const tl_fix_seat *seat)
+{
+    const uint32_t number = seat->party.number;
+    const tl_fix_marks *marks = tl_fix_store_marks(server->store, number);
+    const uint64_t unanswered = tl_fix_desk_unanswered(server->desk, number);
+    if (marks != NULL)
+        tl_fix_store_answered(server->store, number,
+                              unanswered < marks->next_in ? unanswered : marks->next_in);
+}
+
 /* One write for a session; what is left is for the next round. */
 static void write_out(tl_fix_server *server, tl_fix_seat *seat)
 {
@@ -353,6 +393,7 @@ static void write_out(tl_fix_server *server, tl_fix_seat *seat)
         if (flushed <= 0)
             return;
     }
+    note_answered(server, seat);
     const int count = tl_fix_session_output(seat->session, pieces, PIECES_MAX, &server->now);
     if (count == 0) {
         if (seat->over_ns != 0)

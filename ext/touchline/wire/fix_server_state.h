@@ -92,7 +92,7 @@ typedef struct tl_fix_mail {
     enum { TL_FIX_MAIL_SESSION, TL_FIX_MAIL_RESET, TL_FIX_MAIL_VERDICT, TL_FIX_MAIL_NAMES } kind;
     tl_fix_terms terms;
     uint32_t session, count;
-    uint64_t ticket, next_out, next_in;
+    uint64_t ticket, next_out, next_in, mark;
     bool flag;         /* enabled, refused, complete */
     char refusal[256];
     union {
@@ -160,6 +160,7 @@ struct tl_fix_server {
     uint64_t sent_last; /* lane position after our last send, and when */
     int64_t sent_last_ns;
     int64_t stopping_ns; /* 0: not */
+    bool bus_lost;
     int64_t snapshots_ns;
     uint64_t *refusals; /* the mapped page of the counter, and how far it was reserved */
     uint64_t refusal_next, refusal_end;
@@ -222,6 +223,7 @@ void tl_fix_mail_take(tl_fix_server *server);
 /* Put a question; false: there is no room. */
 bool tl_fix_mail_ask(tl_fix_server *server, const tl_fix_question *question);
 void tl_fix_mail_snapshots(tl_fix_server *server);
+void tl_fix_mail_snapshot(tl_fix_server *server, uint32_t number);
 /* Somebody should look: names are wanted, or events. */
 void tl_fix_mail_signal(tl_fix_server *server);
 

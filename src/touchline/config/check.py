@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SessionSection,
     )
 
+NATIVE_KEYS = ("password_hash", "addresses", "certificate")
 NUMBER_BYTES_MAX = TEXT_BYTES  # of a number that the journal keeps as text
 
 Loc = tuple[int | str, ...]
@@ -51,6 +52,7 @@ def cross_check(parts: Parts) -> Iterator[Problem]:
         yield from _instrument(("instruments", index), instrument)
     for index, session in parts.sessions:
         yield from _session(("sessions", index), session, parts)
+    yield from _tls(parts.fix)
     yield from _ports(parts)
     yield from _sizes(parts)
     if len(parts.sessions) > SESSIONS_MAX:
@@ -115,18 +117,46 @@ def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Proble
             yield (*loc, "accounts"), f"{account!r} is not an account; [[accounts]] names {known}"
     if len(set(session.accounts)) != len(session.accounts):
         yield (*loc, "accounts"), "names an account twice"
+    if session.password is not None and session.password_hash is not None:
+        yield (*loc, "password_hash"), "stands beside password; one of them is enough"
+    if parts.fix.engine == "quickfix":
+        for key in NATIVE_KEYS:
+            if getattr(session, key):
+                yield (*loc, key), 'needs fix.engine = "native"'
+        if session.begin_string == "FIXT.1.1":
+            yield (*loc, "begin_string"), 'FIXT.1.1 needs fix.engine = "native"'
+        if not session.enabled:
+            yield (*loc, "enabled"), 'needs fix.engine = "native"'
+    if session.certificate is not None and parts.fix.tls_client_ca is None:
+        yield (*loc, "certificate"), "needs fix.tls_client_ca, which says whose to trust"
+
+
+def _tls(fix: FixSection) -> Iterator[Problem]:
+    """Either none of it, or a certificate with its key."""
+    if (fix.tls_certificate is None) != (fix.tls_key is None):
+        missing = "tls_key" if fix.tls_key is None else "tls_certificate"
+        yield ("fix", missing), "is missing: a certificate and its key go together"
+    if fix.tls_certificate is None:
+        for key in ("tls_client_ca", "tls_client_required", "tls_1_2", "tls_port"):
+            if getattr(fix, key):
+                yield ("fix", key), "says nothing without tls_certificate"
+    elif fix.engine == "quickfix":
+        yield ("fix", "tls_certificate"), 'needs fix.engine = "native"'
+    if fix.tls_client_required and fix.tls_client_ca is None:
+        yield ("fix", "tls_client_required"), "needs tls_client_ca, which says whom to trust"
 
 
 def _ports(parts: Parts) -> Iterator[Problem]:
     """Two listeners of this venue cannot share a port."""
     wanted = [
         (("fix", "port"), parts.fix.enabled, parts.fix.port),
+        (("fix", "tls_port"), parts.fix.enabled, parts.fix.tls_port),
         (("publish", "pub_port"), parts.publish.enabled, parts.publish.pub_port),
         (("publish", "snapshot_port"), parts.publish.enabled, parts.publish.snapshot_port),
     ]
     seen: dict[int, str] = {}
     for loc, enabled, port in wanted:
-        if not enabled:
+        if not enabled or port is None:
             continue
         first = seen.setdefault(port, ".".join(loc))
         if first != ".".join(loc):

@@ -37,9 +37,12 @@ from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 
 NAME_BYTES = TEXT_BYTES
+SECRET = ("password", "password_hash")
+TLS_FILES = ("tls_certificate", "tls_key", "tls_client_ca")
 LISTS = ("instruments", "accounts", "sessions")
 NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
-FixVersion = Literal["FIX.4.4", "FIX.4.2"]
+FixVersion = Literal["FIX.4.4", "FIX.4.2", "FIXT.1.1"]
+FixEngine = Literal["native", "quickfix"]
 
 
 def _name(value: str) -> str:
@@ -79,6 +82,21 @@ def _host(value: str) -> str:
     return bare
 
 
+def _network(value: str) -> str:
+    """An address, or a network such as 10.1.0.0/16."""
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise ValueError(f"is neither an address nor a network: {error}") from None
+
+
+def _password_hash(value: str) -> str:
+    """An argon2 hash in its usual text; what it is of, nobody can tell."""
+    if not value.startswith(("$argon2id$", "$argon2i$", "$argon2d$")):
+        raise ValueError("should be an argon2 hash, as $argon2id$v=19$...")
+    return value
+
+
 def _exact(value: object) -> object:
     """Refuse a float where an exact decimal number is wanted."""
     if isinstance(value, float):
@@ -94,6 +112,8 @@ Limit = Annotated[Number, Field(ge=0)]
 Slots = Annotated[int, AfterValidator(_power_of_two)]
 Host = Annotated[str, AfterValidator(_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Network = Annotated[str, AfterValidator(_network)]
+PasswordHash = Annotated[str, AfterValidator(_password_hash)]
 
 
 class _Section(BaseModel):
@@ -144,6 +164,18 @@ class FixSection(_Section):
     port: Port = 9878
     comp_id: FileName = "TOUCHLINE"
     heartbeat_s: int = Field(default=30, ge=1, le=3600)
+    engine: FixEngine = "native"
+    message_bytes_max: int = Field(default=16384, ge=1024, le=65536)
+    logon_timeout_s: float = Field(default=5.0, ge=0.1, le=300)
+    newcomers_max: int = Field(default=1024, ge=8, le=65536)
+    store_mb_max: int = Field(default=4096, ge=64, le=1 << 20)
+    busy_poll: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tls_client_required: bool = False
+    tls_1_2: bool = False
+    tls_port: Port | None = None
 
 
 class PublishSection(_Section):
@@ -218,6 +250,10 @@ class SessionSection(_Section):
     begin_string: FixVersion = "FIX.4.4"
     accounts: tuple[Name, ...] = Field(min_length=1)
     password: str | None = Field(default=None, repr=False)
+    password_hash: PasswordHash | None = Field(default=None, repr=False)
+    addresses: tuple[Network, ...] = ()
+    certificate: str | None = Field(default=None, min_length=1, max_length=255)
+    enabled: bool = True
 
 
 class Config(_Section):
@@ -447,7 +483,7 @@ def _reason(error: ErrorDetails) -> str:
         .removeprefix("Input ")
         .replace("valid tuple", "list")
     )
-    shown = "***" if key == "password" else f"{error['input']!s:.60}"
+    shown = "***" if key in SECRET else f"{error['input']!s:.60}"
     return f"{key} = {shown!r}: {text}"
 
 
@@ -460,7 +496,9 @@ def _anchored(config: Config, path: str | Path | None) -> Config:
             "run_dir": base / _at_home(config.venue.run_dir),
         }
     )
-    return config.model_copy(update={"venue": venue})
+    files = {key: base / _at_home(path) for key in TLS_FILES if (path := getattr(config.fix, key))}
+    fix = config.fix.model_copy(update=files)
+    return config.model_copy(update={"venue": venue, "fix": fix})
 
 
 def _at_home(path: Path) -> Path:

@@ -1,0 +1,428 @@
+"""The gateway whose sessions and codec are in C: it opens, serves until told to stop, and closes.
+
+The acceptor's loop (touchline.wire.fix_server) runs in a thread of its own without the GIL; no
+message passes through here. The caller's thread answers its questions about Logons, tells it names
+and, when the ring went past it, events out of the journal, and watches that it goes round. On
+opening, everything known is built from the journal, and what was not reported yet goes into the
+store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import resource
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from touchline.core.messages import LANE_FIX, Text
+from touchline.errors import SessionError, TouchlineError
+from touchline.fix.door import bound, shown
+from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
+from touchline.fix.orders import report_key
+from touchline.fix.origin import Origin, bus_identity, read_origin, write_origin
+from touchline.fix.policy import SILENTLY, Policy
+from touchline.fix.settings import GatewaySettings, SessionSettings, TlsSettings
+from touchline.runtime.directory import Directory
+from touchline.runtime.feed import EventFeed
+from touchline.runtime.journal import JournalReader
+from touchline.runtime.replay import Replay
+from touchline.wire.fix_server import FixServer, Question, Tls
+
+Tell = Callable[[dict[str, Any]], None]
+Sessions = tuple[SessionSettings, ...]
+
+LOG = logging.getLogger("touchline.fix")
+BEAT_LOOKS = 10
+STUCK_LOOKS = 100  # times WATCH_S without a round of the loop, which sleeps a second at most
+MANY_SESSIONS = 256  # more are looked at less often
+REPLAY_AT_ONCE = 1 << 16
+TEXTS_AT_ONCE = 1 << 16
+SUPPLY_AT_ONCE = 4096
+SUPPLY_PAUSE_S = 0.005
+LOGON_BYTES_MAX = 8192
+SEGMENT_BYTES = 16 << 20
+ANSWER_S = 0.5  # a request waits for the engine so long before it is told that it is not there
+CHECKS_MAX = 16  # passwords that wait to be compared with their hash
+SPARE_DESCRIPTORS = 128
+NEWCOMERS_MIN = 16
+NAMES = (Text.SYMBOL, Text.TICK_SIZE, Text.LOT_SIZE, Text.ACCOUNT)
+
+
+class NativeGateway:
+    """One acceptor with its sessions. Use as a context manager; `address` is where it listens."""
+
+    def __init__(
+        self, settings: GatewaySettings, stop: threading.Event, tell: Tell = lambda facts: None
+    ) -> None:
+        self.address: tuple[str, int] = (settings.host, settings.port)
+        self._settings = settings
+        self._stop = stop
+        self._tell = tell
+        self._cleanup = contextlib.ExitStack()
+        self._failure: BaseException | None = None
+        self._names = Directory()
+        self._policy = Policy(settings.heartbeat_s)
+        self._comp_ids: dict[int, str] = {}
+        self._checks: queue.Queue[Question | None] = queue.Queue(CHECKS_MAX)
+        self._tls: Tls | None = None
+        self._tls_seen: tuple[int, ...] = ()
+        self._feed: EventFeed | None = None
+        self._texts: list[NDArray[np.void]] = []
+        self._looks = self._rounds = self._same = 0
+        self._logged_on: list[str] | None = None
+
+    def __enter__(self) -> NativeGateway:
+        with self._cleanup:
+            self._open()
+            self._cleanup = self._cleanup.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._cleanup.close()
+
+    # Opening
+
+    def _open(self) -> None:
+        settings, cleanup = self._settings, self._cleanup
+        for directory in (settings.fix_dir, settings.native_dir):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        listeners = self._bind()
+        self._bus = cleanup.enter_context(running_bus(settings.bus_path, self._stop))
+        self._lane = cleanup.enter_context(self._bus.lane(LANE_FIX))
+        drain(self._bus, self._lane)
+        self._reader = cleanup.enter_context(JournalReader(settings.journal_dir))
+        self._wait_for_names()
+        self._server = cleanup.enter_context(self._new_server())
+        self._take_up_sessions(settings.sessions, self._marks())
+        self._tell_names()
+        next_event = self._catch_up()
+        for listener, tls in listeners:
+            self._server.listen(listener.detach(), tls)
+        self._spawn("fix-check", self._check, lambda: self._checks.put(None))
+        self._spawn("fix-loop", lambda: self._server.run(next_event), self._server.stop)
+        cleanup.callback(self._close_feed)
+        LOG.info("listening for FIX on %s", shown(*self.address))
+
+    def _bind(self) -> list[tuple[socket.socket, Tls | None]]:
+        """The sockets to listen on, early, so that a port in use is told at once."""
+        settings, tls = self._settings, self._settings.native.tls
+        if tls is not None:
+            self._tls = _context(tls)
+            self._tls_seen = _stamps(tls)
+        first = self._cleanup.enter_context(bound(settings.host, settings.port))
+        self.address = first.getsockname()[:2]
+        if tls is None or tls.port is None:
+            return [(first, self._tls)]
+        second = self._cleanup.enter_context(bound(settings.host, tls.port))
+        return [(first, None), (second, self._tls)]
+
+    def _wait_for_names(self) -> None:
+        """Wait until the journal has a number for every configured session and account."""
+        settings = self._settings
+        sessions = {configured.comp_id for configured in settings.sessions}
+        accounts = {name for configured in settings.sessions for name in configured.accounts}
+        for _ in range(int(ENGINE_WAIT_S / WATCH_S)):
+            self._read_texts()
+            known = self._names
+            if sessions <= known.numbers(Text.SESSION).keys() and (
+                accounts <= known.numbers(Text.ACCOUNT).keys()
+            ):
+                return
+            if self._stop.wait(WATCH_S):
+                return
+
+    def _new_server(self) -> FixServer:
+        settings, native = self._settings, self._settings.native
+        highest = max(self._names.numbers(Text.SESSION).values(), default=0)
+        sessions_max = highest + 1 + MANY_SESSIONS  # some may be added while it runs
+        return FixServer(
+            settings.native_dir,
+            self._bus,
+            self._lane,
+            sessions_max=sessions_max,
+            segment_bytes=SEGMENT_BYTES,
+            keep_bytes=native.keep_bytes,
+            durable=native.durable,
+            instruments_max=native.instruments_max,
+            accounts_max=native.accounts_max,
+            orders_max=native.orders_max,
+            message_max=native.message_max,
+            logon_max=min(LOGON_BYTES_MAX, native.message_max),
+            newcomers_max=_newcomers(native.newcomers_max, len(settings.sessions)),
+            logon_s=native.logon_s,
+            answer_s=ANSWER_S,
+            spin=native.spin,
+        )
+
+    def _marks(self) -> dict[int, int]:
+        """How far each session has been told of this journal's events."""
+        newest = self._bus.newest_event
+        journal_id = self._bus.status()["journal_id"]
+        directory = self._settings.native_dir
+        bus = bus_identity(self._settings.bus_path)
+        numbers = self._numbers(self._settings.sessions)
+        stored = {number: self._server.marks(number).key for number in numbers}
+        origin = read_origin(directory)
+        if origin is None or origin.journal_id != journal_id:
+            origin = Origin(journal_id, report_key(newest), bus, stored)
+        elif origin.bus != bus:
+            self._server.bus_lost()
+            origin.bus = bus
+        write_origin(directory, origin)
+        marks = {n: origin.mark(n, stored[n], newest) for n in numbers}
+        for number, mark in marks.items():
+            if max(mark, stored[number]) > report_key(newest):
+                LOG.warning("the journal ends before what %s was told", numbers[number].comp_id)
+        return marks
+
+    def _numbers(self, sessions: Sessions) -> dict[int, SessionSettings]:
+        """The configured sessions by their numbers in the journal; SessionError without one."""
+        numbers = self._names.numbers(Text.SESSION)
+        found: dict[int, SessionSettings] = {}
+        for configured in sessions:
+            number = numbers.get(configured.comp_id)
+            if number is None:
+                raise SessionError(
+                    f"session {configured.comp_id!r} has no number in the journal; "
+                    "the venue's start should give it one"
+                )
+            found[number] = configured
+        return found
+
+    def _take_up_sessions(self, sessions: Sessions, marks: dict[int, int]) -> None:
+        numbered = self._numbers(sessions)
+        self._policy.take_up(numbered.items())
+        accounts = self._names.numbers(Text.ACCOUNT)
+        for number, configured in numbered.items():
+            missing = [name for name in configured.accounts if name not in accounts]
+            if missing:
+                raise SessionError(f"account {missing[0]!r} has no number in the journal")
+            self._server.session(
+                number,
+                configured.comp_id,
+                configured.begin_string,
+                self._settings.comp_id,
+                [accounts[name] for name in configured.accounts],
+                enabled=configured.enabled,
+                heartbeat_max_s=self._settings.heartbeat_s,
+                mark=marks.get(number),
+            )
+            self._comp_ids[number] = configured.comp_id
+
+    def _catch_up(self) -> int:
+        """Go through the whole journal and report what was not; the seq of the event to come."""
+        with Replay(self._settings.journal_dir, batch=REPLAY_AT_ONCE) as source:
+            for commands, events in source:
+                if self._stop.is_set():
+                    raise OSError("told to stop before it was open")
+                of = self._bus.status()["commands"]
+                self._tell({"progress": int(commands["seq"][-1]), "of": of})
+                self._server.replay(commands, events)
+            return source.engine.event_seq + 1
+
+    # Serving
+
+    def serve(self, fresh: Callable[[], Sessions | None] = lambda: None) -> None:
+        """Answer and watch until told to stop; raises what made a thread fail."""
+        due_s = 0.0
+        while not self._stop.is_set():
+            self._answer(self._server.question(WATCH_S))
+            if self._failure is not None:
+                raise self._failure
+            if self._server.wants_names:
+                self._read_texts()
+                self._tell_names()
+            self._supply()
+            if (now_s := self._server.monotonic_s()) >= due_s:
+                due_s = now_s + WATCH_S
+                self._look_around(fresh)
+
+    def _look_around(self, fresh: Callable[[], Sessions | None]) -> None:
+        """Ten times a second: is all well, what is new, who is here."""
+        self._looks += 1
+        rounds = self._server.status().rounds
+        self._same = self._same + 1 if rounds == self._rounds else 0
+        self._rounds = rounds
+        if self._same >= STUCK_LOOKS:
+            raise TouchlineError("the FIX gateway's loop is stuck and must start anew")
+        if self._bus.detached:
+            raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
+        status = self._bus.status()
+        self._server.available(status["state"] == "running" and status["alive"])
+        if (sessions := fresh()) is not None:
+            self._change(sessions)
+        if self._looks % BEAT_LOOKS == 0:
+            self._tell({"beat": self._looks})
+            self._renew_certificate()
+        if len(self._comp_ids) <= MANY_SESSIONS or self._looks % BEAT_LOOKS == 0:
+            live = self._live()
+            if live != self._logged_on:
+                self._logged_on = live
+                self._tell({"sessions": live})
+
+    def _live(self) -> list[str]:
+        """CompIDs of the sessions that are logged on, in order."""
+        live = []
+        for number, comp_id in self._comp_ids.items():
+            status = self._server.session_status(number)
+            if status is not None and status.state in ("on", "leaving"):
+                live.append(comp_id)
+        return sorted(live)
+
+    def _answer(self, question: Question | None) -> None:
+        """The verdict on a Logon, or its password to the thread that compares hashes."""
+        if question is None:
+            return
+        done, verdict = self._policy.judge(question)
+        if done:
+            self._say(question, verdict)
+            return
+        try:
+            self._checks.put_nowait(question)
+        except queue.Full:
+            self._say(question, SILENTLY)
+
+    def _say(self, question: Question, verdict: str | None) -> None:
+        comp_id = self._comp_ids.get(question.session, "?")
+        origin = shown(question.address, question.port)
+        if verdict is None:
+            LOG.info("logon: %s from %s", comp_id, origin)
+        else:
+            LOG.warning("logon of %s from %s refused: %s", comp_id, origin, verdict or "silently")
+        self._server.verdict(question.ticket, verdict)
+
+    def _check(self) -> None:
+        """Compare passwords with their hashes, which takes long on purpose."""
+        while (question := self._checks.get()) is not None:
+            self._say(question, self._policy.verify(question))
+
+    def _change(self, sessions: Sessions) -> None:
+        """What is configured now, for sessions that the journal knows."""
+        self._read_texts()
+        self._tell_names()
+        known = self._names.numbers(Text.SESSION)
+        accounts = self._names.numbers(Text.ACCOUNT)
+        ready = tuple(
+            s for s in sessions if s.comp_id in known and all(a in accounts for a in s.accounts)
+        )
+        self._take_up_sessions(ready, {})
+        if self._tls is not None:
+            self._reload()
+        self._tell({"taken_up": True})
+
+    def _renew_certificate(self) -> None:
+        """Read the certificate anew when its files have changed."""
+        tls = self._settings.native.tls
+        if self._tls is None or tls is None or self._tls_seen == _stamps(tls):
+            return
+        self._tls_seen = _stamps(tls)
+        self._reload()
+
+    def _reload(self) -> None:
+        assert self._tls is not None
+        try:
+            self._tls.reload()
+            LOG.info("the certificate %s was read anew", self._tls.certificate)
+        except OSError as error:
+            LOG.warning("the certificate stays as it was: %s", error.strerror)
+
+    # Names, and events that the ring no longer holds
+
+    def _read_texts(self) -> None:
+        """Read the names that came to the journal; they wait in `_texts` for the acceptor."""
+        while len(texts := self._reader.read_texts(TEXTS_AT_ONCE)):
+            self._names.update(texts)
+            wanted = texts[np.isin(texts["field"], NAMES)]
+            if len(wanted):
+                self._texts.append(wanted)
+
+    def _tell_names(self) -> None:
+        texts, self._texts = self._texts, []
+        for batch in texts[:-1]:
+            self._server.names(batch, complete=False)
+        last = texts[-1] if texts else self._reader.read_texts(1)[:0]
+        self._server.names(last, complete=True)
+
+    def _supply(self) -> None:
+        """Hand over events from the journal, a batch each time, until the ring has what follows."""
+        wanted = self._server.lapped
+        if not wanted:
+            return
+        settings = self._settings
+        if self._feed is None or self._feed.next_seq != wanted:
+            self._close_feed()
+            LOG.warning("the gateway fell behind the ring at event %d; the journal helps", wanted)
+            self._feed = EventFeed(settings.bus_path, settings.journal_dir, wanted)
+        events = self._feed.read(SUPPLY_AT_ONCE)
+        if not len(events):
+            self._stop.wait(SUPPLY_PAUSE_S)
+        elif not self._server.supply(events):
+            self._close_feed()
+
+    def _close_feed(self) -> None:
+        if self._feed is not None:
+            self._feed.close()
+            self._feed = None
+
+    def _spawn(self, name: str, work: Callable[[], None], end: Callable[[], None]) -> None:
+        """Run a part in a thread; its failure ends serve(), and `end` ends it."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self._failure = error
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        thread.start()
+        self._cleanup.callback(thread.join)
+        self._cleanup.callback(end)
+
+
+def _context(tls: TlsSettings) -> Tls:
+    """SessionError when a file is not what it should be."""
+    try:
+        return Tls(
+            tls.certificate,
+            tls.key,
+            client_ca=tls.client_ca,
+            client_required=tls.client_required,
+            tls_1_2=tls.tls_1_2,
+        )
+    except OSError as error:
+        raise SessionError(f"fix.tls_certificate: {error.strerror}") from error
+
+
+def _stamps(tls: TlsSettings) -> tuple[int, ...]:
+    """Another value once one of the files was written anew."""
+    stamps = []
+    for path in (tls.certificate, tls.key, tls.client_ca):
+        with contextlib.suppress(OSError):
+            stamps.append(path.stat().st_mtime_ns if path is not None else 0)
+    return tuple(stamps)
+
+
+def _newcomers(wanted: int, sessions: int) -> int:
+    """How many newcomers there are descriptors for. SessionError when not even for the sessions."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = sessions + wanted + SPARE_DESCRIPTORS
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    left = max(soft, most) - sessions - SPARE_DESCRIPTORS
+    if soft == resource.RLIM_INFINITY or left >= wanted:
+        return wanted
+    if left < NEWCOMERS_MIN:
+        raise SessionError(
+            f"sessions: {sessions} need {sessions + NEWCOMERS_MIN + SPARE_DESCRIPTORS} "
+            f"descriptors, and the system allows {hard} (ulimit -n)"
+        )
+    LOG.warning("fix.newcomers_max is %d instead of %d: descriptors are short", left, wanted)
+    return left
