@@ -63,18 +63,18 @@ def bound(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        raise _no_listening(host, port, error) from error
+        raise no_listening(host, port, error) from error
     found = socket.socket(family, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind(place)
     except OSError as error:
         found.close()
-        raise _no_listening(host, port, error) from error
+        raise no_listening(host, port, error) from error
     return found
 
 
-def _no_listening(host: str, port: int, error: OSError) -> OSError:
+def no_listening(host: str, port: int, error: OSError) -> OSError:
     reason = error.strerror or str(error)
     return OSError(error.errno, f"cannot listen for FIX on {shown(host, port)}: {reason}")
 
@@ -145,7 +145,7 @@ class Door:
             self._listener.listen()
         except OSError as error:
             host, port = self.address
-            raise _no_listening(host, port, error) from error
+            raise no_listening(host, port, error) from error
 
     def run(self) -> None:
         """Accept until closed; each newcomer is looked at by a thread of its own."""

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from touchline.core.messages import LANE_FIX, Text
 from touchline.errors import SessionError, TouchlineError
-from touchline.fix.door import bound, shown
+from touchline.fix.door import bound, no_listening, shown
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
 from touchline.fix.orders import report_key
 from touchline.fix.origin import Origin, bus_identity, read_origin, write_origin
@@ -104,7 +104,12 @@ class NativeGateway:
         self._tell_names()
         next_event = self._catch_up()
         for listener, tls in listeners:
-            self._server.listen(listener.detach(), tls)
+            host, port = listener.getsockname()[:2]
+            try:
+                self._server.listen(listener.fileno(), tls)
+            except OSError as error:
+                raise no_listening(host, port, error) from error
+            listener.detach()
         self._spawn("fix-check", self._check, lambda: self._checks.put(None))
         self._spawn("fix-loop", lambda: self._server.run(next_event), self._server.stop)
         cleanup.callback(self._close_feed)

@@ -1,4 +1,4 @@
-"""Who may come in: addresses, certificates, passwords, heartbeats. Asked once a Logon, off the loop.
+"""Who may come in: addresses, certificates, passwords, heartbeats. Asked once for each Logon.
 
 A password that was right before is known by a keyed hash and passes at once, so that guesses of
 others keep nobody out. Wrong ones are counted by session and by address, in tables of bounded size:

@@ -2,7 +2,6 @@
 
 from touchline.config.sections import (
     LISTS,
-    NAME_BYTES,
     AccountSection,
     CaptureSection,
     Config,
@@ -17,6 +16,7 @@ from touchline.config.sections import (
     Venue,
     load,
 )
+from touchline.config.values import NAME_BYTES
 from touchline.core.messages import SESSIONS_MAX
 
 __all__ = [

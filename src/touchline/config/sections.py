@@ -8,7 +8,6 @@ Settings are frozen values handed down as arguments; nothing else reads the envi
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
@@ -16,9 +15,9 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -31,89 +30,27 @@ from pydantic_settings.exceptions import SettingsError
 
 from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
+from touchline.config.values import (
+    FileName,
+    Host,
+    Limit,
+    Name,
+    Network,
+    PasswordHash,
+    Port,
+    Positive,
+    Slots,
+)
 from touchline.core.capacities import CAPACITIES, EngineCapacities
-from touchline.core.messages import TEXT_BYTES
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 
-NAME_BYTES = TEXT_BYTES
 SECRET = ("password", "password_hash")
 TLS_FILES = ("tls_certificate", "tls_key", "tls_client_ca")
 LISTS = ("instruments", "accounts", "sessions")
 NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
 FixVersion = Literal["FIX.4.4", "FIX.4.2", "FIXT.1.1"]
 FixEngine = Literal["native", "quickfix"]
-
-
-def _name(value: str) -> str:
-    """A name as the journal can hold it: 1 to NAME_BYTES, printable, without blanks."""
-    size = len(value.encode("utf-8", "surrogatepass"))
-    if not 1 <= size <= NAME_BYTES:
-        raise ValueError(f"is {size} bytes long; allowed are 1 to {NAME_BYTES}")
-    if not value.isprintable() or " " in value:
-        raise ValueError("may not hold blanks or unprintable characters")
-    return value
-
-
-def _file_name(value: str) -> str:
-    """A name that also becomes part of a file's name."""
-    if not all(c.isascii() and (c.isalnum() or c in "._-") for c in _name(value)):
-        raise ValueError("may hold only letters, digits and the characters . _ -")
-    return value
-
-
-def _power_of_two(value: int) -> int:
-    if value & (value - 1):
-        below = 1 << (value.bit_length() - 1)
-        raise ValueError(f"should be a power of two, such as {below} or {2 * below}")
-    return value
-
-
-def _host(value: str) -> str:
-    """An address or a host's name; IPv6 may stand in brackets, and is kept without."""
-    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    if ":" in bare or bare != value:
-        try:
-            ipaddress.IPv6Address(bare)
-        except ValueError as error:
-            raise ValueError(f"is not an address: {error}") from None
-    elif not bare or not all(c.isascii() and (c.isalnum() or c in "-._") for c in bare):
-        raise ValueError("should be an IPv4 or IPv6 address or a host's name")
-    return bare
-
-
-def _network(value: str) -> str:
-    """An address, or a network such as 10.1.0.0/16."""
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError as error:
-        raise ValueError(f"is neither an address nor a network: {error}") from None
-
-
-def _password_hash(value: str) -> str:
-    """An argon2 hash in its usual text; what it is of, nobody can tell."""
-    if not value.startswith(("$argon2id$", "$argon2i$", "$argon2d$")):
-        raise ValueError("should be an argon2 hash, as $argon2id$v=19$...")
-    return value
-
-
-def _exact(value: object) -> object:
-    """Refuse a float where an exact decimal number is wanted."""
-    if isinstance(value, float):
-        raise ValueError("is a binary floating-point number; write it as text or Decimal")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-FileName = Annotated[str, AfterValidator(_file_name)]
-Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
-Limit = Annotated[Number, Field(ge=0)]
-Slots = Annotated[int, AfterValidator(_power_of_two)]
-Host = Annotated[str, AfterValidator(_host)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Network = Annotated[str, AfterValidator(_network)]
-PasswordHash = Annotated[str, AfterValidator(_password_hash)]
 
 
 class _Section(BaseModel):
