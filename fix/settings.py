@@ -22,6 +22,7 @@ from touchline.fix.versions import FIX42, VERSIONS
 if TYPE_CHECKING:
     from touchline.config import Config
 
+ALWAYS = Schedule(ZoneInfo("UTC"))
 LOGON_CREDENTIALS = (("553", "Username"), ("554", "Password"))
 
 
@@ -38,7 +39,7 @@ class SessionSettings:
     addresses: tuple[str, ...] = ()
     certificate: str | None = None  # common name of the client's
     time_decimals: int = 3
-    schedule: Schedule = Schedule(ZoneInfo("UTC"))
+    schedule: Schedule = ALWAYS
 
     @classmethod
     def from_section(cls, section: SessionSection) -> SessionSettings:
