@@ -139,7 +139,8 @@ password = 5
         "3: venue.nme: there is no key 'nme' here",
         "11: instruments[1].price_min: price 0.005 is not a multiple of the tick size 0.01",
         "15: instruments[2].tick_size: tick_size = 'x': should be a valid decimal",
-        "22: sessions[1].begin_string: begin_string = 'FIX.5': should be 'FIX.4.4' or 'FIX.4.2'",
+        "22: sessions[1].begin_string: begin_string = 'FIX.5': should be 'FIX.4.4', 'FIX.4.2' or "
+        "'FIXT.1.1'",
         "23: sessions[1].accounts: 'ACC2' is not an account; [[accounts]] names ACC1",
         "27: sessions[1].password: password = '***': should be a valid string",
     ]
