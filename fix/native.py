@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import queue
 import resource
 import socket
 import threading
@@ -21,13 +20,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from touchline.config import SESSIONS_MAX
 from touchline.core.messages import LANE_FIX, Text
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.door import bound, no_listening, shown
+from touchline.fix.hours import Hours
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
 from touchline.fix.orders import report_key
 from touchline.fix.origin import Origin, bus_identity, read_origin, write_origin
-from touchline.fix.policy import SILENTLY, Policy
+from touchline.fix.policy import CLOSE, Policy
 from touchline.fix.settings import GatewaySettings, SessionSettings, TlsSettings
 from touchline.runtime.directory import Directory
 from touchline.runtime.feed import EventFeed
@@ -49,7 +50,6 @@ SUPPLY_PAUSE_S = 0.005
 LOGON_BYTES_MAX = 8192
 SEGMENT_BYTES = 16 << 20
 ANSWER_S = 0.5  # a request waits for the engine so long before it is told that it is not there
-CHECKS_MAX = 16  # passwords that wait to be compared with their hash
 SPARE_DESCRIPTORS = 128
 NEWCOMERS_MIN = 16
 NAMES = (Text.SYMBOL, Text.TICK_SIZE, Text.LOT_SIZE, Text.ACCOUNT)
@@ -68,9 +68,9 @@ class NativeGateway:
         self._cleanup = contextlib.ExitStack()
         self._failure: BaseException | None = None
         self._names = Directory()
-        self._policy = Policy(settings.heartbeat_s)
-        self._comp_ids: dict[int, str] = {}
-        self._checks: queue.Queue[Question | None] = queue.Queue(CHECKS_MAX)
+        self._policy = Policy(settings.heartbeat_s, FixServer.monotonic_s)
+        self._sessions: dict[int, SessionSettings] = {}
+        self._hours = Hours(self._allow, self._reset, self._is_away)
         self._tls: Tls | None = None
         self._tls_seen: tuple[int, ...] = ()
         self._feed: EventFeed | None = None
@@ -91,9 +91,9 @@ class NativeGateway:
 
     def _open(self) -> None:
         settings, cleanup = self._settings, self._cleanup
-        for directory in (settings.fix_dir, settings.native_dir):
+        for directory in (settings.fix_dir, settings.native_dir, settings.log_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        listeners = self._bind()
+        listener = self._bind()
         self._bus = cleanup.enter_context(running_bus(settings.bus_path, self._stop))
         self._lane = cleanup.enter_context(self._bus.lane(LANE_FIX))
         drain(self._bus, self._lane)
@@ -101,32 +101,30 @@ class NativeGateway:
         self._wait_for_names()
         self._server = cleanup.enter_context(self._new_server())
         self._take_up_sessions(settings.sessions, self._marks())
+        self._hours.look(self._server.utc_s())
         self._tell_names()
         next_event = self._catch_up()
-        for listener, tls in listeners:
-            host, port = listener.getsockname()[:2]
-            try:
-                self._server.listen(listener.fileno(), tls)
-            except OSError as error:
-                raise no_listening(host, port, error) from error
-            listener.detach()
-        self._spawn("fix-check", self._check, lambda: self._checks.put(None))
+        self._listen(listener)
         self._spawn("fix-loop", lambda: self._server.run(next_event), self._server.stop)
         cleanup.callback(self._close_feed)
         LOG.info("listening for FIX on %s", shown(*self.address))
 
-    def _bind(self) -> list[tuple[socket.socket, Tls | None]]:
-        """The sockets to listen on, early, so that a port in use is told at once."""
-        settings, tls = self._settings, self._settings.native.tls
-        if tls is not None:
-            self._tls = _context(tls)
-            self._tls_seen = _stamps(tls)
-        first = self._cleanup.enter_context(bound(settings.host, settings.port))
-        self.address = first.getsockname()[:2]
-        if tls is None or tls.port is None:
-            return [(first, self._tls)]
-        second = self._cleanup.enter_context(bound(settings.host, tls.port))
-        return [(first, None), (second, self._tls)]
+    def _bind(self) -> socket.socket:
+        """The socket to listen on, early, so that a port in use is told at once."""
+        settings = self._settings
+        if settings.tls is not None:
+            self._tls = _context(settings.tls)
+            self._tls_seen = _stamps(settings.tls)
+        listener = self._cleanup.enter_context(bound(settings.host, settings.port))
+        self.address = listener.getsockname()[:2]
+        return listener
+
+    def _listen(self, listener: socket.socket) -> None:
+        try:
+            self._server.listen(listener.fileno(), self._tls)
+        except OSError as error:
+            raise no_listening(*self.address, error) from error
+        listener.detach()
 
     def _wait_for_names(self) -> None:
         """Wait until the journal has a number for every configured session and account."""
@@ -144,26 +142,28 @@ class NativeGateway:
                 return
 
     def _new_server(self) -> FixServer:
-        settings, native = self._settings, self._settings.native
+        settings = self._settings
         highest = max(self._names.numbers(Text.SESSION).values(), default=0)
-        sessions_max = highest + 1 + MANY_SESSIONS  # some may be added while it runs
         return FixServer(
             settings.native_dir,
             self._bus,
             self._lane,
-            sessions_max=sessions_max,
+            sessions_max=min(highest + 1 + MANY_SESSIONS, SESSIONS_MAX),  # some may be added
             segment_bytes=SEGMENT_BYTES,
-            keep_bytes=native.keep_bytes,
-            durable=native.durable,
-            instruments_max=native.instruments_max,
-            accounts_max=native.accounts_max,
-            orders_max=native.orders_max,
-            message_max=native.message_max,
-            logon_max=min(LOGON_BYTES_MAX, native.message_max),
-            newcomers_max=_newcomers(native.newcomers_max, len(settings.sessions)),
-            logon_s=native.logon_s,
+            keep_bytes=settings.store_mb_max << 20,
+            durable=settings.durable,
+            instruments_max=settings.instruments_max,
+            accounts_max=settings.accounts_max,
+            orders_max=settings.orders_max,
+            message_max=settings.message_bytes_max,
+            logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
+            newcomers_max=_newcomers(settings.newcomers_max, len(settings.sessions)),
+            logon_s=settings.logon_timeout_s,
             answer_s=ANSWER_S,
-            spin=native.spin,
+            spin=settings.busy_poll,
+            log_dir=settings.log_dir,
+            log_rotate_bytes=settings.log_rotate_mb << 20,
+            log_keep=settings.log_keep,
         )
 
     def _marks(self) -> dict[int, int]:
@@ -203,23 +203,44 @@ class NativeGateway:
 
     def _take_up_sessions(self, sessions: Sessions, marks: dict[int, int]) -> None:
         numbered = self._numbers(sessions)
-        self._policy.take_up(numbered.items())
-        accounts = self._names.numbers(Text.ACCOUNT)
         for number, configured in numbered.items():
-            missing = [name for name in configured.accounts if name not in accounts]
-            if missing:
-                raise SessionError(f"account {missing[0]!r} has no number in the journal")
-            self._server.session(
-                number,
-                configured.comp_id,
-                configured.begin_string,
-                self._settings.comp_id,
-                [accounts[name] for name in configured.accounts],
-                enabled=configured.enabled,
-                heartbeat_max_s=self._settings.heartbeat_s,
-                mark=marks.get(number),
-            )
-            self._comp_ids[number] = configured.comp_id
+            self._sessions[number] = configured
+            if number in marks:
+                self._agree(number, configured, configured.enabled, marks[number])
+                self._hours.take_up(number, configured, self._server.marks(number).created_ns)
+            else:
+                self._hours.take_up(number, configured, int(self._server.utc_s() * 1e9))
+
+    def _agree(
+        self, number: int, configured: SessionSettings, enabled: bool, mark: int | None = None
+    ) -> None:
+        """Tell the acceptor what is agreed with a session; SessionError for an unknown account."""
+        accounts = self._names.numbers(Text.ACCOUNT)
+        missing = [name for name in configured.accounts if name not in accounts]
+        if missing:
+            raise SessionError(f"account {missing[0]!r} has no number in the journal")
+        self._server.session(
+            number,
+            configured.comp_id,
+            configured.begin_string,
+            self._settings.comp_id,
+            [accounts[name] for name in configured.accounts],
+            enabled=enabled,
+            heartbeat_max_s=self._settings.heartbeat_s,
+            decimals=configured.time_decimals,
+            mark=mark,
+        )
+
+    def _allow(self, number: int, configured: SessionSettings, whether: bool) -> None:
+        self._agree(number, configured, whether)
+
+    def _reset(self, number: int) -> None:
+        LOG.info("the numbers of %s are back to 1", self._sessions[number].comp_id)
+        self._server.reset(number, 1, 1)
+
+    def _is_away(self, number: int) -> bool:
+        status = self._server.session_status(number)
+        return status is None or status.state == "away"
 
     def _catch_up(self) -> int:
         """Go through the whole journal and report what was not; the seq of the event to come."""
@@ -265,8 +286,9 @@ class NativeGateway:
             self._change(sessions)
         if self._looks % BEAT_LOOKS == 0:
             self._tell({"beat": self._looks})
+            self._hours.look(self._server.utc_s())
             self._renew_certificate()
-        if len(self._comp_ids) <= MANY_SESSIONS or self._looks % BEAT_LOOKS == 0:
+        if len(self._sessions) <= MANY_SESSIONS or self._looks % BEAT_LOOKS == 0:
             live = self._live()
             if live != self._logged_on:
                 self._logged_on = live
@@ -275,38 +297,30 @@ class NativeGateway:
     def _live(self) -> list[str]:
         """CompIDs of the sessions that are logged on, in order."""
         live = []
-        for number, comp_id in self._comp_ids.items():
+        for number, configured in self._sessions.items():
             status = self._server.session_status(number)
             if status is not None and status.state in ("on", "leaving"):
-                live.append(comp_id)
+                live.append(configured.comp_id)
         return sorted(live)
 
     def _answer(self, question: Question | None) -> None:
-        """The verdict on a Logon, or its password to the thread that compares hashes."""
+        """The verdict on a Logon."""
         if question is None:
             return
-        done, verdict = self._policy.judge(question)
-        if done:
-            self._say(question, verdict)
-            return
+        configured = self._sessions.get(question.session)
+        refusal: str | None = CLOSE
         try:
-            self._checks.put_nowait(question)
-        except queue.Full:
-            self._say(question, SILENTLY)
-
-    def _say(self, question: Question, verdict: str | None) -> None:
-        comp_id = self._comp_ids.get(question.session, "?")
+            if configured is not None:
+                refusal = self._policy.refusal(configured, question)
+        except Exception:
+            LOG.exception("a Logon could not be judged")
+        name = configured.comp_id if configured else "?"
         origin = shown(question.address, question.port)
-        if verdict is None:
-            LOG.info("logon: %s from %s", comp_id, origin)
+        if refusal is None:
+            LOG.info("logon: %s from %s", name, origin)
         else:
-            LOG.warning("logon of %s from %s refused: %s", comp_id, origin, verdict or "silently")
-        self._server.verdict(question.ticket, verdict)
-
-    def _check(self) -> None:
-        """Compare passwords with their hashes, which takes long on purpose."""
-        while (question := self._checks.get()) is not None:
-            self._say(question, self._policy.verify(question))
+            LOG.warning("logon of %s from %s refused: %s", name, origin, refusal or "silently")
+        self._server.verdict(question.ticket, refusal)
 
     def _change(self, sessions: Sessions) -> None:
         """What is configured now, for sessions that the journal knows."""
@@ -318,13 +332,14 @@ class NativeGateway:
             s for s in sessions if s.comp_id in known and all(a in accounts for a in s.accounts)
         )
         self._take_up_sessions(ready, {})
+        self._hours.look(self._server.utc_s())
         if self._tls is not None:
             self._reload()
         self._tell({"taken_up": True})
 
     def _renew_certificate(self) -> None:
         """Read the certificate anew when its files have changed."""
-        tls = self._settings.native.tls
+        tls = self._settings.tls
         if self._tls is None or tls is None or self._tls_seen == _stamps(tls):
             return
         self._tls_seen = _stamps(tls)
@@ -398,7 +413,7 @@ def _context(tls: TlsSettings) -> Tls:
             tls.certificate,
             tls.key,
             client_ca=tls.client_ca,
-            client_required=tls.client_required,
+            client=tls.client,
             tls_1_2=tls.tls_1_2,
         )
     except OSError as error:

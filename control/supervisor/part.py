@@ -61,9 +61,7 @@ def enabled_parts(config: Config) -> list[str]:
 def listening(config: Config, name: str) -> list[tuple[str, str, int]]:
     """The addresses a part listens on: configuration key, host, port."""
     if name == GATEWAY:
-        more = [] if config.fix.tls_port is None else [("fix.tls_port", config.fix.tls_port)]
-        ports = [("fix.port", config.fix.port), *more]
-        return [(key, config.fix.host, port) for key, port in ports]
+        return [("fix.port", config.fix.host, config.fix.port)]
     if name == PUBLISHER:
         host = config.publish.host
         return [

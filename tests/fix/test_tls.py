@@ -129,19 +129,10 @@ def test_openssl_agrees(venue: Venue, pki: Pki) -> None:
     assert "Verification: OK" in told.stdout + told.stderr
 
 
-def test_plain_and_tls_may_have_a_port_each(tmp_path: Path, pki: Pki) -> None:
-    port = free_ports(1)[0]
-    with tls_venue(tmp_path, pki, tls_port=port) as venue:
-        with FixClient(venue.port, "BROKER1") as client:
-            assert client.logon()["35"] == "A"
-        with FixClient(port, "BROKER2", tls=pki.client()) as client:
-            assert client.logon()["35"] == "A"
-
-
 def test_without_the_right_client_certificate_nobody_gets_in(tmp_path: Path, pki: Pki) -> None:
     root = str(pki.authority.root.certificate)
     with (
-        tls_venue(tmp_path, pki, tls_client_ca=root, tls_client_required=True) as venue,
+        tls_venue(tmp_path, pki, tls_client_ca=root, tls_client="required") as venue,
         FixClient(venue.port, "BROKER1", tls=pki.client(pki.broker)) as client,
     ):
         assert client.logon()["35"] == "A"

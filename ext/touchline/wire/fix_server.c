@@ -160,6 +160,8 @@ static int open_parts(tl_fix_server *server, const char *directory)
     if (rc == 0)
         rc = tl_fix_desk_open(&server->desk, &server->config.desk, &hooks);
     if (rc == 0)
+        rc = tl_fix_log_of_server(server);
+    if (rc == 0)
         rc = tl_fix_bell_open(&server->bell, server->bus);
     if (rc != 0)
         return rc;
@@ -224,6 +226,8 @@ void tl_fix_server_close(tl_fix_server *server)
     close_connections(server);
     tl_fix_desk_close(server->desk);
     tl_fix_store_close(server->store);
+    if (server->log != NULL)
+        tl_fix_log_close(server->log);
     tl_fix_mail_close(server);
     if (server->refusals != NULL) {
         server->refusals[1] = server->refusal_next; /* in good order: none is skipped */

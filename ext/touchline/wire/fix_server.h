@@ -16,6 +16,7 @@
 
 #include "touchline/runtime/bus.h"
 #include "touchline/wire/fix_desk.h"
+#include "touchline/wire/fix_log.h"
 #include "touchline/wire/fix_session.h"
 #include "touchline/wire/tls.h"
 
@@ -34,6 +35,8 @@ typedef struct tl_fix_server_config {
     int64_t logon_ns;          /* a newcomer's time for a whole Logon */
     int64_t answer_ns;         /* how long a request waits for the engine before 380 = 4 */
     bool spin;                 /* never sleep */
+    const char *log_directory; /* of the message log; NULL: none is kept */
+    tl_fix_log_config log;
 } tl_fix_server_config;
 
 /* What the policy is asked about a Logon that is whole and well formed. Texts end with 0. */

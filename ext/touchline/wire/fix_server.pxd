@@ -12,12 +12,16 @@ cdef extern from "touchline/wire/tls.h" nogil:
     enum: TL_TLS_FAULT_BYTES
     ctypedef struct tl_tls:
         pass
+    ctypedef enum tl_tls_client:
+        TL_TLS_CLIENT_ANY
+        TL_TLS_CLIENT_ASKED
+        TL_TLS_CLIENT_REQUIRED
     ctypedef struct tl_tls_config:
-        const char *certificate
-        const char *key
-        const char *client_ca
-        bint client_required
-        bint old
+        const char *certificate_file
+        const char *key_file
+        const char *ca_file
+        tl_tls_client client
+        bint tls_1_2
 
     int tl_tls_open(tl_tls **out, const tl_tls_config *config, char *fault)
     int tl_tls_reload(tl_tls *tls, char *fault)
@@ -86,6 +90,11 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
 
     ctypedef struct tl_fix_server:
         pass
+    ctypedef struct tl_fix_log_config:
+        uint32_t sessions_max
+        uint64_t rotate_bytes
+        uint32_t keep
+        int64_t flush_ns
     ctypedef struct tl_fix_server_config:
         tl_fix_store_config store
         tl_fix_desk_config desk
@@ -95,6 +104,8 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         int64_t logon_ns
         int64_t answer_ns
         bint spin
+        const char *log_directory
+        tl_fix_log_config log
     ctypedef struct tl_fix_question:
         uint64_t ticket
         uint32_t session

@@ -14,7 +14,7 @@ import numpy as np
 cimport numpy as cnp
 from libc.stdint cimport INT64_MAX
 from libc.string cimport memcpy, memset, strlen
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 
 from touchline.core.arguments cimport natural, path_bytes, seconds_in_ns, whole
 from touchline.runtime.bus cimport tl_bus_error_text
@@ -24,17 +24,20 @@ from touchline.core.messages import COMMAND, COMMAND_TEXT, EVENT
 cnp.import_array()
 
 STATES = ("away", "on", "leaving", "over")
-_BYTES = 64  # of a command, a text and an event
+CLIENTS = ("any", "asked", "required")
+cdef int64_t LOG_FLUSH_NS = 200_000_000  # a line of the message log waits at most so long
 
 
 class Marks(NamedTuple):
-    """What a session goes on from; `key`: of the last report on an event in its store."""
+    """What a session goes on from; `key`: of the last report on an event in its store. `created_ns`:
+    when the numbers were last at 1, UTC."""
 
     next_out: int
     next_in: int
     answered: int
     lane_sent: int
     key: int
+    created_ns: int
 
 
 class Question(NamedTuple):
@@ -89,13 +92,12 @@ class SessionStatus(NamedTuple):
 cdef class Tls(Owned):
     """TLS for listeners: PEM files of the venue's chain and key, and of whom clients are signed by.
 
-    Without `client_ca` no client certificate is asked for; `client_required` turns away who has
-    none. TLS 1.3; with `tls_1_2` also that. Raises OSError: ELIBACC when OpenSSL 3 is missing,
+    `client`: "any" asks for no client's certificate, "asked" believes one that comes, "required"
+    turns away who has none. TLS 1.3; with `tls_1_2` also that. Raises OSError: ELIBACC when OpenSSL 3 is missing,
     EINVAL for a file that is not what it should be.
     """
 
-    def __cinit__(self, certificate, key, *, client_ca=None, bint client_required=False,
-                  bint tls_1_2=False):
+    def __cinit__(self, certificate, key, *, client_ca=None, client="any", bint tls_1_2=False):
         cdef tl_tls_config config
         cdef char[TL_TLS_FAULT_BYTES] fault
         cdef bytes chain = path_bytes(certificate, "certificate")
@@ -103,12 +105,14 @@ cdef class Tls(Owned):
         cdef bytes signers = b"" if client_ca is None else path_bytes(client_ca, "client_ca")
         self.certificate = os.fsdecode(chain)
         memset(&config, 0, sizeof(config))
-        config.certificate = chain
-        config.key = secret
+        if client not in CLIENTS:
+            raise ValueError(f"client is {client!r}; allowed are {', '.join(CLIENTS)}")
+        config.certificate_file = chain
+        config.key_file = secret
         if client_ca is not None:
-            config.client_ca = signers
-        config.client_required = client_required
-        config.old = tls_1_2
+            config.ca_file = signers
+        config.client = <tl_tls_client><int>CLIENTS.index(client)
+        config.tls_1_2 = tls_1_2
         cdef int code = tl_tls_open(&self.tls, &config, fault)
         if code != 0:
             self.tls = NULL
@@ -138,7 +142,8 @@ cdef class FixServer(Owned):
 
     Settings, all by name: `sessions_max`; `segment_bytes`, `keep_bytes` (0: everything), `durable`
     of the store; `instruments_max`, `accounts_max`, `orders_max` of the engine; `message_max`,
-    `logon_max` in bytes; `newcomers_max`; `logon_s`, `answer_s` in seconds; `spin`.
+    `logon_max` in bytes; `newcomers_max`; `logon_s`, `answer_s` in seconds; `spin`; `log_dir`
+    (None: no message log), `log_rotate_bytes`, `log_keep`.
     Raises OSError: EBUSY while another server has the store, EBADMSG for damage, EINVAL.
     """
 
@@ -152,7 +157,12 @@ cdef class FixServer(Owned):
         self.lane = lane
         self.store_dir = os.fsdecode(directory)
         self.kept = []
+        cdef bytes log = b""
+        log_dir = settings.pop("log_dir")
         self.take_config(&config, settings)
+        if log_dir is not None:
+            log = path_bytes(log_dir, "log_dir")
+            config.log_directory = log
         cdef const char *path = directory
         with nogil:
             code = tl_fix_server_open(&self.server, path, &config, bus.bus, &lane.lane)
@@ -185,6 +195,11 @@ cdef class FixServer(Owned):
         config.logon_ns = seconds_in_ns(left.pop("logon_s"), "logon_s", 3600)
         config.answer_ns = seconds_in_ns(left.pop("answer_s"), "answer_s", 3600)
         config.spin = bool(left.pop("spin"))
+        config.log.sessions_max = self.sessions_max
+        config.log.rotate_bytes = <uint64_t>whole(
+            left.pop("log_rotate_bytes"), "log_rotate_bytes", 1 << 16, INT64_MAX)
+        config.log.keep = <uint32_t>whole(left.pop("log_keep"), "log_keep", 1, 10_000)
+        config.log.flush_ns = LOG_FLUSH_NS
         if left:
             raise TypeError(f"there is no setting {', '.join(left)}")
         return 0
@@ -225,7 +240,8 @@ cdef class FixServer(Owned):
         self.check_idle()
         cdef const tl_fix_marks *found = tl_fix_store_marks(
             tl_fix_server_store(self.server), number)
-        return Marks(found.next_out, found.next_in, found.answered, found.lane_sent, found.key)
+        return Marks(found.next_out, found.next_in, found.answered, found.lane_sent, found.key,
+                     found.created_ns)
 
     def bus_lost(self):
         """The bus is not the one that commands were sent on before: what was not answered yet is
@@ -397,6 +413,13 @@ cdef class FixServer(Owned):
         if code != 0:
             raise self.error(code, "supply")
         return True
+
+    @staticmethod
+    def utc_s():
+        """The host's clock, in seconds since 1970."""
+        cdef timespec now
+        clock_gettime(CLOCK_REALTIME, &now)
+        return now.tv_sec + now.tv_nsec / 1e9
 
     @staticmethod
     def monotonic_s():

@@ -56,11 +56,10 @@ tl_fix_conn *tl_fix_conn_open(tl_fix_server *server, int fd, tl_tls *tls)
     note_address(conn);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     conn->shaking = tls != NULL;
-    if (tls != NULL)
-        conn->tls = tl_tls_accept(tls, fd);
+    const int accepted = tls == NULL ? 0 : tl_tls_accept(&conn->tls, tls, fd);
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = conn};
-    if ((tls != NULL && conn->tls == NULL) ||
+    if (accepted != 0 ||
         epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         tl_fix_conn_close(server, conn);
         return NULL;
@@ -85,11 +84,7 @@ void tl_fix_conn_give_back(tl_fix_server *server, tl_fix_conn *conn)
 void tl_fix_conn_close(tl_fix_server *server, tl_fix_conn *conn)
 {
     tl_fix_conn_give_back(server, conn);
-    if (conn->tls != NULL) {
-        if (!conn->shaking)
-            tl_tls_say_end(conn->tls);
-        tl_tls_peer_close(conn->tls);
-    }
+    tl_tls_end(conn->tls);
     close(conn->fd); /* which takes it out of epoll, too */
     free(conn->out);
     free(conn);
@@ -99,7 +94,7 @@ int64_t tl_fix_conn_read(tl_fix_conn *conn, char *at, size_t room)
 {
     int64_t got;
     if (conn->tls != NULL) {
-        got = tl_tls_read(conn->tls, at, room);
+        got = tl_tls_recv(conn->tls, at, room);
         if (got == -EAGAIN) {
             conn->readable = false;
             return 0;
@@ -142,7 +137,7 @@ int tl_fix_conn_flush(tl_fix_conn *conn)
 {
     while (conn->out_at < conn->out_end) {
         const int64_t put =
-            tl_tls_write(conn->tls, conn->out + conn->out_at, conn->out_end - conn->out_at);
+            tl_tls_send(conn->tls, conn->out + conn->out_at, conn->out_end - conn->out_at);
         if (put == -EAGAIN) {
             conn->writable = false;
             return 0;

@@ -148,7 +148,8 @@ static bool answer_is_near(const tl_fix_server *server)
 
 static int64_t next_deadline(const tl_fix_server *server)
 {
-    int64_t first = server->first_due_ns;
+    int64_t first =
+        server->first_due_ns < server->log_due_ns ? server->first_due_ns : server->log_due_ns;
     if (server->newcomers.oldest != NULL && server->newcomers.oldest->deadline_ns < first)
         first = server->newcomers.oldest->deadline_ns;
     if (server->parting.oldest != NULL && server->parting.oldest->deadline_ns < first)
@@ -249,6 +250,7 @@ int tl_fix_server_run(tl_fix_server *server, uint64_t next_event)
         tl_fix_seats_tick(server);
         tl_fix_seats_write(server);
         tl_fix_mail_snapshots(server);
+        tl_fix_log_flush(server);
         tl_fix_count(&server->rounds);
     }
     set_running(server, false);

@@ -160,7 +160,7 @@ static bool ask(tl_fix_server *server, tl_fix_conn *conn)
     copy_text(question.password, sizeof question.password, message,
               tl_fix_find(message, TAG_PASSWORD) != NULL ? TAG_PASSWORD : TAG_RAW_DATA);
     if (conn->tls != NULL)
-        tl_tls_peer_name(conn->tls, question.certificate);
+        tl_tls_client_name(conn->tls, question.certificate, sizeof question.certificate);
     const tl_fix_field *heartbeat = tl_fix_find(message, TAG_HEARTBEAT);
     uint64_t seconds = 0;
     if (heartbeat != NULL)
@@ -260,7 +260,7 @@ void tl_fix_newcomer_serve(tl_fix_server *server, tl_fix_conn *conn)
     }
     if (conn->shaking) {
         const int rc = tl_tls_handshake(conn->tls);
-        if (rc == -EPROTO)
+        if (rc != 0 && rc != -EAGAIN)
             dismiss(server, conn);
         if (rc != 0)
             return;
@@ -292,8 +292,9 @@ void tl_fix_conn_part(tl_fix_server *server, tl_fix_conn *conn)
     conn->kind = TL_FIX_KIND_PARTING;
     conn->deadline_ns = server->now.mono_ns + PARTING_NS;
     tl_fix_conn_give_back(server, conn);
-    if (conn->tls != NULL)
-        tl_tls_say_end(conn->tls);
+    tl_tls_end(conn->tls); /* what comes is thrown away as it is */
+    conn->tls = NULL;
+    conn->shaking = false;
     shutdown(conn->fd, SHUT_WR);
     make_room(server);
     tl_fix_queue_add(&server->parting, conn);
@@ -313,6 +314,7 @@ static void refuse(tl_fix_server *server, tl_fix_conn *conn, tl_fix_seat *seat, 
     const size_t size = tl_fix_write_refusal(logout, &seat->terms, number, text, &server->now);
     const struct iovec piece = {logout, size};
     tl_fix_count(&server->refused);
+    tl_fix_log_event(server, conn->session, "logon refused:", conn);
     tl_fix_queue_remove(&server->newcomers, conn);
     if (size == 0 || tl_fix_conn_write(conn, &piece, 1) < 0) {
         tl_fix_conn_close(server, conn);
@@ -346,6 +348,8 @@ void tl_fix_newcomer_verdict(tl_fix_server *server, uint64_t ticket, const char 
         return;
     }
     tl_fix_count(&server->accepted);
+    tl_fix_log_event(server, conn->session, "logon from", conn);
+    tl_fix_log_in(server, conn->session, conn->in + conn->in_at, conn->logon_size);
     conn->in_at += conn->logon_size;
     tl_fix_queue_remove(&server->newcomers, conn);
     note_count(server);

@@ -77,6 +77,8 @@ static int open_seat(tl_fix_server *server, tl_fix_seat *seat, uint32_t number)
     }
     seat->party.number = number;
     note_name(server, seat);
+    if (server->log != NULL)
+        tl_fix_log_name(server->log, number, seat->terms.comp_id);
     return 0;
 }
 
@@ -171,6 +173,7 @@ void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once)
     seat->over_ns = seat->blocked_ns = 0;
     server->due_ns[seat->party.number] = TL_FIX_NEVER;
     tl_fix_session_left(seat->session, &server->now);
+    tl_fix_log_event(server, seat->party.number, "disconnected:", conn);
     if (at_once)
         tl_fix_conn_close(server, conn);
     else
@@ -182,6 +185,13 @@ void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once)
 
 typedef enum progress { NEXT, WAIT, GONE } progress;
 
+static void took(tl_fix_server *server, tl_fix_seat *seat, const char *bytes, size_t size)
+{
+    tl_fix_count(&server->received);
+    tl_fix_log_in(server, seat->party.number, bytes, size);
+    seat->blocked_ns = 0;
+}
+
 /* One message, of the wire or held. NEXT: dealt with. */
 static progress deal_with(tl_fix_server *server, tl_fix_seat *seat, const char *bytes, size_t size)
 {
@@ -189,14 +199,11 @@ static progress deal_with(tl_fix_server *server, tl_fix_seat *seat, const char *
     if (tl_fix_parse(message, seat->party.dialect, bytes, size) != 0)
         return NEXT;
     tl_fix_seat_touch(server, seat);
-    switch (tl_fix_session_receive(seat->session, message, &server->now)) {
-    case TL_FIX_GONE:
-        return GONE;
-    case TL_FIX_DONE:
-        tl_fix_count(&server->received);
-        return NEXT;
-    case TL_FIX_APPLICATION:
-        break;
+    const tl_fix_received received =
+        tl_fix_session_receive(seat->session, message, &server->now);
+    if (received != TL_FIX_APPLICATION) {
+        took(server, seat, bytes, size);
+        return received == TL_FIX_GONE ? GONE : NEXT;
     }
     const bool patience = seat->blocked_ns == 0 || server->now.mono_ns - seat->blocked_ns <
                                                        server->config.answer_ns;
@@ -213,8 +220,7 @@ static progress deal_with(tl_fix_server *server, tl_fix_seat *seat, const char *
         break;
     }
     tl_fix_session_took(seat->session, message, tl_lane_sent(server->lane), &server->now);
-    tl_fix_count(&server->received);
-    seat->blocked_ns = 0;
+    took(server, seat, bytes, size);
     return NEXT;
 }
 
@@ -405,6 +411,7 @@ static void write_out(tl_fix_server *server, tl_fix_seat *seat)
         tl_fix_seat_leave(server, seat, true);
         return;
     }
+    tl_fix_log_out(server, seat->party.number, pieces, (size_t)put);
     tl_fix_session_wrote(seat->session, (size_t)put, &server->now);
     if (conn->writable)
         tl_fix_seat_touch(server, seat);

@@ -8,6 +8,7 @@
  *   fix_server_seats.c      sessions: input to the desk, the store to output
  *   fix_server_mail.c       what other threads hand in, and what they are asked
  *   fix_server_bell.c       sleeping for sockets and events at once
+ *   fix_server_log.c        what of all this goes into the message log
  */
 #ifndef TOUCHLINE_FIX_SERVER_STATE_H
 #define TOUCHLINE_FIX_SERVER_STATE_H
@@ -57,7 +58,7 @@ typedef struct tl_fix_conn {
     uint32_t logon_size;
     int64_t deadline_ns;
     struct tl_fix_conn *older, *newer; /* newcomers, and those that part */
-    tl_tls_peer *tls;
+    tl_tls_link *tls;
     char *in; /* NULL while nothing waits in it */
     uint32_t in_at, in_end, in_room;
     char *out; /* TLS alone: plain bytes that the session counts as written */
@@ -136,6 +137,8 @@ struct tl_fix_server {
     tl_lane *lane;
     tl_fix_store *store;
     tl_fix_desk *desk;
+    tl_fix_log *log; /* NULL: none is kept */
+    int64_t log_due_ns;
     tl_event_reader reader;
     int epoll_fd, spare_fd;
     tl_fix_kind wake_kind; /* what epoll has for the eventfd */
@@ -226,6 +229,15 @@ void tl_fix_mail_snapshots(tl_fix_server *server);
 void tl_fix_mail_snapshot(tl_fix_server *server, uint32_t number);
 /* Somebody should look: names are wanted, or events. */
 void tl_fix_mail_signal(tl_fix_server *server);
+
+/* The message log, where one is kept. */
+int tl_fix_log_of_server(tl_fix_server *server);
+void tl_fix_log_in(tl_fix_server *server, uint32_t session, const char *bytes, size_t size);
+void tl_fix_log_out(tl_fix_server *server, uint32_t session, const struct iovec *pieces,
+                    size_t written);
+void tl_fix_log_event(tl_fix_server *server, uint32_t session, const char *what,
+                      const tl_fix_conn *conn);
+void tl_fix_log_flush(tl_fix_server *server);
 
 /* Sleeping. */
 int tl_fix_bell_open(tl_fix_bell *bell, const tl_bus *bus);

@@ -1,47 +1,52 @@
-/* OpenSSL by its names alone: the prototypes used are written here, libssl.so.3 is loaded when the
- * first context is made and stays. */
+/* OpenSSL through a table of its functions. tls.h says what a link is. */
 #define _GNU_SOURCE
 #include "touchline/wire/tls.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct ssl_ctx SSL_CTX;
-typedef struct ssl SSL;
-typedef struct x509 X509;
-typedef struct x509_name X509_NAME;
+#define LIBRARY "libssl.so.3"
 
-/* Values of OpenSSL 3's headers. */
-#define FILETYPE_PEM 1
-#define CTRL_MODE 33
-#define CTRL_SESS_CACHE_MODE 44
-#define CTRL_SET_MAX_CERT_LIST 51
-#define CTRL_SET_MIN_PROTO_VERSION 123
-#define MODE_PARTIAL_WRITE 1
-#define MODE_MOVING_WRITE_BUFFER 2
-#define MODE_RELEASE_BUFFERS 16
-#define VERIFY_PEER 1
-#define VERIFY_FAIL_IF_NO_PEER_CERT 2
-#define OP_NO_COMPRESSION (UINT64_C(1) << 17)
-#define OP_NO_TICKET (UINT64_C(1) << 14)
-#define OP_NO_RENEGOTIATION (UINT64_C(1) << 30)
-#define TLS_1_2 0x0303
-#define TLS_1_3 0x0304
-#define WANT_READ 2
-#define WANT_WRITE 3
-#define ZERO_RETURN 6
-#define COMMON_NAME 13 /* NID_commonName */
-#define CERT_LIST_MAX 32768
+/* From OpenSSL 3's public interface, whose numbers its ABI keeps. */
+enum {
+    SSL_ERROR_SSL_ = 1,
+    SSL_ERROR_WANT_READ_ = 2,
+    SSL_ERROR_WANT_WRITE_ = 3,
+    SSL_ERROR_SYSCALL_ = 5,
+    SSL_ERROR_ZERO_RETURN_ = 6,
+    SSL_FILETYPE_PEM_ = 1,
+    SSL_VERIFY_NONE_ = 0,
+    SSL_VERIFY_PEER_ = 1,
+    SSL_VERIFY_FAIL_IF_NO_PEER_CERT_ = 2,
+    SSL_CTRL_MODE_ = 33,
+    SSL_CTRL_SET_SESS_CACHE_MODE_ = 44,
+    SSL_CTRL_SET_MIN_PROTO_VERSION_ = 123,
+    SSL_MODE_ENABLE_PARTIAL_WRITE_ = 1,
+    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER_ = 2,
+    SSL_MODE_RELEASE_BUFFERS_ = 16,
+    TLS1_2_VERSION_ = 0x0303,
+    TLS1_3_VERSION_ = 0x0304,
+    X509_V_OK_ = 0,
+    NID_COMMON_NAME_ = 13
+};
+#define SSL_OP_NO_RENEGOTIATION_ (UINT64_C(1) << 30)
 
+typedef struct ssl_st SSL;
+typedef struct ssl_ctx_st SSL_CTX;
+typedef struct x509_st X509;
+typedef struct x509_name_st X509_NAME;
+
+/* Result, name, arguments: what is used of the library. */
 #define FUNCTIONS(X)                                                                               \
     X(const void *, TLS_server_method, (void))                                                     \
-    X(SSL_CTX *, SSL_CTX_new, (const void *method))                                                \
+    X(SSL_CTX *, SSL_CTX_new, (const void *))                                                      \
     X(void, SSL_CTX_free, (SSL_CTX *))                                                             \
+    X(int, SSL_CTX_up_ref, (SSL_CTX *))                                                            \
     X(long, SSL_CTX_ctrl, (SSL_CTX *, int, long, void *))                                          \
     X(uint64_t, SSL_CTX_set_options, (SSL_CTX *, uint64_t))                                        \
     X(int, SSL_CTX_set_num_tickets, (SSL_CTX *, size_t))                                           \
@@ -51,141 +56,150 @@ typedef struct x509_name X509_NAME;
     X(int, SSL_CTX_load_verify_locations, (SSL_CTX *, const char *, const char *))                 \
     X(void *, SSL_load_client_CA_file, (const char *))                                             \
     X(void, SSL_CTX_set_client_CA_list, (SSL_CTX *, void *))                                       \
-    X(void, SSL_CTX_set_verify, (SSL_CTX *, int, int (*)(int, void *)))                            \
+    X(void, SSL_CTX_set_verify, (SSL_CTX *, int, void *))                                          \
     X(SSL *, SSL_new, (SSL_CTX *))                                                                 \
     X(void, SSL_free, (SSL *))                                                                     \
     X(int, SSL_set_fd, (SSL *, int))                                                               \
     X(int, SSL_accept, (SSL *))                                                                    \
     X(int, SSL_read, (SSL *, void *, int))                                                         \
     X(int, SSL_write, (SSL *, const void *, int))                                                  \
+    X(int, SSL_pending, (const SSL *))                                                             \
     X(int, SSL_shutdown, (SSL *))                                                                  \
     X(int, SSL_get_error, (const SSL *, int))                                                      \
+    X(long, SSL_get_verify_result, (const SSL *))                                                  \
     X(X509 *, SSL_get1_peer_certificate, (const SSL *))                                            \
-    X(void, X509_free, (X509 *))                                                                   \
     X(X509_NAME *, X509_get_subject_name, (const X509 *))                                          \
     X(int, X509_NAME_get_text_by_NID, (X509_NAME *, int, char *, int))                             \
+    X(void, X509_free, (X509 *))                                                                   \
     X(void, ERR_clear_error, (void))                                                               \
-    X(unsigned long, ERR_get_error, (void))                                                        \
+    X(unsigned long, ERR_peek_last_error, (void))                                                  \
     X(void, ERR_error_string_n, (unsigned long, char *, size_t))
 
-#define POINTER(result, name, arguments) result(*name) arguments;
-static struct openssl {
-    FUNCTIONS(POINTER)
-} ssl;
-#undef POINTER
+#define MEMBER(result, name, arguments) result(*name) arguments;
+static struct {
+    FUNCTIONS(MEMBER)
+} openssl;
+#undef MEMBER
 
-static pthread_once_t loaded = PTHREAD_ONCE_INIT;
-static char load_fault[TL_TLS_FAULT_BYTES];
-
-struct tl_tls {
-    pthread_mutex_t lock; /* of `context` */
-    SSL_CTX *context;
-    char *certificate, *key, *client_ca;
-    bool client_required, old;
-};
-
-struct tl_tls_peer {
-    SSL *ssl;
-};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static char missing[TL_TLS_FAULT_BYTES];
 
 static void load(void)
 {
-    static const struct {
-        const char *name;
-        size_t place;
-    } wanted[] = {
-#define ROW(result, name, arguments) {#name, offsetof(struct openssl, name)},
-        FUNCTIONS(ROW)
-#undef ROW
-    };
-    void *library = dlopen("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
-        snprintf(load_fault, sizeof load_fault, "OpenSSL 3 is not here: %s", dlerror());
+        snprintf(missing, sizeof missing, "TLS needs %s (OpenSSL 3): %s", LIBRARY, dlerror());
         return;
     }
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        void *found = dlsym(library, wanted[i].name);
-        if (found == NULL) {
-            snprintf(load_fault, sizeof load_fault, "libssl.so.3 has no %s", wanted[i].name);
-            return;
-        }
-        memcpy((char *)&ssl + wanted[i].place, &found, sizeof found);
-    }
+    /* A pointer to an object is put into one to a function as POSIX has it for dlsym. */
+#define FIND(result, name, arguments)                                                              \
+    *(void **)&openssl.name = dlsym(library, #name);                                               \
+    if (openssl.name == NULL)                                                                      \
+        snprintf(missing, sizeof missing, "%s has no %s", LIBRARY, #name);
+    FUNCTIONS(FIND)
+#undef FIND
 }
 
-static int failed(SSL_CTX *context, const char *path, char *fault)
+struct tl_tls {
+    pthread_mutex_t lock;
+    SSL_CTX *context; /* swapped by a reload */
+    char *certificate_file, *key_file, *ca_file;
+    tl_tls_client client;
+    bool tls_1_2;
+};
+
+struct tl_tls_link {
+    SSL *ssl;
+    bool wants_write;
+};
+
+static int unusable(char *fault, const char *what, const char *file)
 {
-    char why[256] = "it is not what it should be";
-    const unsigned long code = ssl.ERR_get_error();
-    if (code != 0)
-        ssl.ERR_error_string_n(code, why, sizeof why);
-    snprintf(fault, TL_TLS_FAULT_BYTES, "%s: %s", path, why);
-    ssl.SSL_CTX_free(context);
-    ssl.ERR_clear_error();
+    char reason[160] = "";
+    openssl.ERR_error_string_n(openssl.ERR_peek_last_error(), reason, sizeof reason);
+    snprintf(fault, TL_TLS_FAULT_BYTES, "%s %.60s can not be used: %s", what, file, reason);
+    openssl.ERR_clear_error();
     return -EINVAL;
 }
 
-static int ask_clients(const tl_tls *tls, SSL_CTX *context)
+static int set_clients(const tl_tls *tls, SSL_CTX *context, char *fault)
 {
-    void *names;
-    if (tls->client_ca == NULL)
-        return 1;
-    if (ssl.SSL_CTX_load_verify_locations(context, tls->client_ca, NULL) != 1)
-        return 0;
-    names = ssl.SSL_load_client_CA_file(tls->client_ca);
-    if (names == NULL)
-        return 0;
-    ssl.SSL_CTX_set_client_CA_list(context, names);
-    ssl.SSL_CTX_set_verify(
-        context, VERIFY_PEER | (tls->client_required ? VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
-    return 1;
-}
-
-static int make_context(const tl_tls *tls, SSL_CTX **out, char *fault)
-{
-    const long modes = MODE_PARTIAL_WRITE | MODE_MOVING_WRITE_BUFFER | MODE_RELEASE_BUFFERS;
-    ssl.ERR_clear_error();
-    SSL_CTX *context = ssl.SSL_CTX_new(ssl.TLS_server_method());
-    if (context == NULL)
-        return -ENOMEM;
-    ssl.SSL_CTX_ctrl(context, CTRL_SET_MIN_PROTO_VERSION, tls->old ? TLS_1_2 : TLS_1_3, NULL);
-    ssl.SSL_CTX_ctrl(context, CTRL_MODE, modes, NULL);
-    ssl.SSL_CTX_ctrl(context, CTRL_SESS_CACHE_MODE, 0, NULL);
-    ssl.SSL_CTX_ctrl(context, CTRL_SET_MAX_CERT_LIST, CERT_LIST_MAX, NULL);
-    ssl.SSL_CTX_set_options(context, OP_NO_COMPRESSION | OP_NO_TICKET | OP_NO_RENEGOTIATION);
-    ssl.SSL_CTX_set_num_tickets(context, 0);
-    if (ssl.SSL_CTX_use_certificate_chain_file(context, tls->certificate) != 1)
-        return failed(context, tls->certificate, fault);
-    if (ssl.SSL_CTX_use_PrivateKey_file(context, tls->key, FILETYPE_PEM) != 1 ||
-        ssl.SSL_CTX_check_private_key(context) != 1)
-        return failed(context, tls->key, fault);
-    if (!ask_clients(tls, context))
-        return failed(context, tls->client_ca, fault);
-    *out = context;
+    int mode = SSL_VERIFY_NONE_;
+    if (tls->client != TL_TLS_CLIENT_ANY) {
+        const char *file = tls->ca_file != NULL ? tls->ca_file : "";
+        if (openssl.SSL_CTX_load_verify_locations(context, file, NULL) != 1)
+            return unusable(fault, "the file of certificate authorities", file);
+        void *names = openssl.SSL_load_client_CA_file(file);
+        if (names == NULL)
+            return unusable(fault, "the file of certificate authorities", file);
+        openssl.SSL_CTX_set_client_CA_list(context, names);
+        mode = SSL_VERIFY_PEER_;
+        if (tls->client == TL_TLS_CLIENT_REQUIRED)
+            mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT_;
+    }
+    openssl.SSL_CTX_set_verify(context, mode, NULL);
     return 0;
 }
 
-int tl_tls_open(tl_tls **out, const tl_tls_config *config, char *fault)
+static int set_up(const tl_tls *tls, SSL_CTX *context, char *fault)
+{
+    const long modes = SSL_MODE_ENABLE_PARTIAL_WRITE_ | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER_ |
+                       SSL_MODE_RELEASE_BUFFERS_;
+    openssl.ERR_clear_error();
+    openssl.SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION_,
+                         tls->tls_1_2 ? TLS1_2_VERSION_ : TLS1_3_VERSION_, NULL);
+    openssl.SSL_CTX_ctrl(context, SSL_CTRL_MODE_, modes, NULL);
+    /* Nothing is kept of a session that ended: sessions of FIX are long. */
+    openssl.SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE_, 0, NULL);
+    openssl.SSL_CTX_set_num_tickets(context, 0);
+    openssl.SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION_);
+    if (openssl.SSL_CTX_use_certificate_chain_file(context, tls->certificate_file) != 1)
+        return unusable(fault, "the certificate", tls->certificate_file);
+    if (openssl.SSL_CTX_use_PrivateKey_file(context, tls->key_file, SSL_FILETYPE_PEM_) != 1 ||
+        openssl.SSL_CTX_check_private_key(context) != 1)
+        return unusable(fault, "the key", tls->key_file);
+    return set_clients(tls, context, fault);
+}
+
+int tl_tls_reload(tl_tls *tls, char fault[TL_TLS_FAULT_BYTES])
+{
+    SSL_CTX *fresh = openssl.SSL_CTX_new(openssl.TLS_server_method());
+    if (fresh == NULL)
+        return -ENOMEM;
+    const int rc = set_up(tls, fresh, fault);
+    if (rc != 0) {
+        openssl.SSL_CTX_free(fresh);
+        return rc;
+    }
+    pthread_mutex_lock(&tls->lock);
+    SSL_CTX *old = tls->context;
+    tls->context = fresh;
+    pthread_mutex_unlock(&tls->lock);
+    openssl.SSL_CTX_free(old); /* NULL at the first time; links hold their own reference */
+    return 0;
+}
+
+int tl_tls_open(tl_tls **out, const tl_tls_config *config, char fault[TL_TLS_FAULT_BYTES])
 {
     fault[0] = 0;
-    pthread_once(&loaded, load);
-    if (load_fault[0] != 0) {
-        memcpy(fault, load_fault, TL_TLS_FAULT_BYTES);
+    pthread_once(&once, load);
+    if (missing[0] != 0) {
+        snprintf(fault, TL_TLS_FAULT_BYTES, "%s", missing);
         return -ELIBACC;
     }
     tl_tls *tls = calloc(1, sizeof *tls);
     if (tls == NULL)
         return -ENOMEM;
     pthread_mutex_init(&tls->lock, NULL);
-    tls->certificate = strdup(config->certificate);
-    tls->key = strdup(config->key);
-    tls->client_ca = config->client_ca == NULL ? NULL : strdup(config->client_ca);
-    tls->client_required = config->client_required;
-    tls->old = config->old;
+    tls->certificate_file = strdup(config->certificate_file);
+    tls->key_file = strdup(config->key_file);
+    tls->ca_file = config->ca_file != NULL ? strdup(config->ca_file) : NULL;
+    tls->client = config->client;
+    tls->tls_1_2 = config->tls_1_2;
     int rc = -ENOMEM;
-    if (tls->certificate != NULL && tls->key != NULL &&
-        (tls->client_ca != NULL || config->client_ca == NULL))
-        rc = make_context(tls, &tls->context, fault);
+    if (tls->certificate_file != NULL && tls->key_file != NULL &&
+        (tls->ca_file != NULL || config->ca_file == NULL))
+        rc = tl_tls_reload(tls, fault);
     if (rc != 0) {
         tl_tls_close(tls);
         return rc;
@@ -194,116 +208,114 @@ int tl_tls_open(tl_tls **out, const tl_tls_config *config, char *fault)
     return 0;
 }
 
-int tl_tls_reload(tl_tls *tls, char *fault)
-{
-    SSL_CTX *fresh, *stale;
-    fault[0] = 0;
-    const int rc = make_context(tls, &fresh, fault);
-    if (rc != 0)
-        return rc;
-    pthread_mutex_lock(&tls->lock);
-    stale = tls->context;
-    tls->context = fresh;
-    pthread_mutex_unlock(&tls->lock);
-    ssl.SSL_CTX_free(stale); /* its peers hold it until they are gone */
-    return 0;
-}
-
 void tl_tls_close(tl_tls *tls)
 {
     if (tls == NULL)
         return;
-    if (tls->context != NULL)
-        ssl.SSL_CTX_free(tls->context);
+    openssl.SSL_CTX_free(tls->context);
     pthread_mutex_destroy(&tls->lock);
-    free(tls->certificate);
-    free(tls->key);
-    free(tls->client_ca);
+    free(tls->certificate_file);
+    free(tls->key_file);
+    free(tls->ca_file);
     free(tls);
 }
 
-tl_tls_peer *tl_tls_accept(tl_tls *tls, int fd)
+int tl_tls_accept(tl_tls_link **out, tl_tls *tls, int fd)
 {
-    tl_tls_peer *peer = calloc(1, sizeof *peer);
-    if (peer == NULL)
-        return NULL;
+    tl_tls_link *link = calloc(1, sizeof *link);
+    if (link == NULL)
+        return -ENOMEM;
     pthread_mutex_lock(&tls->lock);
-    peer->ssl = ssl.SSL_new(tls->context);
+    link->ssl = openssl.SSL_new(tls->context);
     pthread_mutex_unlock(&tls->lock);
-    if (peer->ssl == NULL || ssl.SSL_set_fd(peer->ssl, fd) != 1) {
-        tl_tls_peer_close(peer);
-        return NULL;
+    if (link->ssl == NULL || openssl.SSL_set_fd(link->ssl, fd) != 1) {
+        tl_tls_end(link);
+        return -ENOMEM;
     }
-    return peer;
+    *out = link;
+    return 0;
 }
 
-void tl_tls_peer_close(tl_tls_peer *peer)
+/* What an answer of 0 or less means. */
+static int fault_of(tl_tls_link *link, int answer)
 {
-    if (peer == NULL)
-        return;
-    if (peer->ssl != NULL)
-        ssl.SSL_free(peer->ssl);
-    free(peer);
-}
-
-/* What a call that gave `result` came to. */
-static int outcome(const tl_tls_peer *peer, int result)
-{
-    const int error = ssl.SSL_get_error(peer->ssl, result);
-    if (error == WANT_READ || error == WANT_WRITE)
+    const int error = errno;
+    const int kind = openssl.SSL_get_error(link->ssl, answer);
+    link->wants_write = kind == SSL_ERROR_WANT_WRITE_;
+    if (kind == SSL_ERROR_WANT_READ_ || kind == SSL_ERROR_WANT_WRITE_)
         return -EAGAIN;
-    ssl.ERR_clear_error();
-    return error == ZERO_RETURN ? 0 : -EPROTO;
-}
-
-int tl_tls_handshake(tl_tls_peer *peer)
-{
-    ssl.ERR_clear_error();
-    const int result = ssl.SSL_accept(peer->ssl);
-    if (result == 1)
+    openssl.ERR_clear_error();
+    if (kind == SSL_ERROR_ZERO_RETURN_)
         return 0;
-    return outcome(peer, result) == -EAGAIN ? -EAGAIN : -EPROTO;
+    if (kind == SSL_ERROR_SYSCALL_)
+        return error != 0 ? -error : 0;
+    return -EPROTO;
 }
 
-static int bounded(size_t count)
+int tl_tls_handshake(tl_tls_link *link)
 {
-    return count > INT_MAX ? INT_MAX : (int)count;
+    link->wants_write = false;
+    const int answer = openssl.SSL_accept(link->ssl);
+    if (answer == 1)
+        return 0;
+    const int rc = fault_of(link, answer);
+    return rc == -EAGAIN ? -EAGAIN : -EPROTO;
 }
 
-int64_t tl_tls_read(tl_tls_peer *peer, char *at, size_t count)
+ssize_t tl_tls_recv(tl_tls_link *link, void *bytes, size_t count)
 {
-    ssl.ERR_clear_error();
-    const int result = ssl.SSL_read(peer->ssl, at, bounded(count));
-    return result > 0 ? result : outcome(peer, result);
+    const int most = count > INT32_MAX ? INT32_MAX : (int)count;
+    link->wants_write = false;
+    errno = 0;
+    const int got = openssl.SSL_read(link->ssl, bytes, most);
+    return got > 0 ? got : fault_of(link, got);
 }
 
-int64_t tl_tls_write(tl_tls_peer *peer, const char *bytes, size_t count)
+ssize_t tl_tls_send(tl_tls_link *link, const void *bytes, size_t count)
 {
-    ssl.ERR_clear_error();
-    const int result = ssl.SSL_write(peer->ssl, bytes, bounded(count));
-    if (result > 0)
-        return result;
-    return outcome(peer, result) == -EAGAIN ? -EAGAIN : -EPROTO;
+    const int most = count > INT32_MAX ? INT32_MAX : (int)count;
+    link->wants_write = false;
+    errno = 0;
+    const int put = openssl.SSL_write(link->ssl, bytes, most);
+    if (put > 0)
+        return put;
+    const int rc = fault_of(link, put);
+    return rc == 0 ? -EPIPE : rc;
 }
 
-void tl_tls_say_end(tl_tls_peer *peer)
+bool tl_tls_wants_write(const tl_tls_link *link)
 {
-    ssl.ERR_clear_error();
-    ssl.SSL_shutdown(peer->ssl);
-    ssl.ERR_clear_error();
+    return link->wants_write;
 }
 
-void tl_tls_peer_name(const tl_tls_peer *peer, char *out)
+bool tl_tls_pending(const tl_tls_link *link)
 {
-    X509 *certificate = ssl.SSL_get1_peer_certificate(peer->ssl);
+    return openssl.SSL_pending(link->ssl) > 0;
+}
+
+void tl_tls_client_name(const tl_tls_link *link, char *out, size_t size)
+{
     out[0] = 0;
+    X509 *certificate = openssl.SSL_get1_peer_certificate(link->ssl);
     if (certificate == NULL)
         return;
-    X509_NAME *subject = ssl.X509_get_subject_name(certificate);
-    const int size = subject == NULL ? 0
-                                     : ssl.X509_NAME_get_text_by_NID(subject, COMMON_NAME, out,
-                                                                     (int)TL_TLS_NAME_BYTES);
-    if (size < 0 || (size_t)size != strlen(out)) /* a zero byte inside would cut the name short */
+    X509_NAME *subject = openssl.X509_get_subject_name(certificate);
+    const int length = openssl.X509_NAME_get_text_by_NID(subject, NID_COMMON_NAME_, out, (int)size);
+    /* A name with a zero in it, or one that was cut, is nobody's. */
+    if (openssl.SSL_get_verify_result(link->ssl) != X509_V_OK_ || length < 0 ||
+        strlen(out) != (size_t)length || (size_t)length + 1 == size)
         out[0] = 0;
-    ssl.X509_free(certificate);
+    openssl.X509_free(certificate);
+}
+
+void tl_tls_end(tl_tls_link *link)
+{
+    if (link == NULL)
+        return;
+    if (link->ssl != NULL) {
+        openssl.SSL_shutdown(link->ssl);
+        openssl.SSL_free(link->ssl);
+        openssl.ERR_clear_error();
+    }
+    free(link);
 }

@@ -1,52 +1,59 @@
-/* TLS for the acceptor: one context that can be reloaded, and one peer a connection.
+/* TLS for a socket that never blocks: OpenSSL 3, found when it is first asked for.
  *
- * OpenSSL 3 is found when the first context is opened, so that neither building nor plain TCP needs
- * it. Nothing here waits: handshake, read and write say when they would. Peers of an older
- * certificate go on with it after a reload. TLS 1.3, and 1.2 where it is asked for; no
- * renegotiation, no compression, no tickets. A tl_tls may be reloaded from any thread; a peer
- * belongs to one, which has SIGPIPE blocked or ignored.
+ * libssl.so.3 is opened at run time and called through declarations of our own, so that a venue
+ * without TLS needs neither it nor its headers. A tl_tls is what a listener offers: certificate,
+ * key, whose clients it believes; tl_tls_reload changes them for the connections to come and may be
+ * called by any thread. A tl_tls_link is one connection and belongs to one thread.
  */
 #ifndef TOUCHLINE_TLS_H
 #define TOUCHLINE_TLS_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <sys/types.h>
 
-#define TL_TLS_FAULT_BYTES 512u
-#define TL_TLS_NAME_BYTES 256u
+#define TL_TLS_FAULT_BYTES 256
 
-typedef struct tl_tls tl_tls;
-typedef struct tl_tls_peer tl_tls_peer;
+typedef enum tl_tls_client {
+    TL_TLS_CLIENT_ANY = 0,     /* no certificate is asked for */
+    TL_TLS_CLIENT_ASKED = 1,   /* one that comes must be good */
+    TL_TLS_CLIENT_REQUIRED = 2 /* without a good one there is no connection */
+} tl_tls_client;
 
 typedef struct tl_tls_config {
-    const char *certificate; /* PEM files: the chain, the venue's first */
-    const char *key;
-    const char *client_ca;   /* whom client certificates are signed by; NULL: none are asked for */
-    bool client_required;    /* a client without a certificate is turned away */
-    bool old;                /* TLS 1.2 too */
+    const char *certificate_file; /* PEM, the chain */
+    const char *key_file;         /* PEM */
+    const char *ca_file;          /* PEM; who signs clients' certificates; NULL: nobody */
+    tl_tls_client client;
+    bool tls_1_2;                 /* older clients, too; else 1.3 alone */
 } tl_tls_config;
 
-/* 0 or -errno: -ELIBACC when OpenSSL is missing, -EINVAL for a file that is not what it should be.
- * `fault`, TL_TLS_FAULT_BYTES, says which and why. */
-int tl_tls_open(tl_tls **out, const tl_tls_config *config, char *fault);
-/* The same files again, for connections to come. On failure nothing changes. */
-int tl_tls_reload(tl_tls *tls, char *fault);
-/* Peers may outlive it. */
+typedef struct tl_tls tl_tls;
+typedef struct tl_tls_link tl_tls_link;
+
+/* 0; -ELIBACC: there is no libssl.so.3; -EINVAL: a file can not be used, `fault` says which. */
+int tl_tls_open(tl_tls **out, const tl_tls_config *config, char fault[TL_TLS_FAULT_BYTES]);
+/* Read the files again. On an error what was there before stays. */
+int tl_tls_reload(tl_tls *tls, char fault[TL_TLS_FAULT_BYTES]);
+/* Links outlive it. */
 void tl_tls_close(tl_tls *tls);
 
-/* A peer on a connected, non-blocking socket, which stays the caller's. NULL: no memory. */
-tl_tls_peer *tl_tls_accept(tl_tls *tls, int fd);
-void tl_tls_peer_close(tl_tls_peer *peer);
-/* 0: done; -EAGAIN: call again when the socket is readable or writable; -EPROTO: it failed. */
-int tl_tls_handshake(tl_tls_peer *peer);
-/* Bytes, 0 at the peer's end, -EAGAIN or -EPROTO. */
-int64_t tl_tls_read(tl_tls_peer *peer, char *at, size_t count);
-/* Bytes, -EAGAIN or -EPROTO. After -EAGAIN the same bytes are to be handed in again. */
-int64_t tl_tls_write(tl_tls_peer *peer, const char *bytes, size_t count);
-/* Say that no more will come; harmless when it can not be said. */
-void tl_tls_say_end(tl_tls_peer *peer);
-/* Common name of the client's certificate, "" without one. `out` holds TL_TLS_NAME_BYTES. */
-void tl_tls_peer_name(const tl_tls_peer *peer, char *out);
+/* The server's end of a connection; `fd` stays the caller's. 0 or -ENOMEM. */
+int tl_tls_accept(tl_tls_link **out, tl_tls *tls, int fd);
+/* Go on with the handshake: 0 when it is done, -EAGAIN: when the socket is ready again, for
+ * writing if tl_tls_wants_write; -EPROTO: it failed. */
+int tl_tls_handshake(tl_tls_link *link);
+/* Bytes, 0 at the peer's end, -EAGAIN, -EPROTO or -errno. */
+ssize_t tl_tls_recv(tl_tls_link *link, void *bytes, size_t count);
+/* The same; after -EAGAIN the next call must offer the same bytes again (they may have moved). */
+ssize_t tl_tls_send(tl_tls_link *link, const void *bytes, size_t count);
+/* Did the last call stop because the socket takes nothing now? */
+bool tl_tls_wants_write(const tl_tls_link *link);
+/* Are there bytes that were read from the socket and not by tl_tls_recv? */
+bool tl_tls_pending(const tl_tls_link *link);
+/* Common name of the client's certificate, which was verified; "" without one. */
+void tl_tls_client_name(const tl_tls_link *link, char *out, size_t size);
+/* Say good-bye if that goes at once, and forget the link. */
+void tl_tls_end(tl_tls_link *link);
 
 #endif

@@ -7,7 +7,6 @@ from touchline.config.sections import (
     Config,
     EngineSection,
     FixSection,
-    FixVersion,
     InstrumentSection,
     LogSection,
     PublishSection,
@@ -16,7 +15,7 @@ from touchline.config.sections import (
     Venue,
     load,
 )
-from touchline.config.values import NAME_BYTES
+from touchline.config.values import NAME_BYTES, FixVersion
 from touchline.core.messages import SESSIONS_MAX
 
 __all__ = [

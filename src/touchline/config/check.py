@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         SessionSection,
     )
 
-NATIVE_KEYS = ("password_hash", "addresses", "certificate")
+NATIVE_KEYS = ("password_hash", "addresses", "certificate", "open", "reset")
 NUMBER_BYTES_MAX = TEXT_BYTES  # of a number that the journal keeps as text
 
 Loc = tuple[int | str, ...]
@@ -118,45 +118,43 @@ def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Proble
     if len(set(session.accounts)) != len(session.accounts):
         yield (*loc, "accounts"), "names an account twice"
     if session.password is not None and session.password_hash is not None:
-        yield (*loc, "password_hash"), "stands beside password; one of them is enough"
+        yield (*loc, "password_hash"), "stands beside password; one of them is the password"
+    if (session.open is None) != (session.close is None):
+        yield (*loc, "open"), "and close belong together: give both or neither"
+    if session.begin_string == "FIXT.1.1" and parts.fix.engine == "quickfix":
+        yield (*loc, "begin_string"), 'FIXT.1.1 needs fix.engine = "native"'
     if parts.fix.engine == "quickfix":
         for key in NATIVE_KEYS:
             if getattr(session, key):
                 yield (*loc, key), 'needs fix.engine = "native"'
-        if session.begin_string == "FIXT.1.1":
-            yield (*loc, "begin_string"), 'FIXT.1.1 needs fix.engine = "native"'
         if not session.enabled:
             yield (*loc, "enabled"), 'needs fix.engine = "native"'
-    if session.certificate is not None and parts.fix.tls_client_ca is None:
-        yield (*loc, "certificate"), "needs fix.tls_client_ca, which says whose to trust"
+    if session.certificate is not None and parts.fix.tls_client == "any":
+        yield (*loc, "certificate"), "is asked of nobody while fix.tls_client is any"
 
 
 def _tls(fix: FixSection) -> Iterator[Problem]:
-    """Either none of it, or a certificate with its key."""
+    """What TLS needs together."""
     if (fix.tls_certificate is None) != (fix.tls_key is None):
-        missing = "tls_key" if fix.tls_key is None else "tls_certificate"
-        yield ("fix", missing), "is missing: a certificate and its key go together"
-    if fix.tls_certificate is None:
-        for key in ("tls_client_ca", "tls_client_required", "tls_1_2", "tls_port"):
-            if getattr(fix, key):
-                yield ("fix", key), "says nothing without tls_certificate"
-    elif fix.engine == "quickfix":
+        yield ("fix", "tls_key"), "and tls_certificate belong together: give both or neither"
+    if fix.tls_client != "any" and fix.tls_client_ca is None:
+        yield ("fix", "tls_client_ca"), f"is missing: tls_client is {fix.tls_client}"
+    if fix.tls_client != "any" and fix.tls_certificate is None:
+        yield ("fix", "tls_client"), "needs tls_certificate and tls_key"
+    if fix.tls_certificate is not None and fix.engine == "quickfix":
         yield ("fix", "tls_certificate"), 'needs fix.engine = "native"'
-    if fix.tls_client_required and fix.tls_client_ca is None:
-        yield ("fix", "tls_client_required"), "needs tls_client_ca, which says whom to trust"
 
 
 def _ports(parts: Parts) -> Iterator[Problem]:
     """Two listeners of this venue cannot share a port."""
     wanted = [
         (("fix", "port"), parts.fix.enabled, parts.fix.port),
-        (("fix", "tls_port"), parts.fix.enabled, parts.fix.tls_port),
         (("publish", "pub_port"), parts.publish.enabled, parts.publish.pub_port),
         (("publish", "snapshot_port"), parts.publish.enabled, parts.publish.snapshot_port),
     ]
     seen: dict[int, str] = {}
     for loc, enabled, port in wanted:
-        if not enabled or port is None:
+        if not enabled:
             continue
         first = seen.setdefault(port, ".".join(loc))
         if first != ".".join(loc):

@@ -31,26 +31,25 @@ from pydantic_settings.exceptions import SettingsError
 from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
 from touchline.config.values import (
+    Argon2,
     FileName,
+    FixVersion,
     Host,
     Limit,
+    Moment,
     Name,
     Network,
-    PasswordHash,
     Port,
     Positive,
     Slots,
+    Zone,
 )
 from touchline.core.capacities import CAPACITIES, EngineCapacities
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 
-SECRET = ("password", "password_hash")
-TLS_FILES = ("tls_certificate", "tls_key", "tls_client_ca")
 LISTS = ("instruments", "accounts", "sessions")
 NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
-FixVersion = Literal["FIX.4.4", "FIX.4.2", "FIXT.1.1"]
-FixEngine = Literal["native", "quickfix"]
 
 
 class _Section(BaseModel):
@@ -101,18 +100,17 @@ class FixSection(_Section):
     port: Port = 9878
     comp_id: FileName = "TOUCHLINE"
     heartbeat_s: int = Field(default=30, ge=1, le=3600)
-    engine: FixEngine = "native"
-    message_bytes_max: int = Field(default=16384, ge=1024, le=65536)
-    logon_timeout_s: float = Field(default=5.0, ge=0.1, le=300)
-    newcomers_max: int = Field(default=1024, ge=8, le=65536)
-    store_mb_max: int = Field(default=4096, ge=64, le=1 << 20)
+    engine: Literal["native", "quickfix"] = "native"
     busy_poll: bool = False
+    message_bytes_max: int = Field(default=16_384, ge=1024, le=65_536)
+    logon_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    newcomers_max: int = Field(default=1024, ge=16, le=65_536)
+    store_mb_max: int = Field(default=0, ge=0, le=1 << 24)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
-    tls_client_required: bool = False
+    tls_client: Literal["any", "asked", "required"] = "any"
     tls_1_2: bool = False
-    tls_port: Port | None = None
 
 
 class PublishSection(_Section):
@@ -184,13 +182,18 @@ class SessionSection(_Section):
     """[[sessions]]: one FIX counterparty; the first account serves orders without Account(1)."""
 
     comp_id: FileName
-    begin_string: FixVersion = "FIX.4.4"
+    begin_string: FixVersion = "FIX.4.4"  # FIXT.1.1 carries FIX 5.0 SP2
     accounts: tuple[Name, ...] = Field(min_length=1)
-    password: str | None = Field(default=None, repr=False)
-    password_hash: PasswordHash | None = Field(default=None, repr=False)
-    addresses: tuple[Network, ...] = ()
-    certificate: str | None = Field(default=None, min_length=1, max_length=255)
     enabled: bool = True
+    password: str | None = Field(default=None, repr=False)
+    password_hash: Argon2 | None = Field(default=None, repr=False)
+    addresses: tuple[Network, ...] = ()
+    certificate: str | None = None
+    time_decimals: Literal[3, 6, 9] = 3
+    open: Moment | None = None
+    close: Moment | None = None
+    reset: Moment | None = None
+    time_zone: Zone = "UTC"
 
 
 class Config(_Section):
@@ -420,7 +423,7 @@ def _reason(error: ErrorDetails) -> str:
         .removeprefix("Input ")
         .replace("valid tuple", "list")
     )
-    shown = "***" if key in SECRET else f"{error['input']!s:.60}"
+    shown = "***" if key.startswith("password") else f"{error['input']!s:.60}"
     return f"{key} = {shown!r}: {text}"
 
 
@@ -433,7 +436,11 @@ def _anchored(config: Config, path: str | Path | None) -> Config:
             "run_dir": base / _at_home(config.venue.run_dir),
         }
     )
-    files = {key: base / _at_home(path) for key in TLS_FILES if (path := getattr(config.fix, key))}
+    files = {
+        name: base / _at_home(path)
+        for name in ("tls_certificate", "tls_key", "tls_client_ca")
+        if (path := getattr(config.fix, name)) is not None
+    }
     fix = config.fix.model_copy(update=files)
     return config.model_copy(update={"venue": venue, "fix": fix})
 

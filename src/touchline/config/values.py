@@ -1,16 +1,19 @@
-"""What single values of a configuration may be: names, numbers, addresses. Pure functions."""
+"""The kinds of values a configuration has, each checked on its own."""
 
 from __future__ import annotations
 
 import ipaddress
+import zoneinfo
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from touchline.config.schedule import moment
 from touchline.core.messages import TEXT_BYTES
 
 NAME_BYTES = TEXT_BYTES
+FixVersion = Literal["FIX.4.4", "FIX.4.2", "FIXT.1.1"]
 
 
 def _name(value: str) -> str:
@@ -50,25 +53,38 @@ def _host(value: str) -> str:
     return bare
 
 
-def _network(value: str) -> str:
-    """An address, or a network such as 10.1.0.0/16."""
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError as error:
-        raise ValueError(f"is neither an address nor a network: {error}") from None
-
-
-def _password_hash(value: str) -> str:
-    """An argon2 hash in its usual text; what it is of, nobody can tell."""
-    if not value.startswith(("$argon2id$", "$argon2i$", "$argon2d$")):
-        raise ValueError("should be an argon2 hash, as $argon2id$v=19$...")
-    return value
-
-
 def _exact(value: object) -> object:
     """Refuse a float where an exact decimal number is wanted."""
     if isinstance(value, float):
         raise ValueError("is a binary floating-point number; write it as text or Decimal")
+    return value
+
+
+def _network(value: str) -> str:
+    """An address, or a network as 10.1.0.0/16."""
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise ValueError(f"is no address and no network: {error}") from None
+
+
+def _moment(value: str) -> str:
+    """A time of day, HH:MM or HH:MM:SS, with a day of the week before it or without."""
+    moment(value)
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        raise ValueError("is no time zone this machine knows, such as Europe/London") from None
+    return value
+
+
+def _argon2(value: str) -> str:
+    if not value.startswith("$argon2id$"):
+        raise ValueError("is no argon2id hash; `touchline sessions hash` makes one")
     return value
 
 
@@ -79,6 +95,8 @@ Positive = Annotated[Number, Field(gt=0)]
 Limit = Annotated[Number, Field(ge=0)]
 Slots = Annotated[int, AfterValidator(_power_of_two)]
 Host = Annotated[str, AfterValidator(_host)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 Network = Annotated[str, AfterValidator(_network)]
-PasswordHash = Annotated[str, AfterValidator(_password_hash)]
+Moment = Annotated[str, AfterValidator(_moment)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Argon2 = Annotated[str, AfterValidator(_argon2)]
+Port = Annotated[int, Field(ge=1, le=65535)]

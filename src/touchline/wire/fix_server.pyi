@@ -9,6 +9,7 @@ from touchline.runtime.bus import Bus, Lane
 from touchline.runtime.owned import Owned
 
 STATES: tuple[str, ...]
+CLIENTS: tuple[str, ...]
 
 class Marks(NamedTuple):
     next_out: int
@@ -16,6 +17,7 @@ class Marks(NamedTuple):
     answered: int
     lane_sent: int
     key: int
+    created_ns: int
 
 class Question(NamedTuple):
     ticket: int
@@ -60,7 +62,7 @@ class Tls(Owned):
         key: str | bytes | PathLike[str],
         *,
         client_ca: str | bytes | PathLike[str] | None = None,
-        client_required: bool = False,
+        client: str = "any",
         tls_1_2: bool = False,
     ) -> None: ...
     def reload(self) -> None: ...
@@ -88,6 +90,9 @@ class FixServer(Owned):
         logon_s: float,
         answer_s: float,
         spin: bool,
+        log_dir: str | bytes | PathLike[str] | None,
+        log_rotate_bytes: int,
+        log_keep: int,
     ) -> None: ...
     def marks(self, session: int) -> Marks: ...
     def bus_lost(self) -> None: ...
@@ -119,6 +124,8 @@ class FixServer(Owned):
     @property
     def lapped(self) -> int: ...
     def supply(self, events: NDArray[np.void]) -> bool: ...
+    @staticmethod
+    def utc_s() -> float: ...
     @staticmethod
     def monotonic_s() -> float: ...
     def status(self) -> ServerStatus: ...
