@@ -99,7 +99,8 @@ void tl_fix_store_took(tl_fix_store *store, uint32_t session, uint64_t next_in, 
 
 void tl_fix_store_answered(tl_fix_store *store, uint32_t session, uint64_t answered)
 {
-    store->marks[session].answered = answered;
+    tl_fix_marks *marks = &store->marks[session];
+    marks->answered = answered < marks->next_in ? answered : marks->next_in;
 }
 
 /* Room for `bytes` at the end of the log. */

@@ -64,7 +64,7 @@ static int read_marks(tl_fix_store *store)
         store->marks[i] = slot->marks;
         store->reset_in[i] = slot->reset_in;
         store->index[i].epoch = (uint32_t)slot->epoch;
-        if (slot->marks.next_in - 1 >= NUMBER_MAX || slot->marks.next_out - 1 >= NUMBER_MAX)
+        if (slot->marks.next_in - 1 > NUMBER_MAX || slot->marks.next_out - 1 > NUMBER_MAX)
             return -EBADMSG;
     }
     return 0;
