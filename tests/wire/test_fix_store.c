@@ -66,7 +66,7 @@ static int append(tl_fix_store *store, uint32_t session)
                              .body_at = 30,
                              .msg_type_at = 16,
                              .kind = TL_FIX_STORED_APPLICATION,
-                             .sending_time_ns = (int64_t)number * 10,
+                             .sending_time_ns = (int64_t)(number % 1000000) * 10,
                              .key = number * 4};
     return tl_fix_store_append(store, session, &message);
 }
@@ -80,7 +80,7 @@ static bool found(tl_fix_store *store, uint32_t session, uint64_t number)
     CHECK(message.size == text_of(text, session, number));
     CHECK(memcmp(text, message.bytes, message.size) == 0);
     CHECK(message.key == number * 4 && message.body_at == 30 && message.msg_type_at == 16);
-    CHECK(message.sending_time_ns == (int64_t)number * 10);
+    CHECK(message.sending_time_ns == (int64_t)(number % 1000000) * 10);
     return true;
 }
 

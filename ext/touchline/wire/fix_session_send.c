@@ -175,7 +175,8 @@ int tl_fix_session_output(tl_fix_session *session, struct iovec *pieces, int max
     bool resending = session->resend.from <= session->resend.to || session->gap_from != 0;
     if (session->slice_at == session->slice_size) {
         if (session->written != 0 || !resending) {
-            int count = output_live(session, pieces, max, session->written != 0 && resending ? 1 : max);
+            int limit = session->written != 0 && resending ? 1 : max;
+            int count = output_live(session, pieces, max, limit);
             uint64_t end = fix_marks(session)->next_out;
             if (count != 0 || session->send_next >= end || session->written != 0)
                 return count;
