@@ -267,6 +267,30 @@ static void a_flipped_bit_is_damage(void)
     clear();
 }
 
+static void pages_lost_in_a_power_cut_end_the_log(void)
+{
+    tl_fix_store *store = reopen(&small);
+    for (int i = 0; i < 40; i++)
+        CHECK(append(store, 0) == 0);
+    tl_fix_store_close(store);
+    int fd = file("out-00000001.log"), marks_file = file("sessions");
+    char zeros[1024] = {0};
+    CHECK(pwrite(fd, zeros, sizeof zeros, 4096) == (ssize_t)sizeof zeros);
+    CHECK(open_error() == -EBADMSG); /* the machine ran on: damage */
+    CHECK(pwrite(marks_file, "another boot", 12, 16) == 12);
+    store = reopen(&small);
+    uint64_t first_lost = 1;
+    while (found(store, 0, first_lost))
+        first_lost++;
+    CHECK(first_lost > 10 && first_lost < 30);
+    CHECK(tl_fix_store_marks(store, 0)->key == (first_lost - 1) * 4);
+    tl_fix_store_close(store);
+    CHECK(open_error() == 0);
+    close(fd);
+    close(marks_file);
+    clear();
+}
+
 static void a_missing_segment_is_damage(void)
 {
     tl_fix_store *store = reopen(&small);
@@ -418,6 +442,7 @@ int main(int argc, char **argv)
     a_live_store_is_held_alone();
     an_end_torn_at_any_byte_is_cut_off();
     a_flipped_bit_is_damage();
+    pages_lost_in_a_power_cut_end_the_log();
     a_missing_segment_is_damage();
     a_full_disk_changes_nothing();
     a_kill_at_any_moment_loses_nothing();

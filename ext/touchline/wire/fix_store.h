@@ -46,7 +46,7 @@ enum tl_fix_stored_kind {
 };
 
 typedef struct tl_fix_stored {
-    const char *bytes; /* the whole message, as it was sent; valid until the next call that writes */
+    const char *bytes; /* the whole message, as sent; valid until the next call that writes */
     uint32_t size;
     uint32_t body_at;  /* where the fields after SendingTime(52) of the header begin */
     uint32_t msg_type_at; /* of the value of MsgType(35) */

@@ -109,7 +109,8 @@ static int map_marks(tl_fix_store *store)
     if (fstat(store->marks_file, &status) < 0)
         return -errno;
     uint64_t bytes = (uint64_t)status.st_size;
-    size_t wanted = sizeof(marks_head) + (size_t)store->config.sessions_max * 2 * sizeof(marks_slot);
+    size_t wanted = (size_t)store->config.sessions_max * 2 * sizeof(marks_slot);
+    wanted += sizeof(marks_head);
     store->marks_bytes = bytes > wanted ? (size_t)bytes : wanted;
     int error = posix_fallocate(store->marks_file, 0, (off_t)store->marks_bytes);
     if (error != 0)
