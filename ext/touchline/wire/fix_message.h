@@ -18,7 +18,9 @@
 
 #define TL_FIX_SOH '\x01'
 #define TL_FIX_MESSAGE_MAX 65536u /* the most a venue may set message_bytes_max to */
-#define TL_FIX_FIELDS_MAX (TL_FIX_MESSAGE_MAX / 4)
+#define TL_FIX_FIELDS_MAX (TL_FIX_MESSAGE_MAX / 3 + 1) /* the shortest is "1=" and SOH */
+#define TL_FIX_TAG_MAX 99999u /* a higher one is an invalid tag number */
+#define TL_FIX_SEEN_WORDS (TL_FIX_TAG_MAX / 64 + 1)
 
 typedef enum tl_fix_framing {
     TL_FIX_FRAME_MORE,    /* no whole message yet; `skip` bytes before it are garbage */
@@ -43,6 +45,12 @@ typedef struct tl_fix_field {
     uint32_t size;
 } tl_fix_field;
 
+enum {
+    TL_FIX_MARK_DEPTH = 15,       /* in how many groups the field lies */
+    TL_FIX_MARK_REPEATED = 16,    /* outside groups: a field of this tag came before */
+    TL_FIX_MARK_MISCOUNTED = 32   /* outside groups: the count of a group of another size */
+};
+
 /* A message's fields in their order. One is made per thread and used again and again. */
 typedef struct tl_fix_message {
     const char *bytes;
@@ -52,15 +60,24 @@ typedef struct tl_fix_message {
     uint64_t msg_seq_num;   /* MsgSeqNum(34); 0: absent or not a number from 1 to 2^63 - 1 */
     bool poss_dup;          /* PossDupFlag(43) = Y */
     bool poss_resend;       /* PossResend(97) = Y */
-    uint32_t malformed;     /* tag of the first field that is not TAG=VALUE or whose data does not
-                               fit its length; its place ends `fields`; UINT32_MAX: none is */
+    uint32_t malformed;     /* tag (0: unreadable) of the first field that is not TAG=VALUE or whose
+                               data does not fit its length; it ends `fields`; UINT32_MAX: none is */
+    int malformed_reason;   /* SessionRejectReason(373) of that: 0 or 6 */
+    int group_reason;       /* of the first fault in an entry of a group; -1: none */
+    uint32_t group_tag;
+    uint32_t missing;       /* the first tag that an entry of a group lacks; 0: none */
+    const struct tl_fix_message_rule *rule;    /* of MsgType(35); NULL: UNKNOWN */
+    const struct tl_fix_dictionary *dictionary; /* of the body; header and trailer: the session's */
     uint16_t place[1024];   /* by tag below 1024: index in `fields` of its first place outside
                                groups, plus one; 0: absent. Higher tags are searched for. */
+    uint8_t marks[TL_FIX_FIELDS_MAX]; /* TL_FIX_MARK_... of each field */
     tl_fix_field fields[TL_FIX_FIELDS_MAX];
+    uint64_t seen[2][TL_FIX_SEEN_WORDS]; /* tags from 1024 and from 5000 on, while splitting */
 } tl_fix_message;
 
 /* Split a WHOLE message of `dialect`. 0; -EBADMSG: its first three fields are not 8, 9, 35 or its
- * BeginString is not the dialect's, so it is dropped without a word, as garbage is. */
+ * BeginString is not the dialect's, or it is too long, so it is dropped without a word, as garbage
+ * is. Nothing of `message` needs to be set before. */
 int tl_fix_parse(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
                  size_t size);
 
@@ -91,5 +108,8 @@ tl_fix_verdict tl_fix_check(const tl_fix_message *message, const tl_fix_dialect 
 bool tl_fix_group(const tl_fix_message *message, const tl_fix_dialect *dialect,
                   uint32_t count_tag, uint32_t index, const tl_fix_field **first,
                   uint32_t *fields);
+/* The entry after the one at `*first`: a walk over all entries takes one look at each field, where
+ * tl_fix_group looks at all before the entry. */
+bool tl_fix_group_next(const tl_fix_message *message, const tl_fix_field **first, uint32_t *fields);
 
 #endif

@@ -32,6 +32,10 @@ tl_fix_number_fault tl_fix_read_units(const char *text, size_t size, const tl_fi
 bool tl_fix_read_uint(const char *text, size_t size, uint64_t *number);
 /* With an optional minus. */
 bool tl_fix_read_int(const char *text, size_t size, int64_t *number);
+/* "YYYYMMDD" of a day that exists: days since 1970. */
+bool tl_fix_read_date(const char *text, size_t size, int64_t *days);
+/* "HH:MM:SS" with 0, 3, 6 or 9 decimals: nanoseconds since midnight; a leap second, 60, is one. */
+bool tl_fix_read_time_of_day(const char *text, size_t size, int64_t *ns);
 /* UTCTimestamp with 0, 3, 6 or 9 decimals of a second (a leap second, 60, included; the date must
  * exist): nanoseconds since 1970. */
 bool tl_fix_read_time(const char *text, size_t size, int64_t *ts_ns);
