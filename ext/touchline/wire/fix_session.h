@@ -71,7 +71,8 @@ size_t tl_fix_write_refusal(char *out, const tl_fix_terms *terms, uint64_t msg_s
 typedef enum tl_fix_received {
     TL_FIX_DONE,        /* an administrative message, a duplicate, a refusal: dealt with */
     TL_FIX_APPLICATION, /* in order and well formed: the desk's; then tl_fix_session_took */
-    TL_FIX_GONE         /* the connection is to be closed: at once, nothing more is read */
+    TL_FIX_GONE         /* nothing more is read; the connection is to be closed once what is due
+                           (a Logout) is written: the session is TL_FIX_OVER */
 } tl_fix_received;
 
 /* One message of an open session, parsed. Checks it (tl_fix_check, CompIDs, SendingTime, numbers)

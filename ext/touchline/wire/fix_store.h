@@ -1,6 +1,6 @@
 /* The outbound store: every message ever sent, by session and MsgSeqNum, in one log of segments.
  *
- *   sessions            one mapped page of marks a session: numbers that go on after a kill -9
+ *   sessions            marks of each session: numbers that go on after a kill -9; mapped
  *   out-00000001.log    records as they were sent, of all sessions, one after another; mapped
  *   out-00000002.log    ...
  *
@@ -46,7 +46,7 @@ enum tl_fix_stored_kind {
 };
 
 typedef struct tl_fix_stored {
-    const char *bytes; /* the whole message, as it was sent; valid until the next call that writes */
+    const char *bytes; /* the whole message, as sent; valid until the next call that writes */
     uint32_t size;
     uint32_t body_at;  /* where the fields after SendingTime(52) of the header begin */
     uint32_t msg_type_at; /* of the value of MsgType(35) */
@@ -55,6 +55,8 @@ typedef struct tl_fix_stored {
     uint64_t key;
 } tl_fix_stored;
 
+/* Makes the directory if need be. On failure `*out` is NULL (-EINVAL, -ENOMEM) or a store that can
+ * only tell its fault and be closed. */
 int tl_fix_store_open(tl_fix_store **out, const char *directory, const tl_fix_store_config *config);
 void tl_fix_store_close(tl_fix_store *store);
 /* What is wrong with which file, after -EBADMSG or an error of the disk. */
