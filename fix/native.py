@@ -70,6 +70,7 @@ class NativeGateway:
         self._names = Directory()
         self._policy = Policy(settings.heartbeat_s, FixServer.monotonic_s)
         self._sessions: dict[int, SessionSettings] = {}
+        self._later: Sessions = ()
         self._hours = Hours(self._allow, self._reset, self._is_away)
         self._tls: Tls | None = None
         self._tls_seen: tuple[int, ...] = ()
@@ -287,6 +288,7 @@ class NativeGateway:
         if self._looks % BEAT_LOOKS == 0:
             self._tell({"beat": self._looks})
             self._hours.look(self._server.utc_s())
+            self._take_up_later()
             self._renew_certificate()
         if len(self._sessions) <= MANY_SESSIONS or self._looks % BEAT_LOOKS == 0:
             live = self._live()
@@ -323,19 +325,29 @@ class NativeGateway:
         self._server.verdict(question.ticket, refusal)
 
     def _change(self, sessions: Sessions) -> None:
-        """What is configured now, for sessions that the journal knows."""
-        self._read_texts()
-        self._tell_names()
-        known = self._names.numbers(Text.SESSION)
-        accounts = self._names.numbers(Text.ACCOUNT)
-        ready = tuple(
-            s for s in sessions if s.comp_id in known and all(a in accounts for a in s.accounts)
-        )
-        self._take_up_sessions(ready, {})
-        self._hours.look(self._server.utc_s())
+        """What is configured now. A session that the journal has no number for comes later."""
+        self._later = sessions
+        self._take_up_later()
         if self._tls is not None:
             self._reload()
         self._tell({"taken_up": True})
+
+    def _take_up_later(self) -> None:
+        """Take up what waits for its number and the numbers of its accounts."""
+        if not self._later:
+            return
+        self._read_texts()
+        self._tell_names()
+        numbers, accounts = (self._names.numbers(kind) for kind in (Text.SESSION, Text.ACCOUNT))
+        ready = tuple(
+            configured
+            for configured in self._later
+            if numbers.get(configured.comp_id, SESSIONS_MAX) < self._server.sessions_max
+            and accounts.keys() >= set(configured.accounts)
+        )
+        self._later = tuple(configured for configured in self._later if configured not in ready)
+        self._take_up_sessions(ready, {})
+        self._hours.look(self._server.utc_s())
 
     def _renew_certificate(self) -> None:
         """Read the certificate anew when its files have changed."""

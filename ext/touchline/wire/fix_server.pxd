@@ -167,7 +167,7 @@ cdef class FixServer(Owned):
     cdef readonly Bus bus
     cdef readonly Lane lane
     cdef readonly str store_dir
-    cdef uint32_t sessions_max
+    cdef readonly uint32_t sessions_max
     cdef list kept     # contexts of TLS that listeners use
     cdef bint running
 

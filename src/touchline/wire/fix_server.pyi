@@ -71,6 +71,7 @@ class FixServer(Owned):
     bus: Bus
     lane: Lane
     store_dir: str
+    sessions_max: int
     def __init__(
         self,
         store_dir: str | bytes | PathLike[str],
