@@ -1,9 +1,10 @@
 """The gateway as a running thing: it opens, serves until told to stop, and closes.
 
 Three threads do the work. QuickFIX's own reads requests and hands them to the desk; the outbound
-one reads events and sends reports; the door's looks at newcomers. The caller's thread watches that
-none of them is stuck, because QuickFIX goes on accepting, and answers nobody, after a callback has
-failed. On opening, everything known is built from the journal and what was not reported yet is.
+one reads events and sends reports; the relay's, in C, looks at newcomers and at each message before
+QuickFIX does. The caller's thread answers for newcomers and watches that none of them is stuck,
+because QuickFIX goes on accepting, and answers nobody, after a callback has failed. On opening,
+everything known is built from the journal and what was not reported yet is.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from touchline.core.messages import LANE_FIX
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.delivery import Delivered, last_stored
 from touchline.fix.desk import OTHER_REASON, Desk, Malformed, Session, fields_of
-from touchline.fix.door import Door, bound, free_port, shown
+from touchline.fix.door import Door, free_port
+from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
+from touchline.fix.hours import Hours
 from touchline.fix.inbound import receive
 from touchline.fix.names import JournalNames
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
@@ -29,8 +32,10 @@ from touchline.fix.outbound import Reporter
 from touchline.fix.past import Past
 from touchline.fix.roster import Roster
 from touchline.fix.settings import GatewaySettings, SessionSettings, quickfix_settings
+from touchline.runtime.bus import Lane
 from touchline.runtime.feed import EventFeed
 from touchline.runtime.replay import Replay
+from touchline.wire.fix_server import FixServer
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -67,16 +72,7 @@ class _Application(fix.Application):  # type: ignore[misc]
         pass
 
     def fromAdmin(self, message: Any, session_id: Any) -> None:
-        reason = ""
-        try:
-            if message.getHeader().getField(35) == "A":
-                comp_id = session_id.getTargetCompID().getValue()
-                reason = self._gateway.roster.objection(message, comp_id)
-        except Exception:
-            LOG.exception("a session message could not be handled")
-            reason = "the Logon could not be handled"
-        if reason:
-            raise fix.RejectLogon(reason)
+        pass
 
     def fromApp(self, message: Any, session_id: Any) -> None:
         malformed = 0
@@ -117,6 +113,9 @@ class Gateway:
         self._cleanup = contextlib.ExitStack()
         self._marks: dict[int, int] = {}
         self._refused: dict[int, frozenset[str]] = {}
+        self._looks = self._seen = self._same = 0
+        self._logged_on: list[str] | None = None
+        self._hours = Hours(self._allow, lambda number: None, lambda number: True)
 
     def __enter__(self) -> Gateway:
         with self._cleanup:
@@ -129,29 +128,48 @@ class Gateway:
 
     def serve(self, fresh: Callable[[], Sessions | None] = lambda: None) -> None:
         """Watch until told to stop; raises what made a thread fail."""
-        seen, same, looks = 0, 0, 0
-        logged_on: list[str] | None = None
-        while not self._stop.wait(WATCH_S):
+        due_s = 0.0
+        while not self._stop.is_set():
+            self._entrance.answer(self._server, self._server.question(WATCH_S))
             if self._failure is not None:
                 raise self._failure
-            if self._bus.detached:
-                raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
-            looks += 1
-            if (sessions := fresh()) is not None:
-                self.roster.take_up(sessions)
-                self._tell({"taken_up": True})
-            if looks % BEAT_LOOKS == 0:
-                self._tell({"beat": looks})
-            if self.roster.live() != logged_on:
-                logged_on = self.roster.live()
-                self._tell({"sessions": logged_on})
-            status = self._bus.status()
-            self._desk.available = status["state"] == "running" and status["alive"]
-            callbacks = self.callbacks
-            same = same + 1 if callbacks % 2 and callbacks == seen else 0
-            seen = callbacks
-            if same >= STUCK_WATCHES:
-                raise TouchlineError("the FIX gateway is stuck in a request and must start anew")
+            if (now_s := FixServer.monotonic_s()) >= due_s:
+                due_s = now_s + WATCH_S
+                self._look_around(fresh)
+
+    def _look_around(self, fresh: Callable[[], Sessions | None]) -> None:
+        """Ten times a second: is all well, what is new, who is here."""
+        self._looks += 1
+        if self._bus.detached:
+            raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
+        if (sessions := fresh()) is not None:
+            self._change(sessions)
+        if self._looks % BEAT_LOOKS == 0:
+            self._tell({"beat": self._looks})
+            self._hours.look(FixServer.utc_s())
+            self._entrance.renew_certificate()
+        if self.roster.live() != self._logged_on:
+            self._logged_on = self.roster.live()
+            self._tell({"sessions": self._logged_on})
+        status = self._bus.status()
+        self._desk.available = status["state"] == "running" and status["alive"]
+        callbacks = self.callbacks
+        self._same = self._same + 1 if callbacks % 2 and callbacks == self._seen else 0
+        self._seen = callbacks
+        if self._same >= STUCK_WATCHES:
+            raise TouchlineError("the FIX gateway is stuck in a request and must start anew")
+
+    def _change(self, sessions: Sessions) -> None:
+        """What is configured now, of the sessions that are here."""
+        self.roster.take_up(sessions)
+        for number, counterparty in self.roster.by_number.items():
+            for configured in sessions:
+                if configured.comp_id == counterparty.session.comp_id:
+                    self._entrance.sessions[number] = configured
+                    self._hours.take_up(number, configured, 0)
+        self._hours.look(FixServer.utc_s())
+        self._entrance.renew_certificate(whatever=True)
+        self._tell({"taken_up": True})
 
     def receive(self, raw: str) -> None:
         """One application message, in QuickFIX's thread."""
@@ -166,7 +184,9 @@ class Gateway:
         settings, cleanup = self._settings, self._cleanup
         for directory in (settings.fix_dir, settings.store_dir, settings.log_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        listener = cleanup.enter_context(bound(settings.host, settings.port))
+        self._entrance = Entrance(settings)
+        cleanup.callback(self._entrance.close)
+        self.address = self._entrance.address
         self._bus = cleanup.enter_context(running_bus(settings.bus_path, self._stop))
         lane = cleanup.enter_context(self._bus.lane(LANE_FIX))
         drain(self._bus, lane)
@@ -201,13 +221,48 @@ class Gateway:
             acceptor.start()
         except fix.RuntimeError as error:
             raise OSError(f"QuickFIX could not start: {error}") from error
-        door = Door(listener, self.roster.judge)
+        self._relay(lane, inner_port)
+
+    def _relay(self, lane: Lane, inner_port: int) -> None:
+        """Let brokers in: to QuickFIX by way of the relay, which looks at each message first."""
+        settings, cleanup = self._settings, self._cleanup
+        door = Door()
         door.take_over(inner_port)
-        door.open()
-        self.address = door.address
-        self._spawn("fix-door", door.run)
         cleanup.callback(door.close)
-        LOG.info("listening for FIX on %s", shown(*self.address))
+        server = FixServer(
+            settings.store_dir,
+            self._bus,
+            lane,
+            relay_to=door.address,
+            sessions_max=max(self.roster.by_number) + 1,
+            message_max=settings.message_bytes_max,
+            logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
+            newcomers_max=newcomers(settings.newcomers_max, len(settings.sessions)),
+            logon_s=settings.logon_timeout_s,
+        )
+        self._server = cleanup.enter_context(server)
+        for number, counterparty in self.roster.by_number.items():
+            comp_id = counterparty.session.comp_id
+            self._entrance.sessions[number] = configured = self._configured(comp_id)
+            self._hours.take_up(number, configured, 0)
+        self._hours.look(FixServer.utc_s())
+        self._entrance.listen(server)
+        self._spawn("fix-relay", lambda: server.run(1))
+        cleanup.callback(server.stop)
+
+    def _configured(self, comp_id: str) -> SessionSettings:
+        return next(s for s in self._settings.sessions if s.comp_id == comp_id)
+
+    def _allow(self, number: int, configured: SessionSettings, whether: bool) -> None:
+        self._server.session(
+            number,
+            configured.comp_id,
+            configured.begin_string,
+            self._settings.comp_id,
+            [],
+            enabled=whether,
+            heartbeat_max_s=self._settings.heartbeat_s,
+        )
 
     def _take_up_sessions(self) -> None:
         """Wait until the journal has a number for every configured session."""

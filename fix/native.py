@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import resource
-import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,18 +21,17 @@ from numpy.typing import NDArray
 from touchline.config import SESSIONS_MAX
 from touchline.core.messages import LANE_FIX, Text
 from touchline.errors import SessionError, TouchlineError
-from touchline.fix.door import bound, no_listening, shown
+from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
 from touchline.fix.hours import Hours
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
 from touchline.fix.orders import report_key
 from touchline.fix.origin import Origin, bus_identity, read_origin, write_origin
-from touchline.fix.policy import CLOSE, Policy
-from touchline.fix.settings import GatewaySettings, SessionSettings, TlsSettings
+from touchline.fix.settings import GatewaySettings, SessionSettings
 from touchline.runtime.directory import Directory
 from touchline.runtime.feed import EventFeed
 from touchline.runtime.journal import JournalReader
 from touchline.runtime.replay import Replay
-from touchline.wire.fix_server import FixServer, Question, Tls
+from touchline.wire.fix_server import FixServer
 
 Tell = Callable[[dict[str, Any]], None]
 Sessions = tuple[SessionSettings, ...]
@@ -47,11 +44,8 @@ REPLAY_AT_ONCE = 1 << 16
 TEXTS_AT_ONCE = 1 << 16
 SUPPLY_AT_ONCE = 4096
 SUPPLY_PAUSE_S = 0.005
-LOGON_BYTES_MAX = 8192
 SEGMENT_BYTES = 16 << 20
 ANSWER_S = 0.5  # a request waits for the engine so long before it is told that it is not there
-SPARE_DESCRIPTORS = 128
-NEWCOMERS_MIN = 16
 NAMES = (Text.SYMBOL, Text.TICK_SIZE, Text.LOT_SIZE, Text.ACCOUNT)
 
 
@@ -68,12 +62,8 @@ class NativeGateway:
         self._cleanup = contextlib.ExitStack()
         self._failure: BaseException | None = None
         self._names = Directory()
-        self._policy = Policy(settings.heartbeat_s, FixServer.monotonic_s)
-        self._sessions: dict[int, SessionSettings] = {}
         self._later: Sessions = ()
         self._hours = Hours(self._allow, self._reset, self._is_away)
-        self._tls: Tls | None = None
-        self._tls_seen: tuple[int, ...] = ()
         self._feed: EventFeed | None = None
         self._texts: list[NDArray[np.void]] = []
         self._looks = self._rounds = self._same = 0
@@ -94,7 +84,9 @@ class NativeGateway:
         settings, cleanup = self._settings, self._cleanup
         for directory in (settings.fix_dir, settings.native_dir, settings.log_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        listener = self._bind()
+        self._entrance = Entrance(settings)
+        cleanup.callback(self._entrance.close)
+        self.address = self._entrance.address
         self._bus = cleanup.enter_context(running_bus(settings.bus_path, self._stop))
         self._lane = cleanup.enter_context(self._bus.lane(LANE_FIX))
         drain(self._bus, self._lane)
@@ -105,27 +97,9 @@ class NativeGateway:
         self._hours.look(self._server.utc_s())
         self._tell_names()
         next_event = self._catch_up()
-        self._listen(listener)
+        self._entrance.listen(self._server)
         self._spawn("fix-loop", lambda: self._server.run(next_event), self._server.stop)
         cleanup.callback(self._close_feed)
-        LOG.info("listening for FIX on %s", shown(*self.address))
-
-    def _bind(self) -> socket.socket:
-        """The socket to listen on, early, so that a port in use is told at once."""
-        settings = self._settings
-        if settings.tls is not None:
-            self._tls = _context(settings.tls)
-            self._tls_seen = _stamps(settings.tls)
-        listener = self._cleanup.enter_context(bound(settings.host, settings.port))
-        self.address = listener.getsockname()[:2]
-        return listener
-
-    def _listen(self, listener: socket.socket) -> None:
-        try:
-            self._server.listen(listener.fileno(), self._tls)
-        except OSError as error:
-            raise no_listening(*self.address, error) from error
-        listener.detach()
 
     def _wait_for_names(self) -> None:
         """Wait until the journal has a number for every configured session and account."""
@@ -158,7 +132,7 @@ class NativeGateway:
             orders_max=settings.orders_max,
             message_max=settings.message_bytes_max,
             logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
-            newcomers_max=_newcomers(settings.newcomers_max, len(settings.sessions)),
+            newcomers_max=newcomers(settings.newcomers_max, len(settings.sessions)),
             logon_s=settings.logon_timeout_s,
             answer_s=ANSWER_S,
             spin=settings.busy_poll,
@@ -205,7 +179,7 @@ class NativeGateway:
     def _take_up_sessions(self, sessions: Sessions, marks: dict[int, int]) -> None:
         numbered = self._numbers(sessions)
         for number, configured in numbered.items():
-            self._sessions[number] = configured
+            self._entrance.sessions[number] = configured
             if number in marks:
                 self._agree(number, configured, configured.enabled, marks[number])
                 self._hours.take_up(number, configured, self._server.marks(number).created_ns)
@@ -236,7 +210,7 @@ class NativeGateway:
         self._agree(number, configured, whether)
 
     def _reset(self, number: int) -> None:
-        LOG.info("the numbers of %s are back to 1", self._sessions[number].comp_id)
+        LOG.info("the numbers of %s are back to 1", self._entrance.sessions[number].comp_id)
         self._server.reset(number, 1, 1)
 
     def _is_away(self, number: int) -> bool:
@@ -260,7 +234,7 @@ class NativeGateway:
         """Answer and watch until told to stop; raises what made a thread fail."""
         due_s = 0.0
         while not self._stop.is_set():
-            self._answer(self._server.question(WATCH_S))
+            self._entrance.answer(self._server, self._server.question(WATCH_S))
             if self._failure is not None:
                 raise self._failure
             if self._server.wants_names:
@@ -289,47 +263,18 @@ class NativeGateway:
             self._tell({"beat": self._looks})
             self._hours.look(self._server.utc_s())
             self._take_up_later()
-            self._renew_certificate()
-        if len(self._sessions) <= MANY_SESSIONS or self._looks % BEAT_LOOKS == 0:
-            live = self._live()
+            self._entrance.renew_certificate()
+        if len(self._entrance.sessions) <= MANY_SESSIONS or self._looks % BEAT_LOOKS == 0:
+            live = self._entrance.live(self._server)
             if live != self._logged_on:
                 self._logged_on = live
                 self._tell({"sessions": live})
-
-    def _live(self) -> list[str]:
-        """CompIDs of the sessions that are logged on, in order."""
-        live = []
-        for number, configured in self._sessions.items():
-            status = self._server.session_status(number)
-            if status is not None and status.state in ("on", "leaving"):
-                live.append(configured.comp_id)
-        return sorted(live)
-
-    def _answer(self, question: Question | None) -> None:
-        """The verdict on a Logon."""
-        if question is None:
-            return
-        configured = self._sessions.get(question.session)
-        refusal: str | None = CLOSE
-        try:
-            if configured is not None:
-                refusal = self._policy.refusal(configured, question)
-        except Exception:
-            LOG.exception("a Logon could not be judged")
-        name = configured.comp_id if configured else "?"
-        origin = shown(question.address, question.port)
-        if refusal is None:
-            LOG.info("logon: %s from %s", name, origin)
-        else:
-            LOG.warning("logon of %s from %s refused: %s", name, origin, refusal or "silently")
-        self._server.verdict(question.ticket, refusal)
 
     def _change(self, sessions: Sessions) -> None:
         """What is configured now. A session that the journal has no number for comes later."""
         self._later = sessions
         self._take_up_later()
-        if self._tls is not None:
-            self._reload()
+        self._entrance.renew_certificate(whatever=True)
         self._tell({"taken_up": True})
 
     def _take_up_later(self) -> None:
@@ -348,22 +293,6 @@ class NativeGateway:
         self._later = tuple(configured for configured in self._later if configured not in ready)
         self._take_up_sessions(ready, {})
         self._hours.look(self._server.utc_s())
-
-    def _renew_certificate(self) -> None:
-        """Read the certificate anew when its files have changed."""
-        tls = self._settings.tls
-        if self._tls is None or tls is None or self._tls_seen == _stamps(tls):
-            return
-        self._tls_seen = _stamps(tls)
-        self._reload()
-
-    def _reload(self) -> None:
-        assert self._tls is not None
-        try:
-            self._tls.reload()
-            LOG.info("the certificate %s was read anew", self._tls.certificate)
-        except OSError as error:
-            LOG.warning("the certificate stays as it was: %s", error.strerror)
 
     # Names, and events that the ring no longer holds
 
@@ -416,45 +345,3 @@ class NativeGateway:
         thread.start()
         self._cleanup.callback(thread.join)
         self._cleanup.callback(end)
-
-
-def _context(tls: TlsSettings) -> Tls:
-    """SessionError when a file is not what it should be."""
-    try:
-        return Tls(
-            tls.certificate,
-            tls.key,
-            client_ca=tls.client_ca,
-            client=tls.client,
-            tls_1_2=tls.tls_1_2,
-        )
-    except OSError as error:
-        raise SessionError(f"fix.tls_certificate: {error.strerror}") from error
-
-
-def _stamps(tls: TlsSettings) -> tuple[int, ...]:
-    """Another value once one of the files was written anew."""
-    stamps = []
-    for path in (tls.certificate, tls.key, tls.client_ca):
-        with contextlib.suppress(OSError):
-            stamps.append(path.stat().st_mtime_ns if path is not None else 0)
-    return tuple(stamps)
-
-
-def _newcomers(wanted: int, sessions: int) -> int:
-    """How many newcomers there are descriptors for. SessionError when not even for the sessions."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = sessions + wanted + SPARE_DESCRIPTORS
-    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    left = max(soft, most) - sessions - SPARE_DESCRIPTORS
-    if soft == resource.RLIM_INFINITY or left >= wanted:
-        return wanted
-    if left < NEWCOMERS_MIN:
-        raise SessionError(
-            f"sessions: {sessions} need {sessions + NEWCOMERS_MIN + SPARE_DESCRIPTORS} "
-            f"descriptors, and the system allows {hard} (ulimit -n)"
-        )
-    LOG.warning("fix.newcomers_max is %d instead of %d: descriptors are short", left, wanted)
-    return left

@@ -231,12 +231,6 @@ QUICKFIX = GOOD.replace("9900", '9900\nengine = "quickfix"')
             "4: fix.tls_client_ca: is missing: tls_client is asked",
         ),
         (
-            TLS.replace("[[instr", 'tls_key = "a.key"\nengine = "quickfix"\n[[instr', 1),
-            f"6: fix.tls_certificate: {NATIVE}",
-        ),
-        (QUICKFIX + 'addresses = ["10.0.0.0/8"]\n', f"19: sessions[1].addresses: {NATIVE}"),
-        (QUICKFIX + "enabled = false\n", f"19: sessions[1].enabled: {NATIVE}"),
-        (
             QUICKFIX + 'begin_string = "FIXT.1.1"\n',
             f"19: sessions[1].begin_string: FIXT.1.1 {NATIVE}",
         ),

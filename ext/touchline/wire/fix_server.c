@@ -153,11 +153,11 @@ static int open_parts(tl_fix_server *server, const char *directory)
     int rc = open_tables(server);
     if (rc == 0)
         rc = tl_fix_mail_open(server);
-    if (rc == 0)
+    if (rc == 0 && !server->relay)
         rc = tl_fix_store_open(&server->store, directory, &server->config.store);
-    if (rc == 0)
+    if (rc == 0 && !server->relay)
         rc = open_refusals(server, directory);
-    if (rc == 0)
+    if (rc == 0 && !server->relay)
         rc = tl_fix_desk_open(&server->desk, &server->config.desk, &hooks);
     if (rc == 0)
         rc = tl_fix_log_of_server(server);
@@ -180,7 +180,7 @@ int tl_fix_server_open(tl_fix_server **out, const char *store_directory,
     if (config->message_max < 1024 || config->message_max > TL_FIX_MESSAGE_MAX ||
         config->logon_max < 256 || config->logon_max > 8192 || config->newcomers_max == 0 ||
         config->newcomers_max > 65536 || config->store.sessions_max == 0 ||
-        config->store.sessions_max > 65535 || config->logon_ns <= 0 || config->answer_ns <= 0)
+        config->store.sessions_max > 65535 || config->relay_bytes > 100 || config->logon_ns <= 0 || config->answer_ns <= 0)
         return -EINVAL;
     tl_fix_server *server = calloc(1, sizeof *server);
     if (server == NULL)
@@ -188,6 +188,7 @@ int tl_fix_server_open(tl_fix_server **out, const char *store_directory,
     server->config = *config;
     server->bus = bus;
     server->lane = lane;
+    server->relay = config->relay_to != NULL;
     server->sessions_max = config->store.sessions_max;
     server->input_bytes = config->message_max + TL_FIX_INPUT_EXTRA;
     server->epoll_fd = server->spare_fd = server->bell.wake_fd = -1;
@@ -210,6 +211,8 @@ static void close_connections(tl_fix_server *server)
         tl_fix_seat *seat = &server->seats[i];
         if (seat->conn != NULL)
             tl_fix_conn_close(server, seat->conn);
+        if (seat->inner != NULL)
+            tl_fix_conn_close(server, seat->inner);
         if (seat->session != NULL)
             tl_fix_session_close(seat->session);
         free(seat->accounts);
@@ -224,8 +227,10 @@ void tl_fix_server_close(tl_fix_server *server)
         return;
     tl_fix_bell_close(&server->bell);
     close_connections(server);
-    tl_fix_desk_close(server->desk);
-    tl_fix_store_close(server->store);
+    if (server->desk != NULL)
+        tl_fix_desk_close(server->desk);
+    if (server->store != NULL)
+        tl_fix_store_close(server->store);
     if (server->log != NULL)
         tl_fix_log_close(server->log);
     tl_fix_mail_close(server);

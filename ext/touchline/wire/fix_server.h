@@ -10,6 +10,10 @@
  * good Logon costs one small buffer and a deadline, and changes nothing of anybody. Each session
  * gets the same share of a round, however much it has sent; a full lane stops the reading, so that
  * TCP slows the senders. See docs/decisions for why it is so.
+ *
+ * With `relay_to` the sessions are another engine's: newcomers are looked at and asked about as
+ * ever, each message is framed, split and looked at for what could harm that engine, and then
+ * handed on byte for byte, as is what comes back. There is no store, no desk and no event then.
  */
 #ifndef TOUCHLINE_FIX_SERVER_H
 #define TOUCHLINE_FIX_SERVER_H
@@ -37,6 +41,9 @@ typedef struct tl_fix_server_config {
     bool spin;                 /* never sleep */
     const char *log_directory; /* of the message log; NULL: none is kept */
     tl_fix_log_config log;
+    const char *relay_to;      /* an abstract unix address: sessions are another engine's, which
+                                  listens there. NULL: they are served here */
+    uint32_t relay_bytes;      /* of that address */
 } tl_fix_server_config;
 
 /* What the policy is asked about a Logon that is whole and well formed. Texts end with 0. */

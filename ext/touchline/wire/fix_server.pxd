@@ -106,6 +106,8 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         bint spin
         const char *log_directory
         tl_fix_log_config log
+        const char *relay_to
+        uint32_t relay_bytes
     ctypedef struct tl_fix_question:
         uint64_t ticket
         uint32_t session

@@ -143,7 +143,9 @@ cdef class FixServer(Owned):
     Settings, all by name: `sessions_max`; `segment_bytes`, `keep_bytes` (0: everything), `durable`
     of the store; `instruments_max`, `accounts_max`, `orders_max` of the engine; `message_max`,
     `logon_max` in bytes; `newcomers_max`; `logon_s`, `answer_s` in seconds; `spin`; `log_dir`
-    (None: no message log), `log_rotate_bytes`, `log_keep`.
+    (None: no message log), `log_rotate_bytes`, `log_keep`. With `relay_to`, an abstract unix
+    address, the sessions are another engine's: the store and the engine's capacities do not
+    matter then, and names(), replay(), reset(), marks() are not for it.
     Raises OSError: EBUSY while another server has the store, EBADMSG for damage, EINVAL.
     """
 
@@ -158,11 +160,17 @@ cdef class FixServer(Owned):
         self.store_dir = os.fsdecode(directory)
         self.kept = []
         cdef bytes log = b""
-        log_dir = settings.pop("log_dir")
+        cdef bytes relay = b""
+        log_dir = settings.pop("log_dir", None)
+        relay_to = settings.pop("relay_to", None)
         self.take_config(&config, settings)
         if log_dir is not None:
             log = path_bytes(log_dir, "log_dir")
             config.log_directory = log
+        if relay_to is not None:
+            relay = bytes(relay_to)
+            config.relay_to = relay
+            config.relay_bytes = <uint32_t>len(relay)
         cdef const char *path = directory
         with nogil:
             code = tl_fix_server_open(&self.server, path, &config, bus.bus, &lane.lane)
@@ -178,27 +186,27 @@ cdef class FixServer(Owned):
         self.sessions_max = <uint32_t>whole(left.pop("sessions_max"), "sessions_max", 1, 65535)
         config.store.sessions_max = config.desk.sessions_max = self.sessions_max
         config.store.segment_bytes = <uint32_t>whole(
-            left.pop("segment_bytes"), "segment_bytes", 1 << 20, 1 << 30)
+            left.pop("segment_bytes", 1 << 24), "segment_bytes", 1 << 20, 1 << 30)
         config.store.keep_bytes = <uint64_t>whole(
-            left.pop("keep_bytes"), "keep_bytes", 0, INT64_MAX)
-        config.store.durable = bool(left.pop("durable"))
+            left.pop("keep_bytes", 0), "keep_bytes", 0, INT64_MAX)
+        config.store.durable = bool(left.pop("durable", False))
         config.desk.instruments_max = <uint32_t>whole(
-            left.pop("instruments_max"), "instruments_max", 1, 0xFFFFFFFF)
+            left.pop("instruments_max", 1), "instruments_max", 1, 0xFFFFFFFF)
         config.desk.accounts_max = <uint32_t>whole(
-            left.pop("accounts_max"), "accounts_max", 1, 0xFFFFFFFF)
+            left.pop("accounts_max", 1), "accounts_max", 1, 0xFFFFFFFF)
         config.desk.orders_max = <uint32_t>whole(
-            left.pop("orders_max"), "orders_max", 1, 0xFFFFFFFF)
+            left.pop("orders_max", 1), "orders_max", 1, 0xFFFFFFFF)
         config.message_max = <uint32_t>whole(left.pop("message_max"), "message_max", 0, 65536)
         config.logon_max = <uint32_t>whole(left.pop("logon_max"), "logon_max", 0, 8192)
         config.newcomers_max = <uint32_t>whole(
             left.pop("newcomers_max"), "newcomers_max", 1, 65536)
         config.logon_ns = seconds_in_ns(left.pop("logon_s"), "logon_s", 3600)
-        config.answer_ns = seconds_in_ns(left.pop("answer_s"), "answer_s", 3600)
-        config.spin = bool(left.pop("spin"))
+        config.answer_ns = seconds_in_ns(left.pop("answer_s", 0.5), "answer_s", 3600)
+        config.spin = bool(left.pop("spin", False))
         config.log.sessions_max = self.sessions_max
         config.log.rotate_bytes = <uint64_t>whole(
-            left.pop("log_rotate_bytes"), "log_rotate_bytes", 1 << 16, INT64_MAX)
-        config.log.keep = <uint32_t>whole(left.pop("log_keep"), "log_keep", 1, 10_000)
+            left.pop("log_rotate_bytes", 1 << 26), "log_rotate_bytes", 1 << 16, INT64_MAX)
+        config.log.keep = <uint32_t>whole(left.pop("log_keep", 8), "log_keep", 1, 10_000)
         config.log.flush_ns = LOG_FLUSH_NS
         if left:
             raise TypeError(f"there is no setting {', '.join(left)}")
@@ -238,6 +246,8 @@ cdef class FixServer(Owned):
         """What the session of that number goes on from, as its store says. Before run()."""
         cdef uint32_t number = <uint32_t>whole(session, "session", 0, self.sessions_max - 1)
         self.check_idle()
+        if tl_fix_server_store(self.server) == NULL:
+            raise ValueError("a relay has no marks")
         cdef const tl_fix_marks *found = tl_fix_store_marks(
             tl_fix_server_store(self.server), number)
         return Marks(found.next_out, found.next_in, found.answered, found.lane_sent, found.key,
@@ -307,6 +317,8 @@ cdef class FixServer(Owned):
         cdef const tl_event *first_event = <const tl_event *>cnp.PyArray_DATA(caused)
         cdef size_t count = len(some), events_count = len(caused)
         cdef tl_fix_desk *desk = tl_fix_server_desk(self.server)
+        if desk == NULL:
+            raise ValueError("a relay has no desk")
         with nogil:
             code = tl_fix_desk_replay(desk, first, count, first_event, events_count)
         if code != 0:

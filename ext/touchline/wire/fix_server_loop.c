@@ -39,6 +39,7 @@ static void told(tl_fix_server *server, const struct epoll_event *event, tl_fix_
         fresh[(*count)++] = conn;
         break;
     case TL_FIX_KIND_SEATED:
+    case TL_FIX_KIND_INNER:
         break;
     }
     if (event->events & EPOLLOUT)
@@ -47,10 +48,10 @@ static void told(tl_fix_server *server, const struct epoll_event *event, tl_fix_
         conn->ending = true;
     if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         conn->readable = true;
-    if (conn->kind != TL_FIX_KIND_SEATED)
+    if (conn->kind < TL_FIX_KIND_SEATED)
         return;
     tl_fix_seat *seat = &server->seats[conn->session];
-    if (conn->readable)
+    if (conn->readable || server->relay)
         tl_fix_seat_queue(server, seat);
     if (event->events & EPOLLOUT)
         tl_fix_seat_touch(server, seat);
@@ -120,6 +121,8 @@ static size_t read_events(tl_fix_server *server)
 static void report_events(tl_fix_server *server)
 {
     bool any = false;
+    if (server->relay)
+        return;
     for (int i = 0; i < READS_A_ROUND && server->failure == 0; i++) {
         const size_t count = read_events(server);
         if (count == 0)
@@ -142,7 +145,7 @@ static void report_events(tl_fix_server *server)
 /* Does the engine still have something of ours, sent so lately that it is worth to wait awake? */
 static bool answer_is_near(const tl_fix_server *server)
 {
-    return tl_lane_journaled(server->lane) != tl_lane_sent(server->lane) &&
+    return !server->relay && tl_lane_journaled(server->lane) != tl_lane_sent(server->lane) &&
            server->now.mono_ns - server->sent_last_ns < SPIN_NS;
 }
 
@@ -188,7 +191,7 @@ static void wait_for_work(tl_fix_server *server)
         return;
     }
     const int timeout_ms = sleep_ms(server);
-    if (timeout_ms == 0 || !tl_fix_bell_sleep(&server->bell, &server->reader) ||
+    if (timeout_ms == 0 || (!server->relay && !tl_fix_bell_sleep(&server->bell, &server->reader)) ||
         atomic_load(&server->mailbox.mail)) {
         tl_fix_bell_awake(&server->bell);
         look_at_sockets(server, 0);
@@ -205,6 +208,10 @@ static void begin_to_stop(tl_fix_server *server)
         tl_fix_seat *seat = &server->seats[i];
         if (seat->conn == NULL)
             continue;
+        if (server->relay) {
+            tl_fix_seat_leave(server, seat, false); /* the other engine has said good-bye */
+            continue;
+        }
         tl_fix_session_logout(seat->session, "", &server->now);
         tl_fix_seat_touch(server, seat);
     }

@@ -53,6 +53,8 @@ static int deliver(tl_fix_server *server, const tl_fix_mail *mail)
     case TL_FIX_MAIL_SESSION:
         return tl_fix_seat_agree(server, mail);
     case TL_FIX_MAIL_RESET:
+        if (server->relay)
+            return -ENOTSUP;
         if (seat == NULL || seat->session == NULL)
             return -ENOENT;
         if (seat->conn != NULL)
@@ -62,6 +64,8 @@ static int deliver(tl_fix_server *server, const tl_fix_mail *mail)
         tl_fix_newcomer_verdict(server, mail->ticket, mail->flag ? mail->refusal : NULL);
         return 0;
     case TL_FIX_MAIL_NAMES:
+        if (server->relay)
+            return -ENOTSUP;
         for (uint32_t i = 0; i < mail->count && rc == 0; i++)
             rc = tl_fix_desk_name(server->desk, &((const tl_command *)mail->rest)[i]);
         if (mail->flag && rc == 0) {
@@ -281,10 +285,13 @@ static void copy_snapshot(tl_fix_server *server, uint32_t number)
 {
     const tl_fix_seat *seat = &server->seats[number];
     tl_fix_snapshot *snapshot = &server->mailbox.snapshots[number];
-    if (seat->session == NULL)
+    if (!seat->known)
         return;
     snapshot->known = true;
-    tl_fix_session_status_read(seat->session, &snapshot->status);
+    if (seat->session != NULL)
+        tl_fix_session_status_read(seat->session, &snapshot->status);
+    else
+        snapshot->status.state = seat->conn != NULL ? TL_FIX_ON : TL_FIX_AWAY;
     if (seat->conn != NULL)
         memcpy(snapshot->address, seat->conn->address, sizeof snapshot->address);
     else

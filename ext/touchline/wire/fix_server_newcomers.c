@@ -309,7 +309,8 @@ void tl_fix_conn_part(tl_fix_server *server, tl_fix_conn *conn)
 static void refuse(tl_fix_server *server, tl_fix_conn *conn, tl_fix_seat *seat, const char *text)
 {
     char logout[512];
-    const tl_fix_marks *marks = tl_fix_store_marks(server->store, seat->party.number);
+    const tl_fix_marks *marks =
+        server->relay ? NULL : tl_fix_store_marks(server->store, seat->party.number);
     const uint64_t number = marks == NULL ? MSG_SEQ_NUM_NONE : marks->next_out;
     const size_t size = tl_fix_write_refusal(logout, &seat->terms, number, text, &server->now);
     const struct iovec piece = {logout, size};
@@ -322,6 +323,17 @@ static void refuse(tl_fix_server *server, tl_fix_conn *conn, tl_fix_seat *seat, 
         return;
     }
     tl_fix_conn_part(server, conn);
+}
+
+/* It is in: a session's connection, of whose input the first `used` bytes are dealt with. */
+static void take(tl_fix_server *server, tl_fix_conn *conn, tl_fix_seat *seat, uint32_t used)
+{
+    tl_fix_count(&server->accepted);
+    tl_fix_log_event(server, conn->session, "logon from", conn);
+    conn->in_at += used;
+    tl_fix_queue_remove(&server->newcomers, conn);
+    note_count(server);
+    tl_fix_seat_take(server, seat, conn);
 }
 
 void tl_fix_newcomer_verdict(tl_fix_server *server, uint64_t ticket, const char *refusal)
@@ -338,6 +350,10 @@ void tl_fix_newcomer_verdict(tl_fix_server *server, uint64_t ticket, const char 
         dismiss(server, conn);
         return;
     }
+    if (refusal == NULL && server->relay) {
+        take(server, conn, seat, 0); /* the Logon is handed on with what follows */
+        return;
+    }
     if (refusal == NULL) {
         if (seat->stale && tl_fix_session_agree(seat->session, &seat->terms) == 0)
             seat->stale = false;
@@ -347,11 +363,6 @@ void tl_fix_newcomer_verdict(tl_fix_server *server, uint64_t ticket, const char 
         refuse(server, conn, seat, refusal);
         return;
     }
-    tl_fix_count(&server->accepted);
-    tl_fix_log_event(server, conn->session, "logon from", conn);
     tl_fix_log_in(server, conn->session, conn->in + conn->in_at, conn->logon_size);
-    conn->in_at += conn->logon_size;
-    tl_fix_queue_remove(&server->newcomers, conn);
-    note_count(server);
-    tl_fix_seat_take(server, seat, conn);
+    take(server, conn, seat, conn->logon_size);
 }

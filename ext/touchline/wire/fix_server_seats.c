@@ -68,13 +68,16 @@ static void expect_again(tl_fix_server *server, uint32_t number)
 
 static int open_seat(tl_fix_server *server, tl_fix_seat *seat, uint32_t number)
 {
-    expect_again(server, number);
-    const int rc = tl_fix_session_open(&seat->session, &seat->terms, server->store);
+    if (!server->relay)
+        expect_again(server, number);
+    const int rc =
+        server->relay ? 0 : tl_fix_session_open(&seat->session, &seat->terms, server->store);
     if (rc != 0) {
         seat->session = NULL;
         memset(&seat->terms, 0, sizeof seat->terms);
         return rc;
     }
+    seat->known = true;
     seat->party.number = number;
     note_name(server, seat);
     if (server->log != NULL)
@@ -85,7 +88,12 @@ static int open_seat(tl_fix_server *server, tl_fix_seat *seat, uint32_t number)
 /* New terms of a session that is known: at once if it is away. */
 static void renew_terms(tl_fix_server *server, tl_fix_seat *seat)
 {
-    seat->stale = true;
+    seat->stale = !server->relay;
+    if (server->relay) {
+        if (seat->conn != NULL && !seat->enabled)
+            tl_fix_seat_leave(server, seat, false);
+        return;
+    }
     if (seat->conn == NULL)
         seat->stale = tl_fix_session_agree(seat->session, &seat->terms) != 0;
     else if (!seat->enabled) {
@@ -94,10 +102,18 @@ static void renew_terms(tl_fix_server *server, tl_fix_seat *seat)
     }
 }
 
+static int tell_desk(tl_fix_server *server, const tl_fix_seat *seat, uint64_t mark)
+{
+    const tl_fix_marks *marks = tl_fix_store_marks(server->store, seat->party.number);
+    const uint64_t stored = marks == NULL ? 0 : marks->key;
+    return tl_fix_desk_party(server->desk, &seat->party,
+                             mark == TL_FIX_MARK_STORED ? stored : mark);
+}
+
 int tl_fix_seat_agree(tl_fix_server *server, const tl_fix_mail *mail)
 {
     tl_fix_seat *seat = &server->seats[mail->session];
-    const bool fresh = seat->session == NULL;
+    const bool fresh = !seat->known;
     if (!fresh && strcmp(seat->terms.comp_id, mail->terms.comp_id) != 0)
         return -EINVAL; /* a number keeps its name: the journal says so */
     uint32_t *accounts = malloc((mail->count + 1) * sizeof *accounts);
@@ -120,10 +136,7 @@ int tl_fix_seat_agree(tl_fix_server *server, const tl_fix_mail *mail)
         .accounts_count = mail->count,
         .time_decimals = seat->terms.time_decimals,
     };
-    const tl_fix_marks *marks = tl_fix_store_marks(server->store, mail->session);
-    const uint64_t stored = marks == NULL ? 0 : marks->key;
-    const int rc = tl_fix_desk_party(server->desk, &seat->party,
-                                     mail->mark == TL_FIX_MARK_STORED ? stored : mail->mark);
+    const int rc = server->relay ? 0 : tell_desk(server, seat, mail->mark);
     free(before);
     if (!fresh)
         renew_terms(server, seat);
@@ -160,7 +173,12 @@ void tl_fix_seat_take(tl_fix_server *server, tl_fix_seat *seat, tl_fix_conn *con
     conn->readable = true; /* what came while the policy thought was not looked at */
     seat->conn = conn;
     seat->over_ns = seat->blocked_ns = 0;
-    seat_due(server, seat, server->now.mono_ns);
+    if (server->relay && !tl_fix_relay_take(server, seat)) {
+        tl_fix_seat_leave(server, seat, true);
+        return;
+    }
+    if (!server->relay)
+        seat_due(server, seat, server->now.mono_ns);
     tl_fix_seat_queue(server, seat);
     tl_fix_seat_touch(server, seat);
     tl_fix_mail_snapshot(server, seat->party.number);
@@ -172,7 +190,11 @@ void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once)
     seat->conn = NULL;
     seat->over_ns = seat->blocked_ns = 0;
     server->due_ns[seat->party.number] = TL_FIX_NEVER;
-    tl_fix_session_left(seat->session, &server->now);
+    if (seat->session != NULL)
+        tl_fix_session_left(seat->session, &server->now);
+    if (seat->inner != NULL)
+        tl_fix_conn_close(server, seat->inner);
+    seat->inner = NULL;
     tl_fix_log_event(server, seat->party.number, "disconnected:", conn);
     if (at_once)
         tl_fix_conn_close(server, conn);
@@ -246,14 +268,15 @@ static bool read_on(tl_fix_server *server, tl_fix_seat *seat, bool *ended)
     return got > 0;
 }
 
-/* The next whole message of what was read: its size, 0: there is none, -1: the stream is over. */
-static int64_t next_message(const tl_fix_server *server, tl_fix_conn *conn)
+int64_t tl_fix_next_message(const tl_fix_server *server, tl_fix_conn *conn, uint32_t from)
 {
-    if (conn->in == NULL || conn->in_at == conn->in_end)
+    const uint32_t at = conn->in_at + from;
+    if (conn->in == NULL || at == conn->in_end)
         return 0;
-    const tl_fix_frame frame = tl_fix_find_message(conn->in + conn->in_at,
-                                                   conn->in_end - conn->in_at,
-                                                   server->config.message_max);
+    const tl_fix_frame frame =
+        tl_fix_find_message(conn->in + at, conn->in_end - at, server->config.message_max);
+    if (from > 0 && frame.skip > 0) /* garbage behind what is cleared: once that is gone */
+        return 0;
     conn->in_at += (uint32_t)frame.skip;
     if (frame.framing == TL_FIX_FRAME_TOO_LONG)
         return -1;
@@ -287,7 +310,7 @@ static progress serve(tl_fix_server *server, tl_fix_seat *seat)
             return GONE;
         if (budget == 0)
             break;
-        const int64_t size = next_message(server, conn);
+        const int64_t size = tl_fix_next_message(server, conn, 0);
         if (size < 0)
             return GONE;
         if (size == 0) {
@@ -332,6 +355,11 @@ void tl_fix_seats_serve(tl_fix_server *server)
         seat->busy = false;
         if (seat->conn == NULL || seat->over_ns != 0)
             continue;
+        if (server->relay) {
+            if (!tl_fix_relay_serve(server, seat))
+                tl_fix_seat_leave(server, seat, false);
+            continue;
+        }
         const progress made = serve(server, seat);
         if (made == WAIT)
             block(server, seat);
@@ -419,6 +447,8 @@ static void write_out(tl_fix_server *server, tl_fix_seat *seat)
 
 void tl_fix_seats_write(tl_fix_server *server)
 {
+    if (server->relay)
+        server->dirty.count = 0; /* the relay writes as it serves */
     if (server->dirty.count == 0)
         return;
     if (server->config.store.durable) {

@@ -6,6 +6,7 @@
  *   fix_server_conn.c       a connection: bytes in and out, plain or TLS
  *   fix_server_newcomers.c  before a Logon, and on the way out
  *   fix_server_seats.c      sessions: input to the desk, the store to output
+ *   fix_server_relay.c      sessions of another engine: looked at and handed on
  *   fix_server_mail.c       what other threads hand in, and what they are asked
  *   fix_server_bell.c       sleeping for sockets and events at once
  *   fix_server_log.c        what of all this goes into the message log
@@ -35,7 +36,8 @@ typedef enum tl_fix_kind {
     TL_FIX_KIND_LISTENER,
     TL_FIX_KIND_NEWCOMER, /* before its Logon */
     TL_FIX_KIND_PARTING,  /* all is said; what still comes is thrown away until the peer ends it */
-    TL_FIX_KIND_SEATED    /* a session's */
+    TL_FIX_KIND_SEATED,   /* a session's */
+    TL_FIX_KIND_INNER     /* a session's, on the side of the other engine */
 } tl_fix_kind;
 
 typedef struct tl_fix_listener {
@@ -72,8 +74,14 @@ typedef struct tl_fix_queue { /* connections by age */
 } tl_fix_queue;
 
 typedef struct tl_fix_seat { /* a configured session */
-    tl_fix_session *session;
-    tl_fix_conn *conn; /* NULL: it is away */
+    bool known;
+    tl_fix_session *session; /* NULL with a relay */
+    tl_fix_conn *conn;       /* NULL: it is away */
+    tl_fix_conn *inner;      /* to the other engine */
+    uint32_t cleared;        /* bytes of conn's input that may be handed on */
+    uint64_t expected;       /* what the other engine waits for, while it has asked for a gap */
+    uint64_t first_held;     /* the lowest number that it keeps until then; 0: there is no gap */
+    uint32_t held;           /* how many it keeps */
     tl_fix_party party;
     uint32_t *accounts;
     tl_fix_terms terms; /* as last agreed; taken up when it is away */
@@ -163,6 +171,7 @@ struct tl_fix_server {
     uint64_t sent_last; /* lane position after our last send, and when */
     int64_t sent_last_ns;
     int64_t stopping_ns; /* 0: not */
+    bool relay;
     bool bus_lost;
     int64_t snapshots_ns;
     uint64_t *refusals; /* the mapped page of the counter, and how far it was reserved */
@@ -218,6 +227,13 @@ void tl_fix_seats_serve(tl_fix_server *server);
 void tl_fix_seats_tick(tl_fix_server *server);
 void tl_fix_seats_write(tl_fix_server *server);
 void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once);
+
+/* The relay. */
+bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat);
+/* A share of a round; false: it is over, both connections have to go. */
+bool tl_fix_relay_serve(tl_fix_server *server, tl_fix_seat *seat);
+/* The next whole message of what was read: its size, 0: there is none, -1: the stream is over. */
+int64_t tl_fix_next_message(const tl_fix_server *server, tl_fix_conn *conn, uint32_t from);
 
 /* The mailbox. */
 int tl_fix_mail_open(tl_fix_server *server);

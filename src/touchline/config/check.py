@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         SessionSection,
     )
 
-NATIVE_KEYS = ("password_hash", "addresses", "certificate", "open", "reset")
 NUMBER_BYTES_MAX = TEXT_BYTES  # of a number that the journal keeps as text
 
 Loc = tuple[int | str, ...]
@@ -123,12 +122,8 @@ def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Proble
         yield (*loc, "open"), "and close belong together: give both or neither"
     if session.begin_string == "FIXT.1.1" and parts.fix.engine == "quickfix":
         yield (*loc, "begin_string"), 'FIXT.1.1 needs fix.engine = "native"'
-    if parts.fix.engine == "quickfix":
-        for key in NATIVE_KEYS:
-            if getattr(session, key):
-                yield (*loc, key), 'needs fix.engine = "native"'
-        if not session.enabled:
-            yield (*loc, "enabled"), 'needs fix.engine = "native"'
+    if session.reset is not None and parts.fix.engine == "quickfix":
+        yield (*loc, "reset"), 'needs fix.engine = "native"'
     if session.certificate is not None and parts.fix.tls_client == "any":
         yield (*loc, "certificate"), "is asked of nobody while fix.tls_client is any"
 
@@ -141,8 +136,6 @@ def _tls(fix: FixSection) -> Iterator[Problem]:
         yield ("fix", "tls_client_ca"), f"is missing: tls_client is {fix.tls_client}"
     if fix.tls_client != "any" and fix.tls_certificate is None:
         yield ("fix", "tls_client"), "needs tls_certificate and tls_key"
-    if fix.tls_certificate is not None and fix.engine == "quickfix":
-        yield ("fix", "tls_certificate"), 'needs fix.engine = "native"'
 
 
 def _ports(parts: Parts) -> Iterator[Problem]:
