@@ -216,24 +216,25 @@ class Gateway:
         feed = EventFeed(str(settings.bus_path), str(settings.journal_dir), next_seq)
         cleanup.enter_context(feed)
         self._spawn("fix-outbound", lambda: reporter.run(feed, self._halt))
+        door = Door()
+        self._relay(lane, door.address)
         cleanup.callback(_stop, acceptor)
         try:
             acceptor.start()
         except fix.RuntimeError as error:
             raise OSError(f"QuickFIX could not start: {error}") from error
-        self._relay(lane, inner_port)
-
-    def _relay(self, lane: Lane, inner_port: int) -> None:
-        """Let brokers in: to QuickFIX by way of the relay, which looks at each message first."""
-        settings, cleanup = self._settings, self._cleanup
-        door = Door()
-        door.take_over(inner_port)
         cleanup.callback(door.close)
+        door.take_over(inner_port)
+
+    def _relay(self, lane: Lane, address: bytes) -> None:
+        """Let brokers in: to QuickFIX by way of the relay, which looks at each message first. It
+        ends after QuickFIX, whose last words it hands on."""
+        settings, cleanup = self._settings, self._cleanup
         server = FixServer(
             settings.store_dir,
             self._bus,
             lane,
-            relay_to=door.address,
+            relay_to=address,
             sessions_max=max(self.roster.by_number) + 1,
             message_max=settings.message_bytes_max,
             logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
