@@ -22,7 +22,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TL_FIX_CL_ORD_ID_MAX 64u
 
 typedef struct tl_fix_desk tl_fix_desk;
 
