@@ -145,7 +145,8 @@ def load(directory: Path, name: str) -> Dictionary:
     tree = ElementTree.parse(directory / f"{name}.xml").getroot()
     if name == "FIX42":
         fields, logon = tree.find("fields"), tree.find("messages/message[@msgtype='A']")
-        assert fields is not None and logon is not None
+        assert fields is not None
+        assert logon is not None
         for number, title in CREDENTIALS:
             ElementTree.SubElement(fields, "field", number=str(number), name=title, type="STRING")
             ElementTree.SubElement(logon, "field", name=title, required="N")

@@ -231,18 +231,16 @@ static void take_outside(splitter *splitter, const tl_fix_field_rule *rule, uint
     } else if (seen_before(splitter, tag)) {
         message->marks[at] = TL_FIX_MARK_REPEATED;
     }
-    if (rule == NULL || message->rule == NULL)
+    if (rule == NULL || message->rule == NULL || (rule->flags & TL_FIX_IS_COUNT) == 0)
         return;
-    const tl_fix_dictionary *session = splitter->dialect->session;
-    const tl_fix_message_rule *header = &session->ends[0], *body = message->rule;
-    if ((rule->flags & (TL_FIX_IS_COUNT | TL_FIX_IN_HEADER)) ==
-        (TL_FIX_IS_COUNT | TL_FIX_IN_HEADER))
-        begin_group(splitter, session,
-                    tl_fix_group_rule_of(session, header->groups, header->groups_count, tag), at);
-    else if (body->groups_count > 0)
-        begin_group(
-            splitter, message->dictionary,
-            tl_fix_group_rule_of(message->dictionary, body->groups, body->groups_count, tag), at);
+    const tl_fix_dictionary *dictionary = message->dictionary;
+    const tl_fix_message_rule *owner = message->rule;
+    if ((rule->flags & TL_FIX_IN_HEADER) != 0) {
+        dictionary = splitter->dialect->session;
+        owner = &dictionary->ends[0];
+    }
+    begin_group(splitter, dictionary,
+                tl_fix_group_rule_of(dictionary, owner->groups, owner->groups_count, tag), at);
 }
 
 /* ── the whole message ───────────────────────────────────────────────────────────────────────── */
