@@ -357,9 +357,8 @@ static void work_until_killed(progress *shared, uint64_t seed)
     }
 }
 
-static void check_after_kill(progress *shared, uint32_t session, const tl_fix_store_config *config)
+static void check_after_kill(progress *shared, tl_fix_store *store, uint32_t session)
 {
-    tl_fix_store *store = reopen(config);
     const tl_fix_marks *marks = tl_fix_store_marks(store, session);
     uint64_t sent = shared->sent[session], took = shared->took[session];
     if (shared->resets[session] % 2 != 0) {
@@ -375,7 +374,6 @@ static void check_after_kill(progress *shared, uint32_t session, const tl_fix_st
         CHECK(found(store, session, number));
     shared->sent[session] = marks->next_out;
     shared->took[session] = marks->next_in;
-    tl_fix_store_close(store);
 }
 
 static void a_kill_at_any_moment_loses_nothing(void)
@@ -398,8 +396,10 @@ static void a_kill_at_any_moment_loses_nothing(void)
         int status;
         CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
         CHECK(WTERMSIG(status) == SIGKILL);
+        tl_fix_store *store = reopen(&small);
         for (uint32_t session = 0; session < 4; session++)
-            check_after_kill(shared, session, &small);
+            check_after_kill(shared, store, session);
+        tl_fix_store_close(store);
     }
     munmap(shared, sizeof *shared);
     clear();

@@ -124,7 +124,9 @@ int tl_fix_session_logout(tl_fix_session *session, const char *text, const tl_fi
     if (session->state != TL_FIX_ON)
         return 0;
     char body[ADMIN_BODY_MAX];
-    size_t size = strnlen(text, ADMIN_BODY_MAX - 8);
+    size_t size = strlen(text);
+    if (size > ADMIN_BODY_MAX - 8)
+        size = ADMIN_BODY_MAX - 8;
     char *end = size != 0 ? tl_fix_put_text(body, 58, text, size) : body;
     fix_enter(session, TL_FIX_LEAVING, now);
     return fix_send_admin(session, "5", body, (size_t)(end - body), NULL, now);
