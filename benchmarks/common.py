@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 SEED = 101
 PROGRAMS = ("bench_client_orders", "bench_core", "bench_open", "bench_stages")
+FIX_PROGRAMS = ("fix_load", "fix_echo")
 SIZES = {"deep": "resting", "wide": "factor"}
 
 
@@ -108,15 +109,25 @@ def search_path() -> str:
 
 
 def build_bench_core() -> Path:
-    """Compile benchmarks/core against the core as it ships; the program's path.
+    """Compile benchmarks/core against the core as it ships; the program's path."""
+    build(PROGRAMS)
+    return BUILD / "bench_core"
+
+
+def build_fix_programs() -> None:
+    """Compile what stands on the other side of a FIX acceptor, benchmarks/wire."""
+    build(FIX_PROGRAMS)
+
+
+def build(programs: tuple[str, ...]) -> None:
+    """Compile programs into BUILD.
 
     Debug information tells the stage breakdown which line an instruction is of; it changes none.
     """
     generator = ["-G", "Ninja"] if not (BUILD / "CMakeCache.txt").exists() else []
     options = ["-DTOUCHLINE_BENCHMARKS=ON", "-DCMAKE_C_FLAGS=-g"]
     run(["cmake", "-S", ".", "-B", str(BUILD), *generator, *options])
-    run(["cmake", "--build", str(BUILD), "--target", *PROGRAMS])
-    return BUILD / "bench_core"
+    run(["cmake", "--build", str(BUILD), "--target", *programs])
 
 
 def processors() -> tuple[int, int | None]:

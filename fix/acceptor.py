@@ -1,9 +1,10 @@
 """The gateway as a running thing: it opens, serves until told to stop, and closes.
 
 Three threads do the work. QuickFIX's own reads requests and hands them to the desk; the outbound
-one reads events and sends reports; the door's looks at newcomers. The caller's thread watches that
-none of them is stuck, because QuickFIX goes on accepting, and answers nobody, after a callback has
-failed. On opening, everything known is built from the journal and what was not reported yet is.
+one reads events and sends reports; the relay's, in C, looks at newcomers and at each message before
+QuickFIX does. The caller's thread answers for newcomers and watches that none of them is stuck,
+because QuickFIX goes on accepting, and answers nobody, after a callback has failed. On opening,
+everything known is built from the journal and what was not reported yet is.
 """
 
 from __future__ import annotations
@@ -12,72 +13,38 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import quickfix as fix
 
-from touchline.core.messages import COMMAND, LANE_FIX, ExecType, MsgType
+from touchline.core.messages import LANE_FIX
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.delivery import Delivered, last_stored
 from touchline.fix.desk import OTHER_REASON, Desk, Malformed, Session, fields_of
-from touchline.fix.door import Door, bound, free_port, shown
+from touchline.fix.door import Door, free_port
+from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
+from touchline.fix.hours import Hours
 from touchline.fix.inbound import receive
 from touchline.fix.names import JournalNames
+from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
 from touchline.fix.orders import Orders, report_key
 from touchline.fix.outbound import Reporter
 from touchline.fix.past import Past
 from touchline.fix.roster import Roster
 from touchline.fix.settings import GatewaySettings, SessionSettings, quickfix_settings
-from touchline.runtime.bus import Bus, Lane
+from touchline.runtime.bus import Lane
 from touchline.runtime.feed import EventFeed
 from touchline.runtime.replay import Replay
-
-if TYPE_CHECKING:
-    from touchline.config import Config
+from touchline.wire.fix_server import FixServer
 
 Tell = Callable[[dict[str, Any]], None]
 
 Sessions = tuple[SessionSettings, ...]
 
 LOG = logging.getLogger("touchline.fix")
-WATCH_S = 0.1
 BEAT_LOOKS = 10
 STUCK_WATCHES = 100  # times WATCH_S: a callback that takes this long will never return
-ENGINE_WAIT_S = 30.0
 REPLAY_AT_ONCE = 1 << 16  # commands of the journal
-
-
-def run(
-    config: Config,
-    stop: threading.Event,
-    tell: Tell = lambda facts: None,
-    fresh: Callable[[], Config | None] = lambda: None,
-) -> int:
-    """Serve brokers as configured until `stop` is set; 0 then.
-
-    `tell` hears {"progress": n, "of": m} in commands of the journal while it opens, {"ready": True}
-    when it listens, {"beat": n} at every look around, {"sessions": [...]} who is logged on.
-    `fresh` gives a changed configuration once: its accounts and passwords hold for the sessions
-    that are here from then on, and {"taken_up": True} says so.
-
-    Raises OSError when the world fails (the port is in use, the store can not be written, the bus
-    is gone) and TouchlineError when a file or a setting is wrong; a caller may start it again.
-    """
-    settings = GatewaySettings.from_config(config)
-    try:
-        with Gateway(settings, stop, tell) as gateway:
-            tell({"ready": True})
-            gateway.serve(lambda: _sessions(fresh()))
-    except OSError:
-        if not stop.is_set():
-            raise
-    return 0
-
-
-def _sessions(config: Config | None) -> Sessions | None:
-    return None if config is None else GatewaySettings.from_config(config).sessions
 
 
 class _Application(fix.Application):  # type: ignore[misc]
@@ -105,16 +72,7 @@ class _Application(fix.Application):  # type: ignore[misc]
         pass
 
     def fromAdmin(self, message: Any, session_id: Any) -> None:
-        reason = ""
-        try:
-            if message.getHeader().getField(35) == "A":
-                comp_id = session_id.getTargetCompID().getValue()
-                reason = self._gateway.roster.objection(message, comp_id)
-        except Exception:
-            LOG.exception("a session message could not be handled")
-            reason = "the Logon could not be handled"
-        if reason:
-            raise fix.RejectLogon(reason)
+        pass
 
     def fromApp(self, message: Any, session_id: Any) -> None:
         malformed = 0
@@ -155,6 +113,9 @@ class Gateway:
         self._cleanup = contextlib.ExitStack()
         self._marks: dict[int, int] = {}
         self._refused: dict[int, frozenset[str]] = {}
+        self._looks = self._seen = self._same = 0
+        self._logged_on: list[str] | None = None
+        self._hours = Hours(self._allow, lambda number: None, lambda number: True)
 
     def __enter__(self) -> Gateway:
         with self._cleanup:
@@ -167,29 +128,48 @@ class Gateway:
 
     def serve(self, fresh: Callable[[], Sessions | None] = lambda: None) -> None:
         """Watch until told to stop; raises what made a thread fail."""
-        seen, same, looks = 0, 0, 0
-        logged_on: list[str] | None = None
-        while not self._stop.wait(WATCH_S):
+        due_s = 0.0
+        while not self._stop.is_set():
+            self._entrance.answer(self._server, self._server.question(WATCH_S))
             if self._failure is not None:
                 raise self._failure
-            if self._bus.detached:
-                raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
-            looks += 1
-            if (sessions := fresh()) is not None:
-                self.roster.take_up(sessions)
-                self._tell({"taken_up": True})
-            if looks % BEAT_LOOKS == 0:
-                self._tell({"beat": looks})
-            if self.roster.live() != logged_on:
-                logged_on = self.roster.live()
-                self._tell({"sessions": logged_on})
-            status = self._bus.status()
-            self._desk.available = status["state"] == "running" and status["alive"]
-            callbacks = self.callbacks
-            same = same + 1 if callbacks % 2 and callbacks == seen else 0
-            seen = callbacks
-            if same >= STUCK_WATCHES:
-                raise TouchlineError("the FIX gateway is stuck in a request and must start anew")
+            if (now_s := FixServer.monotonic_s()) >= due_s:
+                due_s = now_s + WATCH_S
+                self._look_around(fresh)
+
+    def _look_around(self, fresh: Callable[[], Sessions | None]) -> None:
+        """Ten times a second: is all well, what is new, who is here."""
+        self._looks += 1
+        if self._bus.detached:
+            raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
+        if (sessions := fresh()) is not None:
+            self._change(sessions)
+        if self._looks % BEAT_LOOKS == 0:
+            self._tell({"beat": self._looks})
+            self._hours.look(FixServer.utc_s())
+            self._entrance.renew_certificate()
+        if self.roster.live() != self._logged_on:
+            self._logged_on = self.roster.live()
+            self._tell({"sessions": self._logged_on})
+        status = self._bus.status()
+        self._desk.available = status["state"] == "running" and status["alive"]
+        callbacks = self.callbacks
+        self._same = self._same + 1 if callbacks % 2 and callbacks == self._seen else 0
+        self._seen = callbacks
+        if self._same >= STUCK_WATCHES:
+            raise TouchlineError("the FIX gateway is stuck in a request and must start anew")
+
+    def _change(self, sessions: Sessions) -> None:
+        """What is configured now, of the sessions that are here."""
+        self.roster.take_up(sessions)
+        for number, counterparty in self.roster.by_number.items():
+            for configured in sessions:
+                if configured.comp_id == counterparty.session.comp_id:
+                    self._entrance.sessions[number] = configured
+                    self._hours.take_up(number, configured, 0)
+        self._hours.look(FixServer.utc_s())
+        self._entrance.renew_certificate(whatever=True)
+        self._tell({"taken_up": True})
 
     def receive(self, raw: str) -> None:
         """One application message, in QuickFIX's thread."""
@@ -204,10 +184,12 @@ class Gateway:
         settings, cleanup = self._settings, self._cleanup
         for directory in (settings.fix_dir, settings.store_dir, settings.log_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        listener = cleanup.enter_context(bound(settings.host, settings.port))
-        self._bus = cleanup.enter_context(_running_bus(settings.bus_path, self._stop))
+        self._entrance = Entrance(settings)
+        cleanup.callback(self._entrance.close)
+        self.address = self._entrance.address
+        self._bus = cleanup.enter_context(running_bus(settings.bus_path, self._stop))
         lane = cleanup.enter_context(self._bus.lane(LANE_FIX))
-        _drain(self._bus, lane)
+        drain(self._bus, lane)
         self._orders = Orders()
         self._names = JournalNames(settings.journal_dir, self._orders)
         cleanup.callback(self._names.close)
@@ -234,18 +216,54 @@ class Gateway:
         feed = EventFeed(str(settings.bus_path), str(settings.journal_dir), next_seq)
         cleanup.enter_context(feed)
         self._spawn("fix-outbound", lambda: reporter.run(feed, self._halt))
+        door = Door()
+        self._relay(lane, door.address)
         cleanup.callback(_stop, acceptor)
         try:
             acceptor.start()
         except fix.RuntimeError as error:
             raise OSError(f"QuickFIX could not start: {error}") from error
-        door = Door(listener, self.roster.judge)
-        door.take_over(inner_port)
-        door.open()
-        self.address = door.address
-        self._spawn("fix-door", door.run)
         cleanup.callback(door.close)
-        LOG.info("listening for FIX on %s", shown(*self.address))
+        door.take_over(inner_port)
+
+    def _relay(self, lane: Lane, address: bytes) -> None:
+        """Let brokers in: to QuickFIX by way of the relay, which looks at each message first. It
+        ends after QuickFIX, whose last words it hands on."""
+        settings, cleanup = self._settings, self._cleanup
+        server = FixServer(
+            settings.store_dir,
+            self._bus,
+            lane,
+            relay_to=address,
+            sessions_max=max(self.roster.by_number) + 1,
+            message_max=settings.message_bytes_max,
+            logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
+            newcomers_max=newcomers(settings.newcomers_max, len(settings.sessions)),
+            logon_s=settings.logon_timeout_s,
+        )
+        self._server = cleanup.enter_context(server)
+        for number, counterparty in self.roster.by_number.items():
+            comp_id = counterparty.session.comp_id
+            self._entrance.sessions[number] = configured = self._configured(comp_id)
+            self._hours.take_up(number, configured, 0)
+        self._hours.look(FixServer.utc_s())
+        self._entrance.listen(server)
+        self._spawn("fix-relay", lambda: server.run(1))
+        cleanup.callback(server.stop)
+
+    def _configured(self, comp_id: str) -> SessionSettings:
+        return next(s for s in self._settings.sessions if s.comp_id == comp_id)
+
+    def _allow(self, number: int, configured: SessionSettings, whether: bool) -> None:
+        self._server.session(
+            number,
+            configured.comp_id,
+            configured.begin_string,
+            self._settings.comp_id,
+            [],
+            enabled=whether,
+            heartbeat_max_s=self._settings.heartbeat_s,
+        )
 
     def _take_up_sessions(self) -> None:
         """Wait until the journal has a number for every configured session."""
@@ -322,40 +340,6 @@ class Gateway:
         thread.start()
         self._cleanup.callback(thread.join)
         self._cleanup.callback(self._halt.set)
-
-
-def _running_bus(path: Path, stop: threading.Event) -> Bus:
-    """The venue's bus, once its engine runs; OSError when that takes too long."""
-    reason = "there is none"
-    for _ in range(int(ENGINE_WAIT_S / WATCH_S)):
-        try:
-            bus = Bus.attach(str(path))
-        except OSError as error:
-            reason = error.strerror or str(error)
-        else:
-            status = bus.status()
-            if status["state"] == "running" and status["alive"]:
-                return bus
-            reason = f"the engine is {status['state']} {status['error']}".rstrip()
-            bus.close()
-        if stop.wait(WATCH_S):
-            break
-    raise OSError(f"no running engine on {path}: {reason}")
-
-
-def _drain(bus: Bus, lane: Lane) -> None:
-    """Wait until all that an earlier gateway left in the lane has reached the journal."""
-    command = np.zeros(1, COMMAND)
-    command["type"] = MsgType.CHECKPOINT
-    command["cl_ord_id"] = mine = lane.cl_ord_ids()
-    reader = bus.events()
-    lane.send(command)
-    for _ in range(int(ENGINE_WAIT_S)):
-        reader.wait(1.0)
-        events = reader.read()
-        if np.any((events["exec_type"] == ExecType.CHECKPOINT) & (events["cl_ord_id"] == mine)):
-            return
-    raise TimeoutError("the engine does not answer")
 
 
 @contextlib.contextmanager

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import sys
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-from touchline.config import SESSIONS_MAX
+from touchline.config import SESSIONS_MAX, SessionSection
+from touchline.config.schedule import Schedule
 from touchline.errors import SessionError
 from touchline.fix.versions import FIX42, VERSIONS
 
 if TYPE_CHECKING:
     from touchline.config import Config
 
+ALWAYS = Schedule(ZoneInfo("UTC"))
 LOGON_CREDENTIALS = (("553", "Username"), ("554", "Password"))
 
 
@@ -30,7 +33,39 @@ class SessionSettings:
     comp_id: str
     begin_string: str
     accounts: tuple[str, ...]
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
+    password_hash: str | None = field(default=None, repr=False)
+    enabled: bool = True
+    addresses: tuple[str, ...] = ()
+    certificate: str | None = None  # common name of the client's
+    time_decimals: int = 3
+    schedule: Schedule = ALWAYS
+
+    @classmethod
+    def from_section(cls, section: SessionSection) -> SessionSettings:
+        return cls(
+            section.comp_id,
+            section.begin_string,
+            tuple(section.accounts),
+            section.password,
+            section.password_hash,
+            section.enabled,
+            section.addresses,
+            section.certificate,
+            section.time_decimals,
+            Schedule.read(section.time_zone, section.open, section.close, section.reset),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """What the acceptor offers over TLS."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None
+    client: str  # any, asked, required
+    tls_1_2: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +80,24 @@ class GatewaySettings:
     fix_dir: Path
     journal_dir: Path
     bus_path: Path
+    engine: str = "native"
+    busy_poll: bool = False
+    message_bytes_max: int = 16_384
+    logon_timeout_s: float = 5.0
+    newcomers_max: int = 1024
+    store_mb_max: int = 0
+    tls: TlsSettings | None = None
+    durable: bool = False  # what is sent is on the disk first, as the journal is
+    instruments_max: int = 16  # the engine's
+    accounts_max: int = 64
+    orders_max: int = 65_536
+    log_rotate_mb: int = 64
+    log_keep: int = 8
 
     @classmethod
     def from_config(cls, config: Config) -> GatewaySettings:
         """The gateway's share of the venue's configuration; SessionError when it makes no sense."""
-        sessions = tuple(
-            SessionSettings(s.comp_id, s.begin_string, tuple(s.accounts), s.password)
-            for s in config.sessions
-        )
+        sessions = tuple(SessionSettings.from_section(s) for s in config.sessions)
         if not sessions:
             raise SessionError(
                 "sessions: none is configured; add [[sessions]] or set fix.enabled = false"
@@ -68,6 +113,19 @@ class GatewaySettings:
             fix_dir=Path(config.fix_dir),
             journal_dir=Path(config.journal_dir),
             bus_path=Path(config.bus_path),
+            engine=config.fix.engine,
+            busy_poll=config.fix.busy_poll,
+            message_bytes_max=config.fix.message_bytes_max,
+            logon_timeout_s=config.fix.logon_timeout_s,
+            newcomers_max=config.fix.newcomers_max,
+            store_mb_max=config.fix.store_mb_max,
+            tls=_tls(config),
+            durable=config.engine.sync == "batch",
+            instruments_max=config.engine.instruments_max,
+            accounts_max=config.engine.accounts_max,
+            orders_max=config.engine.orders_max,
+            log_rotate_mb=config.log.rotate_mb,
+            log_keep=config.log.keep,
         )
 
     @property
@@ -77,6 +135,20 @@ class GatewaySettings:
     @property
     def log_dir(self) -> Path:
         return self.fix_dir / "log"
+
+    @property
+    def native_dir(self) -> Path:
+        return self.fix_dir / "native"
+
+
+def _tls(config: Config) -> TlsSettings | None:
+    """None: connections are not encrypted."""
+    fix = config.fix
+    if fix.tls_certificate is None or fix.tls_key is None:
+        return None
+    return TlsSettings(
+        fix.tls_certificate, fix.tls_key, fix.tls_client_ca, fix.tls_client, fix.tls_1_2
+    )
 
 
 def dictionary(begin_string: str, dictionary_dir: Path) -> Path:

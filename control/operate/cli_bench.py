@@ -16,6 +16,8 @@ import touchline
 from touchline.control.operate.terminal import NO, WORLD, fail, guarded, json_option
 
 PARTS = ("core", "api", "wire", "publish", "capture", "recovery", "shapes", "stages", "open-loop")
+FIX = "fix"
+ENGINES = ("native", "quickfix", "echo")
 
 
 def checkout(package: Path) -> Path | None:
@@ -26,7 +28,13 @@ def checkout(package: Path) -> Path | None:
 
 
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice(PARTS), metavar=f"[{'|'.join(PARTS[:6])}]...")
+@click.argument(
+    "parts",
+    nargs=-1,
+    type=click.Choice((*PARTS, FIX)),
+    metavar=f"[{'|'.join((*PARTS[:6], FIX))}]...",
+)
+@click.option("--engine", type=click.Choice(ENGINES), help="Of fix alone: what accepts the orders.")
 @click.option("--orders", type=click.IntRange(1_000), help="New orders of a core flow.")
 @click.option("--passes", type=click.IntRange(1, 1_000), help="Timed passes over each flow.")
 @click.option("--rounds", type=click.IntRange(1, 100), help="Times each flow gets its passes.")
@@ -34,12 +42,16 @@ def checkout(package: Path) -> Path | None:
 @guarded
 def bench(
     parts: tuple[str, ...],
+    engine: str | None,
     orders: int | None,
     passes: int | None,
     rounds: int | None,
     as_json: bool,
 ) -> None:
     """Measure core, calls from Python, FIX, market data, capture, recovery; all without PARTS.
+
+    fix stands alone: round trips and orders a second over FIX, against one --engine of the venue's
+    or a bare echo of the same bytes.
 
     Needs a source checkout, cmake and a C compiler. Exit code 1 when a result is not the one
     expected, 5 when nothing could be measured.
@@ -51,8 +63,12 @@ def bench(
             "clone the repository, `make build`, and run .venv/bin/touchline bench there",
             WORLD,
         )
+    if (FIX in parts and parts != (FIX,)) or (engine and FIX not in parts):
+        raise click.UsageError("fix is measured alone, and --engine is an option of fix")
     options = [("--orders", orders), ("--passes", passes), ("--rounds", rounds)]
     command = [sys.executable, "-m", "benchmarks.report", *parts]
+    if FIX in parts:
+        command = [sys.executable, "-m", "benchmarks.bench_fix", "--engine", engine or "native"]
     command += [text for name, value in options if value for text in (name, str(value))]
     done = subprocess.run([*command, "--json"] if as_json else command, cwd=root, check=False)
     if done.returncode:

@@ -35,7 +35,7 @@ WORLD_FAILED = 5
 BUS_LOST = 75
 WATCH_BUS_S = 0.5
 _SERVICES = {
-    GATEWAY: "touchline.fix.acceptor",
+    GATEWAY: "touchline.fix.gateway",
     PUBLISHER: "touchline.control.publish.publisher",
     CAPTURE: "touchline.control.capture.writer",
 }

@@ -14,14 +14,14 @@ VERSIONS = ("FIX.4.4", "FIX.4.2")
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
-    with running_venue(tmp_path_factory.mktemp("venue")) as venue:
+def venue(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Venue]:
+    with running_venue(tmp_path_factory.mktemp("venue"), engine) as venue:
         yield venue
 
 
 @pytest.fixture(scope="module")
-def symbols() -> Iterator[str]:
-    """Instruments for one script each, so that no script meets another's orders."""
+def symbols(engine: str) -> Iterator[str]:
+    """Instruments of a venue for one script each, so that no script meets another's orders."""
     return (f"S{number:02d}" for number in count())
 
 

@@ -79,8 +79,8 @@ class Initiator:
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
-    with running_venue(tmp_path_factory.mktemp("venue")) as venue:
+def venue(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Venue]:
+    with running_venue(tmp_path_factory.mktemp("venue"), engine) as venue:
         yield venue
 
 

@@ -65,10 +65,13 @@ def mutated(chance: random.Random, number: int) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize(("comp_id", "begin_string"), [("BROKER1", "FIX.4.4"), ("OLD1", "FIX.4.2")])
 def test_no_request_wedges_the_gateway(
-    tmp_path: Path, seed: int, comp_id: str, begin_string: str
+    tmp_path: Path, engine: str, seed: int, comp_id: str, begin_string: str
 ) -> None:
     chance = random.Random(seed)
-    with running_venue(tmp_path) as venue, FixClient(venue.port, comp_id, begin_string) as client:
+    with (
+        running_venue(tmp_path, engine) as venue,
+        FixClient(venue.port, comp_id, begin_string) as client,
+    ):
         client.logon()
         answers: list[Message] = []
         for number in range(MESSAGES):

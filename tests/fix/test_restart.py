@@ -12,15 +12,15 @@ from harness.fix_broker import Broker
 from harness.fix_client import Closed, FixClient, Message, utc_now
 from harness.fix_venue import Venue, running_venue
 from harness.waiting import until
-from touchline.fix.acceptor import run
 from touchline.fix.delivery import Delivered
+from touchline.fix.gateway import run
 from touchline.runtime.bus import Bus
 from touchline.runtime.replay import replay
 
 
 @pytest.fixture
-def venue(tmp_path: Path) -> Iterator[Venue]:
-    with running_venue(tmp_path) as venue:
+def venue(tmp_path: Path, engine: str) -> Iterator[Venue]:
+    with running_venue(tmp_path, engine) as venue:
         yield venue
 
 
@@ -277,9 +277,20 @@ def test_a_gateway_tells_how_far_its_start_is_and_who_is_logged_on(venue: Venue)
         thread.join()
 
 
-def test_a_refused_cancel_that_was_stored_is_not_told_again(venue: Venue) -> None:
-    """Killed after the store had it and before the mark did: what the mark did not say is known
-    by the ClOrdID. A cancel of an order that is over is refused by the engine."""
+def forget_the_last_report(venue: Venue, filled: Message) -> None:
+    """Make QuickFIX's marks what they were before the report that followed."""
+    marks = Delivered(venue.config.fix_dir / "delivered")
+    event, side = filled["17"].split("-")
+    fill = int(event) * 4 + int(side)
+    for session in range(5):
+        if marks.mark(session) > fill:
+            marks.set_mark(session, fill)
+    marks.close()
+
+
+def test_a_refused_cancel_that_was_stored_is_not_told_again(venue: Venue, engine: str) -> None:
+    """Killed after the store had it and, with QuickFIX, before the mark did: what the mark did not
+    say is known by the ClOrdID. A cancel of an order that is over is refused by the engine."""
     broker, other = Broker(venue, "BROKER1"), Broker(venue, "BROKER2")
     broker.connect()
     other.connect()
@@ -291,12 +302,8 @@ def test_a_refused_cancel_that_was_stored_is_not_told_again(venue: Venue) -> Non
     broker.wait_for(3)
     assert broker.told[-1]["35"] == "9"
     venue.end("gateway", signal.SIGKILL)
-    marks = Delivered(venue.config.fix_dir / "delivered")
-    fill = int(broker.told[1]["17"].split("-")[0]) * 4 + int(broker.told[1]["17"].split("-")[1])
-    for session in range(5):
-        if marks.mark(session) > fill:
-            marks.set_mark(session, fill)
-    marks.close()
+    if engine == "quickfix":
+        forget_the_last_report(venue, broker.told[1])
     broker.disconnect()
     assert venue.start("gateway") == "ready"
     broker.connect()

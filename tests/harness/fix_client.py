@@ -1,6 +1,7 @@
 """A FIX client that knows nothing of FIX beyond framing, so that it can also send what is wrong."""
 
 import socket
+import ssl
 import time
 from types import TracebackType
 from typing import Self
@@ -30,13 +31,21 @@ class Closed(Exception):
 class FixClient:
     """One connection. `next_seq` is the MsgSeqNum(34) that send() uses."""
 
-    def __init__(self, port: int, comp_id: str, begin_string: str = "FIX.4.4") -> None:
+    def __init__(
+        self,
+        port: int,
+        comp_id: str,
+        begin_string: str = "FIX.4.4",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.comp_id = comp_id
         self.begin_string = begin_string
         self.next_seq = 1
         self._buffer = b""
         self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname="localhost")
 
     def __enter__(self) -> Self:
         return self

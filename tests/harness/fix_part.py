@@ -14,8 +14,7 @@ from harness.venue import engine_thread
 from touchline.config import Config
 from touchline.core.capacities import EngineCapacities
 from touchline.errors import TouchlineError
-from touchline.fix.acceptor import Gateway
-from touchline.fix.settings import GatewaySettings
+from touchline.fix.gateway import opened
 
 
 def run_engine(config: Config, stop: threading.Event) -> None:
@@ -35,7 +34,7 @@ def run_engine(config: Config, stop: threading.Event) -> None:
 
 
 def run_gateway(config: Config, stop: threading.Event) -> None:
-    with Gateway(GatewaySettings.from_config(config), stop) as gateway:
+    with opened(config, stop) as gateway:
         print("ready", flush=True)
         gateway.serve()
 

@@ -24,7 +24,7 @@ SYMBOLS = 120
 _NUMBERS = count()
 
 
-def venue_config(data_dir: Path, **changes: Any) -> Config:
+def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Config:
     """Five brokers of both versions; symbols S00 to S119, tick 0.05, lot 10."""
     sessions = [
         {"comp_id": "BROKER1", "accounts": ["ACC1", "ACC1B"]},
@@ -36,7 +36,7 @@ def venue_config(data_dir: Path, **changes: Any) -> Config:
     values: dict[str, Any] = {
         "venue": {"name": f"fix{os.getpid()}-{next(_NUMBERS)}", "data_dir": str(data_dir)},
         "engine": {"instruments_max": 128, "orders_max": 4096},
-        "fix": {"port": free_ports(1)[0]},
+        "fix": {"port": free_ports(1)[0], "engine": engine},
         "instruments": [
             {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"} for n in range(SYMBOLS)
         ],
@@ -117,8 +117,8 @@ class Venue:
 
 
 @contextlib.contextmanager
-def running_venue(data_dir: Path, **changes: Any) -> Iterator[Venue]:
-    venue = Venue(venue_config(data_dir, **changes))
+def running_venue(data_dir: Path, engine: str = "native", **changes: Any) -> Iterator[Venue]:
+    venue = Venue(venue_config(data_dir, engine, **changes))
     try:
         venue.open()
         yield venue

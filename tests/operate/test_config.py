@@ -139,7 +139,8 @@ password = 5
         "3: venue.nme: there is no key 'nme' here",
         "11: instruments[1].price_min: price 0.005 is not a multiple of the tick size 0.01",
         "15: instruments[2].tick_size: tick_size = 'x': should be a valid decimal",
-        "22: sessions[1].begin_string: begin_string = 'FIX.5': should be 'FIX.4.4' or 'FIX.4.2'",
+        "22: sessions[1].begin_string: begin_string = 'FIX.5': should be 'FIX.4.4', 'FIX.4.2' or "
+        "'FIXT.1.1'",
         "23: sessions[1].accounts: 'ACC2' is not an account; [[accounts]] names ACC1",
         "27: sessions[1].password: password = '***': should be a valid string",
     ]
@@ -214,6 +215,47 @@ def test_too_few_places_for_what_is_listed_are_refused(file: Path) -> None:
         "22: engine.positions_max: 1 is too small: 1 accounts with limits in 2 instruments take "
         "2 places",
     ]
+
+
+NATIVE = 'needs fix.engine = "native"'
+TLS = GOOD.replace("port = 9900\n", 'port = 9900\ntls_certificate = "a.pem"\n')
+QUICKFIX = GOOD.replace("9900", '9900\nengine = "quickfix"')
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (TLS, "4: fix.tls_key: and tls_certificate belong together: give both or neither"),
+        (
+            TLS.replace("[[instr", 'tls_key = "a.key"\ntls_client = "asked"\n[[instr', 1),
+            "4: fix.tls_client_ca: is missing: tls_client is asked",
+        ),
+        (
+            QUICKFIX + 'begin_string = "FIXT.1.1"\n',
+            f"19: sessions[1].begin_string: FIXT.1.1 {NATIVE}",
+        ),
+        (
+            GOOD + 'certificate = "broker"\n',
+            "18: sessions[1].certificate: is asked of nobody while fix.tls_client is any",
+        ),
+        (
+            GOOD + 'addresses = ["10.0.0.1/8"]\n',
+            "18: sessions[1].addresses[1]: 0 = '10.0.0.1/8': "
+            "is no address and no network: 10.0.0.1/8 has host bits set",
+        ),
+    ],
+)
+def test_what_does_not_go_together_at_the_fix_port_is_told(
+    file: Path, text: str, expected: str
+) -> None:
+    assert problems(file, text) == [expected]
+
+
+def test_files_of_tls_count_from_the_configuration(file: Path) -> None:
+    file.write_text(TLS.replace("[[instr", 'tls_key = "/etc/a.key"\n[[instr', 1))
+    fix = load(file).fix
+    assert (fix.tls_certificate, fix.tls_key) == (file.parent / "a.pem", Path("/etc/a.key"))
+    assert fix.tls_client_ca is None
 
 
 def test_a_file_that_is_not_toml_is_told_with_its_line(file: Path) -> None:

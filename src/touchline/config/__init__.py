@@ -2,13 +2,11 @@
 
 from touchline.config.sections import (
     LISTS,
-    NAME_BYTES,
     AccountSection,
     CaptureSection,
     Config,
     EngineSection,
     FixSection,
-    FixVersion,
     InstrumentSection,
     LogSection,
     PublishSection,
@@ -17,6 +15,7 @@ from touchline.config.sections import (
     Venue,
     load,
 )
+from touchline.config.values import NAME_BYTES, FixVersion
 from touchline.core.messages import SESSIONS_MAX
 
 __all__ = [

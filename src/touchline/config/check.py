@@ -51,6 +51,7 @@ def cross_check(parts: Parts) -> Iterator[Problem]:
         yield from _instrument(("instruments", index), instrument)
     for index, session in parts.sessions:
         yield from _session(("sessions", index), session, parts)
+    yield from _tls(parts.fix)
     yield from _ports(parts)
     yield from _sizes(parts)
     if len(parts.sessions) > SESSIONS_MAX:
@@ -115,6 +116,26 @@ def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Proble
             yield (*loc, "accounts"), f"{account!r} is not an account; [[accounts]] names {known}"
     if len(set(session.accounts)) != len(session.accounts):
         yield (*loc, "accounts"), "names an account twice"
+    if session.password is not None and session.password_hash is not None:
+        yield (*loc, "password_hash"), "stands beside password; one of them is the password"
+    if (session.open is None) != (session.close is None):
+        yield (*loc, "open"), "and close belong together: give both or neither"
+    if session.begin_string == "FIXT.1.1" and parts.fix.engine == "quickfix":
+        yield (*loc, "begin_string"), 'FIXT.1.1 needs fix.engine = "native"'
+    if session.reset is not None and parts.fix.engine == "quickfix":
+        yield (*loc, "reset"), 'needs fix.engine = "native"'
+    if session.certificate is not None and parts.fix.tls_client == "any":
+        yield (*loc, "certificate"), "is asked of nobody while fix.tls_client is any"
+
+
+def _tls(fix: FixSection) -> Iterator[Problem]:
+    """What TLS needs together."""
+    if (fix.tls_certificate is None) != (fix.tls_key is None):
+        yield ("fix", "tls_key"), "and tls_certificate belong together: give both or neither"
+    if fix.tls_client != "any" and fix.tls_client_ca is None:
+        yield ("fix", "tls_client_ca"), f"is missing: tls_client is {fix.tls_client}"
+    if fix.tls_client != "any" and fix.tls_certificate is None:
+        yield ("fix", "tls_client"), "needs tls_certificate and tls_key"
 
 
 def _ports(parts: Parts) -> Iterator[Problem]:

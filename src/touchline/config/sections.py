@@ -8,7 +8,6 @@ Settings are frozen values handed down as arguments; nothing else reads the envi
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
@@ -16,9 +15,9 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -31,69 +30,26 @@ from pydantic_settings.exceptions import SettingsError
 
 from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
+from touchline.config.values import (
+    Argon2,
+    FileName,
+    FixVersion,
+    Host,
+    Limit,
+    Moment,
+    Name,
+    Network,
+    Port,
+    Positive,
+    Slots,
+    Zone,
+)
 from touchline.core.capacities import CAPACITIES, EngineCapacities
-from touchline.core.messages import TEXT_BYTES
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 
-NAME_BYTES = TEXT_BYTES
 LISTS = ("instruments", "accounts", "sessions")
 NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
-FixVersion = Literal["FIX.4.4", "FIX.4.2"]
-
-
-def _name(value: str) -> str:
-    """A name as the journal can hold it: 1 to NAME_BYTES, printable, without blanks."""
-    size = len(value.encode("utf-8", "surrogatepass"))
-    if not 1 <= size <= NAME_BYTES:
-        raise ValueError(f"is {size} bytes long; allowed are 1 to {NAME_BYTES}")
-    if not value.isprintable() or " " in value:
-        raise ValueError("may not hold blanks or unprintable characters")
-    return value
-
-
-def _file_name(value: str) -> str:
-    """A name that also becomes part of a file's name."""
-    if not all(c.isascii() and (c.isalnum() or c in "._-") for c in _name(value)):
-        raise ValueError("may hold only letters, digits and the characters . _ -")
-    return value
-
-
-def _power_of_two(value: int) -> int:
-    if value & (value - 1):
-        below = 1 << (value.bit_length() - 1)
-        raise ValueError(f"should be a power of two, such as {below} or {2 * below}")
-    return value
-
-
-def _host(value: str) -> str:
-    """An address or a host's name; IPv6 may stand in brackets, and is kept without."""
-    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    if ":" in bare or bare != value:
-        try:
-            ipaddress.IPv6Address(bare)
-        except ValueError as error:
-            raise ValueError(f"is not an address: {error}") from None
-    elif not bare or not all(c.isascii() and (c.isalnum() or c in "-._") for c in bare):
-        raise ValueError("should be an IPv4 or IPv6 address or a host's name")
-    return bare
-
-
-def _exact(value: object) -> object:
-    """Refuse a float where an exact decimal number is wanted."""
-    if isinstance(value, float):
-        raise ValueError("is a binary floating-point number; write it as text or Decimal")
-    return value
-
-
-Name = Annotated[str, AfterValidator(_name)]
-FileName = Annotated[str, AfterValidator(_file_name)]
-Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False)]
-Positive = Annotated[Number, Field(gt=0)]
-Limit = Annotated[Number, Field(ge=0)]
-Slots = Annotated[int, AfterValidator(_power_of_two)]
-Host = Annotated[str, AfterValidator(_host)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class _Section(BaseModel):
@@ -144,6 +100,17 @@ class FixSection(_Section):
     port: Port = 9878
     comp_id: FileName = "TOUCHLINE"
     heartbeat_s: int = Field(default=30, ge=1, le=3600)
+    engine: Literal["native", "quickfix"] = "native"
+    busy_poll: bool = False
+    message_bytes_max: int = Field(default=16_384, ge=1024, le=65_536)
+    logon_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    newcomers_max: int = Field(default=1024, ge=16, le=65_536)
+    store_mb_max: int = Field(default=0, ge=0, le=1 << 24)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tls_client: Literal["any", "asked", "required"] = "any"
+    tls_1_2: bool = False
 
 
 class PublishSection(_Section):
@@ -215,9 +182,18 @@ class SessionSection(_Section):
     """[[sessions]]: one FIX counterparty; the first account serves orders without Account(1)."""
 
     comp_id: FileName
-    begin_string: FixVersion = "FIX.4.4"
+    begin_string: FixVersion = "FIX.4.4"  # FIXT.1.1 carries FIX 5.0 SP2
     accounts: tuple[Name, ...] = Field(min_length=1)
+    enabled: bool = True
     password: str | None = Field(default=None, repr=False)
+    password_hash: Argon2 | None = Field(default=None, repr=False)
+    addresses: tuple[Network, ...] = ()
+    certificate: str | None = None
+    time_decimals: Literal[3, 6, 9] = 3
+    open: Moment | None = None
+    close: Moment | None = None
+    reset: Moment | None = None
+    time_zone: Zone = "UTC"
 
 
 class Config(_Section):
@@ -447,7 +423,7 @@ def _reason(error: ErrorDetails) -> str:
         .removeprefix("Input ")
         .replace("valid tuple", "list")
     )
-    shown = "***" if key == "password" else f"{error['input']!s:.60}"
+    shown = "***" if key.startswith("password") else f"{error['input']!s:.60}"
     return f"{key} = {shown!r}: {text}"
 
 
@@ -460,7 +436,13 @@ def _anchored(config: Config, path: str | Path | None) -> Config:
             "run_dir": base / _at_home(config.venue.run_dir),
         }
     )
-    return config.model_copy(update={"venue": venue})
+    files = {
+        name: base / _at_home(path)
+        for name in ("tls_certificate", "tls_key", "tls_client_ca")
+        if (path := getattr(config.fix, name)) is not None
+    }
+    fix = config.fix.model_copy(update=files)
+    return config.model_copy(update={"venue": venue, "fix": fix})
 
 
 def _at_home(path: Path) -> Path:

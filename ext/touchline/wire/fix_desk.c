@@ -1,0 +1,192 @@
+/* The desk as a whole: opened, told of names and sessions, brought up to the present. */
+#include "touchline/wire/fix_desk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "touchline/wire/fix_desk_state.h"
+
+int tl_fix_desk_open(tl_fix_desk **out, const tl_fix_desk_config *config,
+                     const tl_fix_desk_hooks *hooks)
+{
+    tl_fix_desk *desk = calloc(1, sizeof *desk);
+    if (desk == NULL)
+        return -ENOMEM;
+    desk->config = *config;
+    desk->hooks = *hooks;
+    tl_fix_names_open(&desk->names, config->instruments_max, config->accounts_max);
+    desk->sessions = calloc(config->sessions_max, sizeof *desk->sessions);
+    int rc = desk->sessions == NULL ? -ENOMEM : 0;
+    if (rc == 0)
+        rc = tl_fix_orders_open(&desk->orders, config->sessions_max, config->orders_max);
+    if (rc != 0) {
+        tl_fix_desk_close(desk);
+        return rc;
+    }
+    *out = desk;
+    return 0;
+}
+
+void tl_fix_desk_close(tl_fix_desk *desk)
+{
+    if (desk == NULL)
+        return;
+    for (uint32_t i = 0; desk->sessions != NULL && i < desk->config.sessions_max; i++)
+        free(desk->sessions[i].told);
+    free(desk->sessions);
+    tl_fix_names_close(&desk->names);
+    tl_fix_orders_close(desk->orders);
+    free(desk);
+}
+
+int tl_fix_desk_error(const tl_fix_desk *desk)
+{
+    return desk->error;
+}
+
+int tl_fix_desk_party(tl_fix_desk *desk, const tl_fix_party *party, uint64_t mark)
+{
+    if (party->number >= desk->config.sessions_max)
+        return -EINVAL;
+    tl_fix_seated *seated = &desk->sessions[party->number];
+    if (seated->dialect == NULL)
+        seated->mark = mark;
+    seated->dialect = party->dialect;
+    seated->time_decimals = party->time_decimals;
+    return 0;
+}
+
+int tl_fix_desk_told(tl_fix_desk *desk, uint32_t session, const char *cl_ord_id, size_t size)
+{
+    if (session >= desk->config.sessions_max || size > TL_FIX_CL_ORD_ID_MAX)
+        return -EINVAL;
+    tl_fix_seated *seated = &desk->sessions[session];
+    uint64_t(*grown)[2] = realloc(seated->told, (seated->told_count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return -ENOMEM;
+    seated->told = grown;
+    tl_fix_request_hash(desk->orders, session, cl_ord_id, size, grown[seated->told_count++]);
+    return 0;
+}
+
+int tl_fix_desk_name(tl_fix_desk *desk, const tl_command *text)
+{
+    return text->type == TL_MSG_TYPE_TEXT ? tl_fix_names_take(&desk->names, text) : 0;
+}
+
+bool tl_fix_desk_wants_names(const tl_fix_desk *desk)
+{
+    return desk->wants_names;
+}
+
+void tl_fix_desk_named(tl_fix_desk *desk)
+{
+    desk->wants_names = false;
+}
+
+uint32_t tl_fix_desk_pending(const tl_fix_desk *desk, uint32_t session)
+{
+    return session < desk->config.sessions_max
+               ? tl_fix_request_queue(desk->orders, session)->count
+               : 0;
+}
+
+uint64_t tl_fix_desk_unanswered(const tl_fix_desk *desk, uint32_t session)
+{
+    if (tl_fix_desk_pending(desk, session) == 0)
+        return UINT64_MAX;
+    uint32_t at = tl_fix_request_queue(desk->orders, session)->first;
+    const tl_fix_pending *pending = tl_fix_pending_at(desk->orders, at);
+    return pending->msg_seq_num != 0 ? pending->msg_seq_num : UINT64_MAX;
+}
+
+/* The journal's past */
+
+static void take_text(tl_fix_desk *desk, const tl_command *text)
+{
+    const char *bytes = (const char *)text + offsetof(tl_command, order_id);
+    if (text->field != TL_TEXT_CL_ORD_ID || text->side != TL_LANE_FIX)
+        return;
+    desk->named.size = (uint8_t)strnlen(bytes, TL_TEXT_BYTES);
+    memcpy(desk->named.text, bytes, desk->named.size);
+    desk->named_number = (uint64_t)TL_LANE_FIX << 32 | text->key;
+    desk->named_session = text->flags;
+}
+
+/* The row of an order as a request asked for it. */
+static uint32_t asked_for(tl_fix_desk *desk, uint32_t session, const tl_command *cmd,
+                          const tl_fix_cl_ord_id *name)
+{
+    const uint32_t row = tl_fix_order_add(desk->orders);
+    if (row == TL_FIX_NO_ROW || tl_fix_order_call(desk->orders, row, name) != 0)
+        return TL_FIX_NO_ROW;
+    tl_fix_order *order = tl_fix_order_at(desk->orders, row);
+    order->price = cmd->price;
+    order->order_qty = cmd->qty;
+    order->account = cmd->account;
+    order->session = (uint16_t)session;
+    order->instrument = cmd->instrument;
+    order->side = cmd->side;
+    order->ord_type = cmd->ord_type;
+    order->time_in_force = cmd->time_in_force;
+    order->ord_status = 'A';
+    return row;
+}
+
+int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, tl_fix_pending *pending)
+{
+    pending->number = cmd->cl_ord_id;
+    pending->msg_type = cmd->type;
+    if (cmd->type == TL_MSG_TYPE_NEW_ORDER) {
+        pending->order = asked_for(desk, pending->session, cmd, &pending->name);
+        if (pending->order == TL_FIX_NO_ROW)
+            return -ENOMEM;
+    }
+    return tl_fix_request_enter(desk->orders, pending);
+}
+
+static int replay_command(tl_fix_desk *desk, const tl_command *cmd)
+{
+    if (cmd->type == TL_MSG_TYPE_TEXT) {
+        take_text(desk, cmd);
+        return tl_fix_names_take(&desk->names, cmd);
+    }
+    const bool asks = cmd->type == TL_MSG_TYPE_NEW_ORDER || cmd->type == TL_MSG_TYPE_CANCEL ||
+                      cmd->type == TL_MSG_TYPE_REPLACE;
+    if (!asks || cmd->cl_ord_id != desk->named_number || desk->named_number == 0 ||
+        desk->named_session >= desk->config.sessions_max)
+        return 0;
+    tl_fix_pending pending = {.order = TL_FIX_NO_ROW,
+                              .session = (uint16_t)desk->named_session,
+                              .name = desk->named};
+    desk->named_number = 0;
+    if (tl_fix_request_pending(desk->orders, cmd->cl_ord_id) != NULL)
+        return 0; /* a number that comes twice is no lane's */
+    tl_fix_request_hash(desk->orders, pending.session, pending.name.text, pending.name.size,
+                        pending.hash);
+    if (cmd->type != TL_MSG_TYPE_NEW_ORDER)
+        pending.order = tl_fix_order_of(desk->orders, cmd->order_id);
+    return tl_fix_desk_enter(desk, cmd, &pending);
+}
+
+int tl_fix_desk_replay(tl_fix_desk *desk, const tl_command *commands, size_t commands_count,
+                       const tl_event *events, size_t events_count)
+{
+    for (size_t i = 0; i < commands_count; i++) {
+        const int rc = replay_command(desk, &commands[i]);
+        if (rc != 0)
+            return rc;
+    }
+    return tl_fix_desk_events(desk, events, events_count);
+}
+
+int tl_fix_desk_events(tl_fix_desk *desk, const tl_event *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const int rc = tl_fix_desk_apply(desk, &events[i]);
+        if (rc != 0)
+            return desk->error = rc;
+    }
+    return 0;
+}

@@ -1,0 +1,108 @@
+/* The desk: requests become commands, events become reports.
+ *
+ *   D F G H AF q ─► tl_fix_desk_request ─► commands for the lane, or an answer at once
+ *   events ───────► tl_fix_desk_event ───► 8, 9, r for the sessions concerned
+ *
+ * It knows which order a session's ClOrdID(11) means and what became of it, from the journal alone:
+ * tl_fix_desk_replay takes in commands and their events, and reports on those beyond a session's
+ * mark. So the same journal gives the same reports, byte for byte but for the header.
+ *
+ * What the rules of trading say no to is left to the engine, so that each such refusal is an event.
+ * Refused here is what can not be said as a command. It serves whatever session layer calls it and
+ * belongs to one thread at a time.
+ */
+#ifndef TOUCHLINE_FIX_DESK_H
+#define TOUCHLINE_FIX_DESK_H
+
+#include "touchline/core/messages.h"
+#include "touchline/wire/fix_message.h"
+#include "touchline/wire/fix_text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+
+typedef struct tl_fix_desk tl_fix_desk;
+
+typedef struct tl_fix_desk_config {
+    uint32_t instruments_max, accounts_max, orders_max; /* the engine's */
+    uint32_t sessions_max;
+} tl_fix_desk_config;
+
+/* What the desk asks of the one who owns it. None of them calls the desk. */
+typedef struct tl_fix_desk_hooks {
+    void *context;
+    /* Send a message; `body` is sorted by tag. key: tl_fix_key of the event, 0: no event. 0, or
+     * -errno: then the desk is not to be used any more. */
+    int (*send)(void *context, uint32_t session, const char *msg_type, const char *body,
+                size_t size, uint64_t key);
+    /* Commands for the engine, all or none, at most 3. 0; -EAGAIN: the lane is full, or the engine
+     * does not take from it. */
+    int (*submit)(void *context, const tl_command *commands, uint32_t count);
+    /* A number for a request, lane << 32 | counter; 0: there are none left. */
+    uint64_t (*number)(void *context);
+    /* A number for an answer without an event, never given out before, also after a restart. */
+    uint64_t (*refusal)(void *context);
+} tl_fix_desk_hooks;
+
+typedef struct tl_fix_party { /* a session as the desk knows it */
+    uint32_t number;
+    const tl_fix_dialect *dialect;
+    const uint32_t *accounts; /* numbers; the first serves requests without Account(1) */
+    uint32_t accounts_count;
+    uint8_t time_decimals;
+} tl_fix_party;
+
+int tl_fix_desk_open(tl_fix_desk **out, const tl_fix_desk_config *config,
+                     const tl_fix_desk_hooks *hooks);
+void tl_fix_desk_close(tl_fix_desk *desk);
+
+/* Sessions that are told of events, and from where on: reports up to `mark` were made already. A
+ * party that is known is replaced (its accounts may have changed); its mark stays. */
+int tl_fix_desk_party(tl_fix_desk *desk, const tl_fix_party *party, uint64_t mark);
+/* That session knows of the refused change of this ClOrdID already, though its mark does not say
+ * so: for a store that keeps no keys. */
+int tl_fix_desk_told(tl_fix_desk *desk, uint32_t session, const char *cl_ord_id, size_t size);
+
+/* A TEXT command of the journal that names an instrument, account or size. */
+int tl_fix_desk_name(tl_fix_desk *desk, const tl_command *text);
+/* 1 when something was listed whose names the desk has not been told: set by events, cleared by
+ * tl_fix_desk_named. Until then a request of an unknown symbol or account has to wait. */
+bool tl_fix_desk_wants_names(const tl_fix_desk *desk);
+void tl_fix_desk_named(tl_fix_desk *desk);
+
+/* A batch of the journal's commands, in order, and the events they caused. */
+int tl_fix_desk_replay(tl_fix_desk *desk, const tl_command *commands, size_t commands_count,
+                       const tl_event *events, size_t events_count);
+/* Events as they come, in order and without a gap. 0 or -errno (memory, the send hook). */
+int tl_fix_desk_events(tl_fix_desk *desk, const tl_event *events, size_t count);
+
+typedef enum tl_fix_taken {
+    TL_FIX_TAKEN, /* sent to the engine, or answered */
+    TL_FIX_LATER, /* it names a request that is with the engine, or a name is not known yet, or the
+                     lane is full: nothing was done, hand it in again after more events */
+    TL_FIX_FAILED /* errno of a hook, or no memory: see tl_fix_desk_error */
+} tl_fix_taken;
+
+/* A checked application message of a session. `patience`: false when it has waited so long that it
+ * must be answered now ("application not available", or that its first request stands). `available`
+ * false: the engine does not run; every request is answered by 380 = 4. */
+tl_fix_taken tl_fix_desk_request(tl_fix_desk *desk, const tl_fix_party *party,
+                                 const tl_fix_message *message, int64_t utc_ns, bool patience,
+                                 bool available);
+int tl_fix_desk_error(const tl_fix_desk *desk);
+
+/* Requests of the session that the engine has not answered yet. */
+uint32_t tl_fix_desk_pending(const tl_fix_desk *desk, uint32_t session);
+/* The lowest MsgSeqNum(34) among them; UINT64_MAX: none. */
+uint64_t tl_fix_desk_unanswered(const tl_fix_desk *desk, uint32_t session);
+
+/* Orders all reports: by event, and the buyer's before the seller's; the low two bits are 0, 1, 2
+ * (side of a trade). */
+static inline uint64_t tl_fix_key(uint64_t event_seq, unsigned side)
+{
+    return event_seq * 4 + side;
+}
+
+#endif

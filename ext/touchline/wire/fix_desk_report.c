@@ -1,0 +1,484 @@
+/* Events become reports: the one place that knows what each FIX version calls things. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "touchline/wire/fix_desk_state.h"
+
+static const tl_fix_unit one = {1, 0};
+
+static bool known(const uint64_t reasons[2], int reason)
+{
+    return reason >= 0 && reason < 128 && (reasons[reason / 64] >> (reason % 64) & 1) != 0;
+}
+
+int tl_fix_ord_reason(const tl_fix_dialect *dialect, int reason)
+{
+    return known(dialect->ord_rej_reasons, reason) ? reason : dialect->other_ord;
+}
+
+int tl_fix_cxl_reason(const tl_fix_dialect *dialect, int reason)
+{
+    return known(dialect->cxl_rej_reasons, reason) ? reason : dialect->other_cxl;
+}
+
+char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order)
+{
+    if (dialect->version == TL_FIX_42 && order->replaced && order->ord_status == '0')
+        return '5';
+    return (char)order->ord_status;
+}
+
+int tl_fix_desk_send(tl_fix_desk *desk, uint32_t session, const char *msg_type, const char *end,
+                     uint64_t key)
+{
+    return desk->hooks.send(desk->hooks.context, session, msg_type, desk->body,
+                            (size_t)(end - desk->body), key);
+}
+
+/* Fields of an ExecutionReport */
+
+static char *put_account(const tl_fix_desk *desk, char *at, uint32_t number)
+{
+    const tl_fix_name *name = tl_fix_account_at(&desk->names, number);
+    return name != NULL ? tl_fix_put_text(at, 1, name->text, name->size)
+                        : tl_fix_put_uint(at, 1, number);
+}
+
+static char *put_order_id(char *at, uint64_t order_id)
+{
+    return order_id != 0 ? tl_fix_put_uint(at, 37, order_id) : tl_fix_put_text(at, 37, "NONE", 4);
+}
+
+static char *put_string(char *at, uint32_t tag, const char *text)
+{
+    return tl_fix_put_text(at, tag, text, strlen(text));
+}
+
+static char exec_type_in(const tl_fix_report *report)
+{
+    if (report->dialect->version != TL_FIX_42)
+        return report->exec_type;
+    if (report->exec_type == 'I')
+        return tl_fix_ord_status(report->dialect, report->order);
+    return report->exec_type == 'F' ? (char)report->order->ord_status : report->exec_type;
+}
+
+/* AvgPx(6) */
+static char *put_average(char *at, const tl_fix_order *order, const tl_fix_unit *tick)
+{
+    memcpy(at, "6=", 2);
+    at = tl_fix_write_average(at + 2, order->notional, order->cum_qty, tick);
+    *at++ = TL_FIX_SOH;
+    return at;
+}
+
+/* Tags 38 to 59 */
+static char *put_terms(char *at, const tl_fix_report *report, const tl_fix_instrument *instrument,
+                       const tl_fix_unit *tick, const tl_fix_unit *lot)
+{
+    const tl_fix_order *order = report->order;
+    at = tl_fix_put_units(at, 38, order->order_qty, lot);
+    at = tl_fix_put_char(at, 39, tl_fix_ord_status(report->dialect, order));
+    at = tl_fix_put_char(at, 40, (char)order->ord_type);
+    if (report->orig != NULL && report->orig->size != 0)
+        at = tl_fix_put_text(at, 41, report->orig->text, report->orig->size);
+    if (order->ord_type == TL_ORD_TYPE_LIMIT)
+        at = tl_fix_put_units(at, 44, order->price, tick);
+    at = tl_fix_put_char(at, 54, (char)order->side);
+    if (instrument != NULL)
+        at = tl_fix_put_text(at, 55, instrument->symbol.text, instrument->symbol.size);
+    else
+        at = tl_fix_put_uint(at, 55, order->instrument);
+    if (report->text != NULL)
+        at = put_string(at, 58, report->text);
+    return tl_fix_put_char(at, 59, (char)order->time_in_force);
+}
+
+char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *at)
+{
+    const tl_fix_order *order = report->order;
+    const tl_fix_instrument *instrument = tl_fix_instrument_at(&desk->names, order->instrument);
+    const tl_fix_unit *tick = instrument != NULL ? &instrument->tick : &one;
+    const tl_fix_unit *lot = instrument != NULL ? &instrument->lot : &one;
+    const bool old = report->dialect->version == TL_FIX_42;
+    at = put_account(desk, at, order->account);
+    at = put_average(at, order, tick);
+    at = tl_fix_put_text(at, 11, report->cl_ord_id->text, report->cl_ord_id->size);
+    at = tl_fix_put_units(at, 14, order->cum_qty, lot);
+    at = put_string(at, 17, report->exec_id);
+    if (old)
+        at = tl_fix_put_char(at, 20, report->exec_type == 'I' ? '3' : '0');
+    if (report->last_qty != 0) {
+        at = tl_fix_put_units(at, 31, report->last_px, tick);
+        at = tl_fix_put_units(at, 32, report->last_qty, lot);
+    }
+    at = put_order_id(at, order->order_id);
+    at = put_terms(at, report, instrument, tick, lot);
+    if (report->transact_ns != 0)
+        at = tl_fix_put_time(at, 60, report->transact_ns, report->time_decimals);
+    if (report->ord_rej_reason >= 0)
+        at = tl_fix_put_uint(at, 103, (uint64_t)report->ord_rej_reason);
+    at = tl_fix_put_char(at, 150, exec_type_in(report));
+    at = tl_fix_put_units(at, 151, order->leaves_qty, lot);
+    if (report->status_id != NULL && !old)
+        at = tl_fix_put_text(at, 790, report->status_id, report->status_id_size);
+    if (report->liquidity != 0 && !old)
+        at = tl_fix_put_char(at, 851, report->liquidity);
+    return at;
+}
+
+/* Why not, in words */
+
+typedef enum unit_of { UNIT_NONE, UNIT_TICKS, UNIT_LOTS, UNIT_VALUE } unit_of;
+
+static unit_of unit_of_reason(uint8_t reason)
+{
+    switch (reason) {
+    case TL_REASON_PRICE_BELOW_MIN:
+    case TL_REASON_PRICE_ABOVE_MAX:
+    case TL_REASON_MARKET_WITH_PRICE:
+    case TL_REASON_PRICE_COLLAR:
+    case TL_REASON_NO_REFERENCE_PRICE:
+        return UNIT_TICKS;
+    case TL_REASON_ORDER_QTY_MAX:
+    case TL_REASON_POSITION_MAX:
+        return UNIT_LOTS;
+    case TL_REASON_ORDER_VALUE_MAX:
+        return UNIT_VALUE;
+    default:
+        return UNIT_NONE;
+    }
+}
+
+/* An amount: ticks times lots, as a decimal number. */
+static char *write_value(char *at, int64_t value, const tl_fix_instrument *instrument)
+{
+    unsigned __int128 digits = (unsigned __int128)(value < 0 ? 0 - (uint64_t)value
+                                                             : (uint64_t)value);
+    uint32_t decimals = instrument->tick.decimals + instrument->lot.decimals;
+    char turned[64];
+    uint32_t count = 0;
+    const uint64_t factors[2] = {instrument->tick.digits, instrument->lot.digits};
+    for (int i = 0; i < 2; i++) {
+        if (digits != 0 && factors[i] > ~(unsigned __int128)0 / digits)
+            return at + sprintf(at, "%lld", (long long)value); /* beyond what anybody writes */
+        digits *= factors[i];
+    }
+    do {
+        turned[count++] = (char)('0' + (int)(digits % 10));
+        digits /= 10;
+        if (count == decimals)
+            turned[count++] = '.';
+    } while ((digits != 0 || count <= decimals + (decimals != 0)) && count < sizeof turned);
+    if (value < 0)
+        *at++ = '-';
+    while (count > 0)
+        *at++ = turned[--count];
+    return at;
+}
+
+static char *write_in(char *at, int64_t value, unit_of unit, const tl_fix_instrument *instrument)
+{
+    if (instrument == NULL || unit == UNIT_NONE)
+        return at + sprintf(at, "%lld", (long long)value);
+    if (unit == UNIT_VALUE)
+        return write_value(at, value, instrument);
+    return tl_fix_write_units(at, value, unit == UNIT_TICKS ? &instrument->tick : &instrument->lot);
+}
+
+static const char *words_of(uint8_t reason)
+{
+    for (int i = 0; i < tl_reason_texts_count; i++)
+        if (tl_reason_texts[i].reason == reason)
+            return tl_reason_texts[i].text;
+    return "";
+}
+
+static const char *leave_out(const char *from, unit_of unit)
+{
+    const char *name = unit == UNIT_TICKS ? " ticks" : unit == UNIT_LOTS ? " lots" : NULL;
+    return name != NULL && strncmp(from, name, strlen(name)) == 0 ? from + strlen(name) : from;
+}
+
+/* The reason's text with value and bound in the units of the instrument, NULL: as they are. */
+static const char *refusal_text(tl_fix_desk *desk, uint8_t reason, int64_t value, int64_t limit,
+                                const tl_fix_instrument *instrument)
+{
+    char *at = desk->text;
+    if (reason == TL_REASON_INVALID_QTY && instrument != NULL) {
+        at = stpcpy(at, "quantity ");
+        at = tl_fix_write_units(at, value, &instrument->lot);
+        at = stpcpy(at, " is outside ");
+        at = tl_fix_write_units(at, 1, &instrument->lot);
+        at = stpcpy(at, " to ");
+        at = tl_fix_write_units(at, limit, &instrument->lot);
+        *at = 0;
+        return desk->text;
+    }
+    const unit_of unit = instrument != NULL ? unit_of_reason(reason) : UNIT_NONE;
+    for (const char *from = words_of(reason); *from != 0;) {
+        from = leave_out(from, unit);
+        if (strncmp(from, "{value}", 7) == 0) {
+            at = write_in(at, value, unit, instrument);
+            from += 7;
+        } else if (strncmp(from, "{limit}", 7) == 0) {
+            at = write_in(at, limit, unit, instrument);
+            from += 7;
+        } else if (*from != 0) {
+            *at++ = *from++;
+        }
+    }
+    *at = 0;
+    return desk->text;
+}
+
+static const tl_reason_text *reason_row(uint8_t reason)
+{
+    for (int i = 0; i < tl_reason_texts_count; i++)
+        if (tl_reason_texts[i].reason == reason)
+            return &tl_reason_texts[i];
+    return &tl_reason_texts[0];
+}
+
+/* Who is told */
+
+/* The session, if it is to be told of a report with this key; NULL. */
+static const tl_fix_seated *listener(const tl_fix_desk *desk, uint32_t session, uint64_t key)
+{
+    const tl_fix_seated *seated = &desk->sessions[session];
+    return seated->dialect != NULL && key > seated->mark ? seated : NULL;
+}
+
+static int tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_report *report,
+                unsigned side)
+{
+    char exec_id[32];
+    const tl_fix_order *order = tl_fix_order_at(desk->orders, row);
+    const uint64_t key = tl_fix_key(event->seq, side);
+    const tl_fix_seated *seated = listener(desk, order->session, key);
+    if (seated == NULL)
+        return 0;
+    char *end = tl_fix_write_uint(exec_id, event->seq);
+    if (side != 0) {
+        *end++ = '-';
+        *end++ = (char)('0' + side);
+    }
+    *end = 0;
+    report->dialect = seated->dialect;
+    report->time_decimals = seated->time_decimals;
+    report->order = order;
+    if (report->cl_ord_id == NULL)
+        report->cl_ord_id = tl_fix_order_name(desk->orders, row);
+    report->exec_id = exec_id;
+    report->transact_ns = event->ts_ns;
+    return tl_fix_desk_send(desk, order->session, "8",
+                            tl_fix_write_report(desk, report, desk->body), key);
+}
+
+/* Events, one function a kind */
+
+static int apply_new(tl_fix_desk *desk, const tl_event *event)
+{
+    tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
+    if (pending == NULL || pending->order == TL_FIX_NO_ROW)
+        return 0;
+    const uint32_t row = pending->order;
+    tl_fix_order *order = tl_fix_order_at(desk->orders, row);
+    tl_fix_request_answered(desk->orders, pending, row, TL_FIX_REQUEST_ACCEPTED);
+    order->order_id = event->order_id;
+    order->leaves_qty = event->leaves_qty;
+    order->ord_status = '0';
+    const int rc = tl_fix_order_accepted(desk->orders, row);
+    tl_fix_report report = {.exec_type = '0', .ord_rej_reason = -1};
+    return rc != 0 ? rc : tell(desk, row, event, &report, 0);
+}
+
+static int apply_rejected(tl_fix_desk *desk, const tl_event *event)
+{
+    tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
+    if (pending == NULL)
+        return 0;
+    const uint32_t row = pending->order;
+    tl_fix_request_answered(desk->orders, pending, row, TL_FIX_REQUEST_REFUSED);
+    if (row == TL_FIX_NO_ROW)
+        return 0;
+    tl_fix_order *order = tl_fix_order_at(desk->orders, row);
+    order->ord_status = '8';
+    const tl_fix_instrument *of = tl_fix_instrument_at(&desk->names, order->instrument);
+    const tl_fix_seated *seated = &desk->sessions[order->session];
+    tl_fix_report report = {.exec_type = '8', .ord_rej_reason = -1};
+    report.text = refusal_text(desk, event->reason, event->value, event->limit, of);
+    if (seated->dialect != NULL)
+        report.ord_rej_reason =
+            tl_fix_ord_reason(seated->dialect, reason_row(event->reason)->ord_rej_reason);
+    const int rc = tell(desk, row, event, &report, 0);
+    tl_fix_order_over(desk->orders, row);
+    return rc;
+}
+
+/* One side of a trade. `side`: 1 the buyer, 2 the seller. */
+static int fill(tl_fix_desk *desk, const tl_event *event, uint64_t order_id, unsigned side)
+{
+    const uint32_t row = tl_fix_order_of(desk->orders, order_id);
+    if (row == TL_FIX_NO_ROW)
+        return 0;
+    tl_fix_order *order = tl_fix_order_at(desk->orders, row);
+    order->cum_qty += event->qty;
+    order->leaves_qty -= event->qty;
+    order->notional += event->price * (int64_t)event->qty;
+    order->ord_status = order->leaves_qty != 0 ? '1' : '2';
+    tl_fix_report report = {.exec_type = 'F',
+                            .ord_rej_reason = -1,
+                            .last_px = event->price,
+                            .last_qty = event->qty,
+                            .liquidity = (unsigned)(event->side - '0') == side ? '2' : '1'};
+    const int rc = tell(desk, row, event, &report, side);
+    if (order->leaves_qty == 0)
+        tl_fix_order_over(desk->orders, row);
+    return rc;
+}
+
+static int apply_trade(tl_fix_desk *desk, const tl_event *event)
+{
+    const bool buys = event->side == TL_SIDE_BUY;
+    const int rc = fill(desk, event, buys ? event->order_id : event->contra_order_id, 1);
+    return rc != 0 ? rc : fill(desk, event, buys ? event->contra_order_id : event->order_id, 2);
+}
+
+/* The order goes on under the ClOrdID of the request answered, if a session's; the one before. */
+static int accept_change(tl_fix_desk *desk, const tl_event *event, uint32_t row,
+                         tl_fix_cl_ord_id *orig)
+{
+    tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
+    orig->size = 0;
+    if (pending == NULL)
+        return 0;
+    const tl_fix_cl_ord_id name = pending->name;
+    const bool changes = pending->msg_type != TL_MSG_TYPE_NEW_ORDER;
+    tl_fix_request_answered(desk->orders, pending, changes ? row : pending->order,
+                            TL_FIX_REQUEST_ACCEPTED);
+    if (!changes || row == TL_FIX_NO_ROW)
+        return 0;
+    *orig = *tl_fix_order_name(desk->orders, row);
+    return tl_fix_order_call(desk->orders, row, &name);
+}
+
+static int apply_ended(tl_fix_desk *desk, const tl_event *event)
+{
+    tl_fix_cl_ord_id orig;
+    const uint32_t row = tl_fix_order_of(desk->orders, event->order_id);
+    int rc = accept_change(desk, event, row, &orig);
+    if (rc != 0 || row == TL_FIX_NO_ROW)
+        return rc;
+    tl_fix_order *order = tl_fix_order_at(desk->orders, row);
+    order->leaves_qty = 0;
+    order->ord_status = event->exec_type;
+    tl_fix_report report = {.exec_type = (char)event->exec_type,
+                            .ord_rej_reason = -1,
+                            .orig = &orig};
+    if (event->reason != 0)
+        report.text = words_of(event->reason);
+    rc = tell(desk, row, event, &report, 0);
+    tl_fix_order_over(desk->orders, row);
+    return rc;
+}
+
+static int apply_replaced(tl_fix_desk *desk, const tl_event *event)
+{
+    tl_fix_cl_ord_id orig;
+    const uint32_t row = tl_fix_order_of(desk->orders, event->order_id);
+    int rc = accept_change(desk, event, row, &orig);
+    if (rc != 0 || row == TL_FIX_NO_ROW)
+        return rc;
+    tl_fix_order *order = tl_fix_order_at(desk->orders, row);
+    order->price = event->price;
+    order->order_qty = event->qty;
+    order->leaves_qty = event->leaves_qty;
+    order->replaced = 1;
+    order->ord_status = order->leaves_qty == 0 ? '2' : order->cum_qty != 0 ? '1' : '0';
+    tl_fix_report report = {.exec_type = '5', .ord_rej_reason = -1, .orig = &orig};
+    rc = tell(desk, row, event, &report, 0);
+    if (order->leaves_qty == 0)
+        tl_fix_order_over(desk->orders, row);
+    return rc;
+}
+
+static bool told_already(const tl_fix_seated *seated, const uint64_t hash[2])
+{
+    for (uint32_t i = 0; i < seated->told_count; i++)
+        if (seated->told[i][0] == hash[0] && seated->told[i][1] == hash[1])
+            return true;
+    return false;
+}
+
+/* OrderCancelReject(9) */
+static char *write_cancel_reject(tl_fix_desk *desk, const tl_event *event, uint32_t row,
+                                 const tl_fix_pending *pending, const tl_fix_seated *seated)
+{
+    const tl_fix_order *order = row == TL_FIX_NO_ROW ? NULL : tl_fix_order_at(desk->orders, row);
+    const tl_fix_cl_ord_id *orig = &pending->orig;
+    if (orig->size == 0 && order != NULL)
+        orig = tl_fix_order_name(desk->orders, row);
+    int reason = reason_row(event->reason)->cxl_rej_reason;
+    const char *text = "the order is no longer open";
+    if (event->reason == TL_REASON_UNKNOWN_ORDER && order != NULL)
+        reason = TL_FIX_CXL_TOO_LATE;
+    else
+        text = refusal_text(desk, event->reason, event->value, event->limit,
+                            order == NULL ? NULL
+                                          : tl_fix_instrument_at(&desk->names, order->instrument));
+    char *at = desk->body;
+    at = tl_fix_put_text(at, 11, pending->name.text, pending->name.size);
+    at = tl_fix_put_uint(at, 37, event->order_id);
+    at = tl_fix_put_char(at, 39, order != NULL ? tl_fix_ord_status(seated->dialect, order) : '8');
+    at = orig->size != 0 ? tl_fix_put_text(at, 41, orig->text, orig->size)
+                         : tl_fix_put_text(at, 41, "NONE", 4);
+    at = put_string(at, 58, text);
+    at = tl_fix_put_time(at, 60, event->ts_ns, seated->time_decimals);
+    at = tl_fix_put_uint(at, 102, (uint64_t)tl_fix_cxl_reason(seated->dialect, reason));
+    return tl_fix_put_char(at, 434, event->flags & TL_FLAG_REPLACE ? '2' : '1');
+}
+
+static int apply_cancel_rejected(tl_fix_desk *desk, const tl_event *event)
+{
+    tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
+    if (pending == NULL)
+        return 0;
+    const uint64_t key = tl_fix_key(event->seq, 0);
+    const uint32_t session = pending->session;
+    const uint32_t row = pending->order != TL_FIX_NO_ROW
+                             ? pending->order
+                             : tl_fix_order_of(desk->orders, event->order_id);
+    const tl_fix_seated *seated = listener(desk, session, key);
+    char *end = NULL;
+    if (seated != NULL && !told_already(seated, pending->hash))
+        end = write_cancel_reject(desk, event, row, pending, seated);
+    tl_fix_request_answered(desk->orders, pending, row, TL_FIX_REQUEST_REFUSED);
+    return end == NULL ? 0 : tl_fix_desk_send(desk, session, "9", end, key);
+}
+
+int tl_fix_desk_apply(tl_fix_desk *desk, const tl_event *event)
+{
+    switch (event->exec_type) {
+    case TL_EXEC_TYPE_NEW:
+        return apply_new(desk, event);
+    case TL_EXEC_TYPE_REJECTED:
+        return apply_rejected(desk, event);
+    case TL_EXEC_TYPE_TRADE:
+        return apply_trade(desk, event);
+    case TL_EXEC_TYPE_CANCELED:
+    case TL_EXEC_TYPE_EXPIRED:
+        return apply_ended(desk, event);
+    case TL_EXEC_TYPE_REPLACED:
+        return apply_replaced(desk, event);
+    case TL_EXEC_TYPE_CANCEL_REJECTED:
+        return apply_cancel_rejected(desk, event);
+    case TL_EXEC_TYPE_SECURITY_DEFINITION:
+    case TL_EXEC_TYPE_ACCOUNT:
+        desk->wants_names = true;
+        return 0;
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,468 @@
+/* Requests become commands: one function a MsgType.
+ *
+ * What the rules of trading say no to is left to the engine, so that every such refusal is an
+ * event. Refused here is only what can not be said as a command: names and numbers that mean
+ * nothing, terms the venue does not offer, ClOrdIDs used before.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "touchline/wire/fix_desk_state.h"
+
+typedef struct request { /* the message at hand and who sent it */
+    tl_fix_desk *desk;
+    const tl_fix_party *party;
+    const tl_fix_message *message;
+    int64_t utc_ns;
+    bool patience, available;
+    uint64_t hash[2]; /* of its ClOrdID */
+    const tl_fix_request *known; /* of that ClOrdID, answered; NULL */
+} request;
+
+static tl_fix_taken done(tl_fix_desk *desk, int rc)
+{
+    if (rc == 0)
+        return TL_FIX_TAKEN;
+    desk->error = rc;
+    return TL_FIX_FAILED;
+}
+
+__attribute__((format(printf, 3, 4))) static int refuse(tl_fix_desk *desk, int reason,
+                                                        const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(desk->text, sizeof desk->text, format, arguments);
+    va_end(arguments);
+    for (char *at = desk->text; *at != 0; at++) /* what a message says is not ours to repeat raw */
+        if ((unsigned char)*at < 0x20)
+            *at = '?';
+    return reason;
+}
+
+static tl_fix_taken missing(const request *of, uint32_t tag)
+{
+    char text[64];
+    snprintf(text, sizeof text, "Conditionally Required Field Missing (%u)", tag);
+    return done(of->desk, tl_fix_answer_business(of->desk, of->party, of->message,
+                                                 TL_FIX_BUSINESS_MISSING, text));
+}
+
+static tl_fix_taken unavailable(const request *of)
+{
+    return done(of->desk,
+                tl_fix_answer_business(of->desk, of->party, of->message,
+                                       TL_FIX_BUSINESS_UNAVAILABLE, "Application not available"));
+}
+
+/* %.*s of a field, at most 64 bytes of it */
+#define SHOWN(message, field)                                                                      \
+    (int)(tl_fix_size_of(field) < 64 ? tl_fix_size_of(field) : 64),                                \
+        (field) == NULL ? "" : tl_fix_value(message, field)
+
+/* ClOrdIDs */
+
+static void hash_of(const request *of, const tl_fix_field *field, uint64_t hash[2])
+{
+    tl_fix_request_hash(of->desk->orders, of->party->number, tl_fix_value(of->message, field),
+                        field->size, hash);
+}
+
+typedef enum underway { GO_ON, ANSWERED, WAIT } underway;
+
+/* Is the ClOrdID's first request with the engine? "Not available" must not be said of it then: it
+ * will be carried out. A message that says it may have been sent before needs no answer but the
+ * first one's; any other is told that it is not the one that acts, when none comes in time. */
+static underway look_up(request *of)
+{
+    const tl_fix_field *name = tl_fix_find(of->message, 11);
+    hash_of(of, name, of->hash);
+    of->known = tl_fix_request_find(of->desk->orders, of->hash);
+    if (of->known == NULL || of->known->state != TL_FIX_REQUEST_PENDING)
+        return GO_ON;
+    if (of->message->poss_dup)
+        return ANSWERED;
+    if (of->patience)
+        return WAIT;
+    if (of->message->poss_resend)
+        return ANSWERED;
+    char text[192];
+    snprintf(text, sizeof text,
+             "ClOrdID %.*s is in use: its first request stands and will be answered",
+             SHOWN(of->message, name));
+    of->desk->error = tl_fix_answer_business(of->desk, of->party, of->message,
+                                             TL_FIX_BUSINESS_OTHER, text);
+    return ANSWERED;
+}
+
+/* A message that says it may have been sent before never acts again. PossDupFlag: the answer was or
+ * will be sent as the first delivery's. PossResend: the sender is told as by a status request. */
+static bool redelivered(request *of)
+{
+    if (of->message->poss_dup)
+        return true;
+    if (!of->message->poss_resend)
+        return false;
+    if (of->known->order != TL_FIX_NO_ROW)
+        of->desk->error = tl_fix_answer_status(of->desk, of->party, of->message, of->known->order);
+    return true;
+}
+
+/* Bytes of a control character at `at`, or of none: 0. The text is UTF-8. */
+static bool is_control(const unsigned char *at, size_t left)
+{
+    return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && left > 1 && at[1] < 0xa0);
+}
+
+static int check_name(const request *of, const tl_fix_field *name)
+{
+    const unsigned char *text = (const unsigned char *)tl_fix_value(of->message, name);
+    bool printable = name->size <= TL_FIX_CL_ORD_ID_MAX;
+    for (size_t i = 0; printable && i < name->size; i++)
+        printable = !is_control(text + i, name->size - i);
+    if (printable)
+        return -1;
+    return refuse(of->desk, TL_FIX_ORD_OTHER,
+                  "ClOrdID is %u bytes long; allowed are %u, printable", name->size,
+                  TL_FIX_CL_ORD_ID_MAX);
+}
+
+/* Terms */
+
+static int number_refused(const request *of, const tl_fix_field *field, const tl_fix_unit *unit,
+                          tl_fix_number_fault fault, const char *what, const char *size, int reason)
+{
+    char shown[64];
+    const int width = field->size < 40 ? (int)field->size : 40;
+    const char *text = tl_fix_value(of->message, field);
+    switch (fault) {
+    case TL_FIX_NUMBER_STEP:
+        *tl_fix_write_units(shown, 1, unit) = 0;
+        return refuse(of->desk, reason, "%s %.*s is not a multiple of the %s %s", what, width, text,
+                      size, shown);
+    case TL_FIX_NUMBER_RANGE:
+        return refuse(of->desk, reason, "%s %.*s is too large", what, width, text);
+    default:
+        return refuse(of->desk, reason, "%s '%.*s' is not a decimal number", what, width, text);
+    }
+}
+
+static int read_price(const request *of, const tl_fix_instrument *instrument, int64_t *price)
+{
+    const tl_fix_field *field = tl_fix_find(of->message, 44);
+    *price = 0;
+    if (field == NULL)
+        return -1;
+    const tl_fix_number_fault fault = tl_fix_read_units(tl_fix_value(of->message, field),
+                                                        field->size, &instrument->tick, price);
+    return fault == TL_FIX_NUMBER_GOOD
+               ? -1
+               : number_refused(of, field, &instrument->tick, fault, "price", "tick size",
+                                TL_FIX_ORD_OFF_TICK);
+}
+
+static int read_qty(const request *of, const tl_fix_instrument *instrument, int64_t *qty)
+{
+    const tl_fix_field *field = tl_fix_find(of->message, 38);
+    const tl_fix_number_fault fault = tl_fix_read_units(tl_fix_value(of->message, field),
+                                                        field->size, &instrument->lot, qty);
+    return fault == TL_FIX_NUMBER_GOOD
+               ? -1
+               : number_refused(of, field, &instrument->lot, fault, "quantity", "lot size",
+                                TL_FIX_ORD_QTY);
+}
+
+/* One of the characters in `allowed`. */
+static int read_choice(const request *of, uint32_t tag, const char *name, const char *allowed,
+                       uint8_t usual, uint8_t *chosen)
+{
+    const tl_fix_field *field = tl_fix_find(of->message, tag);
+    *chosen = usual;
+    if (field == NULL && usual != 0)
+        return -1;
+    const char *text = field == NULL ? "" : tl_fix_value(of->message, field);
+    if (tl_fix_size_of(field) == 1 && *text != 0 && strchr(allowed, *text) != NULL) {
+        *chosen = (uint8_t)*text;
+        return -1;
+    }
+    char list[64], *at = list;
+    for (const char *one = allowed; *one != 0; one++)
+        at += sprintf(at, "%s%c", one == allowed ? "" : ", ", *one);
+    return refuse(of->desk, TL_FIX_ORD_UNSUPPORTED, "%s(%u) %.*s is not supported; allowed: %s",
+                  name, tag, SHOWN(of->message, field), list);
+}
+
+/* -1, or why not; `wait`: a name is not known yet that may be in a moment. */
+static int read_account(const request *of, uint32_t *account, bool *wait)
+{
+    const tl_fix_field *field = tl_fix_find(of->message, 1);
+    *account = of->party->accounts_count != 0 ? of->party->accounts[0] : UINT32_MAX;
+    if (field != NULL)
+        *account = tl_fix_account_named(&of->desk->names, tl_fix_value(of->message, field),
+                                        field->size);
+    for (uint32_t i = 0; i < of->party->accounts_count; i++)
+        if (of->party->accounts[i] == *account && *account != UINT32_MAX)
+            return -1;
+    *wait = *account == UINT32_MAX && of->desk->wants_names && of->patience;
+    return refuse(of->desk, TL_FIX_ORD_ACCOUNT, "unknown account '%.*s'",
+                  SHOWN(of->message, field));
+}
+
+/* The command a NewOrderSingle asks for; its number comes later. -1, or why not. */
+static int wanted(const request *of, tl_command *cmd, bool *wait)
+{
+    tl_fix_desk *desk = of->desk;
+    const tl_fix_message *message = of->message;
+    const tl_fix_field *symbol = tl_fix_find(message, 55);
+    int reason = check_name(of, tl_fix_find(message, 11));
+    if (reason >= 0)
+        return reason;
+    const uint32_t number =
+        tl_fix_instrument_named(&desk->names, tl_fix_value(message, symbol), symbol->size);
+    if (number == UINT32_MAX) {
+        *wait = desk->wants_names && of->patience;
+        return refuse(desk, TL_FIX_ORD_UNKNOWN_SYMBOL, "unknown symbol '%.*s'",
+                      SHOWN(message, symbol));
+    }
+    const tl_fix_instrument *instrument = tl_fix_instrument_at(&desk->names, number);
+    cmd->type = TL_MSG_TYPE_NEW_ORDER;
+    cmd->instrument = (uint16_t)number;
+    if ((reason = read_account(of, &cmd->account, wait)) >= 0)
+        return reason;
+    if (tl_fix_terms_refused(message, instrument, desk->text))
+        return TL_FIX_ORD_UNSUPPORTED;
+    if ((reason = read_choice(of, 54, "Side", "12", 0, &cmd->side)) >= 0 ||
+        (reason = read_choice(of, 40, "OrdType", "12", 0, &cmd->ord_type)) >= 0 ||
+        (reason = read_choice(of, 59, "TimeInForce", "0134", '0', &cmd->time_in_force)) >= 0 ||
+        (reason = read_price(of, instrument, &cmd->price)) >= 0)
+        return reason;
+    return read_qty(of, instrument, &cmd->qty);
+}
+
+/* To the engine */
+
+static void text_of(tl_command *text, const request *of, const tl_fix_field *name, uint64_t number)
+{
+    *text = (tl_command){.type = TL_MSG_TYPE_TEXT,
+                         .field = TL_TEXT_CL_ORD_ID,
+                         .side = TL_LANE_FIX,
+                         .flags = (uint8_t)of->party->number};
+    text->key = (uint32_t)number;
+    memcpy(tl_command_text(text), tl_fix_value(of->message, name), name->size);
+}
+
+static void keep_name(tl_fix_cl_ord_id *kept, const tl_fix_message *message,
+                      const tl_fix_field *field)
+{
+    kept->size = (uint8_t)(field->size < TL_FIX_CL_ORD_ID_MAX ? field->size
+                                                              : TL_FIX_CL_ORD_ID_MAX);
+    memcpy(kept->text, tl_fix_value(message, field), kept->size);
+}
+
+/* Send the request's name and command together; if that fails, nothing was sent. */
+static tl_fix_taken submit(const request *of, tl_command *cmd, uint32_t row)
+{
+    tl_fix_desk *desk = of->desk;
+    if (!of->available)
+        return unavailable(of);
+    const tl_fix_field *name = tl_fix_find(of->message, 11), *orig = tl_fix_find(of->message, 41);
+    tl_fix_pending pending = {.msg_seq_num = of->message->msg_seq_num,
+                              .hash = {of->hash[0], of->hash[1]},
+                              .order = row,
+                              .session = (uint16_t)of->party->number};
+    cmd->cl_ord_id = desk->hooks.number(desk->hooks.context);
+    if (cmd->cl_ord_id == 0)
+        return unavailable(of);
+    tl_command both[2];
+    text_of(&both[0], of, name, cmd->cl_ord_id);
+    both[1] = *cmd;
+    const int rc = desk->hooks.submit(desk->hooks.context, both, 2);
+    if (rc == -EAGAIN)
+        return of->patience ? TL_FIX_LATER : unavailable(of);
+    if (rc != 0)
+        return done(desk, rc);
+    keep_name(&pending.name, of->message, name);
+    if (orig != NULL)
+        keep_name(&pending.orig, of->message, orig);
+    return done(desk, tl_fix_desk_enter(desk, cmd, &pending));
+}
+
+/* Messages */
+
+static tl_fix_taken new_order(request *of)
+{
+    tl_fix_desk *desk = of->desk;
+    bool wait = false;
+    tl_command cmd = {0};
+    switch (look_up(of)) {
+    case ANSWERED:
+        return done(desk, desk->error);
+    case WAIT:
+        return TL_FIX_LATER;
+    case GO_ON:
+        break;
+    }
+    int reason;
+    if (of->known != NULL) {
+        if (redelivered(of))
+            return done(desk, desk->error);
+        reason = refuse(desk, TL_FIX_ORD_DUPLICATE, "ClOrdID %.*s was used before",
+                        SHOWN(of->message, tl_fix_find(of->message, 11)));
+    } else {
+        if (tl_fix_find(of->message, 55) == NULL)
+            return missing(of, 55);
+        if (tl_fix_find(of->message, 38) == NULL)
+            return missing(of, 38);
+        if (tl_fix_is(of->message, 40, TL_ORD_TYPE_LIMIT) && tl_fix_find(of->message, 44) == NULL)
+            return missing(of, 44);
+        reason = wanted(of, &cmd, &wait);
+    }
+    if (reason < 0)
+        return submit(of, &cmd, TL_FIX_NO_ROW);
+    if (wait)
+        return TL_FIX_LATER;
+    return done(desk, tl_fix_answer_order(desk, of->party, of->message, reason, of->utc_ns));
+}
+
+/* Refuse a change whose other fields speak of another order. -1: they do not. */
+static int check_same(const request *of, const tl_fix_order *order)
+{
+    const tl_fix_instrument *instrument =
+        tl_fix_instrument_at(&of->desk->names, order->instrument);
+    const tl_fix_name *account = tl_fix_account_at(&of->desk->names, order->account);
+    char side[2] = {(char)order->side, 0}, order_id[24];
+    snprintf(order_id, sizeof order_id, "%llu", (unsigned long long)order->order_id);
+    const struct {
+        uint32_t tag;
+        const char *name, *value;
+        size_t size;
+    } fields[] = {{55, "Symbol", instrument == NULL ? "" : instrument->symbol.text,
+                   instrument == NULL ? 0 : instrument->symbol.size},
+                  {54, "Side", side, 1},
+                  {1, "Account", account == NULL ? "" : account->text,
+                   account == NULL ? 0 : account->size},
+                  {37, "OrderID", order_id, strlen(order_id)}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const tl_fix_field *given = tl_fix_find(of->message, fields[i].tag);
+        if (given != NULL &&
+            (given->size != fields[i].size ||
+             memcmp(tl_fix_value(of->message, given), fields[i].value, given->size) != 0))
+            return refuse(of->desk, TL_FIX_CXL_OTHER, "%s(%u) is not the order's, which is %.*s",
+                          fields[i].name, fields[i].tag, (int)fields[i].size, fields[i].value);
+    }
+    return -1;
+}
+
+/* Price and quantity of a replace; everything else must be as it was. */
+static int read_change(const request *of, const tl_fix_order *order, tl_command *cmd)
+{
+    const tl_fix_instrument *instrument =
+        tl_fix_instrument_at(&of->desk->names, order->instrument);
+    if (instrument == NULL)
+        return refuse(of->desk, TL_FIX_CXL_OTHER, "the order's instrument has no name");
+    if (tl_fix_terms_refused(of->message, instrument, of->desk->text))
+        return TL_FIX_ORD_UNSUPPORTED;
+    if (!tl_fix_is(of->message, 40, (char)order->ord_type))
+        return refuse(of->desk, TL_FIX_CXL_OTHER, "OrdType(40) can not be changed");
+    if (tl_fix_find(of->message, 59) != NULL &&
+        !tl_fix_is(of->message, 59, (char)order->time_in_force))
+        return refuse(of->desk, TL_FIX_CXL_OTHER, "TimeInForce(59) can not be changed");
+    const int reason = read_price(of, instrument, &cmd->price);
+    return reason >= 0 ? reason : read_qty(of, instrument, &cmd->qty);
+}
+
+/* The order that a change names: its row, NO_ROW with a refusal; `wait`: not answered yet. */
+static uint32_t named(const request *of, bool *wait)
+{
+    uint64_t hash[2];
+    const tl_fix_field *orig = tl_fix_find(of->message, 41);
+    hash_of(of, orig, hash);
+    const tl_fix_request *found = tl_fix_request_find(of->desk->orders, hash);
+    *wait = found != NULL && found->state == TL_FIX_REQUEST_PENDING;
+    if (found != NULL && found->state == TL_FIX_REQUEST_ACCEPTED)
+        return found->order;
+    return TL_FIX_NO_ROW;
+}
+
+static tl_fix_taken change(request *of)
+{
+    tl_fix_desk *desk = of->desk;
+    bool wait = false;
+    const bool replaces = of->message->type == TL_FIX_ORDER_CANCEL_REPLACE_REQUEST;
+    for (uint32_t tag = 38; replaces && tag <= 44; tag += 6)
+        if (tl_fix_find(of->message, tag) == NULL)
+            return missing(of, tag);
+    const underway how = look_up(of);
+    if (how != GO_ON)
+        return how == WAIT ? TL_FIX_LATER : done(desk, desk->error);
+    if (of->known != NULL && redelivered(of))
+        return done(desk, desk->error);
+    const uint32_t row = named(of, &wait);
+    if (wait)
+        return of->patience ? TL_FIX_LATER : unavailable(of);
+    const tl_fix_field *name = tl_fix_find(of->message, 11);
+    const tl_fix_order *order = row == TL_FIX_NO_ROW ? NULL : tl_fix_order_at(desk->orders, row);
+    tl_command cmd = {.type = replaces ? TL_MSG_TYPE_REPLACE : TL_MSG_TYPE_CANCEL};
+    int reason;
+    if (order == NULL)
+        reason = refuse(desk, TL_FIX_CXL_UNKNOWN_ORDER, "OrigClOrdID %.*s names no order",
+                        SHOWN(of->message, tl_fix_find(of->message, 41)));
+    else if (of->known != NULL)
+        reason = refuse(desk, TL_FIX_CXL_DUPLICATE, "ClOrdID %.*s was used before",
+                        SHOWN(of->message, name));
+    else if ((reason = check_name(of, name)) < 0 && (reason = check_same(of, order)) < 0)
+        reason = replaces ? read_change(of, order, &cmd) : -1;
+    if (reason >= 0)
+        return done(desk,
+                    tl_fix_answer_change(desk, of->party, of->message, reason, row, of->utc_ns));
+    cmd.order_id = order->order_id;
+    cmd.account = order->account;
+    return submit(of, &cmd, row);
+}
+
+static tl_fix_taken status(request *of)
+{
+    tl_fix_desk *desk = of->desk;
+    const tl_fix_field *name = tl_fix_find(of->message, 11);
+    if (name == NULL)
+        return missing(of, 11);
+    hash_of(of, name, of->hash);
+    const tl_fix_request *found = tl_fix_request_find(desk->orders, of->hash);
+    if (found != NULL && found->state == TL_FIX_REQUEST_PENDING)
+        return of->patience ? TL_FIX_LATER : unavailable(of);
+    if (found != NULL && found->order != TL_FIX_NO_ROW)
+        return done(desk, tl_fix_answer_status(desk, of->party, of->message, found->order));
+    const int reason = refuse(desk, TL_FIX_ORD_UNKNOWN_ORDER, "unknown order %.*s",
+                              SHOWN(of->message, name));
+    return done(desk, tl_fix_answer_order(desk, of->party, of->message, reason, of->utc_ns));
+}
+
+tl_fix_taken tl_fix_desk_request(tl_fix_desk *desk, const tl_fix_party *party,
+                                 const tl_fix_message *message, int64_t utc_ns, bool patience,
+                                 bool available)
+{
+    request of = {.desk = desk,
+                  .party = party,
+                  .message = message,
+                  .utc_ns = utc_ns,
+                  .patience = patience,
+                  .available = available};
+    char text[64];
+    const tl_fix_field *type = tl_fix_find(message, 35);
+    desk->error = 0;
+    switch (message->type) {
+    case TL_FIX_NEW_ORDER_SINGLE:
+        return new_order(&of);
+    case TL_FIX_ORDER_CANCEL_REQUEST:
+    case TL_FIX_ORDER_CANCEL_REPLACE_REQUEST:
+        return change(&of);
+    case TL_FIX_ORDER_STATUS_REQUEST:
+        return status(&of);
+    default:
+        snprintf(text, sizeof text, "MsgType %.*s is not supported", SHOWN(message, type));
+        return done(desk, tl_fix_answer_business(desk, party, message, TL_FIX_BUSINESS_MSG_TYPE,
+                                                 text));
+    }
+}

@@ -1,0 +1,110 @@
+/* What the parts of the desk share. Nobody else includes it. */
+#ifndef TOUCHLINE_FIX_DESK_STATE_H
+#define TOUCHLINE_FIX_DESK_STATE_H
+
+#include "touchline/wire/fix_desk.h"
+#include "touchline/wire/fix_names.h"
+#include "touchline/wire/fix_orders.h"
+
+#define TL_FIX_TEXT_MAX 512 /* bytes of a Text(58) of ours */
+#define TL_FIX_BODY_BYTES 16384 /* as TL_FIX_BODY_MAX of fix_session.h */
+
+/* OrdRejReason(103), CxlRejReason(102), BusinessRejectReason(380). */
+enum {
+    TL_FIX_ORD_UNKNOWN_SYMBOL = 1,
+    TL_FIX_ORD_UNKNOWN_ORDER = 5,
+    TL_FIX_ORD_DUPLICATE = 6,
+    TL_FIX_ORD_UNSUPPORTED = 11,
+    TL_FIX_ORD_QTY = 13,
+    TL_FIX_ORD_ACCOUNT = 15,
+    TL_FIX_ORD_OFF_TICK = 18,
+    TL_FIX_ORD_OTHER = 99,
+    TL_FIX_CXL_TOO_LATE = 0,
+    TL_FIX_CXL_UNKNOWN_ORDER = 1,
+    TL_FIX_CXL_DUPLICATE = 6,
+    TL_FIX_CXL_OTHER = 99,
+    TL_FIX_BUSINESS_OTHER = 0,
+    TL_FIX_BUSINESS_MSG_TYPE = 3,
+    TL_FIX_BUSINESS_UNAVAILABLE = 4,
+    TL_FIX_BUSINESS_MISSING = 5
+};
+
+typedef struct tl_fix_seated { /* a session that is told of events */
+    const tl_fix_dialect *dialect; /* NULL: none is */
+    uint64_t mark;
+    uint64_t (*told)[2]; /* hashes of refused changes it knows of beyond its mark */
+    uint32_t told_count;
+    uint8_t time_decimals;
+} tl_fix_seated;
+
+struct tl_fix_desk {
+    tl_fix_desk_config config;
+    tl_fix_desk_hooks hooks;
+    tl_fix_names names;
+    tl_fix_orders *orders;
+    tl_fix_seated *sessions;
+    bool wants_names;
+    int error;
+    /* Replay: the ClOrdID whose command comes next on the FIX lane. */
+    tl_fix_cl_ord_id named;
+    uint64_t named_number;
+    uint32_t named_session;
+    char body[TL_FIX_BODY_BYTES];
+    char text[TL_FIX_TEXT_MAX];
+};
+
+/* Why a message's fields can not be carried out, in `text`; false: they can. `currency` is the
+ * instrument's. Fields that the desk reads, and those that change nothing, pass. */
+bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument *instrument,
+                          char text[TL_FIX_TEXT_MAX]);
+
+/* The reason as the version knows it. */
+int tl_fix_ord_reason(const tl_fix_dialect *dialect, int reason);
+int tl_fix_cxl_reason(const tl_fix_dialect *dialect, int reason);
+/* OrdStatus(39): FIX 4.2 still has Replaced(5), for an order that has not traded since. */
+char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order);
+
+/* A request is about to go to the engine as `cmd`; a new order gets its row. `pending` has session,
+ * MsgSeqNum, names, hash and, of a change, the order's row. 0 or -ENOMEM. */
+int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, tl_fix_pending *pending);
+
+/* What a report says of an order, in the order of the tags. */
+typedef struct tl_fix_report {
+    const tl_fix_dialect *dialect;
+    const tl_fix_order *order;
+    const tl_fix_cl_ord_id *cl_ord_id, *orig; /* orig: NULL or size 0: none */
+    const char *exec_id, *text;               /* text NULL: none */
+    const char *status_id;                    /* OrdStatusReqID(790); NULL: none */
+    uint32_t status_id_size;
+    int64_t transact_ns; /* 0: no TransactTime(60) */
+    int64_t last_px;     /* ticks; with last_qty */
+    uint32_t last_qty;   /* 0: no trade */
+    int ord_rej_reason;  /* -1: none */
+    char exec_type;      /* ExecType(150) of FIX 4.4; 'I': status */
+    char liquidity;      /* LastLiquidityInd(851), 0: none */
+    uint8_t time_decimals;
+} tl_fix_report;
+
+/* The body of an ExecutionReport(8); its end. */
+char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *at);
+/* Send desk->body up to `end`. 0 or -errno. */
+int tl_fix_desk_send(tl_fix_desk *desk, uint32_t session, const char *msg_type, const char *end,
+                     uint64_t key);
+/* An event is applied: orders change, and the sessions concerned are told. 0 or -errno. */
+int tl_fix_desk_apply(tl_fix_desk *desk, const tl_event *event);
+/* Answers without an event. 0 or -errno. */
+int tl_fix_answer_business(tl_fix_desk *desk, const tl_fix_party *party,
+                           const tl_fix_message *message, int reason, const char *text);
+int tl_fix_answer_order(tl_fix_desk *desk, const tl_fix_party *party, const tl_fix_message *message,
+                        int reason, int64_t utc_ns);
+int tl_fix_answer_change(tl_fix_desk *desk, const tl_fix_party *party,
+                         const tl_fix_message *message, int reason, uint32_t row, int64_t utc_ns);
+int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
+                         const tl_fix_message *message, uint32_t row);
+
+static inline size_t tl_fix_size_of(const tl_fix_field *field)
+{
+    return field == NULL ? 0 : field->size;
+}
+
+#endif

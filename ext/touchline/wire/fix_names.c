@@ -1,0 +1,191 @@
+/* Names by number and numbers by name. fix_names.h says whence. */
+#include "touchline/wire/fix_names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t hash_of(const char *text, size_t size)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a: names come from the operator */
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
+}
+
+static bool same(const tl_fix_name *name, const char *text, size_t size)
+{
+    return name->size == size && memcmp(name->text, text, size) == 0;
+}
+
+void tl_fix_names_open(tl_fix_names *names, uint32_t instruments_max, uint32_t accounts_max)
+{
+    *names = (tl_fix_names){.instruments_max = instruments_max, .accounts_max = accounts_max};
+}
+
+void tl_fix_names_close(tl_fix_names *names)
+{
+    free(names->instruments);
+    free(names->accounts);
+    free(names->symbols.places);
+    free(names->account_names.places);
+}
+
+/* The name that the index of a kind means by a number. */
+static const tl_fix_name *named(const tl_fix_names *names, uint32_t kind, uint32_t number)
+{
+    return kind == TL_TEXT_SYMBOL ? &names->instruments[number].symbol : &names->accounts[number];
+}
+
+static void put(const tl_fix_names *names, tl_fix_index *index, uint32_t kind, uint32_t number)
+{
+    const tl_fix_name *name = named(names, kind, number);
+    uint32_t at = (uint32_t)hash_of(name->text, name->size) & index->mask;
+    while (index->places[at] != 0)
+        at = (at + 1) & index->mask;
+    index->places[at] = number + 1;
+}
+
+/* Room for one more, at most half full. */
+static int widen(const tl_fix_names *names, tl_fix_index *index, uint32_t kind)
+{
+    if (index->places != NULL && 2 * (index->count + 1) <= index->mask)
+        return 0;
+    tl_fix_index wide = {.mask = index->places == NULL ? 63 : 2 * index->mask + 1,
+                         .count = index->count};
+    wide.places = calloc((size_t)wide.mask + 1, sizeof *wide.places);
+    if (wide.places == NULL)
+        return -ENOMEM;
+    for (uint32_t at = 0; index->places != NULL && at <= index->mask; at++)
+        if (index->places[at] != 0)
+            put(names, &wide, kind, index->places[at] - 1);
+    free(index->places);
+    *index = wide;
+    return 0;
+}
+
+static uint32_t find(const tl_fix_names *names, const tl_fix_index *index, uint32_t kind,
+                     const char *text, size_t size)
+{
+    if (index->places == NULL)
+        return UINT32_MAX;
+    uint32_t at = (uint32_t)hash_of(text, size) & index->mask;
+    for (; index->places[at] != 0; at = (at + 1) & index->mask)
+        if (same(named(names, kind, index->places[at] - 1), text, size))
+            return index->places[at] - 1;
+    return UINT32_MAX;
+}
+
+/* An array that has a place for `key`, zeros behind what it had. */
+static int reach(void **array, uint32_t *count, size_t width, uint32_t key, uint32_t most)
+{
+    if (key < *count)
+        return 0;
+    uint64_t wanted = *count < 16 ? 16 : *count;
+    while (wanted <= key)
+        wanted *= 2;
+    if (wanted > most)
+        wanted = most;
+    char *grown = realloc(*array, wanted * width);
+    if (grown == NULL)
+        return -ENOMEM;
+    memset(grown + *count * width, 0, (wanted - *count) * width);
+    *array = grown;
+    *count = (uint32_t)wanted;
+    return 0;
+}
+
+static int take_name(tl_fix_names *names, uint32_t kind, uint32_t key, const tl_fix_name *name)
+{
+    tl_fix_index *index = kind == TL_TEXT_SYMBOL ? &names->symbols : &names->account_names;
+    tl_fix_name *place =
+        kind == TL_TEXT_SYMBOL ? &names->instruments[key].symbol : &names->accounts[key];
+    if (place->size != 0 || name->size == 0 ||
+        find(names, index, kind, name->text, name->size) != UINT32_MAX)
+        return 0;
+    const int rc = widen(names, index, kind);
+    if (rc != 0)
+        return rc;
+    *place = *name;
+    put(names, index, kind, key);
+    index->count++;
+    return 0;
+}
+
+static void take_size(tl_fix_instrument *instrument, uint32_t kind, const tl_fix_name *name)
+{
+    tl_fix_unit unit;
+    bool *has = kind == TL_TEXT_TICK_SIZE ? &instrument->has_tick : &instrument->has_lot;
+    if (*has || !tl_fix_read_unit(name->text, name->size, &unit))
+        return;
+    *has = true;
+    *(kind == TL_TEXT_TICK_SIZE ? &instrument->tick : &instrument->lot) = unit;
+}
+
+static int reach_instrument(tl_fix_names *names, uint32_t key)
+{
+    const uint32_t before = names->instruments_count;
+    void *array = names->instruments;
+    const int rc = reach(&array, &names->instruments_count, sizeof *names->instruments, key,
+                         names->instruments_max);
+    names->instruments = array;
+    for (uint32_t i = before; rc == 0 && i < names->instruments_count; i++)
+        names->instruments[i].tick = names->instruments[i].lot = (tl_fix_unit){1, 0};
+    return rc;
+}
+
+int tl_fix_names_take(tl_fix_names *names, const tl_command *text)
+{
+    tl_fix_name name = {0};
+    const char *bytes = (const char *)text + offsetof(tl_command, order_id);
+    name.size = (uint8_t)strnlen(bytes, TL_TEXT_BYTES);
+    memcpy(name.text, bytes, name.size);
+    const uint32_t kind = text->field, key = text->key;
+    if (kind == TL_TEXT_ACCOUNT && key < names->accounts_max) {
+        void *array = names->accounts;
+        const int rc = reach(&array, &names->accounts_count, sizeof *names->accounts, key,
+                             names->accounts_max);
+        names->accounts = array;
+        return rc != 0 ? rc : take_name(names, kind, key, &name);
+    }
+    if (kind < TL_TEXT_SYMBOL || kind > TL_TEXT_CURRENCY || key >= names->instruments_max)
+        return 0;
+    const int rc = reach_instrument(names, key);
+    if (rc != 0)
+        return rc;
+    tl_fix_instrument *instrument = &names->instruments[key];
+    if (kind == TL_TEXT_SYMBOL)
+        return take_name(names, kind, key, &name);
+    if (kind != TL_TEXT_CURRENCY)
+        take_size(instrument, kind, &name);
+    else if (instrument->currency.size == 0)
+        instrument->currency = name;
+    return 0;
+}
+
+const tl_fix_instrument *tl_fix_instrument_at(const tl_fix_names *names, uint32_t number)
+{
+    if (number >= names->instruments_count)
+        return NULL;
+    const tl_fix_instrument *found = &names->instruments[number];
+    return found->symbol.size != 0 && found->has_tick && found->has_lot ? found : NULL;
+}
+
+uint32_t tl_fix_instrument_named(const tl_fix_names *names, const char *text, size_t size)
+{
+    const uint32_t number = find(names, &names->symbols, TL_TEXT_SYMBOL, text, size);
+    return number != UINT32_MAX && tl_fix_instrument_at(names, number) != NULL ? number
+                                                                               : UINT32_MAX;
+}
+
+uint32_t tl_fix_account_named(const tl_fix_names *names, const char *text, size_t size)
+{
+    return find(names, &names->account_names, TL_TEXT_ACCOUNT, text, size);
+}
+
+const tl_fix_name *tl_fix_account_at(const tl_fix_names *names, uint32_t number)
+{
+    if (number >= names->accounts_count || names->accounts[number].size == 0)
+        return NULL;
+    return &names->accounts[number];
+}

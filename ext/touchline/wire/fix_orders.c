@@ -1,0 +1,450 @@
+/* Orders and requests. fix_orders.h says what is kept. */
+#define _GNU_SOURCE
+#include "touchline/wire/fix_orders.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define CHUNK 4096u      /* rows of a piece of memory */
+#define PART 512u        /* places of a part of the table */
+#define PART_FULL 384u
+#define DEPTH_MAX 26u
+#define NUMBERS_MAX (1u << 24)
+
+/* Rows that never move, in pieces. */
+typedef struct rows {
+    char **chunks;
+    size_t width;
+    uint32_t chunks_count, count, free; /* free: first of the chain of given back places */
+} rows;
+
+typedef struct part {
+    uint32_t count, depth;
+    tl_fix_request places[PART];
+} part;
+
+struct tl_fix_orders {
+    rows orders, names, pending;
+    part **directory; /* by the first `depth` bits of a hash */
+    uint32_t depth;
+    uint32_t *of_slot; /* row plus one of the last order there */
+    uint32_t slots;
+    uint32_t *of_number; /* pending plus one, by the low bits of the number */
+    uint32_t number_mask;
+    uint32_t over[TL_FIX_OVER_NAMED]; /* row plus one, a ring: those that still have a name */
+    uint64_t over_count;
+    tl_fix_queue *queues;
+    uint32_t sessions_max;
+    uint64_t key[2];
+};
+
+/* Rows */
+
+static void *row_at(const rows *some, uint32_t row)
+{
+    return some->chunks[row / CHUNK] + (size_t)(row % CHUNK) * some->width;
+}
+
+static uint32_t row_add(rows *some)
+{
+    if (some->free != TL_FIX_NO_ROW) {
+        const uint32_t row = some->free;
+        memcpy(&some->free, row_at(some, row), sizeof some->free);
+        memset(row_at(some, row), 0, some->width);
+        return row;
+    }
+    if (some->count == some->chunks_count * CHUNK) {
+        char **grown = realloc(some->chunks, (some->chunks_count + 1) * sizeof *grown);
+        if (grown == NULL || some->count > UINT32_MAX - 2 * CHUNK)
+            return TL_FIX_NO_ROW;
+        some->chunks = grown;
+        grown[some->chunks_count] = calloc(CHUNK, some->width);
+        if (grown[some->chunks_count] == NULL)
+            return TL_FIX_NO_ROW;
+        some->chunks_count++;
+    }
+    return some->count++;
+}
+
+static void row_drop(rows *some, uint32_t row)
+{
+    memcpy(row_at(some, row), &some->free, sizeof some->free);
+    some->free = row;
+}
+
+static void rows_close(rows *some)
+{
+    for (uint32_t i = 0; i < some->chunks_count; i++)
+        free(some->chunks[i]);
+    free(some->chunks);
+}
+
+/* SipHash-1-3 with 128 bits (Aumasson and Bernstein, 2012). */
+
+static uint64_t turned(uint64_t word, int by)
+{
+    return word << by | word >> (64 - by);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1], v[1] = turned(v[1], 13) ^ v[0], v[0] = turned(v[0], 32);
+    v[2] += v[3], v[3] = turned(v[3], 16) ^ v[2];
+    v[0] += v[3], v[3] = turned(v[3], 21) ^ v[0];
+    v[2] += v[1], v[1] = turned(v[1], 17) ^ v[2], v[2] = turned(v[2], 32);
+}
+
+static void sip_word(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
+    sip_round(v);
+    v[0] ^= word;
+}
+
+static uint64_t sip_end(uint64_t v[4])
+{
+    for (int i = 0; i < 3; i++)
+        sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+void tl_fix_request_hash(const tl_fix_orders *orders, uint32_t session, const char *cl_ord_id,
+                         size_t size, uint64_t hash[2])
+{
+    const uint64_t *key = orders->key;
+    uint64_t v[4] = {key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f83),
+                     key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573)};
+    sip_word(v, session);
+    size_t at = 0;
+    for (uint64_t word; at + 8 <= size; at += 8) {
+        memcpy(&word, cl_ord_id + at, 8);
+        sip_word(v, word);
+    }
+    uint64_t last = (uint64_t)size << 56;
+    for (size_t i = 0; at + i < size; i++)
+        last |= (uint64_t)(unsigned char)cl_ord_id[at + i] << (8 * i);
+    sip_word(v, last);
+    v[2] ^= 0xee;
+    hash[0] = sip_end(v);
+    v[1] ^= 0xdd;
+    hash[1] = sip_end(v);
+}
+
+/* The table */
+
+static part **directory_place(const tl_fix_orders *orders, uint64_t hash)
+{
+    return &orders->directory[orders->depth == 0 ? 0 : hash >> (64 - orders->depth)];
+}
+
+/* The place of this hash in a part, or the free one where it would be. */
+static tl_fix_request *place_in(part *of, const uint64_t hash[2])
+{
+    uint32_t at = (uint32_t)hash[1] % PART;
+    while (of->places[at].state != 0 &&
+           (of->places[at].hash[0] != hash[0] || of->places[at].hash[1] != hash[1]))
+        at = (at + 1) % PART;
+    return &of->places[at];
+}
+
+static int directory_double(tl_fix_orders *orders)
+{
+    const size_t count = (size_t)1 << orders->depth;
+    if (orders->depth == DEPTH_MAX)
+        return -ENOMEM;
+    part **wide = malloc(2 * count * sizeof *wide);
+    if (wide == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        wide[2 * i] = wide[2 * i + 1] = orders->directory[i];
+    free(orders->directory);
+    orders->directory = wide;
+    orders->depth++;
+    return 0;
+}
+
+/* Half of a full part moves to a new one. */
+static int part_split(tl_fix_orders *orders, part *full, uint64_t hash)
+{
+    if (full->depth == orders->depth && directory_double(orders) != 0)
+        return -ENOMEM;
+    part *halves[2] = {calloc(1, sizeof(part)), calloc(1, sizeof(part))};
+    if (halves[0] == NULL || halves[1] == NULL) {
+        free(halves[0]);
+        free(halves[1]);
+        return -ENOMEM;
+    }
+    const uint32_t depth = full->depth + 1;
+    for (uint32_t i = 0; i < PART; i++) {
+        const tl_fix_request *moved = &full->places[i];
+        if (moved->state == 0)
+            continue;
+        part *half = halves[moved->hash[0] >> (64 - depth) & 1];
+        *place_in(half, moved->hash) = *moved;
+        half->count++;
+    }
+    const uint32_t span = orders->depth - full->depth; /* bits that choose among its places */
+    const size_t first = (hash >> (64 - orders->depth)) >> span << span;
+    for (size_t i = 0; i < (size_t)1 << span; i++)
+        orders->directory[first + i] = halves[i >> (span - 1) & 1];
+    halves[0]->depth = halves[1]->depth = depth;
+    free(full);
+    return 0;
+}
+
+tl_fix_request *tl_fix_request_find(const tl_fix_orders *orders, const uint64_t hash[2])
+{
+    tl_fix_request *found = place_in(*directory_place(orders, hash[0]), hash);
+    return found->state != 0 ? found : NULL;
+}
+
+/* The place for a request, free or with an older one of the same ClOrdID; NULL: no memory. */
+static tl_fix_request *place_for(tl_fix_orders *orders, const uint64_t hash[2])
+{
+    for (;;) {
+        part *of = *directory_place(orders, hash[0]);
+        tl_fix_request *place = place_in(of, hash);
+        if (place->state != 0)
+            return place;
+        if (of->count < PART_FULL) {
+            of->count++;
+            return place;
+        }
+        if (part_split(orders, of, hash[0]) != 0)
+            return NULL;
+    }
+}
+
+/* Orders */
+
+uint32_t tl_fix_order_add(tl_fix_orders *orders)
+{
+    const uint32_t row = row_add(&orders->orders);
+    if (row != TL_FIX_NO_ROW)
+        tl_fix_order_at(orders, row)->name = TL_FIX_NO_ROW;
+    return row;
+}
+
+tl_fix_order *tl_fix_order_at(const tl_fix_orders *orders, uint32_t row)
+{
+    return row_at(&orders->orders, row);
+}
+
+int tl_fix_order_accepted(tl_fix_orders *orders, uint32_t row)
+{
+    const uint32_t slot = TL_ORDER_SLOT(tl_fix_order_at(orders, row)->order_id);
+    if (slot >= orders->slots) {
+        const uint32_t slots = slot | 1023u;
+        uint32_t *grown = slot > 1u << 26 ? NULL
+                                          : realloc(orders->of_slot, ((size_t)slots + 1) * 2 *
+                                                                         sizeof *grown);
+        if (grown == NULL)
+            return -ENOMEM;
+        memset(grown + orders->slots, 0, (2 * ((size_t)slots + 1) - orders->slots) * sizeof *grown);
+        orders->of_slot = grown;
+        orders->slots = 2 * (slots + 1);
+    }
+    orders->of_slot[slot] = row + 1;
+    return 0;
+}
+
+uint32_t tl_fix_order_of(const tl_fix_orders *orders, uint64_t order_id)
+{
+    const uint32_t slot = TL_ORDER_SLOT(order_id);
+    if (order_id == 0 || slot >= orders->slots || orders->of_slot[slot] == 0)
+        return TL_FIX_NO_ROW;
+    const uint32_t row = orders->of_slot[slot] - 1;
+    return tl_fix_order_at(orders, row)->order_id == order_id ? row : TL_FIX_NO_ROW;
+}
+
+int tl_fix_order_call(tl_fix_orders *orders, uint32_t row, const tl_fix_cl_ord_id *name)
+{
+    tl_fix_order *order = tl_fix_order_at(orders, row);
+    if (order->name == TL_FIX_NO_ROW)
+        order->name = row_add(&orders->names);
+    if (order->name == TL_FIX_NO_ROW)
+        return -ENOMEM;
+    *(tl_fix_cl_ord_id *)row_at(&orders->names, order->name) = *name;
+    return 0;
+}
+
+const tl_fix_cl_ord_id *tl_fix_order_name(const tl_fix_orders *orders, uint32_t row)
+{
+    static const tl_fix_cl_ord_id none = {0};
+    const uint32_t name = tl_fix_order_at(orders, row)->name;
+    return name == TL_FIX_NO_ROW ? &none : row_at(&orders->names, name);
+}
+
+void tl_fix_order_over(tl_fix_orders *orders, uint32_t row)
+{
+    uint32_t *place = &orders->over[orders->over_count++ % TL_FIX_OVER_NAMED];
+    if (*place != 0) {
+        tl_fix_order *oldest = tl_fix_order_at(orders, *place - 1);
+        if (oldest->name != TL_FIX_NO_ROW)
+            row_drop(&orders->names, oldest->name);
+        oldest->name = TL_FIX_NO_ROW;
+    }
+    *place = row + 1;
+}
+
+/* Pending requests */
+
+static uint32_t *number_place(const tl_fix_orders *orders, uint64_t number)
+{
+    return &orders->of_number[(uint32_t)number & orders->number_mask];
+}
+
+/* Numbers follow one another, so a table that spans those that are pending needs no search. */
+static int numbers_widen(tl_fix_orders *orders)
+{
+    const uint32_t mask = 2 * orders->number_mask + 1;
+    uint32_t *wide = mask >= NUMBERS_MAX ? NULL : calloc((size_t)mask + 1, sizeof *wide);
+    if (wide == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i <= orders->number_mask; i++) {
+        const uint32_t held = orders->of_number[i];
+        if (held != 0)
+            wide[(uint32_t)tl_fix_pending_at(orders, held - 1)->number & mask] = held;
+    }
+    free(orders->of_number);
+    orders->of_number = wide;
+    orders->number_mask = mask;
+    return 0;
+}
+
+static void queue_in(tl_fix_orders *orders, uint32_t place)
+{
+    tl_fix_pending *pending = row_at(&orders->pending, place);
+    tl_fix_queue *queue = &orders->queues[pending->session];
+    pending->before = queue->last;
+    pending->after = TL_FIX_NO_ROW;
+    if (queue->last != TL_FIX_NO_ROW)
+        ((tl_fix_pending *)row_at(&orders->pending, queue->last))->after = place;
+    else
+        queue->first = place;
+    queue->last = place;
+    queue->count++;
+}
+
+static void queue_out(tl_fix_orders *orders, const tl_fix_pending *pending)
+{
+    tl_fix_queue *queue = &orders->queues[pending->session];
+    if (pending->before != TL_FIX_NO_ROW)
+        ((tl_fix_pending *)row_at(&orders->pending, pending->before))->after = pending->after;
+    else
+        queue->first = pending->after;
+    if (pending->after != TL_FIX_NO_ROW)
+        ((tl_fix_pending *)row_at(&orders->pending, pending->after))->before = pending->before;
+    else
+        queue->last = pending->before;
+    queue->count--;
+}
+
+int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
+{
+    while (*number_place(orders, pending->number) != 0)
+        if (numbers_widen(orders) != 0)
+            return -ENOMEM;
+    tl_fix_request *request = place_for(orders, pending->hash);
+    const uint32_t place = request == NULL ? TL_FIX_NO_ROW : row_add(&orders->pending);
+    if (place == TL_FIX_NO_ROW)
+        return -ENOMEM;
+    *request = (tl_fix_request){.hash = {pending->hash[0], pending->hash[1]},
+                                .order = pending->order,
+                                .msg_type = pending->msg_type,
+                                .state = TL_FIX_REQUEST_PENDING};
+    *(tl_fix_pending *)row_at(&orders->pending, place) = *pending;
+    *number_place(orders, pending->number) = place + 1;
+    queue_in(orders, place);
+    return 0;
+}
+
+tl_fix_pending *tl_fix_request_pending(const tl_fix_orders *orders, uint64_t number)
+{
+    const uint32_t held = *number_place(orders, number);
+    if (held == 0)
+        return NULL;
+    tl_fix_pending *pending = row_at(&orders->pending, held - 1);
+    return pending->number == number ? pending : NULL;
+}
+
+void tl_fix_request_answered(tl_fix_orders *orders, tl_fix_pending *pending, uint32_t row,
+                             tl_fix_request_state state)
+{
+    uint32_t *place = number_place(orders, pending->number);
+    tl_fix_request *request = tl_fix_request_find(orders, pending->hash);
+    if (request != NULL) {
+        request->order = row;
+        request->state = (uint8_t)state;
+    }
+    queue_out(orders, pending);
+    row_drop(&orders->pending, *place - 1);
+    *place = 0;
+}
+
+const tl_fix_queue *tl_fix_request_queue(const tl_fix_orders *orders, uint32_t session)
+{
+    return &orders->queues[session];
+}
+
+const tl_fix_pending *tl_fix_pending_at(const tl_fix_orders *orders, uint32_t place)
+{
+    return row_at(&orders->pending, place);
+}
+
+/* From nothing, and to it */
+
+int tl_fix_orders_open(tl_fix_orders **out, uint32_t sessions_max, uint32_t orders_max)
+{
+    tl_fix_orders *orders = calloc(1, sizeof *orders);
+    if (orders == NULL)
+        return -ENOMEM;
+    orders->orders = (rows){.width = sizeof(tl_fix_order), .free = TL_FIX_NO_ROW};
+    orders->names = (rows){.width = sizeof(tl_fix_cl_ord_id), .free = TL_FIX_NO_ROW};
+    orders->pending = (rows){.width = sizeof(tl_fix_pending), .free = TL_FIX_NO_ROW};
+    orders->directory = calloc(1, sizeof *orders->directory);
+    orders->of_slot = calloc(orders_max, sizeof *orders->of_slot);
+    orders->number_mask = 1023;
+    orders->of_number = calloc(1024, sizeof *orders->of_number);
+    orders->queues = calloc(sessions_max, sizeof *orders->queues);
+    orders->slots = orders_max;
+    orders->sessions_max = sessions_max;
+    if (orders->directory != NULL)
+        orders->directory[0] = calloc(1, sizeof(part));
+    int rc = 0;
+    if (orders->directory == NULL || orders->directory[0] == NULL || orders->of_slot == NULL ||
+        orders->of_number == NULL || orders->queues == NULL)
+        rc = -ENOMEM;
+    else if (getrandom(orders->key, sizeof orders->key, 0) != sizeof orders->key)
+        rc = -EIO;
+    for (uint32_t i = 0; rc == 0 && i < sessions_max; i++)
+        orders->queues[i].first = orders->queues[i].last = TL_FIX_NO_ROW;
+    if (rc != 0) {
+        tl_fix_orders_close(orders);
+        return rc;
+    }
+    *out = orders;
+    return 0;
+}
+
+void tl_fix_orders_close(tl_fix_orders *orders)
+{
+    if (orders == NULL)
+        return;
+    const size_t count = orders->directory == NULL ? 0 : (size_t)1 << orders->depth;
+    for (size_t i = 0; i < count;) {
+        part *of = orders->directory[i];
+        i += of == NULL ? 1 : (size_t)1 << (orders->depth - of->depth);
+        free(of);
+    }
+    rows_close(&orders->orders);
+    rows_close(&orders->names);
+    rows_close(&orders->pending);
+    free(orders->directory);
+    free(orders->of_slot);
+    free(orders->of_number);
+    free(orders->queues);
+    free(orders);
+}

@@ -1,0 +1,480 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The FIX acceptor for Python: set up, told what to do, asked how it is. It runs without the GIL.
+
+A FixServer's loop is one thread's, in run(); everything else may be called by others meanwhile
+unless it says "before run()". Both types belong to the process that made them.
+"""
+
+import errno
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.stdint cimport INT64_MAX
+from libc.string cimport memcpy, memset, strlen
+from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
+
+from touchline.core.arguments cimport natural, path_bytes, seconds_in_ns, whole
+from touchline.runtime.bus cimport tl_bus_error_text
+
+from touchline.core.messages import COMMAND, COMMAND_TEXT, EVENT
+
+cnp.import_array()
+
+STATES = ("away", "on", "leaving", "over")
+CLIENTS = ("any", "asked", "required")
+cdef int64_t LOG_FLUSH_NS = 200_000_000  # a line of the message log waits at most so long
+
+
+class Marks(NamedTuple):
+    """What a session goes on from; `key`: of the last report on an event in its store. `created_ns`:
+    when the numbers were last at 1, UTC."""
+
+    next_out: int
+    next_in: int
+    answered: int
+    lane_sent: int
+    key: int
+    created_ns: int
+
+
+class Question(NamedTuple):
+    """A whole, well-formed Logon of a configured session that is away: may its sender come in?
+
+    `certificate`: common name of the client's, "" without TLS or without one. `asked_s`: monotonic
+    seconds.
+    """
+
+    ticket: int
+    session: int
+    address: str
+    port: int
+    username: str
+    password: str
+    certificate: str
+    heartbeat_s: int
+    reset: bool
+    asked_s: float
+
+
+class ServerStatus(NamedTuple):
+    """`rounds` goes on while the loop does; newcomers are here now, the rest since the opening."""
+
+    rounds: int
+    events: int
+    newcomers: int
+    accepted: int
+    refused: int
+    evicted: int
+    received: int
+    sent: int
+
+
+class SessionStatus(NamedTuple):
+    """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` messages wait for the
+    peer, `held` ones came before others they follow."""
+
+    state: str
+    address: str
+    since_ns: int
+    next_in: int
+    next_out: int
+    unwritten: int
+    held: int
+    heartbeat_s: int
+    last_in_ns: int
+    last_out_ns: int
+    resends: int
+
+
+cdef class Tls(Owned):
+    """TLS for listeners: PEM files of the venue's chain and key, and of whom clients are signed by.
+
+    `client`: "any" asks for no client's certificate, "asked" believes one that comes, "required"
+    turns away who has none. TLS 1.3; with `tls_1_2` also that. Raises OSError: ELIBACC when OpenSSL 3 is missing,
+    EINVAL for a file that is not what it should be.
+    """
+
+    def __cinit__(self, certificate, key, *, client_ca=None, client="any", bint tls_1_2=False):
+        cdef tl_tls_config config
+        cdef char[TL_TLS_FAULT_BYTES] fault
+        cdef bytes chain = path_bytes(certificate, "certificate")
+        cdef bytes secret = path_bytes(key, "key")
+        cdef bytes signers = b"" if client_ca is None else path_bytes(client_ca, "client_ca")
+        self.certificate = os.fsdecode(chain)
+        memset(&config, 0, sizeof(config))
+        if client not in CLIENTS:
+            raise ValueError(f"client is {client!r}; allowed are {', '.join(CLIENTS)}")
+        config.certificate_file = chain
+        config.key_file = secret
+        if client_ca is not None:
+            config.ca_file = signers
+        config.client = <tl_tls_client><int>CLIENTS.index(client)
+        config.tls_1_2 = tls_1_2
+        cdef int code = tl_tls_open(&self.tls, &config, fault)
+        if code != 0:
+            self.tls = NULL
+            raise OSError(-code, fault[:strlen(fault)].decode(errors="replace"))
+
+    def __dealloc__(self):
+        tl_tls_close(self.tls)
+
+    cdef void abandon(self) noexcept:
+        self.tls = NULL
+
+    cdef int check_open(self) except -1:
+        self.check_here()
+        return 0
+
+    def reload(self):
+        """Read the files anew, for connections to come. Raises OSError; then nothing changed."""
+        cdef char[TL_TLS_FAULT_BYTES] fault
+        self.check_open()
+        cdef int code = tl_tls_reload(self.tls, fault)
+        if code != 0:
+            raise OSError(-code, fault[:strlen(fault)].decode(errors="replace"))
+
+
+cdef class FixServer(Owned):
+    """The acceptor over a bus and the lane that only it sends on.
+
+    Settings, all by name: `sessions_max`; `segment_bytes`, `keep_bytes` (0: everything), `durable`
+    of the store; `instruments_max`, `accounts_max`, `orders_max` of the engine; `message_max`,
+    `logon_max` in bytes; `newcomers_max`; `logon_s`, `answer_s` in seconds; `spin`; `log_dir`
+    (None: no message log), `log_rotate_bytes`, `log_keep`. With `relay_to`, an abstract unix
+    address, the sessions are another engine's: the store and the engine's capacities do not
+    matter then, and names(), replay(), reset(), marks() are not for it.
+    Raises OSError: EBUSY while another server has the store, EBADMSG for damage, EINVAL.
+    """
+
+    def __cinit__(self, store_dir, Bus bus not None, Lane lane not None, **settings):
+        cdef tl_fix_server_config config
+        cdef bytes directory = path_bytes(store_dir, "store_dir")
+        cdef int code
+        bus.check_open()
+        lane.check_open()
+        self.bus = bus
+        self.lane = lane
+        self.store_dir = os.fsdecode(directory)
+        self.kept = []
+        cdef bytes log = b""
+        cdef bytes relay = b""
+        log_dir = settings.pop("log_dir", None)
+        relay_to = settings.pop("relay_to", None)
+        self.take_config(&config, settings)
+        if log_dir is not None:
+            log = path_bytes(log_dir, "log_dir")
+            config.log_directory = log
+        if relay_to is not None:
+            relay = bytes(relay_to)
+            config.relay_to = relay
+            config.relay_bytes = <uint32_t>len(relay)
+        cdef const char *path = directory
+        with nogil:
+            code = tl_fix_server_open(&self.server, path, &config, bus.bus, &lane.lane)
+        if code != 0:
+            error = self.error(code, self.store_dir)
+            tl_fix_server_close(self.server)
+            self.server = NULL
+            raise error
+
+    cdef int take_config(self, tl_fix_server_config *config, dict settings) except -1:
+        cdef dict left = dict(settings)
+        memset(config, 0, sizeof(tl_fix_server_config))
+        self.sessions_max = <uint32_t>whole(left.pop("sessions_max"), "sessions_max", 1, 65535)
+        config.store.sessions_max = config.desk.sessions_max = self.sessions_max
+        config.store.segment_bytes = <uint32_t>whole(
+            left.pop("segment_bytes", 1 << 24), "segment_bytes", 1 << 20, 1 << 30)
+        config.store.keep_bytes = <uint64_t>whole(
+            left.pop("keep_bytes", 0), "keep_bytes", 0, INT64_MAX)
+        config.store.durable = bool(left.pop("durable", False))
+        config.desk.instruments_max = <uint32_t>whole(
+            left.pop("instruments_max", 1), "instruments_max", 1, 0xFFFFFFFF)
+        config.desk.accounts_max = <uint32_t>whole(
+            left.pop("accounts_max", 1), "accounts_max", 1, 0xFFFFFFFF)
+        config.desk.orders_max = <uint32_t>whole(
+            left.pop("orders_max", 1), "orders_max", 1, 0xFFFFFFFF)
+        config.message_max = <uint32_t>whole(left.pop("message_max"), "message_max", 0, 65536)
+        config.logon_max = <uint32_t>whole(left.pop("logon_max"), "logon_max", 0, 8192)
+        config.newcomers_max = <uint32_t>whole(
+            left.pop("newcomers_max"), "newcomers_max", 1, 65536)
+        config.logon_ns = seconds_in_ns(left.pop("logon_s"), "logon_s", 3600)
+        config.answer_ns = seconds_in_ns(left.pop("answer_s", 0.5), "answer_s", 3600)
+        config.spin = bool(left.pop("spin", False))
+        config.log.sessions_max = self.sessions_max
+        config.log.rotate_bytes = <uint64_t>whole(
+            left.pop("log_rotate_bytes", 1 << 26), "log_rotate_bytes", 1 << 16, INT64_MAX)
+        config.log.keep = <uint32_t>whole(left.pop("log_keep", 8), "log_keep", 1, 10_000)
+        config.log.flush_ns = LOG_FLUSH_NS
+        if left:
+            raise TypeError(f"there is no setting {', '.join(left)}")
+        return 0
+
+    def __dealloc__(self):
+        tl_fix_server_close(self.server)
+
+    cdef void abandon(self) noexcept:
+        self.server = NULL  # its threads and locks are the parent's
+
+    cdef int check_open(self) except -1:
+        self.check_here()
+        if self.server == NULL:
+            raise ValueError("the server is closed")
+        return 0
+
+    cdef int check_idle(self) except -1:
+        self.check_open()
+        if self.running:
+            raise RuntimeError("the server is running")
+        return 0
+
+    cdef object error(self, int code, str what):
+        """The exception for -errno: what the server says of it, else the bus, else the system."""
+        if code == -errno.ENOMEM:
+            return MemoryError(what)
+        cdef const char *text = NULL
+        if self.server != NULL:
+            text = tl_fix_server_fault(self.server)
+        if text == NULL or text[0] == 0:
+            text = tl_bus_error_text(-code)
+        said = os.strerror(-code) if text == NULL else (<bytes>text).decode(errors="replace")
+        return OSError(-code, said, what)
+
+    def marks(self, session):
+        """What the session of that number goes on from, as its store says. Before run()."""
+        cdef uint32_t number = <uint32_t>whole(session, "session", 0, self.sessions_max - 1)
+        self.check_idle()
+        if tl_fix_server_store(self.server) == NULL:
+            raise ValueError("a relay has no marks")
+        cdef const tl_fix_marks *found = tl_fix_store_marks(
+            tl_fix_server_store(self.server), number)
+        return Marks(found.next_out, found.next_in, found.answered, found.lane_sent, found.key,
+                     found.created_ns)
+
+    def bus_lost(self):
+        """The bus is not the one that commands were sent on before: what was not answered yet is
+        expected from the peers once more. Before any session() and run()."""
+        self.check_idle()
+        tl_fix_server_bus_lost(self.server)
+
+    def session(self, number, comp_id, begin_string, venue_comp_id, accounts, *,
+                bint enabled=True, heartbeat_max_s=30, tolerance_s=120, decimals=3, mark=None):
+        """Add a session, or change what is agreed with it: what accounts it may use, shape (n,),
+        at once; the rest when it is away. `mark`: the key of the last event a new one was told of;
+        None: as its store says. Raises ValueError for a version that is not spoken here, OSError.
+        """
+        cdef tl_fix_terms terms
+        cdef uint32_t[::1] taken = np.ascontiguousarray(accounts, dtype=np.uint32)
+        cdef bytes name = comp_id.encode()
+        cdef bytes venue = venue_comp_id.encode()
+        cdef bytes version = begin_string.encode()
+        cdef uint64_t key = TL_FIX_MARK_STORED if mark is None else natural(mark, "mark")
+        self.check_open()
+        memset(&terms, 0, sizeof(terms))
+        if not (0 < len(name) <= TL_FIX_NAME_MAX and 0 < len(venue) <= TL_FIX_NAME_MAX):
+            raise ValueError(f"a CompID has 1 to {TL_FIX_NAME_MAX} bytes")
+        terms.number = <uint32_t>whole(number, "number", 0, self.sessions_max - 1)
+        terms.dialect = tl_fix_dialect_find(version, b"9")
+        if terms.dialect == NULL:
+            raise ValueError(f"{begin_string!r} is not spoken here")
+        memcpy(terms.comp_id, <const char *>name, len(name))
+        memcpy(terms.venue_comp_id, <const char *>venue, len(venue))
+        terms.heartbeat_max_s = <uint32_t>whole(heartbeat_max_s, "heartbeat_max_s", 1, 86400)
+        terms.sending_time_tolerance_s = <uint32_t>whole(tolerance_s, "tolerance_s", 1, 1 << 30)
+        terms.time_decimals = <uint8_t>whole(decimals, "decimals", 0, 9)
+        cdef const uint32_t *first = &taken[0] if len(taken) else NULL
+        cdef int code = tl_fix_server_session(self.server, &terms, first, <uint32_t>len(taken),
+                                              enabled, key)
+        if code != 0:
+            raise self.error(code, comp_id)
+
+    def names(self, texts, *, bint complete):
+        """TEXT commands of the journal that name instruments, accounts and sizes, shape (n,), dtype
+        COMMAND or COMMAND_TEXT. `complete`: they are all that is there now."""
+        cdef cnp.ndarray taken
+        self.check_open()
+        if texts.dtype != COMMAND_TEXT and texts.dtype != COMMAND:
+            raise TypeError("texts are of dtype COMMAND or COMMAND_TEXT")
+        taken = np.ascontiguousarray(texts)
+        cdef int code = tl_fix_server_names(
+            self.server, <const tl_command *>cnp.PyArray_DATA(taken), len(taken), complete)
+        if code != 0:
+            raise self.error(code, "names")
+
+    def replay(self, commands, events):
+        """A batch of the journal's commands, shape (n,), dtype COMMAND, and the events they caused,
+        shape (m,), dtype EVENT: what sessions were not told of goes into the store. Not while
+        running."""
+        cdef int code
+        self.check_idle()
+        if commands.dtype != COMMAND or events.dtype != EVENT:
+            raise TypeError("commands and events are of dtype COMMAND and EVENT")
+        cdef cnp.ndarray some = np.ascontiguousarray(commands)
+        cdef cnp.ndarray caused = np.ascontiguousarray(events)
+        cdef const tl_command *first = <const tl_command *>cnp.PyArray_DATA(some)
+        cdef const tl_event *first_event = <const tl_event *>cnp.PyArray_DATA(caused)
+        cdef size_t count = len(some), events_count = len(caused)
+        cdef tl_fix_desk *desk = tl_fix_server_desk(self.server)
+        if desk == NULL:
+            raise ValueError("a relay has no desk")
+        with nogil:
+            code = tl_fix_desk_replay(desk, first, count, first_event, events_count)
+        if code != 0:
+            raise self.error(code, "replay")
+
+    def listen(self, fd, Tls tls=None):
+        """Listen with a bound socket's descriptor, the server's from now on. Before run().
+
+        Raises OSError: EADDRINUSE, EMFILE for a ninth."""
+        self.check_idle()
+        if tls is not None:
+            tls.check_open()
+            self.kept.append(tls)
+        cdef int code = tl_fix_server_listen(self.server, <int>whole(fd, "fd", 0, 1 << 30),
+                                             NULL if tls is None else tls.tls)
+        if code != 0:
+            raise self.error(code, "listen")
+
+    def run(self, next_event):
+        """Serve in the calling thread, without the GIL, until stop(): peers are logged out then.
+
+        `next_event`: the first event not replayed. Raises OSError when the world fails: ESTALE for
+        a bus that was replaced, ENOSPC and others of the store.
+        """
+        cdef int code
+        cdef uint64_t first = natural(next_event, "next_event")
+        self.check_idle()
+        self.running = True
+        with nogil:
+            code = tl_fix_server_run(self.server, first)
+        self.running = False
+        if code != 0:
+            raise self.error(code, self.store_dir)
+
+    def stop(self):
+        """Let run() end."""
+        self.check_open()
+        tl_fix_server_stop(self.server)
+
+    def reset(self, session, next_out, next_in):
+        """An operator's change of a session's numbers; nothing happens while its peer is here."""
+        cdef uint32_t number = <uint32_t>whole(session, "session", 0, self.sessions_max - 1)
+        self.check_open()
+        cdef int code = tl_fix_server_reset(self.server, number, natural(next_out, "next_out"),
+                                            natural(next_in, "next_in"))
+        if code != 0:
+            raise self.error(code, f"session {number}")
+
+    def question(self, timeout_s=0.1):
+        """The next Question, or None after timeout_s, and sooner when names are wanted or the loop
+        was lapped."""
+        cdef tl_fix_question asked
+        cdef int found
+        cdef int64_t timeout_ns = seconds_in_ns(timeout_s, "timeout_s", 3600)
+        self.check_open()
+        with nogil:
+            found = tl_fix_server_question(self.server, &asked, timeout_ns)
+        if not found:
+            return None
+        question = Question(
+            asked.ticket, asked.session, _text(asked.address), asked.port, _text(asked.username),
+            _text(asked.password), _text(asked.certificate), asked.heartbeat_s, bool(asked.reset),
+            asked.mono_ns / 1e9)
+        memset(&asked, 0, sizeof(asked))
+        return question
+
+    def verdict(self, ticket, refusal=None):
+        """Answer a question: None: come in; "": close without a word; else Text(58) of a Logout."""
+        cdef uint64_t number = natural(ticket, "ticket")
+        cdef bytes text = b"" if refusal is None else refusal.encode()
+        self.check_open()
+        if refusal is None:
+            tl_fix_server_verdict(self.server, number, NULL)
+        else:
+            tl_fix_server_verdict(self.server, number, text)
+
+    @property
+    def wants_names(self):
+        """True while an event named something that names() has not told of."""
+        self.check_open()
+        return bool(tl_fix_server_wants_names(self.server))
+
+    def available(self, bint available):
+        """Is the engine there? Requests are refused while it is not."""
+        self.check_open()
+        tl_fix_server_available(self.server, available)
+
+    @property
+    def lapped(self):
+        """Number of the event it wants that the ring no longer holds; 0: the ring has it."""
+        self.check_open()
+        return tl_fix_server_lapped(self.server)
+
+    def supply(self, events):
+        """Events from number `lapped` on, shape (n,), n up to 4096, dtype EVENT; False: not now."""
+        self.check_open()
+        if events.dtype != EVENT:
+            raise TypeError("events are of dtype EVENT")
+        cdef cnp.ndarray taken = np.ascontiguousarray(events)
+        cdef int code = tl_fix_server_supply(
+            self.server, <const tl_event *>cnp.PyArray_DATA(taken), len(taken))
+        if code == -errno.EAGAIN:
+            return False
+        if code != 0:
+            raise self.error(code, "supply")
+        return True
+
+    @staticmethod
+    def utc_s():
+        """The host's clock, in seconds since 1970."""
+        cdef timespec now
+        clock_gettime(CLOCK_REALTIME, &now)
+        return now.tv_sec + now.tv_nsec / 1e9
+
+    @staticmethod
+    def monotonic_s():
+        """The clock of Question.asked_s, in seconds; no step of the host's clock moves it."""
+        cdef timespec now
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        return now.tv_sec + now.tv_nsec / 1e9
+
+    def status(self):
+        """How the loop does, as a ServerStatus."""
+        cdef tl_fix_server_status status
+        self.check_open()
+        tl_fix_server_status_read(self.server, &status)
+        return ServerStatus(status.rounds, status.events, status.newcomers, status.accepted,
+                            status.refused, status.evicted, status.received, status.sent)
+
+    def session_status(self, session):
+        """How a session stood within the last moments; None when it is not known (yet)."""
+        cdef tl_fix_session_status status
+        cdef char[64] address
+        cdef uint32_t number = <uint32_t>whole(session, "session", 0, self.sessions_max - 1)
+        self.check_open()
+        if tl_fix_server_session_status(self.server, number, &status, address) != 0:
+            return None
+        return SessionStatus(
+            STATES[<int>status.state], _text(address), status.since_ns, status.next_in,
+            status.next_out, status.unwritten, status.held, status.heartbeat_s, status.last_in_ns,
+            status.last_out_ns, status.resends)
+
+    def close(self):
+        """Close sockets, store and desk. Harmless when repeated; not while running."""
+        if self.server != NULL:
+            self.check_idle()
+            with nogil:
+                tl_fix_server_close(self.server)
+            self.server = NULL
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+cdef str _text(const char *text):
+    return (<bytes>text).decode("utf-8", "replace")

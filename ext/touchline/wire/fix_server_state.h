@@ -1,0 +1,266 @@
+/* Inside the server: what its files share. One thread, the loop's, owns all of it but the mailbox
+ * and what is atomic.
+ *
+ *   fix_server.c            opened and closed; the desk's hooks
+ *   fix_server_loop.c       a round of the loop
+ *   fix_server_conn.c       a connection: bytes in and out, plain or TLS
+ *   fix_server_newcomers.c  before a Logon, and on the way out
+ *   fix_server_seats.c      sessions: input to the desk, the store to output
+ *   fix_server_relay.c      sessions of another engine: looked at and handed on
+ *   fix_server_mail.c       what other threads hand in, and what they are asked
+ *   fix_server_bell.c       sleeping for sockets and events at once
+ *   fix_server_log.c        what of all this goes into the message log
+ */
+#ifndef TOUCHLINE_FIX_SERVER_STATE_H
+#define TOUCHLINE_FIX_SERVER_STATE_H
+
+#include "touchline/wire/fix_server.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define TL_FIX_SECOND_NS INT64_C(1000000000)
+#define TL_FIX_LISTENERS_MAX 8u
+#define TL_FIX_MESSAGES_A_ROUND 64u  /* of one session */
+#define TL_FIX_EVENTS_A_READ 512u
+#define TL_FIX_INPUT_EXTRA 32768u    /* bytes read at once beyond one message */
+#define TL_FIX_TLS_OUT 16384u
+#define TL_FIX_ASKED_MAX 64u         /* Logons that the policy is asked about at a time */
+#define TL_FIX_SUPPLY_MAX 4096u
+#define TL_FIX_FAULT_BYTES 256u
+#define TL_FIX_NEVER INT64_MAX
+
+/* Where an epoll event belongs. */
+typedef enum tl_fix_kind {
+    TL_FIX_KIND_WAKE,
+    TL_FIX_KIND_LISTENER,
+    TL_FIX_KIND_NEWCOMER, /* before its Logon */
+    TL_FIX_KIND_PARTING,  /* all is said; what still comes is thrown away until the peer ends it */
+    TL_FIX_KIND_SEATED,   /* a session's */
+    TL_FIX_KIND_INNER     /* a session's, on the side of the other engine */
+} tl_fix_kind;
+
+typedef struct tl_fix_listener {
+    tl_fix_kind kind;
+    int fd;
+    bool ready; /* level-triggered, unlike connections */
+    tl_tls *tls;
+} tl_fix_listener;
+
+typedef struct tl_fix_conn {
+    tl_fix_kind kind;
+    int fd;
+    uint16_t port;
+    bool readable, writable; /* as far as epoll has told; edge-triggered */
+    bool ending;             /* the peer has said that no more will come, or the line broke */
+    bool shaking;            /* TLS: the handshake is not over */
+    bool has_logon;          /* a newcomer whose Logon waits for the policy's time or its answer */
+    int asked;               /* place among the asked; -1: none */
+    uint32_t session;        /* whose Logon it brought, whose connection it is */
+    uint32_t logon_size;
+    int64_t deadline_ns;
+    struct tl_fix_conn *older, *newer; /* newcomers, and those that part */
+    tl_tls_link *tls;
+    char *in; /* NULL while nothing waits in it */
+    uint32_t in_at, in_end, in_room;
+    char *out; /* TLS alone: plain bytes that the session counts as written */
+    uint32_t out_at, out_end;
+    char address[64];
+} tl_fix_conn;
+
+typedef struct tl_fix_queue { /* connections by age */
+    tl_fix_conn *oldest, *newest;
+    uint32_t count;
+} tl_fix_queue;
+
+typedef struct tl_fix_seat { /* a configured session */
+    bool known;
+    tl_fix_session *session; /* NULL with a relay */
+    tl_fix_conn *conn;       /* NULL: it is away */
+    tl_fix_conn *inner;      /* to the other engine */
+    uint32_t cleared;        /* bytes of conn's input that may be handed on */
+    uint64_t expected;       /* what the other engine waits for, while it has asked for a gap */
+    uint64_t first_held;     /* the lowest number that it keeps until then; 0: there is no gap */
+    uint32_t held;           /* how many it keeps */
+    tl_fix_party party;
+    uint32_t *accounts;
+    tl_fix_terms terms; /* as last agreed; taken up when it is away */
+    bool enabled, stale; /* stale: `terms` are newer than the session's */
+    bool busy, dirty, blocked;
+    int64_t blocked_ns; /* since when the desk can not take its next message; 0: it can */
+    int64_t over_ns;    /* since when it is over and not all is written; 0: it is not */
+} tl_fix_seat;
+
+typedef struct tl_fix_seats { /* numbers of seats; each at most once, by a flag of its own */
+    uint32_t *items;
+    uint32_t count;
+} tl_fix_seats;
+
+typedef struct tl_fix_mail {
+    struct tl_fix_mail *next;
+    enum { TL_FIX_MAIL_SESSION, TL_FIX_MAIL_RESET, TL_FIX_MAIL_VERDICT, TL_FIX_MAIL_NAMES } kind;
+    tl_fix_terms terms;
+    uint32_t session, count;
+    uint64_t ticket, next_out, next_in, mark;
+    bool flag;         /* enabled, refused, complete */
+    char refusal[256];
+    union {
+        uint32_t accounts[1];
+        tl_command texts[1];
+    } rest[];
+} tl_fix_mail;
+
+typedef struct tl_fix_snapshot { /* of a session, for other threads */
+    bool known;
+    tl_fix_session_status status;
+    char address[64];
+} tl_fix_snapshot;
+
+typedef struct tl_fix_mailbox {
+    pthread_mutex_t lock; /* of what follows, but for the atomics */
+    pthread_cond_t asking;
+    tl_fix_mail *first, **last;
+    tl_fix_question questions[TL_FIX_ASKED_MAX];
+    uint32_t questions_at, questions_count;
+    tl_event *supply; /* TL_FIX_SUPPLY_MAX */
+    _Atomic(size_t) supply_count;
+    tl_fix_snapshot *snapshots; /* by session */
+    bool running;
+    atomic_bool mail, wants_names, available, stop;
+    _Atomic(uint64_t) lapped;
+    atomic_bool snapshots_wanted;
+} tl_fix_mailbox;
+
+typedef struct tl_fix_bell {
+    const tl_bus *bus;
+    int wake_fd; /* an eventfd; never read, since each write is an edge of its own */
+    atomic_uint asleep, over;
+    pthread_t thread;
+    bool started;
+} tl_fix_bell;
+
+struct tl_fix_server {
+    tl_fix_server_config config;
+    const tl_bus *bus;
+    tl_lane *lane;
+    tl_fix_store *store;
+    tl_fix_desk *desk;
+    tl_fix_log *log; /* NULL: none is kept */
+    int64_t log_due_ns;
+    tl_event_reader reader;
+    int epoll_fd, spare_fd;
+    tl_fix_kind wake_kind; /* what epoll has for the eventfd */
+    tl_fix_bell bell;
+    tl_fix_mailbox mailbox;
+    tl_fix_clock now;
+    tl_fix_listener listeners[TL_FIX_LISTENERS_MAX];
+    uint32_t listeners_count;
+    tl_fix_queue newcomers, parting;
+    uint32_t unasked; /* newcomers that have a Logon and no place among the asked */
+    tl_fix_conn *asked[TL_FIX_ASKED_MAX];
+    uint64_t tickets[TL_FIX_ASKED_MAX], tickets_given;
+    uint32_t sessions_max;
+    tl_fix_seat *seats;
+    int64_t *due_ns; /* by seat: when to tick it */
+    int64_t first_due_ns;
+    uint16_t *by_name; /* seats by CompID: open addressing, number + 1 */
+    uint32_t by_name_mask, seats_taken;
+    tl_fix_seats busy, dirty, blocked, scratch;
+    char **buffers; /* input buffers that nobody needs */
+    uint32_t buffers_count, input_bytes;
+    uint64_t sent_last; /* lane position after our last send, and when */
+    int64_t sent_last_ns;
+    int64_t stopping_ns; /* 0: not */
+    bool relay;
+    bool bus_lost;
+    int64_t snapshots_ns;
+    uint64_t *refusals; /* the mapped page of the counter, and how far it was reserved */
+    uint64_t refusal_next, refusal_end;
+    int failure; /* -errno that ends the loop */
+    char fault[TL_FIX_FAULT_BYTES];
+    _Atomic(uint64_t) rounds, events, accepted, refused, evicted, received, sent, newcomers_now;
+    tl_event batch[TL_FIX_EVENTS_A_READ];
+    tl_fix_message message;
+};
+
+static inline void tl_fix_count(_Atomic(uint64_t) *counter)
+{
+    /* Relaxed: one writer, and it orders nothing. */
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+void tl_fix_read_clocks(tl_fix_server *server);
+
+/* Connections. */
+tl_fix_conn *tl_fix_conn_open(tl_fix_server *server, int fd, tl_tls *tls);
+void tl_fix_conn_close(tl_fix_server *server, tl_fix_conn *conn);
+/* Read what there is room for: bytes, 0 when nothing is there now, -ECONNRESET at the end. */
+int64_t tl_fix_conn_read(tl_fix_conn *conn, char *at, size_t room);
+/* Write: bytes taken, fewer when the line is full, -ECONNRESET. */
+int64_t tl_fix_conn_write(tl_fix_conn *conn, const struct iovec *pieces, int count);
+/* Write what TLS has yet to take: 1 when nothing is left, 0, -ECONNRESET. */
+int tl_fix_conn_flush(tl_fix_conn *conn);
+/* Room for input at the end of what waits: a buffer of the pool, or of `bytes` for a newcomer. */
+bool tl_fix_conn_room(tl_fix_server *server, tl_fix_conn *conn, uint32_t bytes);
+void tl_fix_conn_give_back(tl_fix_server *server, tl_fix_conn *conn);
+void tl_fix_queue_add(tl_fix_queue *queue, tl_fix_conn *conn);
+void tl_fix_queue_remove(tl_fix_queue *queue, tl_fix_conn *conn);
+
+/* Newcomers. */
+void tl_fix_newcomers_accept(tl_fix_server *server, const tl_fix_listener *listener);
+void tl_fix_newcomer_serve(tl_fix_server *server, tl_fix_conn *conn);
+void tl_fix_newcomers_ask(tl_fix_server *server);
+void tl_fix_newcomers_expire(tl_fix_server *server);
+void tl_fix_newcomer_verdict(tl_fix_server *server, uint64_t ticket, const char *refusal);
+/* All was said: no more is written, and what comes is thrown away for a moment. */
+void tl_fix_conn_part(tl_fix_server *server, tl_fix_conn *conn);
+
+/* Seats. */
+tl_fix_seat *tl_fix_seat_named(tl_fix_server *server, const char *name, size_t size);
+int tl_fix_seat_agree(tl_fix_server *server, const tl_fix_mail *mail);
+void tl_fix_seat_take(tl_fix_server *server, tl_fix_seat *seat, tl_fix_conn *conn);
+void tl_fix_seat_queue(tl_fix_server *server, tl_fix_seat *seat);
+void tl_fix_seat_touch(tl_fix_server *server, tl_fix_seat *seat);
+void tl_fix_seats_unblock(tl_fix_server *server);
+void tl_fix_seats_serve(tl_fix_server *server);
+void tl_fix_seats_tick(tl_fix_server *server);
+void tl_fix_seats_write(tl_fix_server *server);
+void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once);
+
+/* The relay. */
+bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat);
+/* A share of a round; false: it is over, both connections have to go. */
+bool tl_fix_relay_serve(tl_fix_server *server, tl_fix_seat *seat);
+/* The next whole message of what was read: its size, 0: there is none, -1: the stream is over. */
+int64_t tl_fix_next_message(const tl_fix_server *server, tl_fix_conn *conn, uint32_t from);
+
+/* The mailbox. */
+int tl_fix_mail_open(tl_fix_server *server);
+void tl_fix_mail_close(tl_fix_server *server);
+void tl_fix_mail_take(tl_fix_server *server);
+/* Put a question; false: there is no room. */
+bool tl_fix_mail_ask(tl_fix_server *server, const tl_fix_question *question);
+void tl_fix_mail_snapshots(tl_fix_server *server);
+void tl_fix_mail_snapshot(tl_fix_server *server, uint32_t number);
+/* Somebody should look: names are wanted, or events. */
+void tl_fix_mail_signal(tl_fix_server *server);
+
+/* The message log, where one is kept. */
+int tl_fix_log_of_server(tl_fix_server *server);
+void tl_fix_log_in(tl_fix_server *server, uint32_t session, const char *bytes, size_t size);
+void tl_fix_log_out(tl_fix_server *server, uint32_t session, const struct iovec *pieces,
+                    size_t written);
+void tl_fix_log_event(tl_fix_server *server, uint32_t session, const char *what,
+                      const tl_fix_conn *conn);
+void tl_fix_log_flush(tl_fix_server *server);
+
+/* Sleeping. */
+int tl_fix_bell_open(tl_fix_bell *bell, const tl_bus *bus);
+void tl_fix_bell_close(tl_fix_bell *bell);
+void tl_fix_bell_wake(tl_fix_bell *bell);
+/* Before epoll_wait: false when there is something to do already. */
+bool tl_fix_bell_sleep(tl_fix_bell *bell, const tl_event_reader *reader);
+void tl_fix_bell_awake(tl_fix_bell *bell);
+
+#endif

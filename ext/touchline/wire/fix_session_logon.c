@@ -1,0 +1,195 @@
+/* How a session begins and ends, and what time brings: Logon, heartbeats, deadlines, status. */
+#include "touchline/wire/fix_session_state.h"
+#include "touchline/wire/fix_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool number_of(const tl_fix_message *message, uint32_t tag, uint64_t *number)
+{
+    const tl_fix_field *field = tl_fix_find(message, tag);
+    return field != NULL && tl_fix_read_uint(tl_fix_value(message, field), field->size, number);
+}
+
+/* NULL: its sender may come in. */
+static const char *refusal(tl_fix_session *session, const tl_fix_message *logon, bool reset,
+                           const tl_fix_clock *now)
+{
+    uint64_t value, expected = fix_marks(session)->next_in;
+    if (session->state != TL_FIX_AWAY)
+        return "Already logged on";
+    if (!fix_names_good(session, logon))
+        return "CompID problem";
+    if (!fix_time_good(session, logon, now))
+        return "SendingTime accuracy problem";
+    if (!number_of(logon, 98, &value) || value != 0)
+        return "EncryptMethod(98) must be 0";
+    if (!number_of(logon, 108, &value) || value == 0 || value > session->terms.heartbeat_max_s) {
+        snprintf(session->text, sizeof session->text,
+                 "HeartBtInt(108) must be 1 to %u seconds", session->terms.heartbeat_max_s);
+        return session->text;
+    }
+    const char *version = session->terms.dialect->appl_ver_id;
+    const tl_fix_field *given = tl_fix_find(logon, 1137);
+    if (version[0] != 0 && (given == NULL || given->size != strlen(version) ||
+                            memcmp(tl_fix_value(logon, given), version, given->size) != 0))
+        return "DefaultApplVerID(1137) is not the session's";
+    if (reset)
+        return logon->msg_seq_num == 1 ? NULL : "MsgSeqNum(34) must be 1 with ResetSeqNumFlag(141)";
+    if (logon->msg_seq_num < expected) {
+        snprintf(session->text, sizeof session->text,
+                 "MsgSeqNum too low, expecting %llu but received %llu",
+                 (unsigned long long)expected, (unsigned long long)logon->msg_seq_num);
+        return session->text;
+    }
+    if (number_of(logon, 789, &value) && (value == 0 || value > fix_marks(session)->next_out))
+        return "NextExpectedMsgSeqNum(789) is not below what is sent next";
+    return NULL;
+}
+
+static int send_logon(tl_fix_session *session, bool reset, uint64_t next_expected,
+                      const tl_fix_clock *now)
+{
+    char body[160];
+    char *end = tl_fix_put_uint(body, 98, 0);
+    end = tl_fix_put_uint(end, 108, session->heartbeat_s);
+    if (reset)
+        end = tl_fix_put_char(end, 141, 'Y');
+    if (next_expected != 0)
+        end = tl_fix_put_uint(end, 789, next_expected);
+    const char *version = session->terms.dialect->appl_ver_id;
+    if (version[0] != 0)
+        end = tl_fix_put_text(end, 1137, version, strlen(version));
+    return fix_send_admin(session, "A", body, (size_t)(end - body), NULL, now);
+}
+
+const char *tl_fix_session_logon(tl_fix_session *session, const tl_fix_message *logon,
+                                 const tl_fix_clock *now)
+{
+    static const char no_store[] = "The venue can not keep messages now";
+    bool reset = tl_fix_is(logon, 141, 'Y');
+    const char *why = refusal(session, logon, reset, now);
+    if (why != NULL)
+        return why;
+    uint64_t value, wanted = 0, number = session->terms.number;
+    if (reset && tl_fix_store_reset(session->store, (uint32_t)number, 1, 1, now->utc_ns) != 0)
+        return no_store;
+    uint64_t expected = fix_marks(session)->next_in, next_out = fix_marks(session)->next_out;
+    bool in_order = logon->msg_seq_num == expected;
+    if (!reset)
+        number_of(logon, 789, &wanted);
+    number_of(logon, 108, &value);
+    session->heartbeat_s = (uint32_t)value;
+    session->send_next = next_out;
+    session->written = 0;
+    session->test_requests = 0;
+    session->asked = (number_range){1, 0};
+    session->heard_ns = now->mono_ns;
+    fix_resend_forget(session);
+    fix_held_forget(session);
+    bool says_next = tl_fix_find(logon, 789) != NULL;
+    fix_enter(session, TL_FIX_ON, now);
+    if (send_logon(session, reset, says_next ? expected + in_order : 0, now) != 0) {
+        fix_enter(session, TL_FIX_AWAY, now);
+        return no_store;
+    }
+    fix_took(session, logon, fix_marks(session)->lane_sent, now);
+    if (wanted != 0 && wanted < next_out)
+        fix_resend(session, wanted, next_out - 1);
+    if (in_order)
+        return NULL;
+    if (says_next) /* he sends what is missing by himself */
+        session->asked = (number_range){expected, logon->msg_seq_num};
+    else if (fix_ask(session, logon->msg_seq_num, now) != 0)
+        fix_enter(session, TL_FIX_OVER, now);
+    return NULL;
+}
+
+int tl_fix_session_reset(tl_fix_session *session, uint64_t next_out, uint64_t next_in,
+                         const tl_fix_clock *now)
+{
+    if (session->state != TL_FIX_AWAY)
+        return -EBUSY;
+    int error = tl_fix_store_reset(session->store, session->terms.number, next_out, next_in,
+                                   now->utc_ns);
+    if (error == 0)
+        session->send_next = next_out;
+    return error;
+}
+
+/* Nothing more is written. */
+static void give_up(tl_fix_session *session, const tl_fix_clock *now)
+{
+    if (session->state != TL_FIX_OVER)
+        fix_enter(session, TL_FIX_OVER, now);
+    session->send_next = fix_marks(session)->next_out;
+    session->written = 0;
+    fix_resend_forget(session);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t tl_fix_session_tick(tl_fix_session *session, const tl_fix_clock *now)
+{
+    if (session->state == TL_FIX_AWAY)
+        return INT64_MAX;
+    int64_t mono_ns = now->mono_ns;
+    if (session->state != TL_FIX_ON) {
+        if (mono_ns >= session->over_ns)
+            give_up(session, now);
+        return session->state == TL_FIX_OVER && mono_ns >= session->over_ns ? INT64_MAX
+                                                                           : session->over_ns;
+    }
+    int64_t interval = (int64_t)session->heartbeat_s * SECOND_NS;
+    int64_t gone = session->heard_ns + interval * 12 / 5;
+    if (mono_ns >= gone) {
+        give_up(session, now);
+        return INT64_MAX;
+    }
+    int64_t test = session->heard_ns + (session->test_requests + 1) * (interval * 6 / 5);
+    if (mono_ns >= test) {
+        session->test_requests++;
+        test += interval * 6 / 5;
+        if (fix_send_admin(session, "1", "112=TEST\x01", 9, NULL, now) != 0)
+            give_up(session, now);
+    }
+    int64_t beat = session->spoke_ns + interval;
+    if (mono_ns >= beat) {
+        /* Behind bytes that wait for a slow peer one more would tell him nothing. */
+        if (session->send_next == fix_marks(session)->next_out &&
+            fix_send_admin(session, "0", "", 0, NULL, now) != 0)
+            give_up(session, now);
+        session->spoke_ns = mono_ns;
+        beat = mono_ns + interval;
+    }
+    return earlier(earlier(gone, test), beat);
+}
+
+void tl_fix_session_left(tl_fix_session *session, const tl_fix_clock *now)
+{
+    fix_enter(session, TL_FIX_AWAY, now);
+    session->send_next = fix_marks(session)->next_out;
+    session->written = 0;
+    session->asked = (number_range){1, 0};
+    fix_resend_forget(session);
+    fix_held_forget(session);
+}
+
+void tl_fix_session_status_read(const tl_fix_session *session, tl_fix_session_status *out)
+{
+    const tl_fix_marks *marks = fix_marks(session);
+    *out = (tl_fix_session_status){.state = session->state,
+                                   .since_ns = session->since_ns,
+                                   .next_in = marks->next_in,
+                                   .next_out = marks->next_out,
+                                   .unwritten = marks->next_out - session->send_next,
+                                   .held = session->held_count,
+                                   .heartbeat_s = session->heartbeat_s,
+                                   .last_in_ns = marks->last_in_ns,
+                                   .last_out_ns = marks->last_out_ns,
+                                   .resends = session->resends};
+}

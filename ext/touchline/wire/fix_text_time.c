@@ -1,0 +1,128 @@
+/* Days and times as FIX writes them. See fix_text.h. */
+#include "touchline/wire/fix_text.h"
+
+#include <assert.h>
+
+#define SECOND_NS INT64_C(1000000000)
+#define DAY_S INT64_C(86400)
+#define TIME_SIZE 8
+#define DATE_SIZE 8
+
+/* `size` digits, at most nine; false: another character. */
+static bool read_digits(const char *text, size_t size, uint32_t *number)
+{
+    *number = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned digit = (unsigned char)text[i] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        *number = *number * 10 + digit;
+    }
+    return true;
+}
+
+static uint32_t days_of(uint32_t year, uint32_t month)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return month == 2 && leap ? 29 : days[month - 1];
+}
+
+/* Days since 1970-01-01 in the proleptic Gregorian calendar; years begin in March here, so that
+ * the leap day is a year's last. */
+static int64_t days_since_1970(uint32_t year, uint32_t month, uint32_t day)
+{
+    int64_t y = (int64_t)year - (month <= 2);
+    int64_t era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
+    int64_t of_year = (153 * ((int64_t)month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+bool tl_fix_read_date(const char *text, size_t size, int64_t *days)
+{
+    uint32_t year, month, day;
+    if (size != DATE_SIZE || !read_digits(text, 4, &year) || !read_digits(text + 4, 2, &month) ||
+        !read_digits(text + 6, 2, &day))
+        return false;
+    if (month < 1 || month > 12 || day < 1 || day > days_of(year, month))
+        return false;
+    *days = days_since_1970(year, month, day);
+    return true;
+}
+
+static bool read_fraction(const char *text, size_t size, uint32_t *ns)
+{
+    *ns = 0;
+    if (size == 0)
+        return true;
+    if (*text != '.' || (size != 4 && size != 7 && size != 10) ||
+        !read_digits(text + 1, size - 1, ns))
+        return false;
+    *ns *= size == 4 ? 1000000u : size == 7 ? 1000u : 1u;
+    return true;
+}
+
+bool tl_fix_read_time_of_day(const char *text, size_t size, int64_t *ns)
+{
+    uint32_t hour, minute, second, fraction;
+    if (size < TIME_SIZE || text[2] != ':' || text[5] != ':' || !read_digits(text, 2, &hour) ||
+        !read_digits(text + 3, 2, &minute) || !read_digits(text + 6, 2, &second) ||
+        !read_fraction(text + TIME_SIZE, size - TIME_SIZE, &fraction))
+        return false;
+    if (hour > 23 || minute > 59 || second > 60)
+        return false;
+    *ns = ((int64_t)hour * 3600 + minute * 60 + second) * SECOND_NS + fraction;
+    return true;
+}
+
+bool tl_fix_read_time(const char *text, size_t size, int64_t *ts_ns)
+{
+    int64_t days, ns, day_ns;
+    return size > DATE_SIZE && text[DATE_SIZE] == '-' && tl_fix_read_date(text, DATE_SIZE, &days) &&
+           tl_fix_read_time_of_day(text + DATE_SIZE + 1, size - DATE_SIZE - 1, &ns) &&
+           !__builtin_mul_overflow(days, DAY_S * SECOND_NS, &day_ns) &&
+           !__builtin_add_overflow(day_ns, ns, ts_ns);
+}
+
+static char *write_padded(char *at, uint32_t number, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--, number /= 10)
+        at[i] = (char)('0' + number % 10);
+    return at + digits;
+}
+
+static char *write_date(char *at, int64_t days)
+{
+    int64_t shifted = days + 719468, era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    uint32_t of_era = (uint32_t)(shifted - era * 146097);
+    uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    uint32_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    uint32_t month = (5 * of_year + 2) / 153;
+    uint32_t day = of_year - (153 * month + 2) / 5 + 1;
+    month = month < 10 ? month + 3 : month - 9;
+    at = write_padded(at, (uint32_t)(year + era * 400 + (month <= 2)), 4);
+    return write_padded(write_padded(at, month, 2), day, 2);
+}
+
+char *tl_fix_write_time(char *at, int64_t ts_ns, int decimals)
+{
+    assert(decimals == 0 || decimals == 3 || decimals == 6 || decimals == 9);
+    int64_t seconds = ts_ns / SECOND_NS - (ts_ns % SECOND_NS < 0);
+    uint32_t ns = (uint32_t)(ts_ns - seconds * SECOND_NS);
+    int64_t days = seconds / DAY_S - (seconds % DAY_S < 0);
+    uint32_t second = (uint32_t)(seconds - days * DAY_S);
+    at = write_date(at, days);
+    *at++ = '-';
+    at = write_padded(at, second / 3600, 2);
+    *at++ = ':';
+    at = write_padded(at, second / 60 % 60, 2);
+    *at++ = ':';
+    at = write_padded(at, second % 60, 2);
+    if (decimals == 0)
+        return at;
+    *at++ = '.';
+    return write_padded(at, decimals == 3   ? ns / 1000000
+                            : decimals == 6 ? ns / 1000
+                                            : ns,
+                        decimals);
+}

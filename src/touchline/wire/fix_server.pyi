@@ -1,0 +1,142 @@
+from os import PathLike
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from touchline.runtime.bus import Bus, Lane
+from touchline.runtime.owned import Owned
+
+STATES: tuple[str, ...]
+CLIENTS: tuple[str, ...]
+
+class Marks(NamedTuple):
+    next_out: int
+    next_in: int
+    answered: int
+    lane_sent: int
+    key: int
+    created_ns: int
+
+class Question(NamedTuple):
+    ticket: int
+    session: int
+    address: str
+    port: int
+    username: str
+    password: str
+    certificate: str
+    heartbeat_s: int
+    reset: bool
+    asked_s: float
+
+class ServerStatus(NamedTuple):
+    rounds: int
+    events: int
+    newcomers: int
+    accepted: int
+    refused: int
+    evicted: int
+    received: int
+    sent: int
+
+class SessionStatus(NamedTuple):
+    state: str
+    address: str
+    since_ns: int
+    next_in: int
+    next_out: int
+    unwritten: int
+    held: int
+    heartbeat_s: int
+    last_in_ns: int
+    last_out_ns: int
+    resends: int
+
+class Tls(Owned):
+    certificate: str
+    def __init__(
+        self,
+        certificate: str | bytes | PathLike[str],
+        key: str | bytes | PathLike[str],
+        *,
+        client_ca: str | bytes | PathLike[str] | None = None,
+        client: str = "any",
+        tls_1_2: bool = False,
+    ) -> None: ...
+    def reload(self) -> None: ...
+
+class FixServer(Owned):
+    bus: Bus
+    lane: Lane
+    store_dir: str
+    sessions_max: int
+    def __init__(
+        self,
+        store_dir: str | bytes | PathLike[str],
+        bus: Bus,
+        lane: Lane,
+        *,
+        sessions_max: int,
+        message_max: int,
+        logon_max: int,
+        newcomers_max: int,
+        logon_s: float,
+        segment_bytes: int = 16777216,
+        keep_bytes: int = 0,
+        durable: bool = False,
+        instruments_max: int = 1,
+        accounts_max: int = 1,
+        orders_max: int = 1,
+        answer_s: float = 0.5,
+        spin: bool = False,
+        log_dir: str | bytes | PathLike[str] | None = None,
+        log_rotate_bytes: int = 67108864,
+        log_keep: int = 8,
+        relay_to: bytes | None = None,
+    ) -> None: ...
+    def marks(self, session: int) -> Marks: ...
+    def bus_lost(self) -> None: ...
+    def session(
+        self,
+        number: int,
+        comp_id: str,
+        begin_string: str,
+        venue_comp_id: str,
+        accounts: list[int] | NDArray[np.uint32],
+        *,
+        enabled: bool = True,
+        heartbeat_max_s: int = 30,
+        tolerance_s: int = 120,
+        decimals: int = 3,
+        mark: int | None = None,
+    ) -> None: ...
+    def names(self, texts: NDArray[np.void], *, complete: bool) -> None: ...
+    def replay(self, commands: NDArray[np.void], events: NDArray[np.void]) -> None: ...
+    def listen(self, fd: int, tls: Tls | None = None) -> None: ...
+    def run(self, next_event: int) -> None: ...
+    def stop(self) -> None: ...
+    def reset(self, session: int, next_out: int, next_in: int) -> None: ...
+    def question(self, timeout_s: float = 0.1) -> Question | None: ...
+    def verdict(self, ticket: int, refusal: str | None = None) -> None: ...
+    @property
+    def wants_names(self) -> bool: ...
+    def available(self, available: bool) -> None: ...
+    @property
+    def lapped(self) -> int: ...
+    def supply(self, events: NDArray[np.void]) -> bool: ...
+    @staticmethod
+    def utc_s() -> float: ...
+    @staticmethod
+    def monotonic_s() -> float: ...
+    def status(self) -> ServerStatus: ...
+    def session_status(self, session: int) -> SessionStatus | None: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
