@@ -131,12 +131,31 @@ static int check_name(const request *of, const tl_fix_field *name)
 
 /* Terms */
 
+/* Digits before the point, leading zeros left out. */
+static size_t whole_digits(const char *text, size_t size)
+{
+    size_t at = size != 0 && *text == '-', digits = 0;
+    for (; at < size && text[at] != '.'; at++)
+        digits += digits != 0 || text[at] != '0';
+    return digits;
+}
+
+/* Beyond any number of units, whether or not it is a whole number of them. */
+static bool too_large(const char *text, size_t size, const tl_fix_unit *unit)
+{
+    char one[64];
+    const char *end = tl_fix_write_units(one, 1, unit);
+    return whole_digits(text, size) > whole_digits(one, (size_t)(end - one)) + 19;
+}
+
 static int number_refused(const request *of, const tl_fix_field *field, const tl_fix_unit *unit,
                           tl_fix_number_fault fault, const char *what, const char *size, int reason)
 {
     char shown[64];
     const int width = field->size < 40 ? (int)field->size : 40;
     const char *text = tl_fix_value(of->message, field);
+    if (fault == TL_FIX_NUMBER_STEP && too_large(text, field->size, unit))
+        fault = TL_FIX_NUMBER_RANGE;
     switch (fault) {
     case TL_FIX_NUMBER_STEP:
         *tl_fix_write_units(shown, 1, unit) = 0;
