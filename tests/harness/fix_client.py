@@ -30,12 +30,19 @@ class Closed(Exception):
 class FixClient:
     """One connection. `next_seq` is the MsgSeqNum(34) that send() uses."""
 
-    def __init__(self, port: int, comp_id: str, begin_string: str = "FIX.4.4") -> None:
+    def __init__(
+        self,
+        port: int,
+        comp_id: str,
+        begin_string: str = "FIX.4.4",
+        source: str = "127.0.0.1",
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
         self.comp_id = comp_id
         self.begin_string = begin_string
         self.next_seq = 1
         self._buffer = b""
-        self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout_s, (source, 0))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:
