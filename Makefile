@@ -32,6 +32,7 @@ help:
 	@echo "make bench-api   calls from Python against the baseline BASELINE, saved where there is none"
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
+	@echo "make fix-conformance  every FIX script on every engine of the gateway, and both compared"
 	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
 	@echo "make clean       remove build/, dist/ and caches; 'make distclean' also .venv"
 
@@ -165,6 +166,10 @@ FUZZ_TESTS := tests/core/test_model.py tests/market/test_instruments.py \
   tests/capture/test_database.py
 fuzz: build
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZ_TESTS)
+
+.PHONY: fix-conformance
+fix-conformance: build
+	@cd tests && $(CURDIR)/$(BIN)/python -m harness.fix_conformance
 
 .PHONY: clean distclean
 clean:
