@@ -33,6 +33,7 @@ help:
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
 	@echo "make fix-conformance  every FIX script on every engine of the gateway, and both compared"
+	@echo "make fix-attacks  every attack on the gateway with honest brokers beside it; long"
 	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
 	@echo "make clean       remove build/, dist/ and caches; 'make distclean' also .venv"
 
@@ -167,9 +168,12 @@ FUZZ_TESTS := tests/core/test_model.py tests/market/test_instruments.py \
 fuzz: build
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZ_TESTS)
 
-.PHONY: fix-conformance
+.PHONY: fix-conformance fix-attacks
 fix-conformance: build
 	@cd tests && $(CURDIR)/$(BIN)/python -m harness.fix_conformance
+
+fix-attacks: build
+	@cd tests && $(CURDIR)/$(BIN)/python -m attacks
 
 .PHONY: clean distclean
 clean:
