@@ -32,6 +32,8 @@ help:
 	@echo "make bench-api   calls from Python against the baseline BASELINE, saved where there is none"
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
+	@echo "make fix-conformance  every FIX script on every engine of the gateway, and both compared"
+	@echo "make fix-attacks  every attack on the gateway with honest brokers beside it; long"
 	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
 	@echo "make long-start  the venue started over long journals"
 	@echo "make campaign    kills, stops and full disks in full flow, and what is lost; minutes"
@@ -190,6 +192,13 @@ FUZZ_TESTS := tests/core/test_model.py tests/market/test_instruments.py \
   tests/capture/test_database.py
 fuzz: build
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZ_TESTS)
+
+.PHONY: fix-conformance fix-attacks
+fix-conformance: build
+	@cd tests && $(CURDIR)/$(BIN)/python -m harness.fix_conformance
+
+fix-attacks: build
+	@cd tests && $(CURDIR)/$(BIN)/python -m attacks
 
 .PHONY: clean distclean
 clean:

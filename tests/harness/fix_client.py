@@ -37,12 +37,14 @@ class FixClient:
         comp_id: str,
         begin_string: str = "FIX.4.4",
         tls: ssl.SSLContext | None = None,
+        source: str = "127.0.0.1",
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.comp_id = comp_id
         self.begin_string = begin_string
         self.next_seq = 1
         self._buffer = b""
-        self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout_s, (source, 0))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             self._socket = tls.wrap_socket(self._socket, server_hostname="localhost")

@@ -20,12 +20,12 @@ from touchline.core.messages import LANE_ADMIN
 from touchline.runtime.bus import Bus
 
 TESTS = Path(__file__).parents[1]
-SYMBOLS = 120
+SYMBOLS = 240
 _NUMBERS = count()
 
 
 def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Config:
-    """Five brokers of both versions; symbols S00 to S119, tick 0.05, lot 10."""
+    """Five brokers of both versions; symbols S00 to S239, tick 0.05, lot 10."""
     sessions = [
         {"comp_id": "BROKER1", "accounts": ["ACC1", "ACC1B"]},
         {"comp_id": "BROKER2", "accounts": ["ACC2"]},
@@ -35,7 +35,7 @@ def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Conf
     ]
     values: dict[str, Any] = {
         "venue": {"name": f"fix{os.getpid()}-{next(_NUMBERS)}", "data_dir": str(data_dir)},
-        "engine": {"instruments_max": 128, "orders_max": 4096},
+        "engine": {"instruments_max": 256, "orders_max": 4096},
         "fix": {"port": free_ports(1)[0], "engine": engine},
         "instruments": [
             {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"} for n in range(SYMBOLS)
@@ -56,6 +56,11 @@ class Venue:
         config.venue.data_dir.mkdir(parents=True, exist_ok=True)
         self._file = config.venue.data_dir / "config.json"
         self._file.write_text(config.model_dump_json())
+
+    @property
+    def engine(self) -> str:
+        """Which engine the gateway's sessions have."""
+        return str(getattr(self.config.fix, "engine", "quickfix"))
 
     def start(self, part: str) -> str:
         """Start "engine" or "gateway"; what it said: "ready", or why it failed."""

@@ -1,0 +1,159 @@
+"""Every conformance script on every engine of the gateway, and what the engines said compared.
+
+`python -m harness.fix_conformance [--engine E] [--only WORDS]`, in tests/, prints a line for each
+failure and at the end how many passed; the exit code is 1 when one failed. A script is played in
+both versions. Both engines' messages must be the same, in the same order, but for times
+and checksum, and for OrderID and ExecID, which count what happened before.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.fix_client import Message
+from harness.fix_script import Script
+from harness.fix_venue import TESTS, running_venue
+from touchline.config import FixSection
+
+SCRIPTS = sorted((TESTS / "fix/conformance").glob("*.def"))
+VERSIONS = ("FIX.4.4", "FIX.4.2")
+TIMES = frozenset(("52", "60", "122", "9", "10"))
+NUMBERED = ("37", "17")
+# Where QuickFIX does other than the standard, and than its scripts: rule by rule, and why.
+KNOWN: dict[str, dict[str, str]] = {
+    "quickfix": {
+        "a_day_that_is_in_no_calendar_is_rejected": "takes every day up to the 31st",
+        "a_gap_before_a_logout_is_asked_for": "counts a Logout with a gap as received in order",
+        "a_logon_that_encrypts_is_refused": "does not look at EncryptMethod(98)",
+        "a_logon_that_resets_has_number_1": "takes any number, and then asks for 2",
+        "a_malformed_logon_is_refused": "leaves it without an answer, and its session held",
+        "a_message_without_a_number_ends_the_session": "ignores it",
+        "a_reject_is_answered_by_nothing": "j is answered by j",
+        "a_resend_beyond_what_was_sent_brings_nothing": "answers 34=100|36=2",
+        "a_status_report_has_a_time": "the gateway does not write TransactTime(60) there",
+        "a_tag_with_leading_zeros_is_rejected": "reads tags as numbers",
+        "a_wrong_password_changes_no_number": "its Logout takes a number and is stored",
+        "garbage_does_not_swallow_what_follows": "ends the session",
+        "numbers_above_2_to_the_31_are_numbers": "numbers are an int in places",
+        "sub_ids_come_back_the_other_way_round": "the gateway does not reverse them",
+    }
+}
+
+
+@dataclass
+class Played:
+    """How a script went in one version: `fault` is "" when it passed."""
+
+    fault: str = ""
+    streams: dict[str, list[Message]] = field(default_factory=dict)
+
+
+Key = tuple[str, str]
+
+
+def engines() -> tuple[str, ...]:
+    """The engines a venue can be configured with; the second is compared with the first."""
+    known = "engine" in FixSection.model_fields
+    return ("native", "quickfix") if known else ("quickfix",)
+
+
+def known_fault(engine: str, script: str) -> str:
+    """Why a script is known to fail on an engine, or ""."""
+    return KNOWN.get(engine, {}).get(script, "")
+
+
+def play(engine: str, scripts: list[Path], directory: Path) -> Iterator[tuple[Key, Played]]:
+    """Play scripts against a venue, each with an instrument of its own."""
+    chosen = {"engine": engine} if len(engines()) > 1 else {}
+    plays = [(script, version) for script in scripts for version in VERSIONS]
+    with running_venue(directory, **chosen) as venue:
+        for number, (script, version) in enumerate(plays):
+            played = Script(script, venue.port, version, f"S{number:02d}")
+            fault = ""
+            try:
+                played.run()
+            except AssertionError as error:
+                fault = str(error)
+            yield (script.stem, version), Played(fault, played.streams)
+
+
+def comparable(stream: list[Message]) -> list[Message]:
+    """Messages without their times, and with OrderIDs and ExecIDs numbered as they come."""
+    seen: dict[str, str] = {}
+    found = []
+    for message in stream:
+        kept = {tag: value for tag, value in message.items() if tag not in TIMES}
+        for tag in NUMBERED:
+            if number := re.search(r"[1-9]\d*", kept.get(tag, "")):
+                name = seen.setdefault(number[0], f"#{len(seen)}")
+                kept[tag] = kept[tag].replace(number[0], name, 1)
+        found.append(kept)
+    return found
+
+
+def difference(one: Played, other: Played) -> str:
+    """The first message in which two plays differ, or ""."""
+    for broker in sorted(one.streams.keys() | other.streams.keys()):
+        both = [comparable(played.streams.get(broker, [])) for played in (one, other)]
+        for number in range(max(map(len, both))):
+            left, right = (side[number] if number < len(side) else {} for side in both)
+            tags = sorted(
+                {tag for tag in left.keys() | right.keys() if left.get(tag) != right.get(tag)},
+                key=int,
+            )
+            if tags:
+                told = ", ".join(f"{t}={left.get(t)!r} and {t}={right.get(t)!r}" for t in tags)
+                return f"broker {broker}, message {number + 1}: {told}"
+    return ""
+
+
+class Tally:
+    """What is printed, and counted."""
+
+    def __init__(self) -> None:
+        self.passed = self.failed = self.known = 0
+
+    def count(self, what: str, fault: str, reason: str) -> None:
+        """One result; with a reason a fault is expected, and its absence is one."""
+        if fault and reason:
+            self.known += 1
+            print(f"known  {what}: {reason}")
+            return
+        if reason:
+            fault = f"is known to fail, but does not: {reason}"
+        self.passed, self.failed = self.passed + (not fault), self.failed + bool(fault)
+        if fault:
+            print(f"FAIL   {what}: {fault}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="fix_conformance", description=__doc__)
+    parser.add_argument("--engine", choices=engines())
+    parser.add_argument("--only", default="", help="scripts whose names hold these words")
+    chosen = parser.parse_args()
+    scripts = [path for path in SCRIPTS if chosen.only in path.stem]
+    tally, plays = Tally(), []
+    for engine in [chosen.engine] if chosen.engine else engines():
+        directory = Path(tempfile.mkdtemp(prefix="touchline-conformance-"))
+        try:
+            plays.append(dict(play(engine, scripts, directory / "venue")))
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+        for (script, version), played in plays[-1].items():
+            reason = known_fault(engine, script)
+            tally.count(f"{engine} {version} {script}", played.fault, reason)
+    for key in plays[0] if len(plays) == 2 else ():
+        if not any(known_fault(engine, key[0]) for engine in engines()):
+            tally.count(f"same   {key[1]} {key[0]}", difference(plays[0][key], plays[1][key]), "")
+    print(f"{tally.known} known to fail on QuickFIX")
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
