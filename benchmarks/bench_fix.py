@@ -28,7 +28,7 @@ from typing import Any
 import click
 
 from benchmarks.bench_wire import START_S, STOP_S, Figures, free_ports
-from benchmarks.common import BUILD, ROOT, BenchError, build_fix_programs, commit, fail, machine
+from benchmarks.common import BUILD, BenchError, build_fix_programs, commit, fail, machine
 
 ENGINES = ("native", "quickfix", "echo")
 WINDOW = 500
@@ -117,10 +117,9 @@ class Venue:
 @contextlib.contextmanager
 def program(*arguments: str) -> Iterator[None]:
     """One of the C programs that serve until their standard input ends; ready when it says so."""
-    process = subprocess.Popen(
-        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdin is not None and process.stdout is not None
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         if process.stdout.readline().strip() != "ready":
             raise BenchError(f"{arguments[0]} did not start")

@@ -58,7 +58,8 @@ def test_every_reason_is_one_the_version_knows(begin_string: str, tmp_path: Path
 
 
 def test_every_version_that_may_be_configured_has_its_row() -> None:
-    assert set(get_args(FixVersion)) == VERSIONS.keys()
+    """FIXT.1.1 is spoken by the engine in C alone, which has rows of its own."""
+    assert set(get_args(FixVersion)) - {"FIXT.1.1"} == VERSIONS.keys()
 
 
 def test_fields_are_read_as_they_stand_and_the_first_of_two_counts() -> None:
