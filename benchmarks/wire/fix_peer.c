@@ -62,8 +62,9 @@ static size_t write_order(const fix_peer *peer, uint32_t number, const char *whe
     const fix_job *job = peer->job;
     char body[MESSAGE_MAX];
     snprintf(body, sizeof body,
-             "35=D|34=%u|49=%s|52=%s|56=%s|11=%08u|38=1|40=2|44=100.00|54=%u|55=%s|59=0|60=%s|",
+             "35=D|34=%u|49=%s|52=%s|56=%s|11=%08u|38=1|40=2|44=%s|54=%u|55=%s|59=0|60=%s|",
              number + 2, peer->comp_id, when, job->venue, number,
+             job->cross ? "101.00" : "100.00", /* so they meet each other, not what rests */
              job->cross ? 1 + number % 2 : 1, job->symbol, when);
     return finish(out, body);
 }
