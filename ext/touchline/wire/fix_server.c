@@ -180,7 +180,8 @@ int tl_fix_server_open(tl_fix_server **out, const char *store_directory,
     if (config->message_max < 1024 || config->message_max > TL_FIX_MESSAGE_MAX ||
         config->logon_max < 256 || config->logon_max > 8192 || config->newcomers_max == 0 ||
         config->newcomers_max > 65536 || config->store.sessions_max == 0 ||
-        config->store.sessions_max > 65535 || config->relay_bytes > 100 || config->logon_ns <= 0 || config->answer_ns <= 0)
+        config->store.sessions_max > 65535 || config->relay_bytes > 100 ||
+        config->logon_ns <= 0 || config->answer_ns <= 0)
         return -EINVAL;
     tl_fix_server *server = calloc(1, sizeof *server);
     if (server == NULL)

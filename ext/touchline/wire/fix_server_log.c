@@ -33,7 +33,7 @@ void tl_fix_log_out(tl_fix_server *server, uint32_t session, const struct iovec 
 {
     if (server->log == NULL)
         return;
-    /* A piece is a message, or the rest of one that was cut by a full line and is logged already. */
+    /* A piece is a message, or the rest of one that a full line had cut and that is logged. */
     for (; written > 0; pieces++) {
         const size_t size = pieces->iov_len;
         if (size >= 2 && memcmp(pieces->iov_base, "8=", 2) == 0)

@@ -3,6 +3,7 @@
 #include "touchline/wire/fix_server_state.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -186,6 +187,8 @@ static void wait_for_work(tl_fix_server *server)
     if (server->config.spin || answer_is_near(server)) {
         for (int i = 0; i < LOOKS && tl_event_reader_look(&server->reader) == 0; i++)
             relax();
+        if (answer_is_near(server) && tl_event_reader_look(&server->reader) == 0)
+            sched_yield(); /* the engine may wait for this very processor */
         tl_fix_read_clocks(server);
         look_at_sockets(server, 0);
         return;

@@ -147,10 +147,10 @@ tl_fix_number_fault tl_fix_read_units(const char *text, size_t size, const tl_fi
         count = sum / unit->digits;
         rest = sum % unit->digits;
     }
-    if (rest != 0)
-        return TL_FIX_NUMBER_STEP;
     if (count > INT64_MAX)
         return TL_FIX_NUMBER_RANGE;
+    if (rest != 0)
+        return TL_FIX_NUMBER_STEP;
     *units = decimal.negative ? -(int64_t)count : (int64_t)count;
     return TL_FIX_NUMBER_GOOD;
 }
