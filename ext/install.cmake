@@ -16,6 +16,8 @@ set(internal core/ahead.h core/stage.h core/state.h core/commands.h core/match.h
 list(TRANSFORM internal PREPEND touchline/)
 file(GLOB public CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} touchline/*/*.h)
 list(REMOVE_ITEM public ${internal})
+# The FIX acceptor is a part of the venue, not of what a program is made with.
+list(FILTER public EXCLUDE REGEX "^touchline/wire/")
 foreach(header IN LISTS public)
   get_filename_component(place ${header} DIRECTORY)
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${place})

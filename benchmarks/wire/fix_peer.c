@@ -130,7 +130,8 @@ static bool take_report(fix_peer *peer, const char *message, size_t length)
     else if (is(message, length, "\x01" "150=", 'F') && is(message, length, "\x01" "39=", '2'))
         peer->filled[order]++;
     else
-        return fail(peer, "an unexpected report: %.*s", (int)(length < 200 ? length : 200), message);
+        return fail(peer, "an unexpected report: %.*s", (int)(length < 200 ? length : 200),
+                    message);
     if (peer->accepted[order] > 1 || peer->filled[order] > fills)
         return fail(peer, "order %llu was reported twice", (unsigned long long)order);
     if (peer->accepted[order] == 1 && peer->filled[order] == fills) {

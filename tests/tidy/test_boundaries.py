@@ -17,6 +17,7 @@ C_ROOMS = {
     "market": {"core"},
     "marketdata": {"core"},
     "measure": {"core", "runtime"},
+    "wire": {"core", "runtime"},
 }
 # Inside a room: what a part may include of its neighbours; messages, and in a shell the checks of
 # arguments, everybody may.
@@ -58,6 +59,25 @@ C_PARTS = {
     },
     "marketdata": {"mirror": set[str]()},
     "measure": {"measure": set[str]()},
+    "wire": {
+        "fix_dialect": {"fix_tables"},
+        "fix_tables": {"fix_dialect"},
+        "fix_text": set[str](),
+        "fix_format": {"fix_tables", "fix_text"},
+        "fix_message": {"fix_dialect", "fix_tables", "fix_text", "fix_format"},
+        "fix_frame": {"fix_message", "fix_text"},
+        "fix_check": {"fix_message", "fix_tables", "fix_text", "fix_format"},
+        "fix_store": set[str](),
+        "fix_session": {"fix_message", "fix_store", "fix_text", "fix_dialect"},
+        "fix_names": {"fix_text"},
+        "fix_orders": set[str](),
+        "fix_desk": {"fix_message", "fix_names", "fix_orders", "fix_text"},
+        "fix_terms": {"fix_desk"},
+        "fix_log": {"fix_text"},
+        "tls": set[str](),
+        "fix_server": {"fix_desk", "fix_session", "fix_store", "fix_message", "fix_text"}
+        | {"fix_dialect", "fix_log", "tls"},
+    },
 }
 # Files whose stem does not begin with their part's name: inside the engine.
 C_PART_OF = dict.fromkeys(
@@ -87,7 +107,11 @@ HEADER_OF = {"capacities": "engine"}
 C_FACES = {"core": {"messages", "engine"}, "runtime": {"bus"}}
 SHELL_FACES = C_FACES | {"core": {"messages", "engine", "answer", "arguments", "capacities"}}
 # Who includes more of another room: a mirror of the books is made of the core's own book.
-FACES_OF = {"marketdata": {"core": {"messages", "book", "engine", "capacities", "arguments"}}}
+FACES_OF = {
+    "marketdata": {"core": {"messages", "book", "engine", "capacities", "arguments"}},
+    # The shell holds its bus and lane as what belongs to one process.
+    "wire": {"core": {"messages", "arguments"}, "runtime": {"bus", "owned"}},
+}
 
 # The pure step needs nothing of the world. Memory is state.c's business, at open and close alone.
 PURE_HEADERS = {"assert.h", "errno.h", "stdbool.h", "stddef.h", "stdint.h", "string.h"}
@@ -111,7 +135,7 @@ ALLOWED = {"src/touchline/data": ("duckdb", "pyarrow")}
 WORLD = {
     "os.environ": {"src/touchline/config/sections.py"},
     "random": {"control/demo/flow.py"},
-    "secrets": {"control/demo/demo.py", "control/demo/venue.py"},
+    "secrets": {"control/demo/demo.py", "control/demo/venue.py", "fix/policy.py"},
     "time": {
         f"control/{file}.py"
         for file in (
@@ -138,6 +162,7 @@ PACKAGE_ROOMS = {
     "config": {"core"},
     "marketdata": {"core"},
     "measure": {"core", "runtime"},
+    "wire": {"core", "runtime"},
 }
 CONTROL_ROOMS = {
     "supervisor": set[str](),
@@ -155,7 +180,8 @@ PYTHON_FILES = [path for path in sources.files(".py") if sources.top(path) in FO
 
 
 def part_of(stem: str) -> str:
-    first = stem.split("_")[0]
+    """The first word of a file's name; of those about FIX the first two."""
+    first = "_".join(stem.split("_")[: 2 if stem.startswith("fix_") else 1])
     return C_PART_OF.get(first, first)
 
 

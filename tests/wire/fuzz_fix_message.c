@@ -41,7 +41,8 @@ static size_t mutate(char *text, size_t size, uint64_t *random)
     if (kind == 1 && at < size)
         text[at] = (char)('0' + random_next(random) % 10);
     if (kind == 2)
-        return insert(text, size, at, tokens[random_next(random) % (sizeof tokens / sizeof *tokens)]);
+        return insert(text, size, at,
+                      tokens[random_next(random) % (sizeof tokens / sizeof *tokens)]);
     if (length > size - at)
         length = size - at;
     if (kind == 3) {

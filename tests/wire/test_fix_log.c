@@ -1,4 +1,4 @@
-/* The message log: lines nobody can forge, secrets nobody can read, files that stay few and small. */
+/* The message log: lines nobody can forge, secrets nobody can read, files that stay few. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_log.h"
 #include "check.h"

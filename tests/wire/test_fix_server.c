@@ -74,7 +74,8 @@ static void set_up(tl_command texts[4])
     static const char *const names[] = {"AAA", "1", "1", "ACC"};
     static const uint8_t fields[] = {TL_TEXT_SYMBOL, TL_TEXT_TICK_SIZE, TL_TEXT_LOT_SIZE,
                                      TL_TEXT_ACCOUNT};
-    tl_command setup[2] = {{.type = TL_MSG_TYPE_SECURITY_DEFINITION}, {.type = TL_MSG_TYPE_ACCOUNT}};
+    tl_command setup[2] = {{.type = TL_MSG_TYPE_SECURITY_DEFINITION},
+                           {.type = TL_MSG_TYPE_ACCOUNT}};
     tl_lane admin;
     size_t sent;
     memset(texts, 0, 4 * sizeof *texts);

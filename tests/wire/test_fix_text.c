@@ -32,7 +32,8 @@ static void decimals_are_read_exactly(void)
     reads("9223372036854775808", "1", TL_FIX_NUMBER_RANGE, 0);
     reads("92233720368547758.07", "0.01", TL_FIX_NUMBER_GOOD, INT64_MAX);
     reads("99999999999999999999999999999999999999999999999999999", "1", TL_FIX_NUMBER_RANGE, 0);
-    const char *texts[] = {"", "-", ".", "-.", "+1", "1e5", " 1", "1 ", "1.2.3", "0x1", "--1", "NaN"};
+    const char *texts[] = {"", "-", ".", "-.", "+1", "1e5", " 1", "1 ", "1.2.3", "0x1", "--1",
+                           "NaN"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         reads(texts[i], "1", TL_FIX_NUMBER_TEXT, 0);
 }

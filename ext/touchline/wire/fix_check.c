@@ -114,7 +114,8 @@ static int value_fault(const tl_fix_dictionary *dictionary, const tl_fix_field_r
         return -1;
     const tl_fix_values *values = &dictionary->values[rule->values - 1];
     bool allowed = type == TL_FIX_TYPE_TOKENS ? tokens_allowed(dictionary, values, text, size)
-                                              : tl_fix_value_allowed(dictionary, values, text, size);
+                                              : tl_fix_value_allowed(dictionary, values, text,
+                                                                     size);
     return allowed ? -1 : BAD_VALUE;
 }
 

@@ -61,7 +61,7 @@ typedef struct tl_fix_message {
     bool poss_dup;          /* PossDupFlag(43) = Y */
     bool poss_resend;       /* PossResend(97) = Y */
     uint32_t malformed;     /* tag (0: unreadable) of the first field that is not TAG=VALUE or whose
-                               data does not fit its length; it ends `fields`; UINT32_MAX: none is */
+                               data does not fit its length; it ends `fields`; UINT32_MAX: none */
     int malformed_reason;   /* SessionRejectReason(373) of that: 0 or 6 */
     int group_reason;       /* of the first fault in an entry of a group; -1: none */
     uint32_t group_tag;

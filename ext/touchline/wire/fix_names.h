@@ -1,7 +1,8 @@
 /* What instruments and accounts are called, and what one tick and one lot are worth.
  *
- * Learned from TEXT commands alone, as the journal has them. A name that is given once stays. Memory
- * grows with the numbers that are named; finding a number by its name is one look in a hash table.
+ * Learned from TEXT commands alone, as the journal has them. A name that is given once stays.
+ * Memory grows with the numbers that are named; finding a number by its name is one look in a hash
+ * table.
  */
 #ifndef TOUCHLINE_FIX_NAMES_H
 #define TOUCHLINE_FIX_NAMES_H

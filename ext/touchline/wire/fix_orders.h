@@ -5,8 +5,9 @@
  *   number (lane, counter) ─► pending: a request the engine has not answered
  *
  * A request that is answered is 24 bytes, an order 64; texts are kept of open orders, of those that
- * were over last, and of pending requests alone. The hash has a random key, so nobody can make two ClOrdIDs meet. The table grows
- * by halves of small parts, never as a whole, so that no request waits for its growth.
+ * were over last, and of pending requests alone. The hash has a random key, so nobody can make two
+ * ClOrdIDs meet. The table grows by halves of small parts, never as a whole, so that no request
+ * waits for its growth.
  */
 #ifndef TOUCHLINE_FIX_ORDERS_H
 #define TOUCHLINE_FIX_ORDERS_H
@@ -98,8 +99,8 @@ void tl_fix_request_hash(const tl_fix_orders *orders, uint32_t session, const ch
                          size_t size, uint64_t hash[2]);
 /* NULL: never seen. Valid until the next one is entered. */
 tl_fix_request *tl_fix_request_find(const tl_fix_orders *orders, const uint64_t hash[2]);
-/* It is about to go to the engine: `pending` with all but its places in the queue. A ClOrdID that is
- * entered again (an older journal may hold it) means the later one. 0 or -ENOMEM. */
+/* It is about to go to the engine: `pending` with all but its places in the queue. A ClOrdID that
+ * is entered again (an older journal may hold it) means the later one. 0 or -ENOMEM. */
 int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending);
 /* The pending request of that number, NULL. */
 tl_fix_pending *tl_fix_request_pending(const tl_fix_orders *orders, uint64_t number);

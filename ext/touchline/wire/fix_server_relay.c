@@ -5,7 +5,8 @@
  *
  * What could harm that engine ends the connection: a data field that does not fit its length, a tag
  * that only looks like another, a number beyond 31 bits, more messages behind a gap than it can
- * keep on its stack. All else is handed on byte for byte, also what is wrong and which it rejects. What
+ * keep on its stack. All else is handed on byte for byte, also what is wrong.
+ * What
  * one side does not take the other is not read for. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_server_state.h"

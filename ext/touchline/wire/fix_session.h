@@ -1,7 +1,7 @@
 /* A FIX session: numbers, logon, heartbeats, gaps, resends, logout. No socket, no clock, no order.
  *
  *   whole message ─ parse, check ─► tl_fix_session_receive ─► done here, or the desk's
- *   report, answer ──────────────► tl_fix_session_send ─► the store ─► tl_fix_session_output ─► wire
+ *   report, answer ──────────────► tl_fix_session_send ─► store ─► tl_fix_session_output ─► wire
  *
  * What is sent goes into the store and is written to the wire from there, so that a slow peer
  * costs no memory, and a resend is the same way walked again: while one is under way newer messages
