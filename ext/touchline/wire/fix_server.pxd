@@ -176,4 +176,3 @@ cdef class FixServer(Owned):
     cdef int check_open(self) except -1
     cdef int check_idle(self) except -1
     cdef object error(self, int code, str what)
-    cdef int take_config(self, tl_fix_server_config *config, dict settings) except -1

@@ -149,7 +149,11 @@ cdef class FixServer(Owned):
     Raises OSError: EBUSY while another server has the store, EBADMSG for damage, EINVAL.
     """
 
-    def __cinit__(self, store_dir, Bus bus not None, Lane lane not None, **settings):
+    def __cinit__(self, store_dir, Bus bus not None, Lane lane not None, *, sessions_max,
+                  message_max, logon_max, newcomers_max, logon_s, segment_bytes=16777216,
+                  keep_bytes=0, durable=False, instruments_max=1, accounts_max=1, orders_max=1,
+                  answer_s=0.5, spin=False, log_dir=None, log_rotate_bytes=67108864, log_keep=8,
+                  relay_to=None):
         cdef tl_fix_server_config config
         cdef bytes directory = path_bytes(store_dir, "store_dir")
         cdef int code
@@ -161,9 +165,28 @@ cdef class FixServer(Owned):
         self.kept = []
         cdef bytes log = b""
         cdef bytes relay = b""
-        log_dir = settings.pop("log_dir", None)
-        relay_to = settings.pop("relay_to", None)
-        self.take_config(&config, settings)
+        memset(&config, 0, sizeof(config))
+        self.sessions_max = <uint32_t>whole(sessions_max, "sessions_max", 1, 65535)
+        config.store.sessions_max = config.desk.sessions_max = self.sessions_max
+        config.store.segment_bytes = <uint32_t>whole(
+            segment_bytes, "segment_bytes", 1 << 20, 1 << 30)
+        config.store.keep_bytes = <uint64_t>whole(keep_bytes, "keep_bytes", 0, INT64_MAX)
+        config.store.durable = bool(durable)
+        config.desk.instruments_max = <uint32_t>whole(
+            instruments_max, "instruments_max", 1, 0xFFFFFFFF)
+        config.desk.accounts_max = <uint32_t>whole(accounts_max, "accounts_max", 1, 0xFFFFFFFF)
+        config.desk.orders_max = <uint32_t>whole(orders_max, "orders_max", 1, 0xFFFFFFFF)
+        config.message_max = <uint32_t>whole(message_max, "message_max", 0, 65536)
+        config.logon_max = <uint32_t>whole(logon_max, "logon_max", 0, 8192)
+        config.newcomers_max = <uint32_t>whole(newcomers_max, "newcomers_max", 1, 65536)
+        config.logon_ns = seconds_in_ns(logon_s, "logon_s", 3600)
+        config.answer_ns = seconds_in_ns(answer_s, "answer_s", 3600)
+        config.spin = bool(spin)
+        config.log.sessions_max = self.sessions_max
+        config.log.rotate_bytes = <uint64_t>whole(
+            log_rotate_bytes, "log_rotate_bytes", 1 << 16, INT64_MAX)
+        config.log.keep = <uint32_t>whole(log_keep, "log_keep", 1, 10_000)
+        config.log.flush_ns = LOG_FLUSH_NS
         if log_dir is not None:
             log = path_bytes(log_dir, "log_dir")
             config.log_directory = log
@@ -179,38 +202,6 @@ cdef class FixServer(Owned):
             tl_fix_server_close(self.server)
             self.server = NULL
             raise error
-
-    cdef int take_config(self, tl_fix_server_config *config, dict settings) except -1:
-        cdef dict left = dict(settings)
-        memset(config, 0, sizeof(tl_fix_server_config))
-        self.sessions_max = <uint32_t>whole(left.pop("sessions_max"), "sessions_max", 1, 65535)
-        config.store.sessions_max = config.desk.sessions_max = self.sessions_max
-        config.store.segment_bytes = <uint32_t>whole(
-            left.pop("segment_bytes", 1 << 24), "segment_bytes", 1 << 20, 1 << 30)
-        config.store.keep_bytes = <uint64_t>whole(
-            left.pop("keep_bytes", 0), "keep_bytes", 0, INT64_MAX)
-        config.store.durable = bool(left.pop("durable", False))
-        config.desk.instruments_max = <uint32_t>whole(
-            left.pop("instruments_max", 1), "instruments_max", 1, 0xFFFFFFFF)
-        config.desk.accounts_max = <uint32_t>whole(
-            left.pop("accounts_max", 1), "accounts_max", 1, 0xFFFFFFFF)
-        config.desk.orders_max = <uint32_t>whole(
-            left.pop("orders_max", 1), "orders_max", 1, 0xFFFFFFFF)
-        config.message_max = <uint32_t>whole(left.pop("message_max"), "message_max", 0, 65536)
-        config.logon_max = <uint32_t>whole(left.pop("logon_max"), "logon_max", 0, 8192)
-        config.newcomers_max = <uint32_t>whole(
-            left.pop("newcomers_max"), "newcomers_max", 1, 65536)
-        config.logon_ns = seconds_in_ns(left.pop("logon_s"), "logon_s", 3600)
-        config.answer_ns = seconds_in_ns(left.pop("answer_s", 0.5), "answer_s", 3600)
-        config.spin = bool(left.pop("spin", False))
-        config.log.sessions_max = self.sessions_max
-        config.log.rotate_bytes = <uint64_t>whole(
-            left.pop("log_rotate_bytes", 1 << 26), "log_rotate_bytes", 1 << 16, INT64_MAX)
-        config.log.keep = <uint32_t>whole(left.pop("log_keep", 8), "log_keep", 1, 10_000)
-        config.log.flush_ns = LOG_FLUSH_NS
-        if left:
-            raise TypeError(f"there is no setting {', '.join(left)}")
-        return 0
 
     def __dealloc__(self):
         tl_fix_server_close(self.server)
