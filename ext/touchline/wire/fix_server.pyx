@@ -29,8 +29,10 @@ cdef int64_t LOG_FLUSH_NS = 200_000_000  # a line of the message log waits at mo
 
 
 class Marks(NamedTuple):
-    """What a session goes on from; `key`: of the last report on an event in its store. `created_ns`:
-    when the numbers were last at 1, UTC."""
+    """What a session goes on from; `key`: of the last report on an event in its store.
+
+    `created_ns`: when the numbers were last at 1, UTC.
+    """
 
     next_out: int
     next_in: int
@@ -93,8 +95,8 @@ cdef class Tls(Owned):
     """TLS for listeners: PEM files of the venue's chain and key, and of whom clients are signed by.
 
     `client`: "any" asks for no client's certificate, "asked" believes one that comes, "required"
-    turns away who has none. TLS 1.3; with `tls_1_2` also that. Raises OSError: ELIBACC when OpenSSL 3 is missing,
-    EINVAL for a file that is not what it should be.
+    turns away who has none. TLS 1.3; with `tls_1_2` also that. Raises OSError: ELIBACC when
+    OpenSSL 3 is missing, EINVAL for a file that is not what it should be.
     """
 
     def __cinit__(self, certificate, key, *, client_ca=None, client="any", bint tls_1_2=False):
