@@ -7,7 +7,7 @@
 
 #include "touchline/wire/fix_desk_state.h"
 
-#define TAG_MAX 2048u
+#define TAG_MAX 3072u
 #define USER_DEFINED 5000u
 
 /* Read by the desk. */
