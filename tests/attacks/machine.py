@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.fix_venue import TESTS, Venue
+from harness.fix_venue import TESTS, PartsVenue
 from touchline.config import Config
 
 
@@ -24,7 +24,7 @@ class Host:
     """A venue of harness/fix_venue.py, `descriptors` of which its gateway may have at most."""
 
     def __init__(self, config: Config, descriptors: int, clock: bool, power: bool) -> None:
-        self._venue = Venue(config)
+        self._venue = PartsVenue(config)
         self._descriptors = descriptors
         self._directory = config.venue.data_dir.parent
         self._environment: dict[str, str] = {}

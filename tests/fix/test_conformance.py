@@ -16,11 +16,11 @@ from harness.fix_conformance import (
     known_fault,
 )
 from harness.fix_script import Script
-from harness.fix_venue import SYMBOLS, Venue, running_venue
+from harness.fix_venue import SYMBOLS, PartsVenue, running_venue
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[PartsVenue]:
     with running_venue(tmp_path_factory.mktemp("venue"), engine) as venue:
         yield venue
 
@@ -33,8 +33,8 @@ def symbols(engine: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("begin_string", VERSIONS)
 @pytest.mark.parametrize("path", SCRIPTS, ids=[path.stem for path in SCRIPTS])
-def test_script(venue: Venue, symbols: Iterator[str], path: Path, begin_string: str) -> None:
-    if reason := known_fault(venue.engine, path.stem):
+def test_script(venue: PartsVenue, symbols: Iterator[str], path: Path, begin_string: str) -> None:
+    if reason := known_fault(venue.fix_engine, path.stem):
         pytest.xfail(reason)
     Script(path, venue.port, begin_string, next(symbols)).run()
 

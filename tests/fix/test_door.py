@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.fix_client import Closed, FixClient, framed, utc_now
-from harness.fix_venue import Venue, running_venue
+from harness.fix_venue import PartsVenue, running_venue
 from touchline.errors import SessionError
 from touchline.fix.entrance import bound
 from touchline.fix.roster import Roster
@@ -17,7 +17,7 @@ from touchline.fix.settings import GatewaySettings
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[PartsVenue]:
     with running_venue(tmp_path_factory.mktemp("venue"), engine) as venue:
         yield venue
 
@@ -33,14 +33,14 @@ def order(cl_ord_id: str) -> tuple[str, ...]:
     return tuple(fields.split("|"))
 
 
-def test_an_unknown_session_is_refused(venue: Venue) -> None:
+def test_an_unknown_session_is_refused(venue: PartsVenue) -> None:
     for comp_id, begin_string in (("NOBODY", "FIX.4.4"), ("OLD1", "FIX.4.4"), ("OLD1", "FIX.4.3")):
         with FixClient(venue.port, comp_id, begin_string) as client:
             client.send("A", "98=0", "108=30")
             assert refused(client)
 
 
-def test_a_wrong_password_is_answered_and_refused(venue: Venue) -> None:
+def test_a_wrong_password_is_answered_and_refused(venue: PartsVenue) -> None:
     for given in ((), ("554=wrong",), ("554=sécret",)):
         with FixClient(venue.port, "LOCKED") as client:
             answer = client.logon(*given, reset=False)
@@ -49,7 +49,7 @@ def test_a_wrong_password_is_answered_and_refused(venue: Venue) -> None:
             assert refused(client)
 
 
-def test_a_wrong_password_does_not_reset_sequence_numbers(venue: Venue) -> None:
+def test_a_wrong_password_does_not_reset_sequence_numbers(venue: PartsVenue) -> None:
     with FixClient(venue.port, "LOCKED") as client:
         assert client.logon("554=secret")["34"] == "1"
         client.nothing_more("mark")
@@ -65,12 +65,12 @@ def test_a_wrong_password_does_not_reset_sequence_numbers(venue: Venue) -> None:
         assert client.logon("554=secret", reset=False)["34"] == "4"
 
 
-def test_the_password_of_fix_42_may_come_in_raw_data(venue: Venue) -> None:
+def test_the_password_of_fix_42_may_come_in_raw_data(venue: PartsVenue) -> None:
     with FixClient(venue.port, "OLD2", "FIX.4.2") as client:
         assert client.logon("95=6", "96=secret")["35"] == "A"
 
 
-def test_a_heartbeat_interval_out_of_range_is_refused(venue: Venue) -> None:
+def test_a_heartbeat_interval_out_of_range_is_refused(venue: PartsVenue) -> None:
     for interval in ("0", "31", "3600"):
         with FixClient(venue.port, "BROKER2") as client:
             client.send("A", "98=0", f"108={interval}")
@@ -78,7 +78,7 @@ def test_a_heartbeat_interval_out_of_range_is_refused(venue: Venue) -> None:
             assert (answer["35"], "HeartBtInt(108)" in answer["58"]) == ("5", True)
 
 
-def test_a_second_logon_is_refused_and_the_first_session_goes_on(venue: Venue) -> None:
+def test_a_second_logon_is_refused_and_the_first_session_goes_on(venue: PartsVenue) -> None:
     with FixClient(venue.port, "BROKER1") as first:
         assert first.logon()["35"] == "A"
         for reset in (False, True):
@@ -104,7 +104,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_harms_nobody(venue: Venue, garbage: bytes) -> None:
+def test_garbage_harms_nobody(venue: PartsVenue, garbage: bytes) -> None:
     """The other session is answered while the garbage is still there, and after it is gone."""
     with FixClient(venue.port, "BROKER1") as client:
         assert client.logon()["35"] == "A"
@@ -114,7 +114,7 @@ def test_garbage_harms_nobody(venue: Venue, garbage: bytes) -> None:
         client.nothing_more("after it is gone")
 
 
-def test_a_logon_in_pieces_is_let_in(venue: Venue) -> None:
+def test_a_logon_in_pieces_is_let_in(venue: PartsVenue) -> None:
     with FixClient(venue.port, "BROKER1") as client:
         logon = client.message("A", "98=0", "108=30", "141=Y")
         for start, end in pairwise((0, 5, 30, len(logon))):
@@ -122,7 +122,7 @@ def test_a_logon_in_pieces_is_let_in(venue: Venue) -> None:
         assert client.receive()["35"] == "A"
 
 
-def test_a_port_in_use_is_named(venue: Venue) -> None:
+def test_a_port_in_use_is_named(venue: PartsVenue) -> None:
     with pytest.raises(OSError, match=f"127.0.0.1:{venue.port}"):
         bound("127.0.0.1", venue.port)
 
@@ -141,12 +141,12 @@ def test_the_port_may_be_of_ipv6(tmp_path: Path, engine: str) -> None:
             bound("::1", port)
 
 
-def test_only_the_configured_address_listens(venue: Venue) -> None:
+def test_only_the_configured_address_listens(venue: PartsVenue) -> None:
     with pytest.raises(OSError), socket.create_connection(("127.0.0.2", venue.port), 5.0):
         pass
 
 
-def test_a_session_without_a_number_is_an_error(venue: Venue) -> None:
+def test_a_session_without_a_number_is_an_error(venue: PartsVenue) -> None:
     settings = GatewaySettings.from_config(venue.config)
     with pytest.raises(SessionError, match="BROKER1"):
         Roster(settings, {})

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.fix_client import Closed, FixClient, utc_now
-from harness.fix_venue import Venue, running_venue
+from harness.fix_venue import PartsVenue, running_venue
 
 SESSIONS = [
     {"comp_id": "NEW1", "begin_string": "FIXT.1.1", "accounts": ["ACC1"], "time_decimals": 9},
@@ -15,7 +15,7 @@ NANOSECONDS = len("20261129-07:11:58.066042905")
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PartsVenue]:
     with running_venue(tmp_path_factory.mktemp("venue"), sessions=SESSIONS) as venue:
         yield venue
 
@@ -25,7 +25,7 @@ def order(cl_ord_id: str, *more: str) -> list[str]:
     return [*common, *more]
 
 
-def test_an_order_of_fix_50_is_entered_and_canceled(venue: Venue) -> None:
+def test_an_order_of_fix_50_is_entered_and_canceled(venue: PartsVenue) -> None:
     with FixClient(venue.port, "NEW1", "FIXT.1.1") as client:
         assert client.logon("1137=9")["1137"] == "9"
         client.send("D", *order("a1"))
@@ -36,7 +36,7 @@ def test_an_order_of_fix_50_is_entered_and_canceled(venue: Venue) -> None:
         assert client.application()["150"] == "4"
 
 
-def test_a_field_of_fix_50_that_is_not_offered_is_refused(venue: Venue) -> None:
+def test_a_field_of_fix_50_that_is_not_offered_is_refused(venue: PartsVenue) -> None:
     with FixClient(venue.port, "NEW1", "FIXT.1.1") as client:
         client.logon("1137=9")
         client.send("D", *order("b1", "1138=10"))
@@ -46,7 +46,7 @@ def test_a_field_of_fix_50_that_is_not_offered_is_refused(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize("version", ["7", "6", ""])
-def test_a_logon_for_another_version_does_not_come_in(venue: Venue, version: str) -> None:
+def test_a_logon_for_another_version_does_not_come_in(venue: PartsVenue, version: str) -> None:
     with FixClient(venue.port, "NEW2", "FIXT.1.1") as client:
         try:
             answer = client.logon(*([f"1137={version}"] if version else []))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.fix_client import Closed, FixClient, utc_now
-from harness.fix_venue import Venue, running_venue
+from harness.fix_venue import PartsVenue, running_venue
 from harness.waiting import DEADLINE_S, until
 from touchline.config import Config
 from touchline.core.messages import COMMAND, LANE_API, MsgType, OrdType, Side, TimeInForce
@@ -21,7 +21,7 @@ EVENTS = 40_000  # more than twice as many as the ring of a test's venue holds
 
 
 @pytest.fixture
-def venue(tmp_path: Path, engine: str) -> Iterator[Venue]:
+def venue(tmp_path: Path, engine: str) -> Iterator[PartsVenue]:
     with running_venue(tmp_path, engine) as venue:
         yield venue
 
@@ -42,7 +42,7 @@ def new_orders(count: int, account: int, side: Side, instrument: int) -> Any:
     return commands
 
 
-def test_events_that_the_ring_has_lost_are_told_all_the_same(venue: Venue) -> None:
+def test_events_that_the_ring_has_lost_are_told_all_the_same(venue: PartsVenue) -> None:
     """The gateway stands still while a program trades far more than the ring holds; the fill of a
     broker's order is among it, and what follows comes from the ring again."""
     with FixClient(venue.port, "BROKER1") as client:
@@ -70,7 +70,7 @@ def test_events_that_the_ring_has_lost_are_told_all_the_same(venue: Venue) -> No
 class Serving:
     """A gateway in a thread of this process, whose configuration may change."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: PartsVenue) -> None:
         venue.end("gateway")
         self.told: list[dict[str, Any]] = []
         self._fresh: list[Config] = []
@@ -94,7 +94,7 @@ class Serving:
 
 
 @pytest.fixture
-def serving(venue: Venue) -> Iterator[Serving]:
+def serving(venue: PartsVenue) -> Iterator[Serving]:
     serving = Serving(venue)
     try:
         yield serving
@@ -109,7 +109,7 @@ def changed(config: Config, comp_id: str, **values: Any) -> Config:
     return config.model_copy(update={"sessions": sessions})
 
 
-def comes_in(venue: Venue, comp_id: str, *fields: str) -> bool:
+def comes_in(venue: PartsVenue, comp_id: str, *fields: str) -> bool:
     with FixClient(venue.port, comp_id) as client:
         try:
             return client.logon(*fields)["35"] == "A"
@@ -128,7 +128,7 @@ def is_ended(client: FixClient) -> bool:
     return False
 
 
-def test_a_disabled_session_is_ended_and_kept_out(venue: Venue, serving: Serving) -> None:
+def test_a_disabled_session_is_ended_and_kept_out(venue: PartsVenue, serving: Serving) -> None:
     with FixClient(venue.port, "BROKER1") as client, FixClient(venue.port, "BROKER2") as other:
         client.logon()
         other.logon()
@@ -140,14 +140,14 @@ def test_a_disabled_session_is_ended_and_kept_out(venue: Venue, serving: Serving
         assert comes_in(venue, "BROKER1")
 
 
-def test_a_changed_password_holds_at_once(venue: Venue, serving: Serving) -> None:
+def test_a_changed_password_holds_at_once(venue: PartsVenue, serving: Serving) -> None:
     assert comes_in(venue, "LOCKED", "554=secret")
     serving.change(changed(venue.config, "LOCKED", password="another"))
     assert not comes_in(venue, "LOCKED", "554=secret")
     assert comes_in(venue, "LOCKED", "554=another")
 
 
-def test_a_session_may_be_bound_to_addresses(venue: Venue, serving: Serving) -> None:
+def test_a_session_may_be_bound_to_addresses(venue: PartsVenue, serving: Serving) -> None:
     serving.change(changed(venue.config, "BROKER1", addresses=("10.0.0.0/8",)))
     assert not comes_in(venue, "BROKER1")
     serving.change(changed(venue.config, "BROKER1", addresses=("10.0.0.0/8", "127.0.0.1/32")))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.fix_client import utc_now
-from harness.fix_venue import Venue, running_venue
+from harness.fix_venue import PartsVenue, running_venue
 from harness.waiting import DEADLINE_S
 
 INITIATOR = Path(__file__).parents[1] / "harness/fix_initiator.py"
@@ -25,7 +25,7 @@ Message = dict[str, str]
 class Initiator:
     """A broker's process."""
 
-    def __init__(self, venue: Venue, comp_id: str, begin_string: str, directory: Path) -> None:
+    def __init__(self, venue: PartsVenue, comp_id: str, begin_string: str, directory: Path) -> None:
         self.begin_string = begin_string
         arguments = [str(venue.port), comp_id, begin_string, str(directory / comp_id)]
         password = ["secret"] if comp_id == "OLD2" else []
@@ -79,14 +79,14 @@ class Initiator:
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory, engine: str) -> Iterator[PartsVenue]:
     with running_venue(tmp_path_factory.mktemp("venue"), engine) as venue:
         yield venue
 
 
 @pytest.fixture(scope="module", params=PAIRS)
 def brokers(
-    request: pytest.FixtureRequest, venue: Venue, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, venue: PartsVenue, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Initiator, Initiator]]:
     directory = tmp_path_factory.mktemp("brokers")
     pair = [Initiator(venue, name, request.param, directory) for name in PAIRS[request.param]]
@@ -184,7 +184,7 @@ def test_refusals_status_and_immediate_orders(brokers: Brokers) -> None:
     assert buyer.receive()["35"] in "j3"
 
 
-def test_initiators_come_back_after_a_killed_venue(venue: Venue, brokers: Brokers) -> None:
+def test_initiators_come_back_after_a_killed_venue(venue: PartsVenue, brokers: Brokers) -> None:
     """Both parts die at once; QuickFIX reconnects, numbers go on, the order is still there."""
     buyer, seller = brokers
     buyer.order("k-a", "1", 100, "10.00")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.fix_client import Closed, FixClient, framed, utc_now
-from harness.fix_venue import Venue, running_venue
+from harness.fix_venue import PartsVenue, running_venue
 from harness.waiting import free_ports, until
 
 NEWCOMERS = 16
@@ -19,7 +19,7 @@ SOH = "\x01"
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PartsVenue]:
     fix = {"port": free_ports(1)[0], "newcomers_max": NEWCOMERS, "logon_timeout_s": 0.5}
     with running_venue(tmp_path_factory.mktemp("venue"), fix=fix) as venue:
         yield venue
@@ -30,11 +30,11 @@ def logon_of(comp_id: str, *fields: str, seq: int = 1) -> bytes:
     return framed("FIX.4.4", SOH.join((*head, *fields)) + SOH)
 
 
-def connected(venue: Venue) -> socket.socket:
+def connected(venue: PartsVenue) -> socket.socket:
     return socket.create_connection(("127.0.0.1", venue.port), 30.0)
 
 
-def next_numbers(venue: Venue, expected_in: int) -> int:
+def next_numbers(venue: PartsVenue, expected_in: int) -> int:
     """Log LOCKED on with the number it should use; MsgSeqNum of the answer. Then off again."""
     with FixClient(venue.port, "LOCKED") as client:
         client.next_seq = expected_in
@@ -64,7 +64,7 @@ STRANGE = {
 
 @pytest.mark.parametrize("fields", STRANGE.values(), ids=STRANGE)
 def test_a_strange_logon_changes_no_number_and_keeps_nobody_out(
-    venue: Venue, fields: tuple[str, ...]
+    venue: PartsVenue, fields: tuple[str, ...]
 ) -> None:
     with FixClient(venue.port, "LOCKED") as client:
         assert client.logon("554=secret")["34"] == "1"
@@ -80,7 +80,7 @@ def test_a_strange_logon_changes_no_number_and_keeps_nobody_out(
         assert next_numbers(venue, 5) == 5
 
 
-def test_a_hundred_wrong_passwords_use_no_number(venue: Venue) -> None:
+def test_a_hundred_wrong_passwords_use_no_number(venue: PartsVenue) -> None:
     with FixClient(venue.port, "LOCKED") as client:
         client.logon("554=secret")
         client.send("5")
@@ -96,7 +96,7 @@ def test_a_hundred_wrong_passwords_use_no_number(venue: Venue) -> None:
     assert next_numbers(venue, 3) == 3
 
 
-def test_silent_connections_keep_nobody_out(venue: Venue) -> None:
+def test_silent_connections_keep_nobody_out(venue: PartsVenue) -> None:
     """Far more than there are places: the oldest goes each time."""
     with contextlib.ExitStack() as held:
         silent = [held.enter_context(connected(venue)) for _ in range(8 * NEWCOMERS)]
@@ -106,7 +106,7 @@ def test_silent_connections_keep_nobody_out(venue: Venue) -> None:
         assert silent[0].recv(1) == b""
 
 
-def test_a_trickle_has_one_deadline_for_all_of_its_logon(venue: Venue) -> None:
+def test_a_trickle_has_one_deadline_for_all_of_its_logon(venue: PartsVenue) -> None:
     """However often a byte comes, it is over with the deadline."""
     logon = logon_of("BROKER1", "98=0", "108=30", "58=" + "x" * 4000)
     with connected(venue) as slow:
@@ -126,7 +126,7 @@ def test_a_trickle_has_one_deadline_for_all_of_its_logon(venue: Venue) -> None:
         assert sent < len(logon)
 
 
-def test_a_logon_of_a_session_that_is_here_harms_it_not(venue: Venue) -> None:
+def test_a_logon_of_a_session_that_is_here_harms_it_not(venue: PartsVenue) -> None:
     with FixClient(venue.port, "BROKER1") as client:
         client.logon()
         for _ in range(200):
@@ -136,14 +136,14 @@ def test_a_logon_of_a_session_that_is_here_harms_it_not(venue: Venue) -> None:
         client.nothing_more("still here")
 
 
-def test_who_comes_back_at_once_is_let_in(venue: Venue) -> None:
+def test_who_comes_back_at_once_is_let_in(venue: PartsVenue) -> None:
     """The end of the last connection has come before the new one's Logon, so it is known."""
     for _ in range(50):
         with FixClient(venue.port, "BROKER1") as client:
             assert client.logon()["35"] == "A"
 
 
-def test_orders_behind_a_logon_are_read_once_it_is_accepted(venue: Venue) -> None:
+def test_orders_behind_a_logon_are_read_once_it_is_accepted(venue: PartsVenue) -> None:
     """One write holds Logon and more: while the policy thinks, nothing of it is lost."""
     with FixClient(venue.port, "BROKER1") as client:
         both = client.message("A", "98=0", "108=30", "141=Y") + client.message("1", "112=behind")

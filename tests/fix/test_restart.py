@@ -10,7 +10,7 @@ import pytest
 
 from harness.fix_broker import Broker
 from harness.fix_client import Closed, FixClient, Message, utc_now
-from harness.fix_venue import Venue, running_venue
+from harness.fix_venue import PartsVenue, running_venue
 from harness.waiting import until
 from touchline.fix.delivery import Delivered
 from touchline.fix.gateway import run
@@ -19,7 +19,7 @@ from touchline.runtime.replay import replay
 
 
 @pytest.fixture
-def venue(tmp_path: Path, engine: str) -> Iterator[Venue]:
+def venue(tmp_path: Path, engine: str) -> Iterator[PartsVenue]:
     with running_venue(tmp_path, engine) as venue:
         yield venue
 
@@ -39,7 +39,7 @@ def reports(messages: list[Message]) -> list[str]:
     return [m["17"] for m in messages if m["35"] == "8" and m["17"] != "0"]
 
 
-def expected_reports(venue: Venue, session_account: int) -> list[str]:
+def expected_reports(venue: PartsVenue, session_account: int) -> list[str]:
     """ExecIDs that an account should have been told of, from the journal alone."""
     found = []
     for _, events in replay(str(venue.config.journal_dir)):
@@ -57,7 +57,7 @@ def expected_reports(venue: Venue, session_account: int) -> list[str]:
     return found
 
 
-def test_after_a_venue_restart_orders_answer_to_their_cl_ord_ids(venue: Venue) -> None:
+def test_after_a_venue_restart_orders_answer_to_their_cl_ord_ids(venue: PartsVenue) -> None:
     brokers = [Broker(venue, "BROKER1"), Broker(venue, "OLD1", "FIX.4.2")]
     for broker in brokers:
         broker.connect()
@@ -83,7 +83,7 @@ def test_after_a_venue_restart_orders_answer_to_their_cl_ord_ids(venue: Venue) -
         assert (refused["39"], refused["103"]) == ("8", "6")
 
 
-def test_what_happens_while_a_broker_is_away_is_told_when_it_is_back(venue: Venue) -> None:
+def test_what_happens_while_a_broker_is_away_is_told_when_it_is_back(venue: PartsVenue) -> None:
     maker, taker = Broker(venue, "BROKER2"), Broker(venue, "BROKER1")
     maker.connect()
     taker.connect()
@@ -101,7 +101,7 @@ def test_what_happens_while_a_broker_is_away_is_told_when_it_is_back(venue: Venu
     assert maker.told[-1]["151"] == "40"
 
 
-def test_a_killed_gateway_reports_everything_once(venue: Venue) -> None:
+def test_a_killed_gateway_reports_everything_once(venue: PartsVenue) -> None:
     """Killed in mid-flow, again and again: no order twice, no report missing, none twice."""
     buyer, seller = Broker(venue, "BROKER1"), Broker(venue, "OLD1", "FIX.4.2")
     sent = 0
@@ -136,7 +136,7 @@ def all_filled(buyer: Broker, seller: Broker, orders: int) -> bool:
     return filled == [10 * orders, 10 * orders]
 
 
-def test_a_reset_of_sequence_numbers_repeats_no_report(venue: Venue) -> None:
+def test_a_reset_of_sequence_numbers_repeats_no_report(venue: PartsVenue) -> None:
     broker = Broker(venue, "BROKER1")
     broker.connect()
     broker.send("D", *new_order("a", "1", 100))
@@ -163,7 +163,7 @@ def logged_on(client: FixClient) -> bool:
             return False
 
 
-def test_without_its_store_the_gateway_tells_no_history(venue: Venue) -> None:
+def test_without_its_store_the_gateway_tells_no_history(venue: PartsVenue) -> None:
     """An operator who removes the FIX files starts the sessions anew; orders are still known."""
     broker = Broker(venue, "BROKER1")
     broker.connect()
@@ -179,7 +179,7 @@ def test_without_its_store_the_gateway_tells_no_history(venue: Venue) -> None:
         client.expect(_35="8", _39="0")
 
 
-def test_a_dead_engine_is_answered_for_and_nothing_is_lost(venue: Venue) -> None:
+def test_a_dead_engine_is_answered_for_and_nothing_is_lost(venue: PartsVenue) -> None:
     """Requests get j while the engine is away; orders taken before it died are answered after."""
     with FixClient(venue.port, "BROKER1") as client:
         client.logon()
@@ -213,7 +213,7 @@ def answers(client: FixClient, cl_ord_id: str) -> bool:
     return client.application().get("150") == "0"
 
 
-def test_an_instrument_listed_while_the_gateway_runs_can_be_traded(venue: Venue) -> None:
+def test_an_instrument_listed_while_the_gateway_runs_can_be_traded(venue: PartsVenue) -> None:
     with FixClient(venue.port, "BROKER1") as client:
         client.logon()
         order = ["55=NEWONE" if f.startswith("55=") else f for f in new_order("a", "1", 10)]
@@ -230,7 +230,7 @@ def taken(client: FixClient, order: list[str]) -> bool:
     return client.application().get("150") == "0"
 
 
-def test_a_second_gateway_is_told_why_it_can_not_start(venue: Venue) -> None:
+def test_a_second_gateway_is_told_why_it_can_not_start(venue: PartsVenue) -> None:
     first = venue.parts.pop("gateway")
     try:
         assert f"127.0.0.1:{venue.port}" in venue.start("gateway")
@@ -238,7 +238,7 @@ def test_a_second_gateway_is_told_why_it_can_not_start(venue: Venue) -> None:
         venue.parts["gateway"] = first
 
 
-def test_a_gateway_stops_in_good_order(venue: Venue) -> None:
+def test_a_gateway_stops_in_good_order(venue: PartsVenue) -> None:
     """Everybody is logged out, and the process ends by itself."""
     with FixClient(venue.port, "BROKER1") as client:
         client.logon()
@@ -251,7 +251,7 @@ def test_a_gateway_stops_in_good_order(venue: Venue) -> None:
         assert bus.status()["state"] == "running"
 
 
-def test_a_gateway_tells_how_far_its_start_is_and_who_is_logged_on(venue: Venue) -> None:
+def test_a_gateway_tells_how_far_its_start_is_and_who_is_logged_on(venue: PartsVenue) -> None:
     with FixClient(venue.port, "BROKER1") as client:
         client.logon()
         for number in range(50):
@@ -277,7 +277,7 @@ def test_a_gateway_tells_how_far_its_start_is_and_who_is_logged_on(venue: Venue)
         thread.join()
 
 
-def forget_the_last_report(venue: Venue, filled: Message) -> None:
+def forget_the_last_report(venue: PartsVenue, filled: Message) -> None:
     """Make QuickFIX's marks what they were before the report that followed."""
     marks = Delivered(venue.config.fix_dir / "delivered")
     event, side = filled["17"].split("-")
@@ -288,7 +288,7 @@ def forget_the_last_report(venue: Venue, filled: Message) -> None:
     marks.close()
 
 
-def test_a_refused_cancel_that_was_stored_is_not_told_again(venue: Venue, engine: str) -> None:
+def test_a_refused_cancel_that_was_stored_is_not_told_again(venue: PartsVenue, engine: str) -> None:
     """Killed after the store had it and, with QuickFIX, before the mark did: what the mark did not
     say is known by the ClOrdID. A cancel of an order that is over is refused by the engine."""
     broker, other = Broker(venue, "BROKER1"), Broker(venue, "BROKER2")

@@ -12,7 +12,7 @@ import pytest
 
 from harness.certificates import Authority, Certificate
 from harness.fix_client import Closed, FixClient
-from harness.fix_venue import Venue, running_venue
+from harness.fix_venue import PartsVenue, running_venue
 from harness.waiting import free_ports, until
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command here")
@@ -41,7 +41,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 @contextlib.contextmanager
-def tls_venue(data_dir: Path, pki: Pki, **more: object) -> Iterator[Venue]:
+def tls_venue(data_dir: Path, pki: Pki, **more: object) -> Iterator[PartsVenue]:
     port = free_ports(1)[0]
     files = {"tls_certificate": str(pki.venue.certificate), "tls_key": str(pki.venue.key)}
     fix = {"port": port, "logon_timeout_s": 1.0, **files, **more}
@@ -50,7 +50,7 @@ def tls_venue(data_dir: Path, pki: Pki, **more: object) -> Iterator[Venue]:
 
 
 @pytest.fixture(scope="module")
-def venue(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[Venue]:
+def venue(tmp_path_factory: pytest.TempPathFactory, pki: Pki) -> Iterator[PartsVenue]:
     with tls_venue(tmp_path_factory.mktemp("venue"), pki) as venue:
         yield venue
 
@@ -66,13 +66,13 @@ def turned_away(port: int, tls: ssl.SSLContext) -> bool:
     return False
 
 
-def test_a_broker_logs_on_through_tls_13(venue: Venue, pki: Pki) -> None:
+def test_a_broker_logs_on_through_tls_13(venue: PartsVenue, pki: Pki) -> None:
     with FixClient(venue.port, "BROKER1", tls=pki.client()) as client:
         assert client.logon()["35"] == "A"
         client.nothing_more("encrypted")
 
 
-def test_many_answers_come_whole_and_in_order(venue: Venue, pki: Pki) -> None:
+def test_many_answers_come_whole_and_in_order(venue: PartsVenue, pki: Pki) -> None:
     """Far more than one record and than the sockets hold: nothing is read while it is sent."""
     with FixClient(venue.port, "BROKER1", tls=pki.client()) as client:
         client.logon()
@@ -84,7 +84,7 @@ def test_many_answers_come_whole_and_in_order(venue: Venue, pki: Pki) -> None:
             assert client.receive()["112"] == f"{mark}{number}"
 
 
-def test_who_does_not_speak_tls_is_closed_and_harms_nobody(venue: Venue, pki: Pki) -> None:
+def test_who_does_not_speak_tls_is_closed_and_harms_nobody(venue: PartsVenue, pki: Pki) -> None:
     with FixClient(venue.port, "BROKER1", tls=pki.client()) as client:
         client.logon()
         with FixClient(venue.port, "BROKER2") as plain:
@@ -95,7 +95,7 @@ def test_who_does_not_speak_tls_is_closed_and_harms_nobody(venue: Venue, pki: Pk
         client.nothing_more("after it is gone")
 
 
-def test_a_silent_handshake_has_a_deadline(venue: Venue, pki: Pki) -> None:
+def test_a_silent_handshake_has_a_deadline(venue: PartsVenue, pki: Pki) -> None:
     with (
         socket.create_connection(("127.0.0.1", venue.port), 30.0) as silent,
         FixClient(venue.port, "BROKER1", tls=pki.client()) as client,
@@ -105,7 +105,7 @@ def test_a_silent_handshake_has_a_deadline(venue: Venue, pki: Pki) -> None:
         client.nothing_more("nobody else was held up")
 
 
-def test_tls_12_needs_a_setting(venue: Venue, pki: Pki, tmp_path: Path) -> None:
+def test_tls_12_needs_a_setting(venue: PartsVenue, pki: Pki, tmp_path: Path) -> None:
     with pytest.raises(ssl.SSLError):
         FixClient(venue.port, "BROKER1", tls=pki.client(most="TLSv1_2"))
     with (
@@ -115,7 +115,7 @@ def test_tls_12_needs_a_setting(venue: Venue, pki: Pki, tmp_path: Path) -> None:
         assert client.logon()["35"] == "A"
 
 
-def test_openssl_agrees(venue: Venue, pki: Pki) -> None:
+def test_openssl_agrees(venue: PartsVenue, pki: Pki) -> None:
     place = f"127.0.0.1:{venue.port}"
     root = str(pki.authority.root.certificate)
     told = subprocess.run(

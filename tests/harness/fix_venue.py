@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from harness.venue import Place
 from harness.waiting import DEADLINE_S, free_ports, until
 from touchline.config import Config
 from touchline.control.supervisor.setup import read_journal, setup_commands
@@ -46,19 +47,20 @@ def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Conf
     return Config.model_validate(values | changes)
 
 
-class Venue:
+class PartsVenue(Place):
     """Engine and gateway of one configuration."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.port = config.fix.port
+        self.bus_path, self.journal = config.bus_path, config.journal_dir
         self.parts: dict[str, subprocess.Popen[str]] = {}
         config.venue.data_dir.mkdir(parents=True, exist_ok=True)
         self._file = config.venue.data_dir / "config.json"
         self._file.write_text(config.model_dump_json())
 
     @property
-    def engine(self) -> str:
+    def fix_engine(self) -> str:
         """Which engine the gateway's sessions have."""
         return str(getattr(self.config.fix, "engine", "quickfix"))
 
@@ -122,8 +124,8 @@ class Venue:
 
 
 @contextlib.contextmanager
-def running_venue(data_dir: Path, engine: str = "native", **changes: Any) -> Iterator[Venue]:
-    venue = Venue(venue_config(data_dir, engine, **changes))
+def running_venue(data_dir: Path, engine: str = "native", **changes: Any) -> Iterator[PartsVenue]:
+    venue = PartsVenue(venue_config(data_dir, engine, **changes))
     try:
         venue.open()
         yield venue
