@@ -93,7 +93,7 @@ int tl_fix_answer_change(tl_fix_desk *desk, const tl_fix_party *party,
 }
 
 int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
-                         const tl_fix_message *message, uint32_t row)
+                         const tl_fix_message *message, uint32_t row, int64_t utc_ns)
 {
     tl_fix_cl_ord_id asked = {0};
     const tl_fix_field *name = tl_fix_find(message, 11);
@@ -106,6 +106,8 @@ int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
                                   .order = tl_fix_order_at(desk->orders, row),
                                   .cl_ord_id = &asked,
                                   .exec_id = "0",
+                                  .transact_ns = utc_ns,
+                                  .time_decimals = party->time_decimals,
                                   .ord_rej_reason = -1,
                                   .exec_type = 'I',
                                   .status_id = id == NULL ? NULL : tl_fix_value(message, id),

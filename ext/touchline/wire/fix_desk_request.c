@@ -106,7 +106,8 @@ static bool redelivered(request *of)
     if (!of->message->poss_resend)
         return false;
     if (of->known->order != TL_FIX_NO_ROW)
-        of->desk->error = tl_fix_answer_status(of->desk, of->party, of->message, of->known->order);
+        of->desk->error = tl_fix_answer_status(of->desk, of->party, of->message, of->known->order,
+                                               of->utc_ns);
     return true;
 }
 
@@ -452,7 +453,8 @@ static tl_fix_taken status(request *of)
     if (found != NULL && found->state == TL_FIX_REQUEST_PENDING)
         return of->patience ? TL_FIX_LATER : unavailable(of);
     if (found != NULL && found->order != TL_FIX_NO_ROW)
-        return done(desk, tl_fix_answer_status(desk, of->party, of->message, found->order));
+        return done(desk, tl_fix_answer_status(desk, of->party, of->message, found->order,
+                                               of->utc_ns));
     const int reason = refuse(desk, TL_FIX_ORD_UNKNOWN_ORDER, "unknown order %.*s",
                               SHOWN(of->message, name));
     return done(desk, tl_fix_answer_order(desk, of->party, of->message, reason, of->utc_ns));

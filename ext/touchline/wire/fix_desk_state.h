@@ -100,7 +100,7 @@ int tl_fix_answer_order(tl_fix_desk *desk, const tl_fix_party *party, const tl_f
 int tl_fix_answer_change(tl_fix_desk *desk, const tl_fix_party *party,
                          const tl_fix_message *message, int reason, uint32_t row, int64_t utc_ns);
 int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
-                         const tl_fix_message *message, uint32_t row);
+                         const tl_fix_message *message, uint32_t row, int64_t utc_ns);
 
 static inline size_t tl_fix_size_of(const tl_fix_field *field)
 {
