@@ -164,7 +164,8 @@ def test_the_message_log_has_both_directions_and_no_password(tmp_path: Path) -> 
         lines = (venue.config.fix_dir / "log" / "LOCKED.log").read_text().splitlines()
     said = [line.split(" ", 1)[1] for line in lines]
     ways = [line[0] for line in said if "|35=" in line]
-    assert ways == ["<", ">", "<", ">"]
+    assert ways[:4] == ["<", ">", "<", ">"]
+    assert ways[4:] in ([], [">"])  # a Logout, when the venue ends before it sees the client go
     assert "|11=logged|" in said[ways.index("<") + 3]
     assert not [line for line in said if "secret" in line]
     assert [line for line in said if "|554=***|" in line]

@@ -21,8 +21,8 @@ int tl_fix_session_open(tl_fix_session **out, const tl_fix_terms *terms, tl_fix_
     session->store = store;
     session->send_next = fix_marks(session)->next_out;
     session->asked = (number_range){1, 0};
-    fix_resend_forget(session);
-    fix_terms_texts(session);
+    tl_fix_resend_forget(session);
+    tl_fix_terms_texts(session);
     *out = session;
     return 0;
 }
@@ -53,11 +53,11 @@ int tl_fix_session_agree(tl_fix_session *session, const tl_fix_terms *terms)
     if (terms->number != session->terms.number)
         return -EINVAL;
     session->terms = *terms;
-    fix_terms_texts(session);
+    tl_fix_terms_texts(session);
     return 0;
 }
 
-void fix_enter(tl_fix_session *session, tl_fix_session_state state, const tl_fix_clock *now)
+void tl_fix_enter(tl_fix_session *session, tl_fix_session_state state, const tl_fix_clock *now)
 {
     session->state = state;
     session->since_ns = now->utc_ns;
@@ -67,11 +67,11 @@ void fix_enter(tl_fix_session *session, tl_fix_session_state state, const tl_fix
 /* A store that fails leaves no way to go on. */
 static tl_fix_received over(tl_fix_session *session, const tl_fix_clock *now)
 {
-    fix_enter(session, TL_FIX_OVER, now);
+    tl_fix_enter(session, TL_FIX_OVER, now);
     return TL_FIX_GONE;
 }
 
-void fix_took(tl_fix_session *session, const tl_fix_message *message, uint64_t lane_sent,
+void tl_fix_took(tl_fix_session *session, const tl_fix_message *message, uint64_t lane_sent,
               const tl_fix_clock *now)
 {
     uint64_t expected = fix_marks(session)->next_in;
@@ -84,19 +84,19 @@ void fix_took(tl_fix_session *session, const tl_fix_message *message, uint64_t l
 
 static void took(tl_fix_session *session, const tl_fix_message *message, const tl_fix_clock *now)
 {
-    fix_took(session, message, fix_marks(session)->lane_sent, now);
+    tl_fix_took(session, message, fix_marks(session)->lane_sent, now);
 }
 
 void tl_fix_session_took(tl_fix_session *session, const tl_fix_message *message,
                          uint64_t lane_sent, const tl_fix_clock *now)
 {
-    bool held = fix_is_held(session, message);
-    fix_took(session, message, lane_sent, now);
+    bool held = tl_fix_is_held(session, message);
+    tl_fix_took(session, message, lane_sent, now);
     if (held)
-        fix_held_pop(session);
+        tl_fix_held_pop(session);
 }
 
-int fix_ask(tl_fix_session *session, uint64_t seen, const tl_fix_clock *now)
+int tl_fix_ask(tl_fix_session *session, uint64_t seen, const tl_fix_clock *now)
 {
     if (session->asked.from <= session->asked.to)
         return 0;
@@ -104,7 +104,7 @@ int fix_ask(tl_fix_session *session, uint64_t seen, const tl_fix_clock *now)
     session->asked = (number_range){expected, seen - 1};
     char body[64];
     char *end = tl_fix_put_uint(tl_fix_put_uint(body, 7, expected), 16, 0);
-    return fix_send_admin(session, "2", body, (size_t)(end - body), NULL, now);
+    return tl_fix_send_admin(session, "2", body, (size_t)(end - body), NULL, now);
 }
 
 static bool value_is(const tl_fix_message *message, uint32_t tag, const char *text)
@@ -114,7 +114,7 @@ static bool value_is(const tl_fix_message *message, uint32_t tag, const char *te
            memcmp(tl_fix_value(message, field), text, field->size) == 0;
 }
 
-bool fix_names_good(const tl_fix_session *session, const tl_fix_message *message)
+bool tl_fix_names_good(const tl_fix_session *session, const tl_fix_message *message)
 {
     return value_is(message, 49, session->terms.comp_id) &&
            value_is(message, 56, session->terms.venue_comp_id);
@@ -132,7 +132,7 @@ static bool read_number(const tl_fix_message *message, uint32_t tag, uint64_t *n
     return field != NULL && tl_fix_read_uint(tl_fix_value(message, field), field->size, number);
 }
 
-bool fix_time_good(const tl_fix_session *session, const tl_fix_message *message,
+bool tl_fix_time_good(const tl_fix_session *session, const tl_fix_message *message,
                    const tl_fix_clock *now)
 {
     int64_t ts_ns;
@@ -178,7 +178,7 @@ static int send_reject(tl_fix_session *session, const tl_fix_message *message,
                 after_end = reverse(after_end, message, routes[i][0], tag);
     header_extras extras = {before, (size_t)(before_end - before), after,
                             (size_t)(after_end - after)};
-    return fix_send_admin(session, "3", body, (size_t)(end - body), &extras, now);
+    return tl_fix_send_admin(session, "3", body, (size_t)(end - body), &extras, now);
 }
 
 int tl_fix_session_reject(tl_fix_session *session, const tl_fix_message *message,
@@ -219,7 +219,7 @@ static tl_fix_received too_low(tl_fix_session *session, const tl_fix_message *me
         const char *parts[] = {"MsgSeqNum too low, expecting ", number, " but received ", number};
         for (unsigned i = 0; i < 4; i++) {
             if (i % 2 == 1)
-                fix_write_digits(number, i == 1 ? fix_marks(session)->next_in
+                tl_fix_write_digits(number, i == 1 ? fix_marks(session)->next_in
                                                 : message->msg_seq_num);
             size_t size = strlen(parts[i]);
             memcpy(at, parts[i], size);
@@ -243,15 +243,16 @@ static tl_fix_received too_low(tl_fix_session *session, const tl_fix_message *me
 static tl_fix_received verify(tl_fix_session *session, const tl_fix_message *message, bool high,
                               bool low, const tl_fix_clock *now)
 {
-    if (!fix_is_held(session, message) && !fix_time_good(session, message, now))
+    if (!tl_fix_is_held(session, message) && !tl_fix_time_good(session, message, now))
         return reject_and_leave(session, message, 10, "SendingTime accuracy problem", now);
-    if (!fix_names_good(session, message))
+    if (!tl_fix_names_good(session, message))
         return reject_and_leave(session, message, 9, "CompID problem", now);
     session->test_requests = 0;
     uint64_t expected = fix_marks(session)->next_in;
     if (high && message->msg_seq_num > expected) {
-        fix_hold(session, message);
-        return fix_ask(session, message->msg_seq_num, now) == 0 ? TL_FIX_DONE : over(session, now);
+        tl_fix_hold(session, message);
+        return tl_fix_ask(session, message->msg_seq_num, now) == 0 ? TL_FIX_DONE
+                                                                   : over(session, now);
     }
     if (low && message->msg_seq_num < expected)
         return too_low(session, message, now);
@@ -272,7 +273,7 @@ static tl_fix_received resend_request(tl_fix_session *session, const tl_fix_mess
         end = next_out - 1;
     if (begin > end)
         return reject(session, message, 5, 16, out_of_range, now);
-    fix_resend(session, begin, end);
+    tl_fix_resend(session, begin, end);
     took(session, message, now);
     return TL_FIX_DONE;
 }
@@ -300,7 +301,7 @@ static tl_fix_received test_request(tl_fix_session *session, const tl_fix_messag
     const tl_fix_field *id = tl_fix_find(message, 112);
     if (id != NULL && id->size <= ADMIN_BODY_MAX - 16)
         end = tl_fix_put_text(end, 112, tl_fix_value(message, id), id->size);
-    if (fix_send_admin(session, "0", body, (size_t)(end - body), NULL, now) != 0)
+    if (tl_fix_send_admin(session, "0", body, (size_t)(end - body), NULL, now) != 0)
         return over(session, now);
     took(session, message, now);
     return TL_FIX_DONE;
@@ -312,7 +313,7 @@ static tl_fix_received logout(tl_fix_session *session, const tl_fix_message *mes
     /* A number beyond what is expected stays unexpected: the next Logon asks for the gap. */
     took(session, message, now);
     if (session->state == TL_FIX_ON)
-        fix_send_admin(session, "5", "", 0, NULL, now);
+        tl_fix_send_admin(session, "5", "", 0, NULL, now);
     return over(session, now);
 }
 
@@ -373,9 +374,9 @@ tl_fix_received tl_fix_session_receive(tl_fix_session *session, const tl_fix_mes
     if (session->state == TL_FIX_AWAY || session->state == TL_FIX_OVER)
         return TL_FIX_GONE;
     session->heard_ns = now->mono_ns;
-    bool held = fix_is_held(session, message);
+    bool held = tl_fix_is_held(session, message);
     tl_fix_received received = dispatch(session, message, now);
     if (held && received != TL_FIX_APPLICATION)
-        fix_held_pop(session);
+        tl_fix_held_pop(session);
     return received;
 }

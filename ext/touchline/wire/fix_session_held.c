@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void fix_held_forget(tl_fix_session *session)
+void tl_fix_held_forget(tl_fix_session *session)
 {
     free(session->held);
     session->held = NULL;
@@ -14,7 +14,7 @@ void fix_held_forget(tl_fix_session *session)
     session->held_count = session->held_last = 0;
 }
 
-void fix_hold(tl_fix_session *session, const tl_fix_message *message)
+void tl_fix_hold(tl_fix_session *session, const tl_fix_message *message)
 {
     uint32_t room = (uint32_t)sizeof(held_message) + ((message->size + 7) & ~7u);
     if (session->held_count != 0 && message->msg_seq_num <= session->held_last)
@@ -36,13 +36,13 @@ static const held_message *first(const tl_fix_session *session)
     return (const held_message *)(session->held + session->held_first);
 }
 
-bool fix_is_held(const tl_fix_session *session, const tl_fix_message *message)
+bool tl_fix_is_held(const tl_fix_session *session, const tl_fix_message *message)
 {
     return session->held_count != 0 && message->bytes == (const char *)(first(session) + 1);
 }
 
 /* The bytes of the last one stay until the next is asked for. */
-void fix_held_pop(tl_fix_session *session)
+void tl_fix_held_pop(tl_fix_session *session)
 {
     session->held_first += first(session)->room;
     session->held_count--;
@@ -52,10 +52,10 @@ bool tl_fix_session_held(tl_fix_session *session, const char **bytes, size_t *si
 {
     uint64_t expected = fix_marks(session)->next_in;
     while (session->held_count != 0 && first(session)->msg_seq_num < expected)
-        fix_held_pop(session);
+        tl_fix_held_pop(session);
     if (session->held_count == 0) {
         if (session->held != NULL)
-            fix_held_forget(session);
+            tl_fix_held_forget(session);
         return false;
     }
     if (session->state == TL_FIX_AWAY || session->state == TL_FIX_OVER ||

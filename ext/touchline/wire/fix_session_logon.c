@@ -19,9 +19,9 @@ static const char *refusal(tl_fix_session *session, const tl_fix_message *logon,
     uint64_t value, expected = fix_marks(session)->next_in;
     if (session->state != TL_FIX_AWAY)
         return "Already logged on";
-    if (!fix_names_good(session, logon))
+    if (!tl_fix_names_good(session, logon))
         return "CompID problem";
-    if (!fix_time_good(session, logon, now))
+    if (!tl_fix_time_good(session, logon, now))
         return "SendingTime accuracy problem";
     if (!number_of(logon, 98, &value) || value != 0)
         return "EncryptMethod(98) must be 0";
@@ -61,7 +61,7 @@ static int send_logon(tl_fix_session *session, bool reset, uint64_t next_expecte
     const char *version = session->terms.dialect->appl_ver_id;
     if (version[0] != 0)
         end = tl_fix_put_text(end, 1137, version, strlen(version));
-    return fix_send_admin(session, "A", body, (size_t)(end - body), NULL, now);
+    return tl_fix_send_admin(session, "A", body, (size_t)(end - body), NULL, now);
 }
 
 const char *tl_fix_session_logon(tl_fix_session *session, const tl_fix_message *logon,
@@ -86,23 +86,23 @@ const char *tl_fix_session_logon(tl_fix_session *session, const tl_fix_message *
     session->test_requests = 0;
     session->asked = (number_range){1, 0};
     session->heard_ns = now->mono_ns;
-    fix_resend_forget(session);
-    fix_held_forget(session);
+    tl_fix_resend_forget(session);
+    tl_fix_held_forget(session);
     bool says_next = tl_fix_find(logon, 789) != NULL;
-    fix_enter(session, TL_FIX_ON, now);
+    tl_fix_enter(session, TL_FIX_ON, now);
     if (send_logon(session, reset, says_next ? expected + in_order : 0, now) != 0) {
-        fix_enter(session, TL_FIX_AWAY, now);
+        tl_fix_enter(session, TL_FIX_AWAY, now);
         return no_store;
     }
-    fix_took(session, logon, fix_marks(session)->lane_sent, now);
+    tl_fix_took(session, logon, fix_marks(session)->lane_sent, now);
     if (wanted != 0 && wanted < next_out)
-        fix_resend(session, wanted, next_out - 1);
+        tl_fix_resend(session, wanted, next_out - 1);
     if (in_order)
         return NULL;
     if (says_next) /* he sends what is missing by himself */
         session->asked = (number_range){expected, logon->msg_seq_num};
-    else if (fix_ask(session, logon->msg_seq_num, now) != 0)
-        fix_enter(session, TL_FIX_OVER, now);
+    else if (tl_fix_ask(session, logon->msg_seq_num, now) != 0)
+        tl_fix_enter(session, TL_FIX_OVER, now);
     return NULL;
 }
 
@@ -122,10 +122,10 @@ int tl_fix_session_reset(tl_fix_session *session, uint64_t next_out, uint64_t ne
 static void give_up(tl_fix_session *session, const tl_fix_clock *now)
 {
     if (session->state != TL_FIX_OVER)
-        fix_enter(session, TL_FIX_OVER, now);
+        tl_fix_enter(session, TL_FIX_OVER, now);
     session->send_next = fix_marks(session)->next_out;
     session->written = 0;
-    fix_resend_forget(session);
+    tl_fix_resend_forget(session);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -154,14 +154,14 @@ int64_t tl_fix_session_tick(tl_fix_session *session, const tl_fix_clock *now)
     if (mono_ns >= test) {
         session->test_requests++;
         test += interval * 6 / 5;
-        if (fix_send_admin(session, "1", "112=TEST\x01", 9, NULL, now) != 0)
+        if (tl_fix_send_admin(session, "1", "112=TEST\x01", 9, NULL, now) != 0)
             give_up(session, now);
     }
     int64_t beat = session->spoke_ns + interval;
     if (mono_ns >= beat) {
         /* Behind bytes that wait for a slow peer one more would tell him nothing. */
         if (session->send_next == fix_marks(session)->next_out &&
-            fix_send_admin(session, "0", "", 0, NULL, now) != 0)
+            tl_fix_send_admin(session, "0", "", 0, NULL, now) != 0)
             give_up(session, now);
         session->spoke_ns = mono_ns;
         beat = mono_ns + interval;
@@ -171,12 +171,12 @@ int64_t tl_fix_session_tick(tl_fix_session *session, const tl_fix_clock *now)
 
 void tl_fix_session_left(tl_fix_session *session, const tl_fix_clock *now)
 {
-    fix_enter(session, TL_FIX_AWAY, now);
+    tl_fix_enter(session, TL_FIX_AWAY, now);
     session->send_next = fix_marks(session)->next_out;
     session->written = 0;
     session->asked = (number_range){1, 0};
-    fix_resend_forget(session);
-    fix_held_forget(session);
+    tl_fix_resend_forget(session);
+    tl_fix_held_forget(session);
 }
 
 void tl_fix_session_status_read(const tl_fix_session *session, tl_fix_session_status *out)

@@ -7,7 +7,7 @@
 
 #define SCANNED_MAX 4096u /* numbers looked at for one slice */
 
-void fix_resend(tl_fix_session *session, uint64_t from, uint64_t to)
+void tl_fix_resend(tl_fix_session *session, uint64_t from, uint64_t to)
 {
     if (to >= session->send_next)
         to = session->send_next - 1; /* the others come anyway, for the first time */
@@ -33,7 +33,7 @@ void fix_resend(tl_fix_session *session, uint64_t from, uint64_t to)
         later->to = to;
 }
 
-void fix_resend_forget(tl_fix_session *session)
+void tl_fix_resend_forget(tl_fix_session *session)
 {
     session->resend = session->resend_later = (number_range){1, 0};
     session->gap_from = 0;
@@ -52,7 +52,7 @@ static header_extras orig_sending_time(char at[48], const tl_fix_session *sessio
     return (header_extras){"", 0, at, (size_t)(end - at)};
 }
 
-void fix_write_gap_fill(tl_fix_session *session, uint64_t from, uint64_t next,
+void tl_fix_write_gap_fill(tl_fix_session *session, uint64_t from, uint64_t next,
                         const tl_fix_clock *now)
 {
     char buffer[HEADER_MAX + 64 + TRAILER_MAX];
@@ -60,7 +60,7 @@ void fix_write_gap_fill(tl_fix_session *session, uint64_t from, uint64_t next,
     header_extras extras = orig_sending_time(time, session, now->utc_ns);
     char *end = tl_fix_put_uint(buffer + HEADER_MAX, 36, next);
     end = tl_fix_put_char(end, 123, 'Y');
-    composed whole = fix_compose(session, buffer, (size_t)(end - buffer) - HEADER_MAX, "4", from,
+    composed whole = tl_fix_compose(session, buffer, (size_t)(end - buffer) - HEADER_MAX, "4", from,
                                  true, &extras, now);
     add(session, &whole);
 }
@@ -83,18 +83,18 @@ static void write_again(tl_fix_session *session, uint64_t number, const tl_fix_s
     size_t size = (size_t)(end - body);
     memcpy(buffer + HEADER_MAX, body, size);
     header_extras extras = orig_sending_time(time, session, message->sending_time_ns);
-    composed whole = fix_compose(session, buffer, size, msg_type, number, true, &extras, now);
+    composed whole = tl_fix_compose(session, buffer, size, msg_type, number, true, &extras, now);
     add(session, &whole);
 }
 
 static void end_gap(tl_fix_session *session, uint64_t next, const tl_fix_clock *now)
 {
     if (session->gap_from != 0)
-        fix_write_gap_fill(session, session->gap_from, next, now);
+        tl_fix_write_gap_fill(session, session->gap_from, next, now);
     session->gap_from = 0;
 }
 
-void fix_resend_slice(tl_fix_session *session, const tl_fix_clock *now)
+void tl_fix_resend_slice(tl_fix_session *session, const tl_fix_clock *now)
 {
     const size_t message_max = HEADER_MAX + TL_FIX_BODY_MAX + TRAILER_MAX;
     number_range *range = &session->resend;

@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <string.h>
 
-const char *fix_write_digits(char at[24], uint64_t number)
+const char *tl_fix_write_digits(char at[24], uint64_t number)
 {
     *tl_fix_write_uint(at, number) = 0;
     return at;
 }
 
-void fix_terms_texts(tl_fix_session *session)
+void tl_fix_terms_texts(tl_fix_session *session)
 {
     const tl_fix_terms *terms = &session->terms;
     const char *begin = terms->dialect->begin_string;
@@ -40,7 +40,8 @@ static void make_time(tl_fix_session *session, int64_t utc_ns)
     session->time_ns = utc_ns;
 }
 
-composed fix_compose(tl_fix_session *session, char *buffer, size_t body_size, const char *msg_type,
+composed tl_fix_compose(tl_fix_session *session, char *buffer, size_t body_size,
+                        const char *msg_type,
                      uint64_t msg_seq_num, bool poss_dup, const header_extras *extras,
                      const tl_fix_clock *now)
 {
@@ -89,7 +90,7 @@ static int send(tl_fix_session *session, const char *msg_type, const char *body,
     memcpy(buffer + HEADER_MAX, body, size);
     uint64_t number = fix_marks(session)->next_out;
     composed whole =
-        fix_compose(session, buffer, size, msg_type, number, false, extras, now);
+        tl_fix_compose(session, buffer, size, msg_type, number, false, extras, now);
     tl_fix_stored stored = {.bytes = whole.bytes,
                             .size = whole.size,
                             .body_at = whole.body_at,
@@ -113,7 +114,7 @@ int tl_fix_session_send(tl_fix_session *session, const char *msg_type, const cha
     return send(session, msg_type, body, size, key, TL_FIX_STORED_APPLICATION, NULL, now);
 }
 
-int fix_send_admin(tl_fix_session *session, const char *msg_type, const char *body, size_t size,
+int tl_fix_send_admin(tl_fix_session *session, const char *msg_type, const char *body, size_t size,
                    const header_extras *extras, const tl_fix_clock *now)
 {
     return send(session, msg_type, body, size, 0, TL_FIX_STORED_ADMIN, extras, now);
@@ -128,21 +129,21 @@ int tl_fix_session_logout(tl_fix_session *session, const char *text, const tl_fi
     if (size > ADMIN_BODY_MAX - 8)
         size = ADMIN_BODY_MAX - 8;
     char *end = size != 0 ? tl_fix_put_text(body, 58, text, size) : body;
-    fix_enter(session, TL_FIX_LEAVING, now);
-    return fix_send_admin(session, "5", body, (size_t)(end - body), NULL, now);
+    tl_fix_enter(session, TL_FIX_LEAVING, now);
+    return tl_fix_send_admin(session, "5", body, (size_t)(end - body), NULL, now);
 }
 
 size_t tl_fix_write_refusal(char *out, const tl_fix_terms *terms, uint64_t msg_seq_num,
                             const char *text, const tl_fix_clock *now)
 {
     tl_fix_session letter = {.terms = *terms};
-    fix_terms_texts(&letter);
+    tl_fix_terms_texts(&letter);
     char buffer[HEADER_MAX + 512 + TRAILER_MAX];
     size_t text_size = strnlen(text, 160);
     char *end = buffer + HEADER_MAX;
     if (text_size != 0)
         end = tl_fix_put_text(end, 58, text, text_size);
-    composed whole = fix_compose(&letter, buffer, (size_t)(end - buffer) - HEADER_MAX, "5",
+    composed whole = tl_fix_compose(&letter, buffer, (size_t)(end - buffer) - HEADER_MAX, "5",
                                  msg_seq_num, false, NULL, now);
     memcpy(out, whole.bytes, whole.size);
     return whole.size;
@@ -186,10 +187,10 @@ int tl_fix_session_output(tl_fix_session *session, struct iovec *pieces, int max
             uint64_t first =
                 tl_fix_store_first(session->store, session->terms.number, session->send_next);
             session->slice_size = session->slice_at = 0;
-            fix_write_gap_fill(session, session->send_next, first, now);
+            tl_fix_write_gap_fill(session, session->send_next, first, now);
             session->send_next = first;
         } else {
-            fix_resend_slice(session, now);
+            tl_fix_resend_slice(session, now);
         }
     }
     if (session->slice_at == session->slice_size)

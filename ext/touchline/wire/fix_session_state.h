@@ -69,35 +69,36 @@ typedef struct composed {
 
 /* fix_session_send.c: a message around the body at buffer + HEADER_MAX, which has room for the
  * trailer behind it. */
-composed fix_compose(tl_fix_session *session, char *buffer, size_t body_size, const char *msg_type,
+composed tl_fix_compose(tl_fix_session *session, char *buffer, size_t body_size,
+                        const char *msg_type,
                      uint64_t msg_seq_num, bool poss_dup, const header_extras *extras,
                      const tl_fix_clock *now);
-int fix_send_admin(tl_fix_session *session, const char *msg_type, const char *body, size_t size,
+int tl_fix_send_admin(tl_fix_session *session, const char *msg_type, const char *body, size_t size,
                    const header_extras *extras, const tl_fix_clock *now);
-void fix_enter(tl_fix_session *session, tl_fix_session_state state, const tl_fix_clock *now);
-void fix_terms_texts(tl_fix_session *session);
-const char *fix_write_digits(char at[24], uint64_t number);
+void tl_fix_enter(tl_fix_session *session, tl_fix_session_state state, const tl_fix_clock *now);
+void tl_fix_terms_texts(tl_fix_session *session);
+const char *tl_fix_write_digits(char at[24], uint64_t number);
 
 /* fix_session_resend.c */
-void fix_resend(tl_fix_session *session, uint64_t from, uint64_t to);
-void fix_resend_slice(tl_fix_session *session, const tl_fix_clock *now);
-void fix_write_gap_fill(tl_fix_session *session, uint64_t from, uint64_t next,
+void tl_fix_resend(tl_fix_session *session, uint64_t from, uint64_t to);
+void tl_fix_resend_slice(tl_fix_session *session, const tl_fix_clock *now);
+void tl_fix_write_gap_fill(tl_fix_session *session, uint64_t from, uint64_t next,
                         const tl_fix_clock *now);
-void fix_resend_forget(tl_fix_session *session);
+void tl_fix_resend_forget(tl_fix_session *session);
 
 /* fix_session_held.c */
-void fix_hold(tl_fix_session *session, const tl_fix_message *message);
-bool fix_is_held(const tl_fix_session *session, const tl_fix_message *message);
-void fix_held_pop(tl_fix_session *session);
-void fix_held_forget(tl_fix_session *session);
+void tl_fix_hold(tl_fix_session *session, const tl_fix_message *message);
+bool tl_fix_is_held(const tl_fix_session *session, const tl_fix_message *message);
+void tl_fix_held_pop(tl_fix_session *session);
+void tl_fix_held_forget(tl_fix_session *session);
 
 /* fix_session.c */
-void fix_took(tl_fix_session *session, const tl_fix_message *message, uint64_t lane_sent,
+void tl_fix_took(tl_fix_session *session, const tl_fix_message *message, uint64_t lane_sent,
               const tl_fix_clock *now);
-int fix_ask(tl_fix_session *session, uint64_t seen, const tl_fix_clock *now);
-bool fix_time_good(const tl_fix_session *session, const tl_fix_message *message,
+int tl_fix_ask(tl_fix_session *session, uint64_t seen, const tl_fix_clock *now);
+bool tl_fix_time_good(const tl_fix_session *session, const tl_fix_message *message,
                    const tl_fix_clock *now);
-bool fix_names_good(const tl_fix_session *session, const tl_fix_message *message);
+bool tl_fix_names_good(const tl_fix_session *session, const tl_fix_message *message);
 
 static inline const tl_fix_marks *fix_marks(const tl_fix_session *session)
 {

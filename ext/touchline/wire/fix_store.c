@@ -27,11 +27,11 @@ static int open_parts(tl_fix_store *store, const char *directory)
     store->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (store->directory < 0)
         return -errno;
-    int error = fix_marks_open(store);
+    int error = tl_fix_marks_open(store);
     if (error == 0)
-        error = fix_log_open(store);
+        error = tl_fix_store_log_open(store);
     if (error == 0)
-        fix_marks_boot(store);
+        tl_fix_marks_boot(store);
     return error;
 }
 
@@ -61,7 +61,7 @@ void tl_fix_store_close(tl_fix_store *store)
         munmap(store->segments[i].at, store->segments[i].bytes);
     if (store->segment_file >= 0)
         close(store->segment_file);
-    fix_marks_close(store);
+    tl_fix_marks_close(store);
     if (store->directory >= 0)
         close(store->directory);
     for (uint32_t i = 0; store->index != NULL && i < store->config.sessions_max; i++)
@@ -94,7 +94,7 @@ void tl_fix_store_took(tl_fix_store *store, uint32_t session, uint64_t next_in, 
     marks->last_in_ns = now_ns;
     if (marks->created_ns == 0)
         marks->created_ns = now_ns;
-    fix_marks_write(store, session);
+    tl_fix_marks_write(store, session);
 }
 
 void tl_fix_store_answered(tl_fix_store *store, uint32_t session, uint64_t answered)
@@ -107,7 +107,7 @@ void tl_fix_store_answered(tl_fix_store *store, uint32_t session, uint64_t answe
 static int make_room(tl_fix_store *store, uint32_t bytes)
 {
     uint32_t size = store->segments[store->segments_count - 1].bytes;
-    return size - store->end >= bytes ? 0 : fix_log_roll(store);
+    return size - store->end >= bytes ? 0 : tl_fix_store_log_roll(store);
 }
 
 int tl_fix_store_reset(tl_fix_store *store, uint32_t session, uint64_t next_out, uint64_t next_in,
@@ -127,15 +127,15 @@ int tl_fix_store_reset(tl_fix_store *store, uint32_t session, uint64_t next_out,
                     .ts_ns = now_ns,
                     .epoch = index->epoch + 1,
                     .kind = RECORD_RESET};
-    fix_log_write(store, &entry, NULL);
-    fix_index_forget(store, session);
+    tl_fix_store_log_write(store, &entry, NULL);
+    tl_fix_index_forget(store, session);
     index->epoch++;
     index->seen = true;
     marks->next_out = next_out;
     marks->next_in = marks->answered = next_in;
     store->reset_in[session] = store->logged_answered[session] = next_in;
     marks->created_ns = now_ns;
-    fix_marks_write(store, session);
+    tl_fix_marks_write(store, session);
     return 0;
 }
 
@@ -148,7 +148,7 @@ int tl_fix_store_append(tl_fix_store *store, uint32_t session, const tl_fix_stor
     session_index *index = &store->index[session];
     int error = make_room(store, record_bytes(message->size));
     if (error == 0)
-        error = fix_index_room(index, marks->next_out / BLOCK_MESSAGES, store->first_segment);
+        error = tl_fix_index_room(index, marks->next_out / BLOCK_MESSAGES, store->first_segment);
     if (error != 0)
         return error;
     if (message->key > marks->key)
@@ -164,7 +164,7 @@ int tl_fix_store_append(tl_fix_store *store, uint32_t session, const tl_fix_stor
                     .body_at = (uint16_t)message->body_at,
                     .msg_type_at = (uint8_t)message->msg_type_at,
                     .kind = message->kind};
-    fix_index_add(index, marks->next_out, fix_log_write(store, &entry, message->bytes));
+    tl_fix_index_add(index, marks->next_out, tl_fix_store_log_write(store, &entry, message->bytes));
     store->logged_answered[session] = marks->answered;
     marks->next_out++;
     marks->last_out_ns = message->sending_time_ns;

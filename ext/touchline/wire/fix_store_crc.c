@@ -59,7 +59,7 @@ static bool has_words(void)
 }
 #endif
 
-uint32_t fix_store_crc(uint32_t crc, const void *bytes, size_t count)
+uint32_t tl_fix_store_crc(uint32_t crc, const void *bytes, size_t count)
 {
     if (!has_words())
         return crc_bitwise(crc, bytes, count);

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void fix_segment_name(char name[32], uint32_t number)
+void tl_fix_segment_name(char name[32], uint32_t number)
 {
     snprintf(name, 32, "out-%08u.log", number);
 }
@@ -38,10 +38,10 @@ static int add_segment(tl_fix_store *store, segment part)
     return 0;
 }
 
-int fix_log_map(tl_fix_store *store, uint32_t number)
+int tl_fix_store_log_map(tl_fix_store *store, uint32_t number)
 {
     char name[32];
-    fix_segment_name(name, number);
+    tl_fix_segment_name(name, number);
     struct stat status;
     int fd = openat(store->directory, name, O_RDWR | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) < 0) {
@@ -55,7 +55,7 @@ int fix_log_map(tl_fix_store *store, uint32_t number)
                 pread(fd, &head, sizeof head, 0) == (ssize_t)sizeof head &&
                 head.magic == SEGMENT_MAGIC && head.bytes == (uint64_t)status.st_size &&
                 head.number == number &&
-                head.crc == fix_store_crc(~0u, &head, offsetof(segment_head, crc));
+                head.crc == tl_fix_store_crc(~0u, &head, offsetof(segment_head, crc));
     if (!good) {
         close(fd);
         return fail(store, name, "its header or length", EBADMSG);
@@ -77,17 +77,17 @@ int fix_log_map(tl_fix_store *store, uint32_t number)
     return 0;
 }
 
-void fix_log_drop(tl_fix_store *store, bool newest)
+void tl_fix_store_log_drop(tl_fix_store *store, bool newest)
 {
     uint32_t at = newest ? store->segments_count - 1 : 0;
     char name[32];
-    fix_segment_name(name, store->first_segment + at);
+    tl_fix_segment_name(name, store->first_segment + at);
     unlinkat(store->directory, name, 0);
     munmap(store->segments[at].at, store->segments[at].bytes);
     store->segments_count--;
     if (newest) {
         close(store->segment_file);
-        fix_segment_name(name, store->first_segment + at - 1);
+        tl_fix_segment_name(name, store->first_segment + at - 1);
         store->segment_file = openat(store->directory, name, O_RDWR | O_CLOEXEC);
         return;
     }
@@ -102,9 +102,9 @@ static int make_file(tl_fix_store *store, uint32_t number)
         .magic = SEGMENT_MAGIC, .bytes = store->config.segment_bytes, .number = number};
     if (getrandom(&head.seed, sizeof head.seed, 0) != (ssize_t)sizeof head.seed)
         return fail(store, "out-new", "random numbers", errno);
-    head.crc = fix_store_crc(~0u, &head, offsetof(segment_head, crc));
+    head.crc = tl_fix_store_crc(~0u, &head, offsetof(segment_head, crc));
     char name[32];
-    fix_segment_name(name, number);
+    tl_fix_segment_name(name, number);
     int fd = openat(store->directory, "out-new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(store, "out-new", "open", errno);
@@ -125,7 +125,7 @@ static int make_file(tl_fix_store *store, uint32_t number)
     return fail(store, name, "make", error);
 }
 
-uint64_t fix_log_write(tl_fix_store *store, record *head, const char *bytes)
+uint64_t tl_fix_store_log_write(tl_fix_store *store, record *head, const char *bytes)
 {
     segment *last = &store->segments[store->segments_count - 1];
     uint64_t place = place_of(store->first_segment + store->segments_count - 1, store->end);
@@ -135,7 +135,7 @@ uint64_t fix_log_write(tl_fix_store *store, record *head, const char *bytes)
     if (head->bytes != 0)
         memcpy(at + sizeof *head, bytes, head->bytes);
     uint32_t size = record_bytes(head->bytes);
-    uint32_t crc = fix_store_crc(last->seed ^ (uint32_t)place, at + 8, size - 8);
+    uint32_t crc = tl_fix_store_crc(last->seed ^ (uint32_t)place, at + 8, size - 8);
     memcpy(at + offsetof(record, crc), &crc, sizeof crc);
     /* Whoever reads after a kill sees the size only with all that it covers. */
     atomic_signal_fence(memory_order_release);
@@ -161,11 +161,11 @@ static void write_marks(tl_fix_store *store)
                        .back = index->last,
                        .epoch = index->epoch,
                        .kind = RECORD_MARK};
-        fix_log_write(store, &mark, NULL);
+        tl_fix_store_log_write(store, &mark, NULL);
     }
 }
 
-int fix_log_roll(tl_fix_store *store)
+int tl_fix_store_log_roll(tl_fix_store *store)
 {
     uint32_t number = store->first_segment + store->segments_count;
     if (store->config.durable && store->dirty) {
@@ -174,9 +174,9 @@ int fix_log_roll(tl_fix_store *store)
             return error;
     }
     int error = make_file(store, number);
-    if (error == 0 && (error = fix_log_map(store, number)) != 0) {
+    if (error == 0 && (error = tl_fix_store_log_map(store, number)) != 0) {
         char name[32];
-        fix_segment_name(name, number);
+        tl_fix_segment_name(name, number);
         unlinkat(store->directory, name, 0);
     }
     if (error != 0)
@@ -193,7 +193,7 @@ int fix_log_roll(tl_fix_store *store)
         if (error != 0)
             return error;
         kept -= store->segments[0].bytes;
-        fix_log_drop(store, false);
+        tl_fix_store_log_drop(store, false);
         store->cached_block = UINT64_MAX;
     }
     return 0;
@@ -212,7 +212,7 @@ static void forget_dropped(session_index *index, uint32_t first_segment)
     memmove(index->places, index->places + gone, index->count * sizeof *index->places);
 }
 
-int fix_index_room(session_index *index, uint64_t block, uint32_t first_segment)
+int tl_fix_index_room(session_index *index, uint64_t block, uint32_t first_segment)
 {
     if (index->count == 0 || block - index->first_block < index->room)
         if (index->room != 0)
@@ -236,7 +236,7 @@ int fix_index_room(session_index *index, uint64_t block, uint32_t first_segment)
     return 0;
 }
 
-void fix_index_add(session_index *index, uint64_t msg_seq_num, uint64_t place)
+void tl_fix_index_add(session_index *index, uint64_t msg_seq_num, uint64_t place)
 {
     uint64_t block = msg_seq_num / BLOCK_MESSAGES;
     if (index->count == 0)
@@ -248,7 +248,7 @@ void fix_index_add(session_index *index, uint64_t msg_seq_num, uint64_t place)
     index->seen = true;
 }
 
-void fix_index_forget(tl_fix_store *store, uint32_t session)
+void tl_fix_index_forget(tl_fix_store *store, uint32_t session)
 {
     store->index[session].count = 0;
     store->index[session].last = 0;

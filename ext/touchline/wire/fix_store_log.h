@@ -110,28 +110,28 @@ struct tl_fix_store {
 };
 
 /* fix_store_marks.c */
-int fix_marks_open(tl_fix_store *store);
-void fix_marks_close(tl_fix_store *store);
-void fix_marks_write(tl_fix_store *store, uint32_t session);
+int tl_fix_marks_open(tl_fix_store *store);
+void tl_fix_marks_close(tl_fix_store *store);
+void tl_fix_marks_write(tl_fix_store *store, uint32_t session);
 /* What is found from here on was written in this boot of the machine. */
-void fix_marks_boot(tl_fix_store *store);
+void tl_fix_marks_boot(tl_fix_store *store);
 
 /* fix_store_log.c */
-uint32_t fix_store_crc(uint32_t crc, const void *bytes, size_t count);
+uint32_t tl_fix_store_crc(uint32_t crc, const void *bytes, size_t count);
 /* A new segment, begun with marks, is the last one now; the oldest may have gone. */
-int fix_log_roll(tl_fix_store *store);
-int fix_log_map(tl_fix_store *store, uint32_t number);
-void fix_log_drop(tl_fix_store *store, bool newest);
+int tl_fix_store_log_roll(tl_fix_store *store);
+int tl_fix_store_log_map(tl_fix_store *store, uint32_t number);
+void tl_fix_store_log_drop(tl_fix_store *store, bool newest);
 /* Write a record of `bytes` of message at the end; there must be room. Its place. */
-uint64_t fix_log_write(tl_fix_store *store, record *head, const char *bytes);
+uint64_t tl_fix_store_log_write(tl_fix_store *store, record *head, const char *bytes);
 /* Take in the session's message at `place`. -ENOMEM: then nothing changed. */
-int fix_index_room(session_index *index, uint64_t block, uint32_t first_segment);
-void fix_index_add(session_index *index, uint64_t msg_seq_num, uint64_t place);
-void fix_index_forget(tl_fix_store *store, uint32_t session);
-void fix_segment_name(char name[32], uint32_t number);
+int tl_fix_index_room(session_index *index, uint64_t block, uint32_t first_segment);
+void tl_fix_index_add(session_index *index, uint64_t msg_seq_num, uint64_t place);
+void tl_fix_index_forget(tl_fix_store *store, uint32_t session);
+void tl_fix_segment_name(char name[32], uint32_t number);
 
 /* fix_store_scan.c */
-int fix_log_open(tl_fix_store *store);
+int tl_fix_store_log_open(tl_fix_store *store);
 
 static inline uint64_t place_of(uint32_t segment_number, uint32_t offset)
 {

@@ -70,7 +70,7 @@ static int read_marks(tl_fix_store *store)
     return 0;
 }
 
-void fix_marks_write(tl_fix_store *store, uint32_t session)
+void tl_fix_marks_write(tl_fix_store *store, uint32_t session)
 {
     marks_slot *pair = &store->slots[2 * session];
     marks_slot *old = &pair[pair[0].turn > pair[1].turn];
@@ -125,7 +125,7 @@ static int map_marks(tl_fix_store *store)
     return make_head(store, store->head->magic == 0 ? 0 : bytes);
 }
 
-int fix_marks_open(tl_fix_store *store)
+int tl_fix_marks_open(tl_fix_store *store)
 {
     store->marks_file = openat(store->directory, "sessions", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (store->marks_file < 0)
@@ -136,7 +136,7 @@ int fix_marks_open(tl_fix_store *store)
     return error != 0 ? error : read_marks(store);
 }
 
-void fix_marks_close(tl_fix_store *store)
+void tl_fix_marks_close(tl_fix_store *store)
 {
     if (store->head != NULL)
         munmap(store->head, store->marks_bytes);
@@ -144,7 +144,7 @@ void fix_marks_close(tl_fix_store *store)
         close(store->marks_file);
 }
 
-void fix_marks_boot(tl_fix_store *store)
+void tl_fix_marks_boot(tl_fix_store *store)
 {
     read_boot(store->head->boot);
     if (store->config.durable)

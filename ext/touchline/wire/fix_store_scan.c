@@ -22,7 +22,7 @@ static bool record_good(const segment *part, uint32_t number, uint32_t at, recor
         out->size > part->bytes - at || out->kind == 0 || out->kind > RECORD_MARK)
         return false;
     uint32_t seed = part->seed ^ (uint32_t)place_of(number, at);
-    return out->crc == fix_store_crc(seed, part->at + at + 8, out->size - 8);
+    return out->crc == tl_fix_store_crc(seed, part->at + at + 8, out->size - 8);
 }
 
 static int damage(tl_fix_store *store, uint32_t number, uint32_t at)
@@ -36,7 +36,7 @@ static void begin_epoch(tl_fix_store *store, const record *entry)
     uint32_t session = entry->session;
     tl_fix_marks *marks = &store->marks[session];
     session_index *index = &store->index[session];
-    fix_index_forget(store, session);
+    tl_fix_index_forget(store, session);
     if (entry->epoch > index->epoch) {
         index->epoch = entry->epoch;
         *marks = (tl_fix_marks){.next_out = 1, .next_in = 1, .key = marks->key};
@@ -69,10 +69,10 @@ static int take_in(tl_fix_store *store, const record *entry, uint64_t place, uin
             marks->next_out = entry->msg_seq_num;
         return 0;
     }
-    int error = fix_index_room(index, entry->msg_seq_num / BLOCK_MESSAGES, store->first_segment);
+    int error = tl_fix_index_room(index, entry->msg_seq_num / BLOCK_MESSAGES, store->first_segment);
     if (error != 0)
         return error;
-    fix_index_add(index, entry->msg_seq_num, place);
+    tl_fix_index_add(index, entry->msg_seq_num, place);
     if (entry->msg_seq_num >= marks->next_out)
         marks->next_out = entry->msg_seq_num + 1;
     if (entry->ts_ns > marks->last_out_ns)
@@ -127,7 +127,7 @@ static int find_end(tl_fix_store *store, uint32_t index, uint32_t at)
     if (clean && !last)
         return 0;
     while (store->segments_count > index + 1)
-        fix_log_drop(store, true);
+        tl_fix_store_log_drop(store, true);
     wipe(part, at);
     store->end = at;
     return 0;
@@ -167,7 +167,7 @@ static int map_all(tl_fix_store *store)
         char name[32];
         if (sscanf(entry->d_name, "out-%8u.log", &number) != 1)
             continue;
-        fix_segment_name(name, number);
+        tl_fix_segment_name(name, number);
         if (strcmp(name, entry->d_name) != 0)
             continue;
         first = number < first ? number : first;
@@ -177,7 +177,7 @@ static int map_all(tl_fix_store *store)
     unlinkat(store->directory, "out-new", 0);
     store->first_segment = last == 0 ? 1 : first;
     for (uint32_t number = first; number <= last && last != 0; number++) {
-        int error = fix_log_map(store, number);
+        int error = tl_fix_store_log_map(store, number);
         if (error != 0)
             return error;
     }
@@ -197,11 +197,11 @@ static void settle(tl_fix_store *store)
         if (marks->next_in < marks->answered)
             marks->next_in = marks->answered;
         store->index[i].seen = true;
-        fix_marks_write(store, i);
+        tl_fix_marks_write(store, i);
     }
 }
 
-int fix_log_open(tl_fix_store *store)
+int tl_fix_store_log_open(tl_fix_store *store)
 {
     int error = map_all(store);
     uint32_t *logged_epoch = calloc(store->config.sessions_max, sizeof *logged_epoch);
@@ -213,5 +213,5 @@ int fix_log_open(tl_fix_store *store)
     if (error != 0)
         return error;
     settle(store);
-    return store->segments_count == 0 ? fix_log_roll(store) : 0;
+    return store->segments_count == 0 ? tl_fix_store_log_roll(store) : 0;
 }
