@@ -97,8 +97,10 @@ uint64_t tl_fix_desk_unanswered(const tl_fix_desk *desk, uint32_t session)
     if (tl_fix_desk_pending(desk, session) == 0)
         return UINT64_MAX;
     uint32_t at = tl_fix_request_queue(desk->orders, session)->first;
-    const tl_fix_pending *pending = tl_fix_pending_at(desk->orders, at);
-    return pending->msg_seq_num != 0 ? pending->msg_seq_num : UINT64_MAX;
+    for (; at != TL_FIX_NO_ROW; at = tl_fix_pending_at(desk->orders, at)->after)
+        if (tl_fix_pending_at(desk->orders, at)->msg_seq_num != 0) /* not of the journal's past */
+            return tl_fix_pending_at(desk->orders, at)->msg_seq_num;
+    return UINT64_MAX;
 }
 
 /* The journal's past */

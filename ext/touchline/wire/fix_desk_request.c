@@ -414,6 +414,8 @@ static tl_fix_taken change(request *of)
     for (uint32_t tag = 38; replaces && tag <= 44; tag += 6)
         if (tl_fix_find(of->message, tag) == NULL)
             return missing(of, tag);
+    if (tl_fix_find(of->message, 41) == NULL) /* FIX 5.0 lets it be left out */
+        return missing(of, 41);
     const underway how = look_up(of);
     if (how != GO_ON)
         return how == WAIT ? TL_FIX_LATER : done(desk, desk->error);
