@@ -47,7 +47,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "garbage_does_not_swallow_what_follows": "ends the session",
         "numbers_above_2_to_the_31_are_numbers": "numbers are an int in places",
         "sub_ids_come_back_the_other_way_round": "the gateway does not reverse them",
-    }
+    },
 }
 
 
