@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.fix_broker import Broker
+from harness.fix_broker import Broker, Listening
 from harness.fix_client import Closed, Message, utc_now
 from harness.long_start import orders
 from harness.venue import WholeVenue, write_config
@@ -48,7 +48,50 @@ from touchline.runtime.replay import Replay
 SEND = 64
 OVER = (errno.ESHUTDOWN, errno.ESTALE)
 NOT_YET = (errno.ENOENT, errno.EAGAIN)  # no bus, or one that is being made
+REQUESTS = 200  # between two looks at what came back
+BURST = 50  # in one piece
 FULL_MB = 3  # that a full disk is given to fill
+
+
+class Requests(threading.Thread):
+    """A broker that sends requests and reads what it is told, whatever becomes of the venue.
+
+    Each comes in, rests not and is over: two reports. What was under way when the connection ended
+    is asked for, or sent again, on the next.
+    """
+
+    def __init__(self, venue: Listening) -> None:
+        super().__init__(daemon=True)
+        self.broker = Broker(venue, "BROKER1")
+        self.sent = 0
+        self.over = threading.Event()
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            while not self.over.is_set():
+                with suppress(Closed, ConnectionError):
+                    self.broker.connect()
+                    while not self.over.is_set():
+                        self._send_some()
+                if not self.over.is_set():
+                    self.broker.disconnect()
+                self.over.wait(0.01)
+        except BaseException as error:
+            self.failure = error
+
+    def told(self, msg_type: str = "8") -> list[Message]:
+        """The ExecutionReports so far, or "j": for what was not taken."""
+        return [message for message in list(self.broker.told) if message["35"] == msg_type]
+
+    def _send_some(self) -> None:
+        for _ in range(0, REQUESTS, BURST):
+            first, self.sent = self.sent + 1, self.sent + BURST
+            self.broker.send_all("D", (
+                (f"11=r{n}", "21=1", "55=AAA", "54=1", "38=1", "40=2", "44=9.00", "59=3",
+                 f"60={utc_now()}") for n in range(first, first + BURST)
+            ))  # fmt: skip
+        self.broker.catch_up()
 
 
 class Program(threading.Thread):
@@ -103,81 +146,80 @@ class Campaign:
     path: Path
     seed: int
     counts: dict[str, int] = field(default_factory=dict)
-    requests: int = 0
     port: int = 0
-    exits: list[int] = field(default_factory=list)
 
     def run(self, kind: str, rounds: int) -> dict[str, Any]:
         """So many rounds, then an orderly stop; what was counted."""
         rng = random.Random(self.seed)
         venue = WholeVenue(self.path)
         self.port = venue.config.fix.port
-        broker = Broker(self, "BROKER1")
-        program = Program(venue.config.bus_path)
+        broker, program = Requests(self), Program(venue.config.bus_path)
+        venue.await_open()
+        broker.start()
         program.start()
         try:
             for _ in range(rounds):
-                venue.await_open()
                 self._flow(venue, broker, program, rng)
                 if kind == "stop":
-                    self._stop(venue, broker, program)
+                    self._stop(venue, program)
                 else:
                     self._break(kind, venue)
                 program.full.clear()
-                broker.disconnect()
                 venue = WholeVenue(self.path)
-            venue.await_open()
+                venue.await_open()
             self._flow(venue, broker, program, rng)
-            program.over.set()
-            program.join()
-            until(lambda: waiting(venue) == 0, "the lanes are empty")
-            due = answers_in(venue)
-            until(lambda: told_all(broker, due), f"{due} reports are told")
-            broker.disconnect()
+            self._last_words(venue, broker, program)
             venue.stop()
         finally:
             program.over.set()
+            broker.over.set()
             venue.end()
-        assert program.failure is None, program.failure
-        facts = compared(venue, program.sent, broker.told)
+        facts = compared(venue, program.sent, broker.told())
         return {
             "kind": kind,
             "rounds": rounds,
             "seed": self.seed,
-            "requests": self.requests,
+            "requests": broker.sent,
+            "not taken": len(broker.told("j")),
             "refused": program.refused,
         } | facts
 
     def _flow(
-        self, venue: WholeVenue, broker: Broker, program: Program, rng: random.Random
+        self, venue: WholeVenue, broker: Requests, program: Program, rng: random.Random
     ) -> None:
-        """Some requests, then full flow for as many commands as the seed says, which may end the
-        venue; the broker goes on, and has not read what it was told last."""
-        wanted, more = self.requests + rng.randrange(40, 120), rng.randrange(2_000, 60_000)
-        done = 0
-        with suppress(Closed, ConnectionError):
-            broker.connect()
-            while venue.popen.poll() is None:
-                if not done and self.requests >= wanted:
-                    program.full.set()
-                    done = commands_done(venue) + more
-                if done and commands_done(venue) >= done:
-                    return
-                self.requests += 1
-                broker.send("D", f"11=r{self.requests}", "21=1", "55=AAA", "54=1", "38=1", "40=2",
-                            "44=9.00", "59=3", f"60={utc_now()}")  # fmt: skip
-                if not done and self.requests % 20 == 0:
-                    broker.catch_up()
+        """Some hundred requests, then full flow for as many commands as the seed says, which may
+        end the venue. Both go on."""
+        wanted = len(broker.told()) + rng.randrange(400, 1200)
+        until(lambda: len(broker.told()) >= wanted, f"{wanted} reports are told")
+        program.full.set()
+        done = commands_done(venue) + rng.randrange(2_000, 60_000)
+        until(
+            lambda: commands_done(venue) >= done or venue.popen.poll() is not None,
+            f"{done} commands are done",
+        )
 
-    def _stop(self, venue: WholeVenue, broker: Broker, program: Program) -> None:
-        """In order. The gateway goes first and takes seconds: full flow is when the engine goes."""
+    def _stop(self, venue: WholeVenue, program: Program) -> None:
+        """In order, while both go on. The gateway goes first: full flow is when the engine goes."""
         program.full.clear()
         venue.popen.send_signal(signal.SIGTERM)
-        broker.disconnect()  # what is under way to it is told when it is back
         while not venue.facts("part stopped"):
             assert venue.popen.poll() is None, venue.log.read_text()
         program.full.set()
         venue.stop()
+
+    def _last_words(self, venue: WholeVenue, broker: Requests, program: Program) -> None:
+        """Nothing more is sent, and all is told."""
+        program.over.set()
+        broker.over.set()
+        program.join()
+        broker.join()
+        assert program.failure is None, program.failure
+        assert broker.failure is None, broker.failure
+        until(lambda: waiting(venue) == 0, "the lanes are empty")
+        due = answers_in(venue)
+        until(lambda: told_all(broker, due), f"{due} reports are told")
+        assert len(broker.told()) + 2 * len(broker.told("j")) == 2 * broker.sent
+        broker.broker.disconnect()
 
     def _break(self, kind: str, venue: WholeVenue) -> None:
         if kind == "kill":
@@ -217,10 +259,10 @@ def answers_in(venue: WholeVenue) -> int:
     return count
 
 
-def told_all(broker: Broker, due: int) -> bool:
+def told_all(requests: Requests, due: int) -> bool:
     """Whether the reports are there; the gateway tells behind the engine."""
-    broker.catch_up()
-    return len(broker.told) >= due
+    requests.broker.catch_up()
+    return len(requests.told()) >= due
 
 
 def used_mb(disk: Path) -> int:
@@ -232,7 +274,7 @@ def resized(disk: Path, megabytes: int) -> None:
     subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(disk)], check=True)
 
 
-def compared(venue: WholeVenue, sent: int, told: list[Message]) -> dict[str, int]:
+def compared(venue: WholeVenue, sent: int, reports: list[Message]) -> dict[str, int]:
     """The journal against the program's numbers, the broker's reports and the captured files."""
     numbers: list[NDArray[np.uint64]] = []
     answers: dict[str, tuple[int, str]] = {}
@@ -250,7 +292,6 @@ def compared(venue: WholeVenue, sent: int, told: list[Message]) -> dict[str, int
         result = source.result()
     journaled = np.concatenate(numbers)
     assert np.array_equal(journaled, np.arange(1, sent + 1)), (len(journaled), sent)
-    reports = [message for message in told if message["35"] == "8"]
     assert [m["17"] for m in reports] == sorted({m["17"] for m in reports}, key=int)
     assert {m["17"]: (m["11"], m["150"]) for m in reports} == {
         seq: (names[number], exec_type) for seq, (number, exec_type) in answers.items()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
-from harness.fix_client import FixClient, Message, utc_now
+from harness.fix_client import Closed, FixClient, Message, utc_now
 
 
 class Listening(Protocol):
@@ -38,7 +39,9 @@ class Broker:
         self._client = FixClient(self.venue.port, self.comp_id, self.begin_string)
         self._gap = False
         self._send("A", ("98=0", "108=30"))
-        assert self._take() in ("A", "gap")
+        if (answer := self._take()) == "5":
+            raise Closed
+        assert answer in ("A", "gap"), answer
 
     def disconnect(self) -> None:
         if self._client is not None:
@@ -48,6 +51,15 @@ class Broker:
     def send(self, msg_type: str, *fields: str) -> None:
         self._sent[self.next_out] = (msg_type, fields)
         self._send(msg_type, fields)
+
+    def send_all(self, msg_type: str, requests: Iterable[tuple[str, ...]]) -> None:
+        """Several at once, in one piece."""
+        data = b""
+        for fields in requests:
+            self._sent[self.next_out] = (msg_type, fields)
+            data += self.client.message(msg_type, *fields, seq=self.next_out)
+            self.next_out += 1
+        self.client.send_bytes(data)
 
     def catch_up(self) -> None:
         """Receive until the venue has answered a test request, and nothing is missing."""
