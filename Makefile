@@ -34,6 +34,7 @@ help:
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
 	@echo "make fix-conformance  every FIX script on every engine of the gateway, and both compared"
 	@echo "make fix-attacks  every attack on the gateway with honest brokers beside it; long"
+	@echo "make fix-soak    50 brokers for SECONDS=3600 who leave and come back; all adds up"
 	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
 	@echo "make long-start  the venue started over long journals"
 	@echo "make campaign    kills, stops and full disks in full flow, and what is lost; minutes"
@@ -193,12 +194,18 @@ FUZZ_TESTS := tests/core/test_model.py tests/market/test_instruments.py \
 fuzz: build
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZ_TESTS)
 
-.PHONY: fix-conformance fix-attacks
+.PHONY: fix-conformance fix-attacks fix-soak
 fix-conformance: build
 	@cd tests && $(CURDIR)/$(BIN)/python -m harness.fix_conformance
 
 fix-attacks: build
 	@cd tests && $(CURDIR)/$(BIN)/python -m attacks
+
+SECONDS := 3600
+fix-soak: build
+	@rm -rf build/soak && mkdir -p build/soak
+	@cd tests && $(CURDIR)/$(BIN)/python -m harness.fix_soak $(CURDIR)/build/soak $(SECONDS) 1
+	@rm -rf build/soak
 
 .PHONY: clean distclean
 clean:
