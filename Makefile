@@ -34,6 +34,7 @@ help:
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
 	@echo "make fix-conformance  every FIX script on every engine of the gateway, and both compared"
 	@echo "make fix-attacks  every attack on the gateway with honest brokers beside it; long"
+	@echo "make javascript  a FIX engine in JavaScript, for the test that trades with it (needs npm)"
 	@echo "make fix-soak    50 brokers for SECONDS=3600 who leave and come back; all adds up"
 	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
 	@echo "make long-start  the venue started over long journals"
@@ -200,6 +201,15 @@ fix-conformance: build
 
 fix-attacks: build
 	@cd tests && $(CURDIR)/$(BIN)/python -m attacks
+
+# Another engine, in another language, as a broker of a test.
+.PHONY: javascript
+javascript: build/javascript/made
+build/javascript/made: tests/fix/javascript/package.json
+	@rm -rf $(@D) && mkdir -p $(@D) && cp $< $(@D)
+	@cd $(@D) && npm install --ignore-scripts --no-package-lock --no-audit --no-fund \
+	  --loglevel=error
+	@touch $@
 
 SECONDS := 3600
 fix-soak: build
