@@ -27,9 +27,6 @@ NUMBERED = ("37", "17")
 # Where QuickFIX does other than the standard, and than its scripts: rule by rule, and why.
 KNOWN: dict[str, dict[str, str]] = {
     "native": {
-        "a_message_of_another_version_ends_the_session": "drops it as garbage",
-        "a_message_without_a_number_ends_the_session": "answers it by a Reject and goes on",
-        "a_resend_beyond_what_was_sent_brings_nothing": "rejects it with 373=5",
         "sub_ids_come_back_the_other_way_round": "turns them round in a Reject alone",
     },
     "quickfix": {

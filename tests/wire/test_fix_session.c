@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -208,10 +209,13 @@ static void what_was_sent_while_away_is_resent_on_request(void)
     CHECK(in("2", 3, "7=2|16=2|") == TL_FIX_DONE);
     EXPECT("35=8|34=2|43=Y|37=2| ");
     CHECK(in("2", 4, "7=100|16=0|") == TL_FIX_DONE); /* beyond what was sent */
-    EXPECT("35=3|34=4|45=4|58=Value is incorrect (out of range) for this tag|371=7|372=2|373=5| ");
-    CHECK(in("2", 5, "7=2|16=1|") == TL_FIX_DONE);
-    EXPECT("35=3|34=5|45=5|58=Value is incorrect (out of range) for this tag|371=16|372=2|373=5| ");
-    CHECK(next_in() == 6);
+    CHECK(in("2", 5, "7=4|16=3|") == TL_FIX_DONE);
+    EXPECT("");
+    CHECK(in("2", 6, "7=2|16=1|") == TL_FIX_DONE);
+    EXPECT("35=3|34=4|45=6|58=Value is incorrect (out of range) for this tag|371=16|372=2|373=5| ");
+    CHECK(in("2", 7, "7=0|16=0|") == TL_FIX_DONE);
+    EXPECT("35=3|34=5|45=7|58=Value is incorrect (out of range) for this tag|371=7|372=2|373=5| ");
+    CHECK(next_in() == 8);
     end();
 }
 
@@ -279,6 +283,40 @@ static void too_low_a_number_ends_the_session(void)
     CHECK(in("0", 2, "") == TL_FIX_GONE);
     EXPECT("35=5|34=3|58=MsgSeqNum too low, expecting 3 but received 2| ");
     CHECK(next_in() == 3);
+    end();
+}
+
+static void a_message_without_a_number_ends_the_session(void)
+{
+    on();
+    parse("35=1|", "112=x|", now.utc_ns);
+    CHECK(tl_fix_session_receive(session, &message, &now) == TL_FIX_GONE);
+    EXPECT("35=5|34=2|58=MsgSeqNum missing| ");
+    CHECK(next_in() == 2);
+    end();
+}
+
+static tl_fix_received unread(const char *bytes)
+{
+    size_t size = strlen(bytes);
+    for (size_t i = 0; i <= size; i++)
+        text[i] = bytes[i] == '|' ? TL_FIX_SOH : bytes[i];
+    const tl_fix_dialect *dialect = tl_fix_session_terms(session)->dialect;
+    CHECK(tl_fix_parse(&message, dialect, text, size) == -EBADMSG);
+    return tl_fix_session_unread(session, &message, &now);
+}
+
+static void a_message_of_another_version_ends_the_session(void)
+{
+    on();
+    CHECK(unread("8=FIX.4.2|9=5|34=2|10=000|") == TL_FIX_DONE); /* no message at all */
+    CHECK(unread("") == TL_FIX_DONE);
+    EXPECT("");
+    CHECK(unread("8=FIX.4.2|9=5|35=0|34=2|10=000|") == TL_FIX_GONE);
+    EXPECT("35=5|34=2|58=Incorrect BeginString| ");
+    CHECK(next_in() == 2);
+    CHECK(unread("8=FIX.4.2|9=5|35=0|34=2|10=000|") == TL_FIX_GONE); /* says nothing more */
+    EXPECT("");
     end();
 }
 
@@ -405,6 +443,8 @@ int main(int argc, char **argv)
     early_messages_wait_for_those_before_them();
     an_older_gap_is_asked_for_after_the_next_logon();
     too_low_a_number_ends_the_session();
+    a_message_without_a_number_ends_the_session();
+    a_message_of_another_version_ends_the_session();
     numbers_go_beyond_32_bits();
     a_test_request_is_answered_and_rejects_are_not();
     steps_of_the_clock_disconnect_nobody();

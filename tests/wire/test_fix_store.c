@@ -405,6 +405,48 @@ static void a_kill_at_any_moment_loses_nothing(void)
     clear();
 }
 
+/* MiB of files that this process has mapped and looked at. */
+static long mapped_mb(void)
+{
+    char line[256];
+    long kb = -1;
+    FILE *status = fopen("/proc/self/status", "re");
+    CHECK(status != NULL);
+    while (fgets(line, sizeof line, status) != NULL)
+        if (sscanf(line, "RssFile: %ld kB", &kb) == 1)
+            break;
+    fclose(status);
+    CHECK(kb >= 0);
+    return kb / 1024;
+}
+
+/* The log of a session that does not read is on the disk, and so is one that is read from end to
+ * end, or here and there. */
+static void a_long_log_is_not_in_memory(void)
+{
+    tl_fix_store_config config = {.sessions_max = 8, .segment_bytes = 32u << 20};
+    tl_fix_store *store = reopen(&config);
+    long begin = mapped_mb(), bound = begin + 24;
+    uint64_t count = 500000, random = 5;
+    for (uint64_t i = 0; i < count; i++)
+        CHECK(append(store, (uint32_t)i % 4) == 0);
+    CHECK(mapped_mb() < bound);
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t number = 1; number <= count / 4; number++)
+            CHECK(found(store, 2, number));
+        CHECK(mapped_mb() < bound);
+        for (int i = 0; i < 10000; i++)
+            CHECK(found(store, (uint32_t)i % 4, 1 + random_next(&random) % (count / 4)));
+        CHECK(mapped_mb() < bound);
+        CHECK(tl_fix_store_first(store, 2, 1) == 1);
+        tl_fix_store_close(store);
+        store = reopen(&config);
+        CHECK(mapped_mb() < bound);
+    }
+    tl_fix_store_close(store);
+    clear();
+}
+
 static double seconds(void)
 {
     struct timespec now;
@@ -446,6 +488,7 @@ int main(int argc, char **argv)
     a_missing_segment_is_damage();
     a_full_disk_changes_nothing();
     a_kill_at_any_moment_loses_nothing();
+    a_long_log_is_not_in_memory();
     millions_of_messages_open_again(argc > 1 ? atol(argv[1]) : 200000);
     return 0;
 }

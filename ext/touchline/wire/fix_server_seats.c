@@ -218,11 +218,11 @@ static void took(tl_fix_server *server, tl_fix_seat *seat, const char *bytes, si
 static progress deal_with(tl_fix_server *server, tl_fix_seat *seat, const char *bytes, size_t size)
 {
     tl_fix_message *message = &server->message;
-    if (tl_fix_parse(message, seat->party.dialect, bytes, size) != 0)
-        return NEXT;
+    const bool read = tl_fix_parse(message, seat->party.dialect, bytes, size) == 0;
     tl_fix_seat_touch(server, seat);
     const tl_fix_received received =
-        tl_fix_session_receive(seat->session, message, &server->now);
+        read ? tl_fix_session_receive(seat->session, message, &server->now)
+             : tl_fix_session_unread(seat->session, message, &server->now);
     if (received != TL_FIX_APPLICATION) {
         took(server, seat, bytes, size);
         return received == TL_FIX_GONE ? GONE : NEXT;

@@ -71,6 +71,13 @@ static tl_fix_received over(tl_fix_session *session, const tl_fix_clock *now)
     return TL_FIX_GONE;
 }
 
+/* Logout and the end, where the standard knows no other answer. */
+static tl_fix_received leave(tl_fix_session *session, const char *text, const tl_fix_clock *now)
+{
+    tl_fix_session_logout(session, text, now);
+    return over(session, now);
+}
+
 void tl_fix_took(tl_fix_session *session, const tl_fix_message *message, uint64_t lane_sent,
               const tl_fix_clock *now)
 {
@@ -226,8 +233,7 @@ static tl_fix_received too_low(tl_fix_session *session, const tl_fix_message *me
             at += size;
         }
         *at = 0;
-        tl_fix_session_logout(session, text, now);
-        return over(session, now);
+        return leave(session, text, now);
     }
     if (message->type == TL_FIX_SEQUENCE_RESET)
         return TL_FIX_DONE;
@@ -264,10 +270,14 @@ static tl_fix_received resend_request(tl_fix_session *session, const tl_fix_mess
 {
     static const char out_of_range[] = "Value is incorrect (out of range) for this tag";
     uint64_t begin, end, next_out = fix_marks(session)->next_out;
-    if (!read_number(message, 7, &begin) || begin == 0 || begin >= next_out)
+    if (!read_number(message, 7, &begin) || begin == 0)
         return reject(session, message, 5, 7, out_of_range, now);
     if (!read_number(message, 16, &end))
         return reject(session, message, 5, 16, out_of_range, now);
+    if (begin >= next_out) { /* what was never sent comes in its turn, for the first time */
+        took(session, message, now);
+        return TL_FIX_DONE;
+    }
     if (end == 0 || end >= next_out ||
         (end == 999999 && session->terms.dialect->version == TL_FIX_42))
         end = next_out - 1;
@@ -333,11 +343,25 @@ static tl_fix_received business(tl_fix_session *session, const tl_fix_message *m
     return TL_FIX_DONE;
 }
 
+tl_fix_received tl_fix_session_unread(tl_fix_session *session, const tl_fix_message *message,
+                                      const tl_fix_clock *now)
+{
+    static const uint32_t first[] = {8, 9, 35};
+    if (session->state == TL_FIX_AWAY || session->state == TL_FIX_OVER)
+        return TL_FIX_GONE;
+    for (uint32_t i = 0; i < 3; i++)
+        if (i >= message->count || message->fields[i].tag != first[i])
+            return TL_FIX_DONE;
+    return leave(session, "Incorrect BeginString", now);
+}
+
 static tl_fix_received dispatch(tl_fix_session *session, const tl_fix_message *message,
                                 const tl_fix_clock *now)
 {
     if (message->type == TL_FIX_LOGON) /* only the first message may be one */
         return over(session, now);
+    if (message->malformed == UINT32_MAX && tl_fix_find(message, 34) == NULL)
+        return leave(session, "MsgSeqNum missing", now);
     tl_fix_verdict verdict = tl_fix_check(message, session->terms.dialect);
     if (verdict.reason >= 0) {
         int error = tl_fix_session_reject(session, message, &verdict, now);

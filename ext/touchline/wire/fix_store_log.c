@@ -135,6 +135,7 @@ uint64_t tl_fix_store_log_write(tl_fix_store *store, record *head, const char *b
     if (head->bytes != 0)
         memcpy(at + sizeof *head, bytes, head->bytes);
     uint32_t size = record_bytes(head->bytes);
+    use(store, place, size);
     uint32_t crc = tl_fix_store_crc(last->seed ^ (uint32_t)place, at + 8, size - 8);
     memcpy(at + offsetof(record, crc), &crc, sizeof crc);
     /* Whoever reads after a kill sees the size only with all that it covers. */

@@ -1,5 +1,6 @@
 /* The store's parts: the log of segments (fix_store_log.c), its reading at the start
- * (fix_store_scan.c), the marks' file (fix_store_marks.c) and the calls (fix_store.c).
+ * (fix_store_scan.c), what of it is in memory (fix_store_window.c), the marks' file
+ * (fix_store_marks.c) and the calls (fix_store.c).
  *
  *   segment   header 64 | mark | mark | record | record | ... | zeros to the end
  *   record    head 64 | the message as it was sent | zeros to a multiple of 8
@@ -18,6 +19,9 @@
 #define SESSIONS_MAGIC UINT64_C(0x0153455358494654) /* "TFIXSES" and version 1 */
 #define MESSAGE_BYTES_MAX 65536u
 #define BLOCK_MESSAGES 16u
+#define CHUNK_BITS 21u /* the log comes into memory and goes in pieces of 2 MiB, ... */
+#define CHUNK_BYTES (1u << CHUNK_BITS)
+#define CHUNKS_MAX 8u /* ... of which so many stay */
 
 enum { RECORD_RESET = 3, RECORD_MARK = 4 };
 
@@ -103,6 +107,9 @@ struct tl_fix_store {
     uint32_t end; /* of the last segment's records */
     bool dirty;
     bool same_boot;
+    uint64_t used[CHUNKS_MAX]; /* chunks in memory: place >> CHUNK_BITS; 0: none */
+    uint64_t used_last;
+    unsigned used_next;
     uint64_t cached_block; /* places of one block's messages, for walks through a session */
     uint32_t cached_session;
     uint64_t cached[BLOCK_MESSAGES];
@@ -130,6 +137,9 @@ void tl_fix_index_add(session_index *index, uint64_t msg_seq_num, uint64_t place
 void tl_fix_index_forget(tl_fix_store *store, uint32_t session);
 void tl_fix_segment_name(char name[32], uint32_t number);
 
+/* fix_store_window.c: the chunk is looked at; another one may be given back. */
+void tl_fix_store_use(tl_fix_store *store, uint64_t chunk);
+
 /* fix_store_scan.c */
 int tl_fix_store_log_open(tl_fix_store *store);
 
@@ -143,13 +153,25 @@ static inline uint32_t record_bytes(uint32_t message_bytes)
     return (uint32_t)sizeof(record) + ((message_bytes + 7) & ~7u);
 }
 
+/* So many bytes from `place` on are read or written now. */
+static inline void use(tl_fix_store *store, uint64_t place, uint32_t bytes)
+{
+    uint64_t first = place >> CHUNK_BITS, last = (place + bytes - 1) >> CHUNK_BITS;
+    if (first != store->used_last)
+        tl_fix_store_use(store, first);
+    if (last != first)
+        tl_fix_store_use(store, last);
+}
+
 /* NULL: it went with its segment. */
-static inline const record *record_at(const tl_fix_store *store, uint64_t place)
+static inline const record *record_at(tl_fix_store *store, uint64_t place)
 {
     uint32_t number = (uint32_t)(place >> 32);
     if (place == 0 || number < store->first_segment)
         return NULL;
-    return (const record *)(store->segments[number - store->first_segment].at + (uint32_t)place);
+    const char *at = store->segments[number - store->first_segment].at + (uint32_t)place;
+    use(store, place, ((const record *)at)->size);
+    return (const record *)at;
 }
 
 #endif

@@ -141,13 +141,16 @@ static int scan_segment(tl_fix_store *store, uint32_t index, uint32_t *logged_ep
     record entry;
     madvise(part.at, part.bytes, MADV_SEQUENTIAL);
     while (record_good(&part, number, at, &entry)) {
+        use(store, place_of(number, at), entry.size);
         int error = take_in(store, &entry, place_of(number, at), logged_epoch);
         if (error != 0)
             return error;
         at += entry.size;
     }
     madvise(part.at, part.bytes, MADV_NORMAL);
-    return find_end(store, index, at);
+    int error = find_end(store, index, at);
+    madvise(part.at, part.bytes, MADV_DONTNEED);
+    return error;
 }
 
 static int map_all(tl_fix_store *store)
