@@ -24,7 +24,9 @@ DICTIONARIES = ("FIX42", "FIX44", "FIXT11", "FIX50SP2")
 CREDENTIALS = ((553, "Username"), (554, "Password"))
 MEMBERS_MAX = 512  # TL_FIX_MEMBERS_MAX in fix_tables.h
 DEPTH_MAX = 8  # TL_FIX_DEPTH_MAX
-PAGE = 64  # tags found together
+PAGE = 64  # tags whose rows stand together, and whose bits make a word
+NO_ROW = "{0}"
+LOW_TAGS = 1024  # TL_FIX_LOW_TAGS in fix_message.h
 HEADER, TRAILER, COUNT, LENGTH, DATA = 1, 2, 4, 8, 16
 TYPES = {
     "CHAR": "CHAR",
@@ -209,13 +211,27 @@ class Writer:
         )
         nodes = dictionary.tree.findall("fields/field")
         self.fields = sorted(nodes, key=lambda node: int(node.attrib["number"]))
+        tags = [int(node.attrib["number"]) for node in self.fields]
+        self.tag_max = tags[-1]
+        # Page 0 is empty: there stand all tags of a page without any.
+        self.pages = {page: at for at, page in enumerate(sorted({tag // PAGE for tag in tags}), 1)}
+        self.words = len(self.pages) + 1
         self.texts = ""
         self.offsets: list[int] = []
         self.lines: list[str] = []
 
+    def place(self, tag: int) -> int:
+        return self.pages[tag // PAGE] * PAGE + tag % PAGE
+
     def values(self, node: Node) -> str:
         """The row of a field's allowed values: bits of the one-letter ones, the others sorted."""
         values = sorted({value.attrib["enum"] for value in node.findall("value")})
+        # A listed letter is never asked for its type.
+        letters = "".join(value for value in values if len(value) == 1)
+        kind = TYPES.get(node.attrib["type"], "TEXT")
+        assert kind in ("TEXT", "CHAR", "TOKENS", "INT", "BOOLEAN"), (self.prefix, values)
+        assert kind != "INT" or not letters or letters.isdecimal(), (self.prefix, values)
+        assert kind != "BOOLEAN" or set(letters) <= set("NY"), (self.prefix, values)
         bits = [0, 0]
         longer = [value for value in values if len(value) != 1]
         for value in values:
@@ -229,27 +245,24 @@ class Writer:
 
     def write_fields(self) -> None:
         other = partners(self.dictionary)
-        rows, enumerations = [], []
+        enumerations: list[str] = []
+        rows = [NO_ROW] * PAGE * self.words
         for node in self.fields:
             tag, kind = int(node.attrib["number"]), TYPES.get(node.attrib["type"], "TEXT")
             flag, partner = other.get(tag, (0, 0))
             flag |= HEADER * (tag in self.header.tags) | TRAILER * (tag in self.trailer.tags)
             flag |= COUNT * (tag in self.dictionary.counts)
+            assert flag & (HEADER | TRAILER) != HEADER | TRAILER
             values = 0
             if node.find("value") is not None:
                 enumerations.append(self.values(node))
                 values = len(enumerations)
-            rows.append(f"{{{tag}, TL_FIX_TYPE_{kind}, {flag}, {values}, {partner}}}")
-        tags = [int(node.attrib["number"]) for node in self.fields]
-        pages, of_tag = [0] * (tags[-1] // PAGE + 1), [0] * PAGE
-        for at, tag in enumerate(tags):
-            if pages[tag // PAGE] == 0:
-                pages[tag // PAGE] = len(of_tag) // PAGE
-                of_tag += [0] * PAGE
-            of_tag[pages[tag // PAGE] * PAGE + tag % PAGE] = at + 1
+            row = f"{{{tag}, TL_FIX_TYPE_{kind}, {flag}, {values}, {partner}}}"
+            rows[self.place(tag)] = row
+        count = max(LOW_TAGS, self.tag_max + 1 + PAGE - 1) // PAGE
+        pages = [(self.pages.get(page, 0) - page) * PAGE % (1 << 16) for page in range(count)]
         self.lines += array("tl_fix_field_rule", f"{self.prefix}_fields", rows)
         self.lines += array("uint16_t", f"{self.prefix}_pages", [str(at) for at in pages])
-        self.lines += array("uint16_t", f"{self.prefix}_of_tag", [str(at) for at in of_tag])
         self.lines += array("tl_fix_values", f"{self.prefix}_values", enumerations)
         self.lines += array("uint16_t", f"{self.prefix}_offsets", [str(at) for at in self.offsets])
         assert len(self.texts) < 1 << 16
@@ -261,16 +274,17 @@ class Writer:
     def row(self, body: Body) -> str:
         pool = self.dictionary.pool
         needed, groups = tuple(sorted(body.required)), self.dictionary.inner(body)
-        return f"{pool.add(needed)}, {len(needed)}, {pool.add(groups)}, {len(groups)}"
+        low = [tag for tag in needed if tag < PAGE]
+        bits = sum(1 << tag for tag in low)
+        lists = f"{pool.add(needed)}, {len(needed)}, {pool.add(groups)}, {len(groups)}"
+        return f"{lists}, {len(low)}, {bits:#x}"
 
     def write_messages(self) -> None:
         names, bits, rows = msg_types(), [], []
-        at = {int(node.attrib["number"]): i for i, node in enumerate(self.fields)}
-        words = (len(self.fields) + 63) // 64
         for text, admin, body in self.messages:
             assert len(text) <= 3
-            allowed = sum(1 << at[tag] for tag in body.tags)
-            bits += [f"{allowed >> 64 * word & (1 << 64) - 1:#x}" for word in range(words)]
+            allowed = sum(1 << self.place(tag) for tag in body.tags)
+            bits += [f"{allowed >> 64 * word & (1 << 64) - 1:#x}" for word in range(self.words)]
             kind = names.get(text, "OTHER")
             rows.append(f'{{"{text}", {int(admin)}, TL_FIX_{kind}, {self.row(body)}}}')
         ends = [
@@ -300,7 +314,6 @@ class Writer:
         parts = (
             "fields",
             "pages",
-            "of_tag",
             "values",
             "offsets",
             "texts",
@@ -313,9 +326,9 @@ class Writer:
         )
         self.lines += [
             f"const tl_fix_dictionary tl_{prefix} = {{",
-            f"    .tag_max = {self.fields[-1].attrib['number']},",
+            f"    .tag_max = {self.tag_max},",
             f"    .messages_count = {len(self.messages)},",
-            f"    .words = {(len(self.fields) + 63) // 64},",
+            f"    .words = {self.words},",
             *(f"    .{part} = {prefix}_{part}," for part in parts),
             "};",
             "",

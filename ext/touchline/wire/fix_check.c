@@ -6,45 +6,30 @@
  */
 #include "touchline/wire/fix_format.h"
 #include "touchline/wire/fix_message.h"
-#include "touchline/wire/fix_tables.h"
+#include "touchline/wire/fix_message_split.h"
 
-enum {
-    INVALID_TAG = 0,
-    MISSING = 1,
-    NOT_OF_MESSAGE = 2,
-    NO_VALUE = 4,
-    BAD_VALUE = 5,
-    BAD_FORMAT = 6,
-    BAD_MSG_TYPE = 11,
-    REPEATED = 13,
-    OUT_OF_ORDER = 14,
-    BAD_COUNT = 16
-};
-#define USER_TAG_MIN 5000u
 #define UNSUPPORTED_MESSAGE 3
-
-typedef enum part { HEADER, TRAILER, BODY, ENTRY } part;
 
 static const char *text_of(int reason)
 {
     static const char *const texts[] = {
-        [INVALID_TAG] = "Invalid tag number",
-        [MISSING] = "Required tag missing",
-        [NOT_OF_MESSAGE] = "Tag not defined for this message type",
+        [TL_FIX_INVALID_TAG] = "Invalid tag number",
+        [TL_FIX_MISSING] = "Required tag missing",
+        [TL_FIX_NOT_OF_MESSAGE] = "Tag not defined for this message type",
         [3] = "Undefined tag",
-        [NO_VALUE] = "Tag specified without a value",
-        [BAD_VALUE] = "Value is incorrect (out of range) for this tag",
-        [BAD_FORMAT] = "Incorrect data format for value",
+        [TL_FIX_NO_VALUE] = "Tag specified without a value",
+        [TL_FIX_BAD_VALUE] = "Value is incorrect (out of range) for this tag",
+        [TL_FIX_BAD_FORMAT] = "Incorrect data format for value",
         [7] = "Decryption problem",
         [8] = "Signature problem",
         [9] = "CompID problem",
         [10] = "SendingTime accuracy problem",
-        [BAD_MSG_TYPE] = "Invalid MsgType",
+        [TL_FIX_BAD_MSG_TYPE] = "Invalid MsgType",
         [12] = "XML validation error",
-        [REPEATED] = "Tag appears more than once",
-        [OUT_OF_ORDER] = "Tag specified out of required order",
+        [TL_FIX_REPEATED] = "Tag appears more than once",
+        [TL_FIX_OUT_OF_ORDER] = "Tag specified out of required order",
         [15] = "Repeating group fields out of order",
-        [BAD_COUNT] = "Incorrect NumInGroup count for repeating group",
+        [TL_FIX_BAD_COUNT] = "Incorrect NumInGroup count for repeating group",
     };
     return texts[reason];
 }
@@ -54,26 +39,24 @@ static tl_fix_verdict fault(int reason, uint32_t tag)
     return (tl_fix_verdict){reason, 0, tag, text_of(reason)};
 }
 
-/* ── where a field belongs ───────────────────────────────────────────────────────────────────── */
+/* ── of many faults ──────────────────────────────────────────────────────────────────────────── */
 
-static const tl_fix_field_rule *rule_of(const tl_fix_message *message,
-                                        const tl_fix_dialect *dialect, uint32_t tag, part *part)
+/* In the order in which their faults are named. */
+typedef enum part { HEADER, TRAILER, BODY, ENTRY } part;
+
+static part part_of(const tl_fix_field *field, const tl_fix_field_rule *rule)
 {
-    const tl_fix_dictionary *session = dialect->session, *body = message->dictionary;
-    const tl_fix_field_rule *rule = tl_fix_field_rule_of(session, tag);
-    *part = BODY;
-    if (rule != NULL && (rule->flags & TL_FIX_IN_HEADER) != 0)
-        *part = HEADER;
-    else if (rule != NULL && (rule->flags & TL_FIX_IN_TRAILER) != 0)
-        *part = TRAILER;
-    else if (body != session)
-        rule = tl_fix_field_rule_of(body, tag);
-    return rule;
+    if (field->depth != 0)
+        return ENTRY;
+    if ((rule->flags & TL_FIX_IN_HEADER) != 0)
+        return HEADER;
+    return (rule->flags & TL_FIX_IN_TRAILER) != 0 ? TRAILER : BODY;
 }
 
-/* The lower, the sooner a fault of the field is named. */
-static uint64_t rank_of(part part, uint32_t tag, uint32_t at)
+void tl_fix_blame(tl_fix_message *message, const tl_fix_field_rule *rule, uint32_t at, int reason)
 {
+    const uint32_t tag = message->fields[at].tag;
+    const part part = part_of(&message->fields[at], rule);
     uint32_t order = tag;
     if (part == HEADER && (tag == 8 || tag == 9 || tag == 35))
         order = tag == 8 ? 0 : tag == 9 ? 1 : 2;
@@ -81,7 +64,12 @@ static uint64_t rank_of(part part, uint32_t tag, uint32_t at)
         order = UINT32_MAX;
     if (part == ENTRY)
         order = at;
-    return (uint64_t)part << 32 | order;
+    const uint64_t rank = (uint64_t)part << 32 | order;
+    if (rank >= message->blame_rank)
+        return;
+    message->blame_rank = rank;
+    message->blame_tag = tag;
+    message->blame_reason = reason;
 }
 
 /* ── values ──────────────────────────────────────────────────────────────────────────────────── */
@@ -100,100 +88,41 @@ static bool tokens_allowed(const tl_fix_dictionary *dictionary, const tl_fix_val
     return true;
 }
 
-/* -1: the value is good. */
-static int value_fault(const tl_fix_dictionary *dictionary, const tl_fix_field_rule *rule,
-                       const char *text, size_t size)
+static bool value_allowed(const tl_fix_dictionary *dictionary, const tl_fix_field_rule *rule,
+                          const char *text, size_t size)
 {
-    tl_fix_type type = rule == NULL ? TL_FIX_TYPE_TEXT : rule->type;
-    bool may_be_empty = type == TL_FIX_TYPE_DATA;
-    if (size == 0)
-        return may_be_empty ? -1 : NO_VALUE;
-    if (!tl_fix_format_good(type, text, size))
-        return BAD_FORMAT;
-    if (rule == NULL || rule->values == 0)
-        return -1;
     const tl_fix_values *values = &dictionary->values[rule->values - 1];
-    bool allowed = type == TL_FIX_TYPE_TOKENS ? tokens_allowed(dictionary, values, text, size)
-                                              : tl_fix_value_allowed(dictionary, values, text,
-                                                                     size);
-    return allowed ? -1 : BAD_VALUE;
+    return rule->type == TL_FIX_TYPE_TOKENS
+               ? tokens_allowed(dictionary, values, text, size)
+               : tl_fix_value_allowed(dictionary, values, text, size);
 }
 
-/* -1: the field is good. */
-static int field_fault(const tl_fix_message *message, const tl_fix_dialect *dialect, uint32_t at,
-                       const tl_fix_field_rule *rule, part part)
+int tl_fix_value_fault(const tl_fix_dictionary *dictionary, const tl_fix_field_rule *rule,
+                       const char *text, size_t size, bool plain)
 {
-    const tl_fix_field *field = &message->fields[at];
-    const tl_fix_dictionary *dictionary = message->dictionary;
-    if (part == HEADER || part == TRAILER)
-        dictionary = dialect->session;
-    if (part == ENTRY && rule == NULL) { /* of a group of the header */
-        dictionary = dialect->session;
-        rule = tl_fix_field_rule_of(dictionary, field->tag);
-    }
-    uint8_t marks = message->marks[at];
-    if ((marks & TL_FIX_MARK_REPEATED) != 0)
-        return REPEATED;
-    int reason = value_fault(dictionary, rule, tl_fix_value(message, field), field->size);
-    if (reason >= 0)
-        return reason;
-    if (field->tag < USER_TAG_MIN) {
-        if (rule == NULL)
-            return INVALID_TAG;
-        if (part == BODY && !tl_fix_allowed(dictionary, message->rule, rule))
-            return NOT_OF_MESSAGE;
-    }
-    return (marks & TL_FIX_MARK_MISCOUNTED) != 0 ? BAD_COUNT : -1;
-}
-
-static tl_fix_verdict check_fields(const tl_fix_message *message, const tl_fix_dialect *dialect)
-{
-    uint64_t lowest = UINT64_MAX;
-    tl_fix_verdict verdict = {.reason = -1};
-    for (uint32_t i = 0; i < message->count; i++) {
-        part part;
-        uint32_t tag = message->fields[i].tag;
-        const tl_fix_field_rule *rule = rule_of(message, dialect, tag, &part);
-        bool grouped = (message->marks[i] & TL_FIX_MARK_DEPTH) != 0;
-        int reason = field_fault(message, dialect, i, rule, grouped ? ENTRY : part);
-        if (reason < 0)
-            continue;
-        uint64_t rank = rank_of(grouped ? ENTRY : part, tag, i);
-        if (rank < lowest) {
-            lowest = rank;
-            verdict = fault(reason, tag);
-        }
-    }
-    return verdict;
+    if (size == 0)
+        return rule->type == TL_FIX_TYPE_DATA ? -1 : TL_FIX_NO_VALUE;
+    const bool good = (plain && rule->type == TL_FIX_TYPE_TEXT) ||
+                      tl_fix_format_good(rule->type, text, size);
+    if (!good)
+        return TL_FIX_BAD_FORMAT;
+    if (rule->values == 0 || value_allowed(dictionary, rule, text, size))
+        return -1;
+    return TL_FIX_BAD_VALUE;
 }
 
 /* ── the whole ───────────────────────────────────────────────────────────────────────────────── */
 
-/* The first field that comes after those of a later part; 0: none does. */
-static uint32_t out_of_order(const tl_fix_message *message, const tl_fix_dialect *dialect)
-{
-    static const uint8_t turn[] = {[HEADER] = 0, [BODY] = 1, [TRAILER] = 2};
-    uint8_t now = 0;
-    for (uint32_t i = 0; i < message->count; i++) {
-        if ((message->marks[i] & TL_FIX_MARK_DEPTH) != 0)
-            continue;
-        part part;
-        rule_of(message, dialect, message->fields[i].tag, &part);
-        if (turn[part] < now)
-            return message->fields[i].tag;
-        now = turn[part];
-    }
-    return 0;
-}
-
+/* 0: none is. */
 static uint32_t missing_of(const tl_fix_message *message, const tl_fix_dictionary *dictionary,
                            const tl_fix_message_rule *rule)
 {
-    for (uint16_t i = 0; i < rule->required_count; i++) {
-        uint16_t tag = dictionary->numbers[rule->required + i];
-        if (tl_fix_find(message, tag) == NULL)
-            return tag;
-    }
+    const uint16_t *tags = dictionary->numbers + rule->required;
+    /* Those below 64 at once; one by one only to see which is missing. */
+    const bool low = (message->present[0] & rule->low) == rule->low;
+    for (uint16_t i = low ? rule->low_count : 0; i < rule->required_count; i++)
+        if (tl_fix_find(message, tags[i]) == NULL)
+            return tags[i];
     return 0;
 }
 
@@ -212,18 +141,18 @@ tl_fix_verdict tl_fix_check(const tl_fix_message *message, const tl_fix_dialect 
 {
     if (message->malformed != UINT32_MAX)
         return fault(message->malformed_reason, message->malformed);
-    uint32_t tag = out_of_order(message, dialect);
-    if (tag != 0)
-        return fault(OUT_OF_ORDER, tag);
+    if (message->disordered != 0)
+        return fault(TL_FIX_OUT_OF_ORDER, message->disordered);
     if (message->rule == NULL)
-        return fault(BAD_MSG_TYPE, 0);
-    tag = missing(message, dialect);
+        return fault(TL_FIX_BAD_MSG_TYPE, 0);
+    uint32_t tag = missing(message, dialect);
     if (tag != 0)
-        return fault(MISSING, tag);
-    tl_fix_verdict verdict = check_fields(message, dialect);
-    if (verdict.reason < 0 && message->group_reason >= 0)
-        verdict = fault(message->group_reason, message->group_tag);
-    if (verdict.reason < 0 && message->type == TL_FIX_OTHER)
-        verdict = (tl_fix_verdict){-1, UNSUPPORTED_MESSAGE, 0, "Unsupported Message Type"};
-    return verdict;
+        return fault(TL_FIX_MISSING, tag);
+    if (message->blame_reason >= 0)
+        return fault(message->blame_reason, message->blame_tag);
+    if (message->group_reason >= 0)
+        return fault(message->group_reason, message->group_tag);
+    if (message->type == TL_FIX_OTHER)
+        return (tl_fix_verdict){-1, UNSUPPORTED_MESSAGE, 0, "Unsupported Message Type"};
+    return (tl_fix_verdict){.reason = -1};
 }

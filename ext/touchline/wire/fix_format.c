@@ -77,8 +77,7 @@ static bool day_good(const char *text, size_t size)
 
 static bool date_good(const char *text, size_t size)
 {
-    int64_t days;
-    return tl_fix_read_date(text, size, &days);
+    return tl_fix_is_date(text, size);
 }
 
 static bool time_good(const char *text, size_t size)

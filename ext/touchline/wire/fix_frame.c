@@ -20,6 +20,11 @@ static reading read_begin_string(const char *bytes, size_t count, size_t *at)
 {
     static const char first[] = "8=FIX";
     size_t i = 0;
+    if (count >= sizeof first - 1) {
+        if (memcmp(bytes, first, sizeof first - 1) != 0)
+            return NO;
+        i = sizeof first - 1;
+    }
     for (; i < sizeof first - 1; i++) {
         if (i == count)
             return MAYBE;
@@ -101,7 +106,9 @@ tl_fix_frame tl_fix_find_message(const char *bytes, size_t count, size_t message
 {
     size_t at = 0;
     while (at < count) {
-        const char *eight = memchr(bytes + at, '8', count - at);
+        const char *eight = bytes + at;
+        if (*eight != '8')
+            eight = memchr(eight, '8', count - at);
         if (eight == NULL)
             break;
         at = (size_t)(eight - bytes);

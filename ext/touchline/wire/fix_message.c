@@ -1,50 +1,52 @@
-/* A message split into fields, groups included. See fix_message.h.
- *
- * Groups are walked with a stack of as many levels as a dictionary nests: a field that is no member
- * of the group it is met in ends that group, and is looked at again one level further out.
- */
+/* A message split into fields, each checked on the way. See fix_message.h. */
 #include "touchline/wire/fix_message.h"
 
-#include "touchline/wire/fix_tables.h"
+#include "touchline/wire/fix_message_split.h"
 #include "touchline/wire/fix_text.h"
+#include "touchline/wire/fix_text_scan.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { INVALID_TAG = 0, BAD_FORMAT = 6, REPEATED = 13, GROUP_ORDER = 15, BAD_COUNT = 16 };
 enum { MSG_SEQ_NUM = 34, MSG_TYPE = 35, POSS_DUP = 43, POSS_RESEND = 97 };
-#define TAG_DIGITS_MAX 9
-#define USER_TAG_MIN 5000u
-#define MEMBER_WORDS (TL_FIX_MEMBERS_MAX / 64)
+enum { TURN_OF_BODY = 1 }; /* before: the header's, behind: the trailer's */
+#define TAG_DIGITS_MAX 9   /* that are read */
+#define TAG_DIGITS_GOOD 5  /* of TL_FIX_TAG_MAX */
 
-_Static_assert(TL_FIX_DEPTH_MAX <= TL_FIX_MARK_DEPTH, "a mark holds every depth");
 _Static_assert(TL_FIX_FIELDS_MAX < UINT16_MAX, "a place is 16 bits");
 
-typedef struct level {
-    const tl_fix_group_rule *rule;
-    const tl_fix_dictionary *dictionary;
-    uint32_t count_at; /* place of the count's field */
-    uint32_t entries;
-    uint64_t seen[MEMBER_WORDS]; /* members of the entry at hand */
-} level;
+/* A field's rules: by which it is split, and by which it is checked. They are two where the
+ * session's dictionary has a tag that the message's has, too. */
+typedef struct rules {
+    const tl_fix_field_rule *split;
+    tl_fix_ruled check;
+    uint32_t row; /* of check.rule */
+} rules;
 
-typedef struct splitter {
-    tl_fix_message *message;
-    const tl_fix_dialect *dialect;
-    uint32_t depth;
-    uint32_t awaited; /* the data field that must come next; 0: none */
-    uint32_t data_size;
-    bool seen_used[2];
-    level levels[TL_FIX_DEPTH_MAX];
-} splitter;
-
-static const tl_fix_field_rule *rule_of(const splitter *splitter, uint32_t tag)
+/* The rules by the message's own dictionary, for a tag that is not of header or trailer. */
+static rules rules_apart(const tl_fix_splitter *splitter, uint32_t tag, rules rules)
 {
-    const tl_fix_dialect *dialect = splitter->dialect;
-    const tl_fix_field_rule *rule = tl_fix_field_rule_of(dialect->session, tag);
-    if (rule == NULL && dialect->application != dialect->session)
-        rule = tl_fix_field_rule_of(dialect->application, tag);
-    return rule;
+    const tl_fix_dictionary *application = splitter->dialect->application;
+    uint32_t row = tl_fix_field_row(application, tag);
+    if (rules.split->tag == 0)
+        rules.split = &application->fields[row];
+    if (splitter->message->dictionary == application) {
+        rules.check = (tl_fix_ruled){application, &application->fields[row]};
+        rules.row = row;
+    }
+    return rules;
+}
+
+static inline rules rules_of(const tl_fix_splitter *splitter, uint32_t tag)
+{
+    const tl_fix_dictionary *session = splitter->dialect->session;
+    const uint32_t row = tl_fix_field_row(session, tag);
+    const tl_fix_field_rule *rule = &session->fields[row];
+    const rules rules = {rule, {session, rule}, row};
+    if (session == splitter->dialect->application ||
+        (rule->flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) != 0)
+        return rules;
+    return rules_apart(splitter, tag, rules);
 }
 
 /* ── one field ───────────────────────────────────────────────────────────────────────────────── */
@@ -57,7 +59,7 @@ static bool malformed(tl_fix_message *message, uint32_t tag, int reason)
 }
 
 /* "TAG=" at `*at`, which is moved behind it. */
-static bool read_tag(tl_fix_message *message, uint32_t *at, uint32_t *tag)
+static bool read_tag_slowly(tl_fix_message *message, uint32_t *at, uint32_t *tag)
 {
     const char *bytes = message->bytes;
     uint32_t number = 0, first = *at, place = first;
@@ -70,182 +72,132 @@ static bool read_tag(tl_fix_message *message, uint32_t *at, uint32_t *tag)
     bool good = place > first && place - first <= TAG_DIGITS_MAX && place < message->size &&
                 bytes[place] == '=' && bytes[first] != '0' && number <= TL_FIX_TAG_MAX;
     if (!good)
-        return malformed(message, place - first <= TAG_DIGITS_MAX ? number : 0, INVALID_TAG);
+        return malformed(message, place - first <= TAG_DIGITS_MAX ? number : 0,
+                         TL_FIX_INVALID_TAG);
     *at = place + 1;
     *tag = number;
     return true;
 }
 
-/* The size of a value at `at`: to SOH, or of data as its length said. */
-static bool read_value(splitter *splitter, const tl_fix_field_rule *rule, uint32_t tag, uint32_t at,
-                       uint32_t *size)
+/* The same, where a good tag is sure not to run over the end. */
+static inline bool read_tag(tl_fix_message *message, uint32_t *at, uint32_t *tag)
+{
+    const char *text = message->bytes + *at;
+    if (message->size - *at > TAG_DIGITS_GOOD) {
+        uint32_t number = (unsigned char)text[0] - (unsigned)'0', digits = 1;
+        const bool good = number - 1 < 9;
+        for (; digits < TAG_DIGITS_GOOD; digits++) {
+            unsigned digit = (unsigned char)text[digits] - (unsigned)'0';
+            if (digit > 9)
+                break;
+            number = number * 10 + digit;
+        }
+        if (text[digits] == '=' && good) {
+            *at += digits + 1;
+            *tag = number;
+            return true;
+        }
+    }
+    return read_tag_slowly(message, at, tag);
+}
+
+/* Where the value of a data field at `at` ends: as its length said. */
+static bool read_data(tl_fix_splitter *splitter, uint32_t tag, uint32_t at, uint32_t *end)
 {
     tl_fix_message *message = splitter->message;
-    const char *bytes = message->bytes;
+    *end = at + splitter->data_size;
+    bool fits = splitter->awaited == tag && splitter->data_size < message->size - at &&
+                message->bytes[*end] == TL_FIX_SOH;
+    splitter->awaited = 0;
+    return fits || malformed(message, tag, TL_FIX_BAD_FORMAT);
+}
+
+/* The field with this value is the length of the one that must come next. */
+static bool read_length(tl_fix_splitter *splitter, const tl_fix_field_rule *rule, uint32_t tag,
+                        uint32_t at, uint32_t size)
+{
+    tl_fix_message *message = splitter->message;
+    uint64_t length;
+    if (!tl_fix_read_uint(message->bytes + at, size, &length) || length >= message->size)
+        return malformed(message, tag, TL_FIX_BAD_FORMAT);
+    splitter->awaited = rule->partner;
+    splitter->data_size = (uint32_t)length;
+    return true;
+}
+
+/* Where the value at `at` ends: at SOH, or of data where its length said. */
+static inline bool read_value(tl_fix_splitter *splitter, const tl_fix_field_rule *rule,
+                              uint32_t tag, uint32_t at, tl_fix_stretch *value)
+{
+    tl_fix_message *message = splitter->message;
     if (splitter->awaited != 0 && splitter->awaited != tag)
-        return malformed(message, message->fields[message->count - 1].tag, BAD_FORMAT);
-    if (rule != NULL && (rule->flags & TL_FIX_IS_DATA) != 0) {
-        *size = splitter->data_size;
-        bool fits = splitter->awaited == tag && *size < message->size - at &&
-                    bytes[at + *size] == TL_FIX_SOH;
-        splitter->awaited = 0;
-        return fits || malformed(message, tag, BAD_FORMAT);
+        return malformed(message, message->fields[message->count - 1].tag, TL_FIX_BAD_FORMAT);
+    if ((rule->flags & TL_FIX_IS_DATA) != 0) {
+        value->plain = false;
+        return read_data(splitter, tag, at, &value->end);
     }
-    uint32_t end = at;
-    while (end < message->size && bytes[end] != TL_FIX_SOH)
-        end++;
-    *size = end - at;
-    if (end == message->size)
-        return malformed(message, tag, BAD_FORMAT);
-    if (rule != NULL && (rule->flags & TL_FIX_IS_LENGTH) != 0) {
-        uint64_t length;
-        if (!tl_fix_read_uint(bytes + at, *size, &length) || length >= message->size)
-            return malformed(message, tag, BAD_FORMAT);
-        splitter->awaited = rule->partner;
-        splitter->data_size = (uint32_t)length;
-    }
-    return true;
-}
-
-/* ── groups ──────────────────────────────────────────────────────────────────────────────────── */
-
-static void group_fault(tl_fix_message *message, int reason, uint32_t tag)
-{
-    if (message->group_reason < 0) {
-        message->group_reason = reason;
-        message->group_tag = tag;
-    }
-}
-
-/* Where the tag stands among the group's members; -1: it is none. */
-static int member_of(const level *level, uint32_t tag)
-{
-    const uint16_t *members = level->dictionary->numbers + level->rule->members;
-    int low = 0, high = level->rule->members_count;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (members[middle] == tag)
-            return middle;
-        if (members[middle] < tag)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
-}
-
-static void end_entry(splitter *splitter, const level *level)
-{
-    const tl_fix_group_rule *rule = level->rule;
-    const uint16_t *numbers = level->dictionary->numbers;
-    for (uint16_t i = 0; i < rule->required_count && level->entries > 0; i++) {
-        uint16_t place = numbers[rule->required + i];
-        if ((level->seen[place / 64] >> place % 64 & 1) == 0 && splitter->message->missing == 0)
-            splitter->message->missing = numbers[rule->members + place];
-    }
-}
-
-static void end_group(splitter *splitter)
-{
-    tl_fix_message *message = splitter->message;
-    const level *level = &splitter->levels[--splitter->depth];
-    const tl_fix_field *count = &message->fields[level->count_at];
-    end_entry(splitter, level);
-    uint64_t claimed;
-    if (tl_fix_read_uint(tl_fix_value(message, count), count->size, &claimed) &&
-        claimed == level->entries)
-        return;
-    if (splitter->depth == 0)
-        message->marks[level->count_at] |= TL_FIX_MARK_MISCOUNTED;
-    else
-        group_fault(message, BAD_COUNT, count->tag);
-}
-
-static void begin_group(splitter *splitter, const tl_fix_dictionary *dictionary,
-                        const tl_fix_group_rule *rule, uint32_t count_at)
-{
-    if (rule == NULL || splitter->depth == TL_FIX_DEPTH_MAX)
-        return;
-    level *level = &splitter->levels[splitter->depth++];
-    level->rule = rule;
-    level->dictionary = dictionary;
-    level->count_at = count_at;
-    level->entries = 0;
-}
-
-/* Is the field one of the innermost group's? */
-static bool take_member(splitter *splitter, uint32_t at)
-{
-    tl_fix_message *message = splitter->message;
-    level *level = &splitter->levels[splitter->depth - 1];
-    const tl_fix_group_rule *rule = level->rule;
-    uint32_t tag = message->fields[at].tag;
-    int place = member_of(level, tag);
-    if (place < 0)
-        return false;
-    if (tag == rule->delimiter || level->entries == 0) {
-        if (tag != rule->delimiter)
-            group_fault(message, GROUP_ORDER, tag);
-        end_entry(splitter, level);
-        level->entries++;
-        memset(level->seen, 0, (rule->members_count + 63u) / 64 * sizeof *level->seen);
-    }
-    uint64_t bit = UINT64_C(1) << place % 64;
-    if ((level->seen[place / 64] & bit) != 0)
-        group_fault(message, REPEATED, tag);
-    level->seen[place / 64] |= bit;
-    message->marks[at] = (uint8_t)splitter->depth;
-    if (rule->groups_count > 0)
-        begin_group(splitter, level->dictionary,
-                    tl_fix_group_rule_of(level->dictionary, rule->groups, rule->groups_count, tag),
-                    at);
-    return true;
+    *value = tl_fix_to_soh(message->bytes, at, message->size);
+    if (value->end == message->size)
+        return malformed(message, tag, TL_FIX_BAD_FORMAT);
+    return (rule->flags & TL_FIX_IS_LENGTH) == 0 ||
+           read_length(splitter, rule, tag, at, value->end - at);
 }
 
 /* ── fields outside groups ───────────────────────────────────────────────────────────────────── */
 
 /* Was the tag, from 1024 on, met before? Only the words that such tags need are ever cleared. */
-static bool seen_before(splitter *splitter, uint32_t tag)
+static bool seen_before(tl_fix_splitter *splitter, uint32_t tag)
 {
-    int high = tag >= USER_TAG_MIN;
+    int high = tag >= TL_FIX_USER_TAG_MIN;
     uint64_t *seen = splitter->message->seen[high];
     if (!splitter->seen_used[high]) {
         splitter->seen_used[high] = true;
-        memset(seen, 0, (high ? TL_FIX_SEEN_WORDS : USER_TAG_MIN / 64 + 1) * sizeof *seen);
+        memset(seen, 0,
+               (high ? TL_FIX_SEEN_WORDS : TL_FIX_USER_TAG_MIN / 64 + 1) * sizeof *seen);
     }
     uint64_t bit = UINT64_C(1) << tag % 64, before = seen[tag / 64];
     seen[tag / 64] = before | bit;
     return (before & bit) != 0;
 }
 
-static void take_outside(splitter *splitter, const tl_fix_field_rule *rule, uint32_t at)
+static inline bool met_before(tl_fix_splitter *splitter, uint32_t tag, uint32_t at)
 {
     tl_fix_message *message = splitter->message;
-    uint32_t tag = message->fields[at].tag;
-    message->marks[at] = 0;
-    if (tag < sizeof message->place / sizeof *message->place) {
-        if (message->place[tag] == 0)
-            message->place[tag] = (uint16_t)(at + 1);
-        else
-            message->marks[at] = TL_FIX_MARK_REPEATED;
-    } else if (seen_before(splitter, tag)) {
-        message->marks[at] = TL_FIX_MARK_REPEATED;
-    }
-    if (rule == NULL || message->rule == NULL || (rule->flags & TL_FIX_IS_COUNT) == 0)
-        return;
-    const tl_fix_dictionary *dictionary = message->dictionary;
-    const tl_fix_message_rule *owner = message->rule;
-    if ((rule->flags & TL_FIX_IN_HEADER) != 0) {
-        dictionary = splitter->dialect->session;
-        owner = &dictionary->ends[0];
-    }
-    begin_group(splitter, dictionary,
-                tl_fix_group_rule_of(dictionary, owner->groups, owner->groups_count, tag), at);
+    if (tag >= TL_FIX_LOW_TAGS)
+        return seen_before(splitter, tag);
+    const uint64_t bit = UINT64_C(1) << tag % 64, before = message->present[tag / 64];
+    if ((before & bit) != 0)
+        return true;
+    message->present[tag / 64] = before | bit;
+    message->place[tag] = (uint16_t)at;
+    return false;
 }
 
-/* ── the whole message ───────────────────────────────────────────────────────────────────────── */
+/* The field at `at` is known to be of that tag. -1, or what is wrong with it. */
+static inline int take_outside(tl_fix_splitter *splitter, const rules *rules, uint32_t tag,
+                               uint32_t at, bool plain)
+{
+    tl_fix_message *message = splitter->message;
+    const tl_fix_field *field = &message->fields[at];
+    const bool before = met_before(splitter, tag, at);
+    const uint8_t turn =
+        (rules->split->flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) ^ TURN_OF_BODY;
+    if (turn < splitter->turn && message->disordered == 0)
+        message->disordered = tag;
+    splitter->turn = turn;
+    if (before)
+        return TL_FIX_REPEATED;
+    int reason = tl_fix_quick_fault(&rules->check, tl_fix_value(message, field), field->size,
+                                    plain);
+    if (reason >= 0 || turn != TURN_OF_BODY || tag >= TL_FIX_USER_TAG_MIN ||
+        (splitter->allowed[rules->row / 64] >> rules->row % 64 & 1) != 0)
+        return reason;
+    return rules->check.rule->tag == 0 ? TL_FIX_INVALID_TAG : TL_FIX_NOT_OF_MESSAGE;
+}
 
-static void set_type(splitter *splitter, const tl_fix_field *field)
+/* ── any field ───────────────────────────────────────────────────────────────────────────────── */
+
+static void set_type(tl_fix_splitter *splitter, const tl_fix_field *field)
 {
     tl_fix_message *message = splitter->message;
     const tl_fix_dialect *dialect = splitter->dialect;
@@ -256,30 +208,215 @@ static void set_type(splitter *splitter, const tl_fix_field *field)
         message->dictionary = dialect->application;
         message->rule = tl_fix_message_rule_of(dialect->application, text, field->size);
     }
-    message->type = message->rule == NULL ? TL_FIX_UNKNOWN : message->rule->type;
+    /* Of a MsgType that does not exist nothing is allowed or not: any row will do. */
+    splitter->allowed = message->dictionary->allowed;
+    message->type = TL_FIX_UNKNOWN;
+    if (message->rule == NULL)
+        return;
+    message->type = message->rule->type;
+    splitter->allowed += (size_t)(message->rule - message->dictionary->messages) *
+                         message->dictionary->words;
 }
 
-static bool take_field(splitter *splitter, uint32_t *at)
+/* -1, or what is wrong with a field in a group. */
+static int member_fault(const tl_fix_splitter *splitter, const rules *rules, uint32_t at,
+                        bool plain)
+{
+    const tl_fix_field *field = &splitter->message->fields[at];
+    tl_fix_ruled ruled = rules->check;
+    if (ruled.rule->tag == 0) { /* of a group of the header */
+        ruled.dictionary = splitter->dialect->session;
+        ruled.rule = &ruled.dictionary->fields[tl_fix_field_row(ruled.dictionary, field->tag)];
+    }
+    return tl_fix_quick_fault(&ruled, tl_fix_value(splitter->message, field), field->size, plain);
+}
+
+static bool take_field(tl_fix_splitter *splitter, uint32_t *at)
 {
     tl_fix_message *message = splitter->message;
-    uint32_t tag, size, place = message->count;
+    uint32_t tag, place = message->count;
+    tl_fix_stretch value;
     if (!read_tag(message, at, &tag))
         return false;
-    const tl_fix_field_rule *rule = rule_of(splitter, tag);
-    if (!read_value(splitter, rule, tag, *at, &size))
+    const rules rules = rules_of(splitter, tag);
+    if (!read_value(splitter, rules.split, tag, *at, &value))
         return false;
-    message->fields[place] = (tl_fix_field){tag, *at, size};
-    message->count++;
-    *at += size + 1;
+    message->fields[place] = (tl_fix_field){tag, *at, value.end - *at, 0};
+    message->count = place + 1;
+    *at = value.end + 1;
     if (place == 2 && tag == MSG_TYPE)
         set_type(splitter, &message->fields[place]);
-    while (splitter->depth > 0) {
-        if (take_member(splitter, place))
-            return true;
-        end_group(splitter);
+    if (splitter->depth > 0 && tl_fix_split_member(splitter, place)) {
+        int reason = member_fault(splitter, &rules, place, value.plain);
+        if (reason >= 0)
+            tl_fix_blame(message, rules.check.rule, place, reason);
+        return true;
     }
-    take_outside(splitter, rule, place);
+    int reason = take_outside(splitter, &rules, tag, place, value.plain);
+    if (reason >= 0)
+        tl_fix_blame(message, rules.check.rule, place, reason);
+    if ((rules.split->flags & TL_FIX_IS_COUNT) != 0)
+        tl_fix_split_count(splitter, rules.split, place);
     return true;
+}
+
+/* ── most fields ─────────────────────────────────────────────────────────────────────────────── */
+
+/* What comes to the same as take_field for fields that have nothing to do with groups or data and
+ * come once: so many at a time, in two short loops. */
+#define BATCH 32
+
+/* "TAG=" of at most four digits; its size, 0: it is something else. Five bytes can be read. */
+static inline uint32_t quick_tag(const char *text, uint32_t *tag)
+{
+    uint32_t number = (unsigned char)text[0] - (unsigned)'0';
+    if (number - 1 > 8)
+        return 0;
+    for (uint32_t i = 1; i < 5; i++) {
+        const unsigned digit = (unsigned char)text[i] - (unsigned)'0';
+        if (digit > 9) {
+            *tag = number;
+            return text[i] == '=' ? i + 1 : 0;
+        }
+        number = number * 10 + digit;
+    }
+    return 0;
+}
+
+/* Where the value at `at` ends, among 16 bytes or more before `end`; NULL: nowhere. `strange` is
+ * not 0 if it is not plain. */
+static inline const char *quick_end(const char *at, const char *end, uint32_t *strange)
+{
+#ifdef __SSE2__
+    const char *const last = end - 16;
+    uint32_t stops, odd, before = 0;
+    for (*strange = 0;; at += 16) {
+        if (at > last) {
+            before = (uint32_t)(at - last);
+            at = last;
+        }
+        tl_fix_look(at, &stops, &odd);
+        stops >>= before;
+        odd >>= before;
+        if (stops != 0) {
+            *strange |= odd & (stops ^ (stops - 1));
+            return at + before + __builtin_ctz(stops);
+        }
+        if (at == last)
+            return NULL;
+        *strange |= odd;
+    }
+#else
+    const tl_fix_stretch value = tl_fix_to_soh(at, 0, (uint32_t)(end - at));
+    *strange = !value.plain;
+    return at + value.end == end ? NULL : at + value.end;
+#endif
+}
+
+/* At most BATCH fields from `from` on as if none were data; how many. Their `depth` tells whether
+ * they are strange. */
+__attribute__((noinline)) static uint32_t cut(const char *bytes, uint32_t size, uint32_t from,
+                                              tl_fix_field *fields)
+{
+    const char *at = bytes + from, *const end = bytes + size;
+    uint32_t count = 0, tag;
+    for (; count < BATCH && end - at > 5; count++) {
+        const uint32_t head = quick_tag(at, &tag);
+        if (head == 0 || tag >= TL_FIX_LOW_TAGS)
+            break;
+        at += head;
+        const char *stop = quick_end(at, end, &fields[count].depth);
+        if (stop == NULL)
+            break;
+        fields[count].tag = tag;
+        fields[count].at = (uint32_t)(at - bytes);
+        fields[count].size = (uint32_t)(stop - at);
+        at = stop + 1;
+    }
+    return count;
+}
+
+/* So many of the `count` fields that were cut are what they seem: they are taken. */
+__attribute__((noinline)) static uint32_t take(tl_fix_splitter *splitter, tl_fix_field *fields,
+                                               uint32_t count)
+{
+    tl_fix_message *const message = splitter->message;
+    const tl_fix_dictionary *const session = splitter->dialect->session;
+    const tl_fix_dictionary *const own = splitter->dialect->application;
+    const uint64_t *const allowed = splitter->allowed;
+    const uint32_t first = message->count, end = first + count;
+    /* The message's type is needed for what comes behind it. */
+    const uint32_t until = message->dictionary == NULL && end > 2 ? 2 : end;
+    uint8_t turn = splitter->turn;
+    uint32_t place = first;
+    for (; place < until; place++, fields++) {
+        const uint32_t tag = fields->tag;
+        uint32_t row = tl_fix_low_row(session, tag);
+        tl_fix_ruled of = {session, &session->fields[row]};
+        uint8_t flags = of.rule->flags;
+        if (own != session && (flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) == 0) {
+            row = tl_fix_low_row(own, tag);
+            of = (tl_fix_ruled){own, &own->fields[row]};
+            flags |= of.rule->flags;
+        }
+        const uint8_t now = (flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) ^ TURN_OF_BODY;
+        const uint64_t bit = UINT64_C(1) << tag % 64, before = message->present[tag / 64];
+        if ((flags & (TL_FIX_IS_DATA | TL_FIX_IS_LENGTH | TL_FIX_IS_COUNT)) != 0 || now < turn ||
+            (before & bit) != 0)
+            break;
+        turn = now;
+        message->present[tag / 64] = before | bit;
+        message->place[tag] = (uint16_t)place;
+        const bool plain = fields->depth == 0;
+        fields->depth = 0;
+        int reason = tl_fix_quick_fault(&of, message->bytes + fields->at, fields->size, plain);
+        if (reason < 0 && now == TURN_OF_BODY && (allowed[row / 64] & bit) == 0)
+            reason = of.rule->tag == 0 ? TL_FIX_INVALID_TAG : TL_FIX_NOT_OF_MESSAGE;
+        if (reason >= 0)
+            tl_fix_blame(message, of.rule, place, reason);
+    }
+    splitter->turn = turn;
+    message->count = place;
+    return place - first;
+}
+
+/* Take fields from `*at` on, as many as can be; those up to MsgType(35), then the others. */
+static void take_quickly(tl_fix_splitter *splitter, uint32_t *at)
+{
+    tl_fix_message *message = splitter->message;
+    uint32_t cuts, taken;
+    do {
+        tl_fix_field *fields = &message->fields[message->count];
+        cuts = cut(message->bytes, message->size, *at, fields);
+        taken = take(splitter, fields, cuts);
+        if (message->count == 2 && message->dictionary == NULL && taken < cuts &&
+            fields[taken].tag == MSG_TYPE) {
+            set_type(splitter, &fields[taken]);
+            if (message->dictionary == splitter->dialect->application)
+                taken += take(splitter, fields + taken, cuts - taken);
+            else
+                message->dictionary = NULL; /* as it was: the field is still to be taken */
+        }
+        if (taken > 0)
+            *at = fields[taken - 1].at + fields[taken - 1].size + 1;
+    } while (taken == BATCH);
+}
+
+/* ── the whole message ───────────────────────────────────────────────────────────────────────── */
+
+static void take_fields(tl_fix_splitter *splitter, bool quickly)
+{
+    const tl_fix_message *message = splitter->message;
+    const tl_fix_dialect *dialect = splitter->dialect;
+    uint32_t at = 0;
+    do {
+        /* Not in an administrative message of FIXT, which has fields of its own dictionary only. */
+        const bool apart = dialect->session != dialect->application &&
+                           message->dictionary == dialect->session;
+        if (quickly && !apart && splitter->depth == 0 && splitter->awaited == 0 &&
+            message->size >= 16)
+            take_quickly(splitter, &at);
+    } while (at < message->size && take_field(splitter, &at));
 }
 
 static bool begins_well(const tl_fix_message *message, const tl_fix_dialect *dialect)
@@ -296,30 +433,29 @@ static bool begins_well(const tl_fix_message *message, const tl_fix_dialect *dia
            memcmp(tl_fix_value(message, &message->fields[0]), expected, size) == 0;
 }
 
-int tl_fix_parse(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
-                 size_t size)
+static int parse(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
+                 size_t size, bool quickly)
 {
     if (size > TL_FIX_MESSAGE_MAX)
         return -EBADMSG;
-    memset(message, 0, offsetof(tl_fix_message, marks));
+    memset(message, 0, offsetof(tl_fix_message, place));
     message->bytes = bytes;
     message->size = (uint32_t)size;
     message->malformed = UINT32_MAX;
-    message->group_reason = -1;
-    splitter splitter;
+    message->group_reason = message->blame_reason = -1;
+    message->blame_rank = UINT64_MAX;
+    tl_fix_splitter splitter;
     splitter.message = message;
     splitter.dialect = dialect;
-    splitter.depth = splitter.awaited = splitter.data_size = 0;
+    splitter.allowed = dialect->session->allowed;
+    splitter.depth = splitter.awaited = splitter.data_size = splitter.turn = 0;
     splitter.seen_used[0] = splitter.seen_used[1] = false;
-    uint32_t at = 0;
-    while (at < size && take_field(&splitter, &at)) {
-    }
-    while (splitter.depth > 0)
-        end_group(&splitter);
+    take_fields(&splitter, quickly);
+    tl_fix_split_end(&splitter);
     if (!begins_well(message, dialect))
         return -EBADMSG;
     if (splitter.awaited != 0 && message->malformed == UINT32_MAX)
-        malformed(message, message->fields[message->count - 1].tag, BAD_FORMAT);
+        malformed(message, message->fields[message->count - 1].tag, TL_FIX_BAD_FORMAT);
     const tl_fix_field *number = tl_fix_find(message, MSG_SEQ_NUM);
     if (number != NULL && !tl_fix_read_uint(tl_fix_value(message, number), number->size,
                                             &message->msg_seq_num))
@@ -329,14 +465,22 @@ int tl_fix_parse(tl_fix_message *message, const tl_fix_dialect *dialect, const c
     return 0;
 }
 
-const tl_fix_field *tl_fix_find(const tl_fix_message *message, uint32_t tag)
+int tl_fix_parse(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
+                 size_t size)
 {
-    if (tag < sizeof message->place / sizeof *message->place) {
-        uint16_t place = message->place[tag];
-        return place == 0 ? NULL : &message->fields[place - 1];
-    }
+    return parse(message, dialect, bytes, size, true);
+}
+
+int tl_fix_parse_slowly(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
+                        size_t size)
+{
+    return parse(message, dialect, bytes, size, false);
+}
+
+const tl_fix_field *tl_fix_find_high(const tl_fix_message *message, uint32_t tag)
+{
     for (uint32_t i = 0; i < message->count; i++)
-        if (message->fields[i].tag == tag && (message->marks[i] & TL_FIX_MARK_DEPTH) == 0)
+        if (message->fields[i].tag == tag && message->fields[i].depth == 0)
             return &message->fields[i];
     return NULL;
 }
@@ -345,44 +489,4 @@ bool tl_fix_is(const tl_fix_message *message, uint32_t tag, char value)
 {
     const tl_fix_field *field = tl_fix_find(message, tag);
     return field != NULL && field->size == 1 && *tl_fix_value(message, field) == value;
-}
-
-/* ── entries of a group ──────────────────────────────────────────────────────────────────────── */
-
-/* The entry that begins at place `at`, when one does: a field one group deep. */
-static bool entry_at(const tl_fix_message *message, uint32_t at, const tl_fix_field **first,
-                     uint32_t *fields)
-{
-    if (at >= message->count || (message->marks[at] & TL_FIX_MARK_DEPTH) != 1)
-        return false;
-    uint32_t end = at + 1, delimiter = message->fields[at].tag;
-    while (end < message->count) {
-        uint32_t depth = message->marks[end] & TL_FIX_MARK_DEPTH;
-        if (depth == 0 || (depth == 1 && message->fields[end].tag == delimiter))
-            break;
-        end++;
-    }
-    *first = &message->fields[at];
-    *fields = end - at;
-    return true;
-}
-
-bool tl_fix_group_next(const tl_fix_message *message, const tl_fix_field **first, uint32_t *fields)
-{
-    return entry_at(message, (uint32_t)(*first - message->fields) + *fields, first, fields);
-}
-
-bool tl_fix_group(const tl_fix_message *message, const tl_fix_dialect *dialect,
-                  uint32_t count_tag, uint32_t index, const tl_fix_field **first,
-                  uint32_t *fields)
-{
-    (void)dialect;
-    const tl_fix_field *count = tl_fix_find(message, count_tag);
-    if (count == NULL ||
-        !entry_at(message, (uint32_t)(count - message->fields) + 1, first, fields))
-        return false;
-    for (uint32_t i = 0; i < index; i++)
-        if (!tl_fix_group_next(message, first, fields))
-            return false;
-    return true;
 }

@@ -2,6 +2,9 @@
  *
  *   bytes ─ tl_fix_frame ─► whole messages ─ tl_fix_parse ─► fields ─ tl_fix_check ─► verdict
  *
+ * Fields are held against the dictionary as they are split, so that each is looked at once;
+ * tl_fix_check names the one of all faults that counts.
+ *
  * Nothing is copied: a field is a place in the bytes it came in. Nothing allocates, no loop is
  * longer than the message. What is called data (RawData, XmlData, Encoded...) is as long as the
  * field before it says and is never looked into. The rules are the standard's; where engines
@@ -20,6 +23,7 @@
 #define TL_FIX_MESSAGE_MAX 65536u /* the most a venue may set message_bytes_max to */
 #define TL_FIX_FIELDS_MAX (TL_FIX_MESSAGE_MAX / 3 + 1) /* the shortest is "1=" and SOH */
 #define TL_FIX_TAG_MAX 99999u /* a higher one is an invalid tag number */
+#define TL_FIX_LOW_TAGS 1024u
 #define TL_FIX_SEEN_WORDS (TL_FIX_TAG_MAX / 64 + 1)
 
 typedef enum tl_fix_framing {
@@ -43,13 +47,8 @@ typedef struct tl_fix_field {
     uint32_t tag;
     uint32_t at; /* of the value, in the message */
     uint32_t size;
+    uint32_t depth; /* in how many groups it lies */
 } tl_fix_field;
-
-enum {
-    TL_FIX_MARK_DEPTH = 15,       /* in how many groups the field lies */
-    TL_FIX_MARK_REPEATED = 16,    /* outside groups: a field of this tag came before */
-    TL_FIX_MARK_MISCOUNTED = 32   /* outside groups: the count of a group of another size */
-};
 
 /* A message's fields in their order. One is made per thread and used again and again. */
 typedef struct tl_fix_message {
@@ -66,11 +65,16 @@ typedef struct tl_fix_message {
     int group_reason;       /* of the first fault in an entry of a group; -1: none */
     uint32_t group_tag;
     uint32_t missing;       /* the first tag that an entry of a group lacks; 0: none */
+    uint32_t disordered;    /* the first that comes after those of a later part; 0: none */
+    uint64_t blame_rank;    /* of the fault to be named among those of single fields */
+    uint32_t blame_tag;
+    int blame_reason;       /* -1: there is none */
     const struct tl_fix_message_rule *rule;    /* of MsgType(35); NULL: UNKNOWN */
     const struct tl_fix_dictionary *dictionary; /* of the body; header and trailer: the session's */
-    uint16_t place[1024];   /* by tag below 1024: index in `fields` of its first place outside
-                               groups, plus one; 0: absent. Higher tags are searched for. */
-    uint8_t marks[TL_FIX_FIELDS_MAX]; /* TL_FIX_MARK_... of each field */
+    uint64_t present[TL_FIX_LOW_TAGS / 64]; /* tags below 1024 that stand outside groups */
+    /* From here on nothing is cleared between messages. */
+    uint16_t place[TL_FIX_LOW_TAGS]; /* of those: the first's index in `fields`. Higher tags are
+                                        searched for. */
     tl_fix_field fields[TL_FIX_FIELDS_MAX];
     uint64_t seen[2][TL_FIX_SEEN_WORDS]; /* tags from 1024 and from 5000 on, while splitting */
 } tl_fix_message;
@@ -81,8 +85,22 @@ typedef struct tl_fix_message {
 int tl_fix_parse(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
                  size_t size);
 
+/* The same, every field by the one way that fits all. For tests, which hold the two together. */
+int tl_fix_parse_slowly(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
+                        size_t size);
+
+static inline bool tl_fix_has_low(const tl_fix_message *message, uint32_t tag)
+{
+    return (message->present[tag / 64] >> tag % 64 & 1) != 0;
+}
+const tl_fix_field *tl_fix_find_high(const tl_fix_message *message, uint32_t tag);
 /* The field's first occurrence outside repeating groups, NULL: absent. */
-const tl_fix_field *tl_fix_find(const tl_fix_message *message, uint32_t tag);
+static inline const tl_fix_field *tl_fix_find(const tl_fix_message *message, uint32_t tag)
+{
+    if (tag >= TL_FIX_LOW_TAGS)
+        return tl_fix_find_high(message, tag);
+    return tl_fix_has_low(message, tag) ? &message->fields[message->place[tag]] : NULL;
+}
 static inline const char *tl_fix_value(const tl_fix_message *message, const tl_fix_field *field)
 {
     return message->bytes + field->at;

@@ -1,6 +1,6 @@
 /* What the data dictionaries say, as arrays: fix_tables.c, which fix/generate.py writes.
  *
- *   tag ─ pages, of_tag ─► field rule ─► allowed values
+ *   tag ─ pages ─► field rule ─► allowed values
  *   MsgType ─ letters, or a search ─► message rule ─► bits of the fields it may hold,
  *                                                     what it must hold, its groups
  *
@@ -43,7 +43,7 @@ enum {
 };
 
 typedef struct tl_fix_field_rule {
-    uint16_t tag;
+    uint16_t tag; /* 0: no such field; all else is 0 too */
     uint8_t type; /* tl_fix_type */
     uint8_t flags;
     uint16_t values; /* place in the dictionary's `values` plus one; 0: any value will do */
@@ -68,43 +68,38 @@ typedef struct tl_fix_message_rule {
     uint8_t type;                      /* tl_fix_msg_type */
     uint16_t required, required_count; /* tags, sorted */
     uint16_t groups, groups_count;     /* sorted by their count tags */
+    uint16_t low_count;                /* of the tags required, those below 64 */
+    uint64_t low;                      /* the same as bits */
 } tl_fix_message_rule;
 
 struct tl_fix_dictionary {
     uint16_t tag_max, messages_count, words; /* `words` of `allowed` belong to each message */
-    const tl_fix_field_rule *fields;         /* sorted by tag */
-    const uint16_t *pages;  /* by tag / 64 up to tag_max: page of `of_tag`; page 0 is empty */
-    const uint16_t *of_tag; /* 64 tags a page: place in fields plus one */
+    const tl_fix_field_rule *fields; /* 64 tags a page, known or not; the first page is empty */
+    const uint16_t *pages; /* by tag / 64 up to tag_max, and to 1023 at least: what leads from a
+                              tag to its place in `fields`, modulo 2^16 */
     const tl_fix_values *values;
     const uint16_t *offsets;
     const char *texts;
     const tl_fix_message_rule *messages; /* sorted by text */
     const tl_fix_message_rule *ends;     /* header, trailer */
     const uint8_t *letters; /* by a MsgType of one letter: place in messages plus one */
-    const uint64_t *allowed;
+    const uint64_t *allowed; /* a message's bits are those of the rows of the fields it may hold */
     const tl_fix_group_rule *groups;
     const uint16_t *numbers;
 };
 
 extern const tl_fix_dictionary tl_fix42, tl_fix44, tl_fixt11, tl_fix50sp2;
 
-/* NULL: no such field. */
-static inline const tl_fix_field_rule *tl_fix_field_rule_of(const tl_fix_dictionary *dictionary,
-                                                            uint32_t tag)
+/* Place in `fields` of the rule of a tag below 1024; with no such field the rule there has tag 0.
+ * place % 64 is tag % 64. */
+static inline uint32_t tl_fix_low_row(const tl_fix_dictionary *dictionary, uint32_t tag)
 {
-    if (tag > dictionary->tag_max)
-        return NULL;
-    uint32_t place = dictionary->of_tag[dictionary->pages[tag / 64] * 64u + tag % 64];
-    return place == 0 ? NULL : &dictionary->fields[place - 1];
+    return (uint16_t)(tag + dictionary->pages[tag / 64]);
 }
-
-static inline bool tl_fix_allowed(const tl_fix_dictionary *dictionary,
-                                  const tl_fix_message_rule *message,
-                                  const tl_fix_field_rule *field)
+/* The same of any tag; 0 of one beyond all. */
+static inline uint32_t tl_fix_field_row(const tl_fix_dictionary *dictionary, uint32_t tag)
 {
-    size_t row = (size_t)(message - dictionary->messages) * dictionary->words;
-    size_t at = (size_t)(field - dictionary->fields);
-    return (dictionary->allowed[row + at / 64] >> at % 64 & 1) != 0;
+    return tag > dictionary->tag_max ? 0 : tl_fix_low_row(dictionary, tag);
 }
 
 /* NULL: no such message. */

@@ -1,10 +1,13 @@
 /* Numbers as FIX writes them. See fix_text.h. */
 #include "touchline/wire/fix_text.h"
 
+#include "touchline/wire/fix_text_scan.h"
+
 #include <assert.h>
 #include <string.h>
 
 #define UNIT_DIGITS_MAX 18
+#define SURE_DIGITS 18 /* that an int64 holds, whatever they are */
 #define AVERAGE_DECIMALS 8
 #define AVERAGE_SCALE 100000000u
 #define WIDE_DIGITS_MAX 40 /* of 2^128 */
@@ -48,10 +51,17 @@ static bool is_digit(char c)
 bool tl_fix_read_uint(const char *text, size_t size, uint64_t *number)
 {
     uint64_t sum = 0;
+    size_t at = 0;
     if (size == 0)
         return false;
-    for (size_t i = 0; i < size; i++) {
-        unsigned digit = (unsigned char)text[i] - (unsigned)'0';
+    for (; at < size && at < SURE_DIGITS; at++) {
+        unsigned digit = (unsigned char)text[at] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        sum = sum * 10 + digit;
+    }
+    for (; at < size; at++) {
+        unsigned digit = (unsigned char)text[at] - (unsigned)'0';
         if (digit > 9 || sum > ((uint64_t)INT64_MAX - digit) / 10)
             return false;
         sum = sum * 10 + digit;
@@ -116,31 +126,15 @@ bool tl_fix_read_unit(const char *text, size_t size, tl_fix_unit *unit)
     return sum > 0;
 }
 
-tl_fix_number_fault tl_fix_read_units(const char *text, size_t size, const tl_fix_unit *unit,
-                                      int64_t *units)
+/* The count of units in `sum` of 10^-decimals; most numbers are short. */
+static tl_fix_number_fault count_units(wide sum, bool negative, const tl_fix_unit *unit,
+                                       int64_t *units)
 {
-    assert(unit->digits > 0 && unit->decimals <= UNIT_DIGITS_MAX);
-    decimal decimal;
-    if (!read_decimal(text, size, &decimal))
-        return TL_FIX_NUMBER_TEXT;
-    size_t decimals = decimal.end > decimal.dot ? decimal.end - decimal.dot - 1 : 0;
-    if (decimals > unit->decimals)
-        return TL_FIX_NUMBER_STEP;
-    const wide most = (wide)INT64_MAX * powers[UNIT_DIGITS_MAX];
-    wide sum = 0;
-    for (size_t i = decimal.first; i < decimal.end; i++) {
-        if (i == decimal.dot)
-            continue;
-        sum = sum * 10 + (unsigned char)(text[i] - '0');
-        if (sum > most)
-            return TL_FIX_NUMBER_RANGE;
-    }
-    uint64_t scale = powers[unit->decimals - decimals];
-    if (sum > most / scale)
-        return TL_FIX_NUMBER_RANGE;
-    sum *= scale;
     wide count, rest;
-    if (sum <= UINT64_MAX) {
+    if (unit->digits == 1) {
+        count = sum;
+        rest = 0;
+    } else if (sum <= UINT64_MAX) {
         count = (uint64_t)sum / unit->digits;
         rest = (uint64_t)sum % unit->digits;
     } else {
@@ -151,8 +145,40 @@ tl_fix_number_fault tl_fix_read_units(const char *text, size_t size, const tl_fi
         return TL_FIX_NUMBER_RANGE;
     if (rest != 0)
         return TL_FIX_NUMBER_STEP;
-    *units = decimal.negative ? -(int64_t)count : (int64_t)count;
+    *units = negative ? -(int64_t)count : (int64_t)count;
     return TL_FIX_NUMBER_GOOD;
+}
+
+tl_fix_number_fault tl_fix_read_units(const char *text, size_t size, const tl_fix_unit *unit,
+                                      int64_t *units)
+{
+    assert(unit->digits > 0 && unit->decimals <= UNIT_DIGITS_MAX);
+    decimal decimal;
+    if (!read_decimal(text, size, &decimal))
+        return TL_FIX_NUMBER_TEXT;
+    size_t decimals = decimal.end > decimal.dot ? decimal.end - decimal.dot - 1 : 0;
+    if (decimals > unit->decimals)
+        return TL_FIX_NUMBER_STEP;
+    const uint64_t scale = powers[unit->decimals - decimals];
+    if (decimal.end - decimal.first <= SURE_DIGITS) {
+        uint64_t sum = 0;
+        for (size_t i = decimal.first; i < decimal.end; i++)
+            if (i != decimal.dot)
+                sum = sum * 10 + (unsigned char)(text[i] - '0');
+        return count_units((wide)sum * scale, decimal.negative, unit, units);
+    }
+    const wide most = (wide)INT64_MAX * powers[UNIT_DIGITS_MAX];
+    wide sum = 0;
+    for (size_t i = decimal.first; i < decimal.end; i++) {
+        if (i == decimal.dot)
+            continue;
+        sum = sum * 10 + (unsigned char)(text[i] - '0');
+        if (sum > most)
+            return TL_FIX_NUMBER_RANGE;
+    }
+    if (sum > most / scale)
+        return TL_FIX_NUMBER_RANGE;
+    return count_units(sum * scale, decimal.negative, unit, units);
 }
 
 /* ── writing ─────────────────────────────────────────────────────────────────────────────────── */
@@ -320,8 +346,5 @@ char *tl_fix_put_time(char *at, uint32_t tag, int64_t ts_ns, int decimals)
 
 uint8_t tl_fix_checksum(const char *bytes, size_t count)
 {
-    uint32_t sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += (unsigned char)bytes[i];
-    return (uint8_t)sum;
+    return (uint8_t)tl_fix_sum(bytes, count);
 }

@@ -34,6 +34,7 @@ bool tl_fix_read_uint(const char *text, size_t size, uint64_t *number);
 bool tl_fix_read_int(const char *text, size_t size, int64_t *number);
 /* "YYYYMMDD" of a day that exists: days since 1970. */
 bool tl_fix_read_date(const char *text, size_t size, int64_t *days);
+bool tl_fix_is_date(const char *text, size_t size);
 /* "HH:MM:SS" with 0, 3, 6 or 9 decimals: nanoseconds since midnight; a leap second, 60, is one. */
 bool tl_fix_read_time_of_day(const char *text, size_t size, int64_t *ns);
 /* UTCTimestamp with 0, 3, 6 or 9 decimals of a second (a leap second, 60, included; the date must

@@ -1,6 +1,8 @@
 /* Days and times as FIX writes them. See fix_text.h. */
 #include "touchline/wire/fix_text.h"
 
+#include "touchline/wire/fix_text_scan.h"
+
 #include <assert.h>
 
 #define SECOND_NS INT64_C(1000000000)
@@ -38,16 +40,41 @@ static int64_t days_since_1970(uint32_t year, uint32_t month, uint32_t day)
     return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
+static uint32_t pair(const uint8_t *digits)
+{
+    return digits[0] * 10u + digits[1];
+}
+
+typedef struct date {
+    uint32_t year, month, day;
+} date;
+
+static inline bool read_date(const char *text, size_t size, date *date)
+{
+    static const char from[] = "00000000", most[] = "\x09\x09\x09\x09\x09\x09\x09\x09";
+    uint8_t digits[DATE_SIZE];
+    if (size != DATE_SIZE || !tl_fix_eight(text, from, most, digits))
+        return false;
+    date->year = pair(digits) * 100 + pair(digits + 2);
+    date->month = pair(digits + 4);
+    date->day = pair(digits + 6);
+    return date->month >= 1 && date->month <= 12 && date->day >= 1 &&
+           (date->day <= 28 || date->day <= days_of(date->year, date->month));
+}
+
 bool tl_fix_read_date(const char *text, size_t size, int64_t *days)
 {
-    uint32_t year, month, day;
-    if (size != DATE_SIZE || !read_digits(text, 4, &year) || !read_digits(text + 4, 2, &month) ||
-        !read_digits(text + 6, 2, &day))
+    date date;
+    if (!read_date(text, size, &date))
         return false;
-    if (month < 1 || month > 12 || day < 1 || day > days_of(year, month))
-        return false;
-    *days = days_since_1970(year, month, day);
+    *days = days_since_1970(date.year, date.month, date.day);
     return true;
+}
+
+bool tl_fix_is_date(const char *text, size_t size)
+{
+    date date;
+    return read_date(text, size, &date);
 }
 
 static bool read_fraction(const char *text, size_t size, uint32_t *ns)
@@ -64,11 +91,13 @@ static bool read_fraction(const char *text, size_t size, uint32_t *ns)
 
 bool tl_fix_read_time_of_day(const char *text, size_t size, int64_t *ns)
 {
-    uint32_t hour, minute, second, fraction;
-    if (size < TIME_SIZE || text[2] != ':' || text[5] != ':' || !read_digits(text, 2, &hour) ||
-        !read_digits(text + 3, 2, &minute) || !read_digits(text + 6, 2, &second) ||
+    static const char from[] = "00:00:00", most[] = "\x09\x09\0\x09\x09\0\x09\x09";
+    uint8_t digits[TIME_SIZE];
+    uint32_t fraction;
+    if (size < TIME_SIZE || !tl_fix_eight(text, from, most, digits) ||
         !read_fraction(text + TIME_SIZE, size - TIME_SIZE, &fraction))
         return false;
+    const uint32_t hour = pair(digits), minute = pair(digits + 3), second = pair(digits + 6);
     if (hour > 23 || minute > 59 || second > 60)
         return false;
     *ns = ((int64_t)hour * 3600 + minute * 60 + second) * SECOND_NS + fraction;
