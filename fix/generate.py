@@ -1,4 +1,5 @@
-"""Write ext/touchline/wire/fix_tables.c from the data dictionaries that QuickFIX installs.
+"""Write ext/touchline/wire/fix_tables.c and fix/glossary.json from the data dictionaries that
+QuickFIX installs: what the codec checks, and what people call it.
 
     python fix/generate.py [DIRECTORY_OF_THE_DICTIONARIES]
 
@@ -8,6 +9,7 @@ output. It needs nothing but the standard library.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ Node = ElementTree.Element
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "ext" / "touchline" / "wire" / "fix_tables.c"
+GLOSSARY = ROOT / "fix" / "glossary.json"
 DIALECT = ROOT / "ext" / "touchline" / "wire" / "fix_dialect.h"
 DICTIONARIES = ("FIX42", "FIX44", "FIXT11", "FIX50SP2")
 # FIX 4.2's Logon may carry what FIX 4.3's may.
@@ -336,9 +339,36 @@ class Writer:
         return self.lines
 
 
-def main() -> None:
-    default = Path(sys.prefix) / "share" / "quickfix"
-    directory = Path(sys.argv[1]) if len(sys.argv) > 1 else default
+def glossary(directory: Path) -> str:
+    """Names of fields, values and messages by dictionary, a line each, as JSON."""
+    dictionaries = []
+    for name in DICTIONARIES:
+        tree = load(directory, name).tree
+        lines = [
+            f'"{node.attrib["number"]}": {json.dumps([node.attrib["name"], named_values(node)])}'
+            for node in sorted(tree.findall("fields/field"), key=lambda n: int(n.attrib["number"]))
+        ]
+        messages = {
+            node.attrib["msgtype"]: node.attrib["name"] for node in tree.findall("messages/message")
+        }
+        fields = ",\n".join(lines)
+        dictionaries.append(
+            f'"{name}": {{"messages": {json.dumps(messages, sort_keys=True)},\n'
+            f'"fields": {{\n{fields}\n}}}}'
+        )
+    return "{" + ",\n".join(dictionaries) + "}\n"
+
+
+def named_values(node: Node) -> dict[str, str]:
+    """What each value of a field is called, as people write it."""
+    return {
+        value.attrib["enum"]: value.get("description", "").replace("_", " ").lower()
+        for value in node.findall("value")
+    }
+
+
+def tables(directory: Path) -> str:
+    """fix_tables.c"""
     lines = [
         "/* Written by fix/generate.py from the data dictionaries of FIX 4.2 (with 553 and 554 in",
         " * its Logon), 4.4, FIXT.1.1 and 5.0 SP2. Not to be edited. */",
@@ -347,7 +377,14 @@ def main() -> None:
     ]
     for name in DICTIONARIES:
         lines += Writer(load(directory, name)).write()
-    OUTPUT.write_text("\n".join(lines[:-1]) + "\n")
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def main() -> None:
+    default = Path(sys.prefix) / "share" / "quickfix"
+    directory = Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    OUTPUT.write_text(tables(directory))
+    GLOSSARY.write_text(glossary(directory))
 
 
 if __name__ == "__main__":
