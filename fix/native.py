@@ -204,6 +204,7 @@ class NativeGateway:
             heartbeat_max_s=self._settings.heartbeat_s,
             decimals=configured.time_decimals,
             mark=mark,
+            permissions=configured.permissions,
         )
 
     def _allow(self, number: int, configured: SessionSettings, whether: bool) -> None:

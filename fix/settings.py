@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from touchline.config import SESSIONS_MAX, SessionSection
+from touchline.config import SESSIONS_MAX, USUAL_PERMISSIONS, SessionSection
 from touchline.config.schedule import Schedule
 from touchline.errors import SessionError
 from touchline.fix.versions import FIX42, VERSIONS
@@ -39,6 +39,7 @@ class SessionSettings:
     addresses: tuple[str, ...] = ()
     certificate: str | None = None  # common name of the client's
     time_decimals: int = 3
+    permissions: tuple[str, ...] = USUAL_PERMISSIONS
     schedule: Schedule = ALWAYS
 
     @classmethod
@@ -53,6 +54,7 @@ class SessionSettings:
             section.addresses,
             section.certificate,
             section.time_decimals,
+            section.permissions,
             Schedule.read(section.time_zone, section.open, section.close, section.reset),
         )
 

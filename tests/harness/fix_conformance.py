@@ -40,6 +40,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "a_malformed_logon_is_refused": "leaves it without an answer, and its session held",
         "a_message_without_a_number_ends_the_session": "ignores it",
         "a_reject_is_answered_by_nothing": "j is answered by j",
+        "a_request_without_permission_is_refused": "its sessions are for orders alone",
         "a_resend_beyond_what_was_sent_brings_nothing": "answers 34=100|36=2",
         "a_status_report_has_a_time": "the gateway does not write TransactTime(60) there",
         "a_tag_with_leading_zeros_is_rejected": "reads tags as numbers",

@@ -15,7 +15,8 @@
     S next+2                                        two messages are lost: the next has this number
 
 A broker logs on, with sequence numbers from 1, when a script first names him, unless by C. Broker 3
-has a password; 4 is broker 1 once more, on a connection of its own.
+has a password; 4 is broker 1 once more, on a connection of its own; 5 may send no orders and is
+sent copies of what the accounts of brokers 1 and 2 do.
 
 A line begins with its kind; fields are separated by |. `4.4:` or `4.2:` before a field or a line
 restricts it to that version. In what is expected `tag=*` is any value, `tag=-` none, `tag=~words`
@@ -37,8 +38,20 @@ from pathlib import Path
 from harness.fix_client import SOH, VENUE, Closed, FixClient, Message, framed, utc_now
 
 BROKERS = {
-    "FIX.4.4": (("BROKER1", ()), ("BROKER2", ()), ("LOCKED", ("554=secret",)), ("BROKER1", ())),
-    "FIX.4.2": (("OLD1", ()), ("OLD2", ("554=secret",)), ("OLD2", ("554=secret",)), ("OLD1", ())),
+    "FIX.4.4": (
+        ("BROKER1", ()),
+        ("BROKER2", ()),
+        ("LOCKED", ("554=secret",)),
+        ("BROKER1", ()),
+        ("WATCHER", ()),
+    ),
+    "FIX.4.2": (
+        ("OLD1", ()),
+        ("OLD2", ("554=secret",)),
+        ("OLD2", ("554=secret",)),
+        ("OLD1", ()),
+        ("OLD3", ()),
+    ),
 }
 USUAL: dict[str, dict[str, str | None]] = {
     "D": {"21": "1", "40": "2", "60": None},
@@ -46,7 +59,7 @@ USUAL: dict[str, dict[str, str | None]] = {
     "G": {"21": "1", "40": "2", "60": None},
 }
 HEADER = ("35", "34", "49", "56", "52")
-_LINE = re.compile(r"(?:(4\.[24]):)?([IERNXAUQCDS])([1-4]?)(?: (.*))?$")
+_LINE = re.compile(r"(?:(4\.[24]):)?([IERNXAUQCDS])([1-5]?)(?: (.*))?$")
 _NUMBER = re.compile(r"\$(NEXT|LAST|IN)([+-]\d+)?|next([+-]\d+)?$")
 
 

@@ -26,14 +26,20 @@ _NUMBERS = count()
 
 
 def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Config:
-    """Five brokers of both versions; symbols S00 to S239, tick 0.05, lot 10."""
-    sessions = [
+    """Brokers of both versions, and who watches them; symbols S00 to S239, tick 0.05, lot 10."""
+    sessions: list[dict[str, Any]] = [
         {"comp_id": "BROKER1", "accounts": ["ACC1", "ACC1B"]},
         {"comp_id": "BROKER2", "accounts": ["ACC2"]},
         {"comp_id": "OLD1", "begin_string": "FIX.4.2", "accounts": ["ACC3"]},
         {"comp_id": "OLD2", "begin_string": "FIX.4.2", "accounts": ["ACC4"], "password": "secret"},
         {"comp_id": "LOCKED", "accounts": ["ACC5"], "password": "secret"},
     ]
+    if engine == "native":
+        copies = {"permissions": ["drop-copy"]}
+        sessions += [
+            {"comp_id": "WATCHER", "accounts": ["ACC1", "ACC1B", "ACC2"], **copies},
+            {"comp_id": "OLD3", "begin_string": "FIX.4.2", "accounts": ["ACC3", "ACC4"], **copies},
+        ]
     values: dict[str, Any] = {
         "venue": {"name": f"fix{os.getpid()}-{next(_NUMBERS)}", "data_dir": str(data_dir)},
         "engine": {"instruments_max": 256, "orders_max": 4096},

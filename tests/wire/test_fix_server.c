@@ -114,7 +114,8 @@ static void open_server(const tl_command texts[4])
                               .dialect = tl_fix_dialect_find("FIX.4.4", ""),
                               .heartbeat_max_s = 30,
                               .sending_time_tolerance_s = 120,
-                              .time_decimals = 3};
+                              .time_decimals = 3,
+                              .permissions = TL_FIX_MAY_ALL};
         snprintf(terms.comp_id, sizeof terms.comp_id, "B%u", number);
         strcpy(terms.venue_comp_id, "TL");
         CHECK(tl_fix_server_session(server, &terms, &account, 1, true, TL_FIX_MARK_STORED) == 0);

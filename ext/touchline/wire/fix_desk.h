@@ -46,12 +46,22 @@ typedef struct tl_fix_desk_hooks {
     uint64_t (*refusal)(void *context);
 } tl_fix_desk_hooks;
 
+/* What a session may ask for; whose request is of none of these is told so. */
+enum {
+    TL_FIX_MAY_ORDER = 1,
+    TL_FIX_MAY_MARKET_DATA = 2,
+    TL_FIX_MAY_COPY = 4,    /* it is sent copies of all reports on its accounts */
+    TL_FIX_MAY_CAPTURE = 8, /* it may ask for the trades of its accounts */
+    TL_FIX_MAY_ALL = 15
+};
+
 typedef struct tl_fix_party { /* a session as the desk knows it */
     uint32_t number;
     const tl_fix_dialect *dialect;
     const uint32_t *accounts; /* numbers; the first serves requests without Account(1) */
     uint32_t accounts_count;
     uint8_t time_decimals;
+    uint8_t permissions; /* TL_FIX_MAY_... */
 } tl_fix_party;
 
 int tl_fix_desk_open(tl_fix_desk **out, const tl_fix_desk_config *config,

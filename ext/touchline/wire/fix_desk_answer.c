@@ -35,6 +35,8 @@ int tl_fix_answer_business(tl_fix_desk *desk, const tl_fix_party *party,
     at = put_field(at, 372, message, 35);
     if (fits(message))
         at = put_field(at, 379, message, 11);
+    if (party->dialect->version == TL_FIX_42 && reason > TL_FIX_BUSINESS_MISSING)
+        reason = TL_FIX_BUSINESS_OTHER;
     at = tl_fix_put_uint(at, 380, (uint64_t)reason);
     return tl_fix_desk_send(desk, party->number, "j", at, 0);
 }

@@ -5,62 +5,10 @@
  * nothing, terms the venue does not offer, ClOrdIDs used before.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "touchline/wire/fix_desk_state.h"
-
-typedef struct request { /* the message at hand and who sent it */
-    tl_fix_desk *desk;
-    const tl_fix_party *party;
-    const tl_fix_message *message;
-    int64_t utc_ns;
-    bool patience, available;
-    uint64_t hash[2]; /* of its ClOrdID */
-    const tl_fix_request *known; /* of that ClOrdID, answered; NULL */
-} request;
-
-static tl_fix_taken done(tl_fix_desk *desk, int rc)
-{
-    if (rc == 0)
-        return TL_FIX_TAKEN;
-    desk->error = rc;
-    return TL_FIX_FAILED;
-}
-
-__attribute__((format(printf, 3, 4))) static int refuse(tl_fix_desk *desk, int reason,
-                                                        const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(desk->text, sizeof desk->text, format, arguments);
-    va_end(arguments);
-    for (char *at = desk->text; *at != 0; at++) /* what a message says is not ours to repeat raw */
-        if ((unsigned char)*at < 0x20)
-            *at = '?';
-    return reason;
-}
-
-static tl_fix_taken missing(const request *of, uint32_t tag)
-{
-    char text[64];
-    snprintf(text, sizeof text, "Conditionally Required Field Missing (%u)", tag);
-    return done(of->desk, tl_fix_answer_business(of->desk, of->party, of->message,
-                                                 TL_FIX_BUSINESS_MISSING, text));
-}
-
-static tl_fix_taken unavailable(const request *of)
-{
-    return done(of->desk,
-                tl_fix_answer_business(of->desk, of->party, of->message,
-                                       TL_FIX_BUSINESS_UNAVAILABLE, "Application not available"));
-}
-
-/* %.*s of a field, at most 64 bytes of it */
-#define SHOWN(message, field)                                                                      \
-    (int)(tl_fix_size_of(field) < 64 ? tl_fix_size_of(field) : 64),                                \
-        (field) == NULL ? "" : tl_fix_value(message, field)
+#include "touchline/wire/fix_desk_request.h"
 
 /* ClOrdIDs */
 
@@ -311,7 +259,7 @@ static tl_fix_taken submit(const request *of, tl_command *cmd, uint32_t row)
 
 /* Messages */
 
-static tl_fix_taken new_order(request *of)
+tl_fix_taken tl_fix_ask_order(request *of)
 {
     tl_fix_desk *desk = of->desk;
     bool wait = false;
@@ -406,7 +354,7 @@ static uint32_t named(const request *of, bool *wait)
     return TL_FIX_NO_ROW;
 }
 
-static tl_fix_taken change(request *of)
+tl_fix_taken tl_fix_ask_change(request *of)
 {
     tl_fix_desk *desk = of->desk;
     bool wait = false;
@@ -444,7 +392,7 @@ static tl_fix_taken change(request *of)
     return submit(of, &cmd, row);
 }
 
-static tl_fix_taken status(request *of)
+tl_fix_taken tl_fix_ask_status(request *of)
 {
     tl_fix_desk *desk = of->desk;
     const tl_fix_field *name = tl_fix_find(of->message, 11);
@@ -460,32 +408,4 @@ static tl_fix_taken status(request *of)
     const int reason = refuse(desk, TL_FIX_ORD_UNKNOWN_ORDER, "unknown order %.*s",
                               SHOWN(of->message, name));
     return done(desk, tl_fix_answer_order(desk, of->party, of->message, reason, of->utc_ns));
-}
-
-tl_fix_taken tl_fix_desk_request(tl_fix_desk *desk, const tl_fix_party *party,
-                                 const tl_fix_message *message, int64_t utc_ns, bool patience,
-                                 bool available)
-{
-    request of = {.desk = desk,
-                  .party = party,
-                  .message = message,
-                  .utc_ns = utc_ns,
-                  .patience = patience,
-                  .available = available};
-    char text[64];
-    const tl_fix_field *type = tl_fix_find(message, 35);
-    desk->error = 0;
-    switch (message->type) {
-    case TL_FIX_NEW_ORDER_SINGLE:
-        return new_order(&of);
-    case TL_FIX_ORDER_CANCEL_REQUEST:
-    case TL_FIX_ORDER_CANCEL_REPLACE_REQUEST:
-        return change(&of);
-    case TL_FIX_ORDER_STATUS_REQUEST:
-        return status(&of);
-    default:
-        snprintf(text, sizeof text, "MsgType %.*s is not supported", SHOWN(message, type));
-        return done(desk, tl_fix_answer_business(desk, party, message, TL_FIX_BUSINESS_MSG_TYPE,
-                                                 text));
-    }
 }

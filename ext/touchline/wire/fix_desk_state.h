@@ -26,7 +26,8 @@ enum {
     TL_FIX_BUSINESS_OTHER = 0,
     TL_FIX_BUSINESS_MSG_TYPE = 3,
     TL_FIX_BUSINESS_UNAVAILABLE = 4,
-    TL_FIX_BUSINESS_MISSING = 5
+    TL_FIX_BUSINESS_MISSING = 5,
+    TL_FIX_BUSINESS_NOT_AUTHORIZED = 6 /* FIX 4.2 has none above 5 */
 };
 
 typedef struct tl_fix_seated { /* a session that is told of events */

@@ -84,7 +84,7 @@ int tl_fix_server_run(tl_fix_server *server, uint64_t next_event);
 /* From any thread: */
 void tl_fix_server_stop(tl_fix_server *server);
 /* Add a session, or change what is agreed: taken up at once if it is away, else when it leaves,
- * but accounts at once. `enabled` false logs it out and keeps it out. `mark`: for a new one, the
+ * but accounts and permissions at once. `enabled` false logs it out and keeps it out. `mark`: for a new one, the
  * key of the last event it was told of; TL_FIX_MARK_STORED: what its store says. -EINVAL; of a new
  * session before the loop runs also what store and desk answer. */
 #define TL_FIX_MARK_STORED UINT64_MAX

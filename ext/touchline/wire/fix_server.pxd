@@ -71,6 +71,7 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint32_t heartbeat_max_s
         uint32_t sending_time_tolerance_s
         uint8_t time_decimals
+        uint8_t permissions
     ctypedef enum tl_fix_session_state:
         TL_FIX_AWAY
         TL_FIX_ON

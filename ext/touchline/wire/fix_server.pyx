@@ -25,6 +25,8 @@ cnp.import_array()
 
 STATES = ("away", "on", "leaving", "over")
 CLIENTS = ("any", "asked", "required")
+PERMISSIONS = ("orders", "market-data", "drop-copy", "trade-capture")  # bits of TL_FIX_MAY_...
+USUAL_PERMISSIONS = ("orders", "market-data", "trade-capture")
 cdef int64_t LOG_FLUSH_NS = 200_000_000  # a line of the message log waits at most so long
 
 
@@ -253,9 +255,10 @@ cdef class FixServer(Owned):
         tl_fix_server_bus_lost(self.server)
 
     def session(self, number, comp_id, begin_string, venue_comp_id, accounts, *,
-                bint enabled=True, heartbeat_max_s=30, tolerance_s=120, decimals=3, mark=None):
+                bint enabled=True, heartbeat_max_s=30, tolerance_s=120, decimals=3, mark=None,
+                permissions=USUAL_PERMISSIONS):
         """Add a session, or change what is agreed with it: what accounts it may use, shape (n,),
-        at once; the rest when it is away. `mark`: the key of the last event a new one was told of;
+        and its `permissions`, some of PERMISSIONS, at once; the rest when it is away. `mark`: the key of the last event a new one was told of;
         None: as its store says. Raises ValueError for a version that is not spoken here, OSError.
         """
         cdef tl_fix_terms terms
@@ -277,6 +280,10 @@ cdef class FixServer(Owned):
         terms.heartbeat_max_s = <uint32_t>whole(heartbeat_max_s, "heartbeat_max_s", 1, 86400)
         terms.sending_time_tolerance_s = <uint32_t>whole(tolerance_s, "tolerance_s", 1, 1 << 30)
         terms.time_decimals = <uint8_t>whole(decimals, "decimals", 0, 9)
+        for permission in permissions:
+            if permission not in PERMISSIONS:
+                raise ValueError(f"{permission!r} is none of {', '.join(PERMISSIONS)}")
+            terms.permissions |= <uint8_t>(1 << PERMISSIONS.index(permission))
         cdef const uint32_t *first = &taken[0] if len(taken) else NULL
         cdef int code = tl_fix_server_session(self.server, &terms, first, <uint32_t>len(taken),
                                               enabled, key)

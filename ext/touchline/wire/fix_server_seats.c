@@ -135,6 +135,7 @@ int tl_fix_seat_agree(tl_fix_server *server, const tl_fix_mail *mail)
         .accounts = accounts,
         .accounts_count = mail->count,
         .time_decimals = seat->terms.time_decimals,
+        .permissions = seat->terms.permissions,
     };
     const int rc = server->relay ? 0 : tell_desk(server, seat, mail->mark);
     free(before);

@@ -38,6 +38,7 @@ typedef struct tl_fix_terms { /* what is agreed with the peer */
     uint32_t heartbeat_max_s;             /* HeartBtInt(108) is 1 to this */
     uint32_t sending_time_tolerance_s;    /* 120 */
     uint8_t time_decimals;                /* of the times we write: 3, 6 or 9 */
+    uint8_t permissions;                  /* TL_FIX_MAY_... of fix_desk.h; the desk's, at once */
 } tl_fix_terms;
 
 typedef enum tl_fix_session_state {

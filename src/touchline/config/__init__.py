@@ -15,13 +15,14 @@ from touchline.config.sections import (
     Venue,
     load,
 )
-from touchline.config.values import NAME_BYTES, FixVersion
+from touchline.config.values import NAME_BYTES, USUAL_PERMISSIONS, FixVersion
 from touchline.core.messages import SESSIONS_MAX
 
 __all__ = [
     "LISTS",
     "NAME_BYTES",
     "SESSIONS_MAX",
+    "USUAL_PERMISSIONS",
     "AccountSection",
     "CaptureSection",
     "Config",

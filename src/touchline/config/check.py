@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from touchline.config.values import USUAL_PERMISSIONS
 from touchline.core.messages import PRICE_MAX, QTY_MAX, SESSIONS_MAX, TEXT_BYTES
 from touchline.errors import PriceError, QtyError
 
@@ -120,6 +121,10 @@ def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Proble
         yield (*loc, "password_hash"), "stands beside password; one of them is the password"
     if (session.open is None) != (session.close is None):
         yield (*loc, "open"), "and close belong together: give both or neither"
+    if len(set(session.permissions)) != len(session.permissions):
+        yield (*loc, "permissions"), "names a permission twice"
+    if set(session.permissions) != set(USUAL_PERMISSIONS) and parts.fix.engine == "quickfix":
+        yield (*loc, "permissions"), 'needs fix.engine = "native"'
     if session.begin_string == "FIXT.1.1" and parts.fix.engine == "quickfix":
         yield (*loc, "begin_string"), 'FIXT.1.1 needs fix.engine = "native"'
     if session.reset is not None and parts.fix.engine == "quickfix":

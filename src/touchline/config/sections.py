@@ -31,6 +31,7 @@ from pydantic_settings.exceptions import SettingsError
 from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
 from touchline.config.values import (
+    USUAL_PERMISSIONS,
     Argon2,
     FileName,
     FixVersion,
@@ -39,6 +40,7 @@ from touchline.config.values import (
     Moment,
     Name,
     Network,
+    Permission,
     Port,
     Positive,
     Slots,
@@ -190,6 +192,7 @@ class SessionSection(_Section):
     addresses: tuple[Network, ...] = ()
     certificate: str | None = None
     time_decimals: Literal[3, 6, 9] = 3
+    permissions: tuple[Permission, ...] = Field(default=USUAL_PERMISSIONS, min_length=1)
     open: Moment | None = None
     close: Moment | None = None
     reset: Moment | None = None

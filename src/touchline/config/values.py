@@ -14,6 +14,8 @@ from touchline.core.messages import TEXT_BYTES
 
 NAME_BYTES = TEXT_BYTES
 FixVersion = Literal["FIX.4.4", "FIX.4.2", "FIXT.1.1"]
+Permission = Literal["orders", "market-data", "drop-copy", "trade-capture"]
+USUAL_PERMISSIONS: tuple[Permission, ...] = ("orders", "market-data", "trade-capture")
 
 
 def _name(value: str) -> str:

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from os import PathLike
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -10,6 +11,8 @@ from touchline.runtime.owned import Owned
 
 STATES: tuple[str, ...]
 CLIENTS: tuple[str, ...]
+PERMISSIONS: tuple[str, ...]
+USUAL_PERMISSIONS: tuple[str, ...]
 
 class Marks(NamedTuple):
     next_out: int
@@ -111,6 +114,7 @@ class FixServer(Owned):
         tolerance_s: int = 120,
         decimals: int = 3,
         mark: int | None = None,
+        permissions: Collection[str] = ...,
     ) -> None: ...
     def names(self, texts: NDArray[np.void], *, complete: bool) -> None: ...
     def replay(self, commands: NDArray[np.void], events: NDArray[np.void]) -> None: ...

@@ -1,0 +1,42 @@
+/* Which function answers a MsgType, and what a session must be allowed for it. */
+#include "touchline/wire/fix_desk_request.h"
+
+typedef struct row {
+    uint8_t permission; /* TL_FIX_MAY_... */
+    tl_fix_taken (*ask)(request *of); /* NULL: not served by the desk */
+} row;
+
+static const row rows[TL_FIX_MSG_TYPES_COUNT] = {
+    [TL_FIX_NEW_ORDER_SINGLE] = {TL_FIX_MAY_ORDER, tl_fix_ask_order},
+    [TL_FIX_ORDER_CANCEL_REQUEST] = {TL_FIX_MAY_ORDER, tl_fix_ask_change},
+    [TL_FIX_ORDER_CANCEL_REPLACE_REQUEST] = {TL_FIX_MAY_ORDER, tl_fix_ask_change},
+    [TL_FIX_ORDER_STATUS_REQUEST] = {TL_FIX_MAY_ORDER, tl_fix_ask_status},
+};
+
+tl_fix_taken tl_fix_desk_request(tl_fix_desk *desk, const tl_fix_party *party,
+                                 const tl_fix_message *message, int64_t utc_ns, bool patience,
+                                 bool available)
+{
+    request of = {.desk = desk,
+                  .party = party,
+                  .message = message,
+                  .utc_ns = utc_ns,
+                  .patience = patience,
+                  .available = available};
+    const row *row = &rows[message->type];
+    const tl_fix_field *type = tl_fix_find(message, 35);
+    char text[96];
+    desk->error = 0;
+    if (row->ask == NULL) {
+        snprintf(text, sizeof text, "MsgType %.*s is not supported", SHOWN(message, type));
+        return done(desk, tl_fix_answer_business(desk, party, message, TL_FIX_BUSINESS_MSG_TYPE,
+                                                 text));
+    }
+    if ((party->permissions & row->permission) == 0) {
+        snprintf(text, sizeof text, "this session may not send MsgType %.*s",
+                 SHOWN(message, type));
+        return done(desk, tl_fix_answer_business(desk, party, message,
+                                                 TL_FIX_BUSINESS_NOT_AUTHORIZED, text));
+    }
+    return row->ask(&of);
+}
