@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.config import SESSIONS_MAX
+from touchline.core.capacities import EngineCapacities
 from touchline.core.messages import LANE_FIX, Text
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
@@ -68,6 +69,7 @@ class NativeGateway:
         self._texts: list[NDArray[np.void]] = []
         self._looks = self._rounds = self._same = 0
         self._logged_on: list[str] | None = None
+        self._market_fault: str | None = None
 
     def __enter__(self) -> NativeGateway:
         with self._cleanup:
@@ -130,6 +132,7 @@ class NativeGateway:
             instruments_max=settings.instruments_max,
             accounts_max=settings.accounts_max,
             orders_max=settings.orders_max,
+            books=self._book_sizes(),
             message_max=settings.message_bytes_max,
             logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
             newcomers_max=newcomers(settings.newcomers_max, len(settings.sessions)),
@@ -139,6 +142,15 @@ class NativeGateway:
             log_dir=settings.log_dir,
             log_rotate_bytes=settings.log_rotate_mb << 20,
             log_keep=settings.log_keep,
+        )
+
+    def _book_sizes(self) -> EngineCapacities:
+        """How large the books of market data are: as the engine's, now and after its next start."""
+        settings, journal = self._settings, self._reader.newest_capacities
+        return journal._replace(
+            instruments_max=max(journal.instruments_max, settings.instruments_max),
+            orders_max=max(journal.orders_max, settings.orders_max),
+            price_blocks_max=max(journal.price_blocks_max, settings.price_blocks_max),
         )
 
     def _marks(self) -> dict[int, int]:
@@ -256,6 +268,7 @@ class NativeGateway:
             raise TouchlineError("the FIX gateway's loop is stuck and must start anew")
         if self._bus.detached:
             raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
+        self._watch_market()
         status = self._bus.status()
         self._server.available(status["state"] == "running" and status["alive"])
         if (sessions := fresh()) is not None:
@@ -270,6 +283,12 @@ class NativeGateway:
             if live != self._logged_on:
                 self._logged_on = live
                 self._tell({"sessions": live})
+
+    def _watch_market(self) -> None:
+        """Say it once when there is no market data any more; orders go on."""
+        if (fault := self._server.market_fault) != self._market_fault:
+            self._market_fault = fault
+            LOG.error("there is no market data over FIX any more: %s", fault)
 
     def _change(self, sessions: Sessions) -> None:
         """What is configured now. A session that the journal has no number for comes later."""

@@ -93,6 +93,7 @@ class GatewaySettings:
     instruments_max: int = 16  # the engine's
     accounts_max: int = 64
     orders_max: int = 65_536
+    price_blocks_max: int = 4_096
     log_rotate_mb: int = 64
     log_keep: int = 8
 
@@ -126,6 +127,7 @@ class GatewaySettings:
             instruments_max=config.engine.instruments_max,
             accounts_max=config.engine.accounts_max,
             orders_max=config.engine.orders_max,
+            price_blocks_max=config.engine.price_blocks_max,
             log_rotate_mb=config.log.rotate_mb,
             log_keep=config.log.keep,
         )

@@ -191,6 +191,10 @@ bool tl_mirror_look(const tl_mirror *mirror, uint16_t instrument, tl_mirror_view
 size_t tl_mirror_levels(const tl_mirror *mirror, uint16_t instrument, tl_published_depth *levels,
                         size_t room);
 
+/* Of one side, the best first; returns how many, at most `room`. */
+size_t tl_mirror_side(const tl_mirror *mirror, uint16_t instrument, uint8_t side,
+                      tl_published_depth *levels, size_t room);
+
 /* The header of a heartbeat, and a record per instrument after it: by number, `room` at most. */
 size_t tl_mirror_heartbeat(const tl_mirror *mirror, tl_published_header *header,
                            tl_published_heartbeat *records, size_t room);

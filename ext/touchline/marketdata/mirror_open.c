@@ -130,26 +130,30 @@ bool tl_mirror_look(const tl_mirror *mirror, uint16_t instrument, tl_mirror_view
     return true;
 }
 
-size_t tl_mirror_levels(const tl_mirror *mirror, uint16_t instrument, tl_published_depth *levels,
-                        size_t room)
+size_t tl_mirror_side(const tl_mirror *mirror, uint16_t instrument, uint8_t side,
+                      tl_published_depth *levels, size_t room)
 {
     if (listed(mirror, instrument) == NULL)
         return 0;
-    static const uint8_t sides[2] = {TL_SIDE_BUY, TL_SIDE_SELL};
     const tl_shelf *shelf = &mirror->shelf;
     const tl_book *book = &shelf->books[instrument];
+    uint32_t level = book->best[tl_side_index(side)].level;
     size_t count = 0;
-    for (unsigned i = 0; i < 2; i++) {
-        uint32_t level = book->best[i].level;
-        while (level != TL_NONE && count < room) {
-            levels[count++] = (tl_published_depth){.price = tl_level_price(shelf, book, level),
-                                                   .qty = tl_level_qty(shelf, level),
-                                                   .orders = tl_level_orders(shelf, level),
-                                                   .side = sides[i]};
-            level = tl_book_worse_level(shelf, sides[i], level);
-        }
+    while (level != TL_NONE && count < room) {
+        levels[count++] = (tl_published_depth){.price = tl_level_price(shelf, book, level),
+                                               .qty = tl_level_qty(shelf, level),
+                                               .orders = tl_level_orders(shelf, level),
+                                               .side = side};
+        level = tl_book_worse_level(shelf, side, level);
     }
     return count;
+}
+
+size_t tl_mirror_levels(const tl_mirror *mirror, uint16_t instrument, tl_published_depth *levels,
+                        size_t room)
+{
+    const size_t bids = tl_mirror_side(mirror, instrument, TL_SIDE_BUY, levels, room);
+    return bids + tl_mirror_side(mirror, instrument, TL_SIDE_SELL, levels + bids, room - bids);
 }
 
 size_t tl_mirror_heartbeat(const tl_mirror *mirror, tl_published_header *header,

@@ -85,6 +85,11 @@ void tl_fix_desk_named(tl_fix_desk *desk)
     desk->wants_names = false;
 }
 
+const tl_fix_names *tl_fix_desk_names(const tl_fix_desk *desk)
+{
+    return &desk->names;
+}
+
 uint32_t tl_fix_desk_pending(const tl_fix_desk *desk, uint32_t session)
 {
     return session < desk->config.sessions_max

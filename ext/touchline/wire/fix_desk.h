@@ -81,6 +81,7 @@ int tl_fix_desk_name(tl_fix_desk *desk, const tl_command *text);
  * tl_fix_desk_named. Until then a request of an unknown symbol or account has to wait. */
 bool tl_fix_desk_wants_names(const tl_fix_desk *desk);
 void tl_fix_desk_named(tl_fix_desk *desk);
+const struct tl_fix_names *tl_fix_desk_names(const tl_fix_desk *desk);
 
 /* A batch of the journal's commands, in order, and the events they caused. */
 int tl_fix_desk_replay(tl_fix_desk *desk, const tl_command *commands, size_t commands_count,

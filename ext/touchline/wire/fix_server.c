@@ -159,6 +159,8 @@ static int open_parts(tl_fix_server *server, const char *directory)
         rc = open_refusals(server, directory);
     if (rc == 0 && !server->relay)
         rc = tl_fix_desk_open(&server->desk, &server->config.desk, &hooks);
+    if (rc == 0 && !server->relay)
+        rc = tl_fix_market_of_server(server);
     if (rc == 0)
         rc = tl_fix_log_of_server(server);
     if (rc == 0)
@@ -228,6 +230,7 @@ void tl_fix_server_close(tl_fix_server *server)
         return;
     tl_fix_bell_close(&server->bell);
     close_connections(server);
+    tl_fix_market_close(server->market);
     if (server->desk != NULL)
         tl_fix_desk_close(server->desk);
     if (server->store != NULL)
@@ -259,6 +262,16 @@ void tl_fix_server_close(tl_fix_server *server)
 tl_fix_desk *tl_fix_server_desk(tl_fix_server *server)
 {
     return server->desk;
+}
+
+int tl_fix_server_replay(tl_fix_server *server, const tl_command *commands, size_t commands_count,
+                         const tl_event *events, size_t events_count)
+{
+    const int rc =
+        tl_fix_desk_replay(server->desk, commands, commands_count, events, events_count);
+    if (rc == 0)
+        tl_fix_server_tell_market(server, events, events_count);
+    return rc;
 }
 
 tl_fix_store *tl_fix_server_store(tl_fix_server *server)

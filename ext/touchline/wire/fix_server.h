@@ -21,6 +21,7 @@
 #include "touchline/runtime/bus.h"
 #include "touchline/wire/fix_desk.h"
 #include "touchline/wire/fix_log.h"
+#include "touchline/wire/fix_market.h"
 #include "touchline/wire/fix_session.h"
 #include "touchline/wire/tls.h"
 
@@ -33,6 +34,7 @@ typedef struct tl_fix_server tl_fix_server;
 typedef struct tl_fix_server_config {
     tl_fix_store_config store;
     tl_fix_desk_config desk;
+    tl_fix_market_config market; /* orders_max 0: nobody gets market data; sessions_max: ours */
     uint32_t message_max;      /* bytes of one message: 1024 .. TL_FIX_MESSAGE_MAX */
     uint32_t logon_max;        /* bytes of a Logon: at most 8192 */
     uint32_t newcomers_max;    /* connections before their Logon; when more come the oldest go */
@@ -68,6 +70,11 @@ void tl_fix_server_close(tl_fix_server *server);
 tl_fix_desk *tl_fix_server_desk(tl_fix_server *server);   /* before the loop runs alone */
 tl_fix_store *tl_fix_server_store(tl_fix_server *server); /* likewise */
 const char *tl_fix_server_fault(const tl_fix_server *server);
+
+/* A batch of the journal's commands and the events they caused, from the first on. Before the loop
+ * runs. 0 or -errno. */
+int tl_fix_server_replay(tl_fix_server *server, const tl_command *commands, size_t commands_count,
+                         const tl_event *events, size_t events_count);
 
 /* The bus is another than the one commands were sent on before: what they asked may not have
  * reached the journal. Sessions added from now on expect again what was not answered. Before the
@@ -109,6 +116,9 @@ void tl_fix_server_available(tl_fix_server *server, bool available);
  * time, until the ring has them again: 0, -EAGAIN: not now, -EINVAL: not those. */
 uint64_t tl_fix_server_lapped(const tl_fix_server *server);
 int tl_fix_server_supply(tl_fix_server *server, const tl_event *events, size_t count);
+
+/* NULL, or why there is no market data any more: an event did not fit those before it. */
+const char *tl_fix_server_market_fault(const tl_fix_server *server);
 
 typedef struct tl_fix_server_status {
     uint64_t rounds; /* goes on while the loop goes round */

@@ -59,9 +59,12 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint32_t accounts_max
         uint32_t orders_max
         uint32_t sessions_max
-    int tl_fix_desk_replay(tl_fix_desk *desk, const tl_command *commands, size_t commands_count,
-                           const tl_event *events, size_t events_count)
     int tl_fix_desk_error(const tl_fix_desk *desk)
+
+    ctypedef struct tl_fix_market_config:
+        uint32_t instruments_max
+        uint32_t orders_max
+        uint32_t price_blocks_max
 
     ctypedef struct tl_fix_terms:
         uint32_t number
@@ -99,6 +102,7 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
     ctypedef struct tl_fix_server_config:
         tl_fix_store_config store
         tl_fix_desk_config desk
+        tl_fix_market_config market
         uint32_t message_max
         uint32_t logon_max
         uint32_t newcomers_max
@@ -136,6 +140,9 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
     tl_fix_desk *tl_fix_server_desk(tl_fix_server *server)
     tl_fix_store *tl_fix_server_store(tl_fix_server *server)
     const char *tl_fix_server_fault(const tl_fix_server *server)
+    int tl_fix_server_replay(tl_fix_server *server, const tl_command *commands,
+                             size_t commands_count, const tl_event *events, size_t events_count)
+    const char *tl_fix_server_market_fault(const tl_fix_server *server)
     void tl_fix_server_bus_lost(tl_fix_server *server)
     int tl_fix_server_listen(tl_fix_server *server, int fd, tl_tls *tls)
     int tl_fix_server_run(tl_fix_server *server, uint64_t next_event)

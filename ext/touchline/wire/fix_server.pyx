@@ -145,9 +145,10 @@ cdef class FixServer(Owned):
     """The acceptor over a bus and the lane that only it sends on.
 
     Settings, all by name: `sessions_max`; `segment_bytes`, `keep_bytes` (0: everything), `durable`
-    of the store; `instruments_max`, `accounts_max`, `orders_max` of the engine; `message_max`,
-    `logon_max` in bytes; `newcomers_max`; `logon_s`, `answer_s` in seconds; `spin`; `log_dir`
-    (None: no message log), `log_rotate_bytes`, `log_keep`. With `relay_to`, an abstract unix
+    of the store; `instruments_max`, `accounts_max`, `orders_max` of the engine; `books`, the
+    EngineCapacities of the books for market data (None: there is none); `message_max`, `logon_max`
+    in bytes; `newcomers_max`; `logon_s`, `answer_s` in seconds; `spin`; `log_dir` (None: no message
+    log), `log_rotate_bytes`, `log_keep`. With `relay_to`, an abstract unix
     address, the sessions are another engine's: the store and the engine's capacities do not
     matter then, and names(), replay(), reset(), marks() are not for it.
     Raises OSError: EBUSY while another server has the store, EBADMSG for damage, EINVAL.
@@ -156,7 +157,7 @@ cdef class FixServer(Owned):
     def __cinit__(self, store_dir, Bus bus not None, Lane lane not None, *, sessions_max,
                   message_max, logon_max, newcomers_max, logon_s, segment_bytes=16777216,
                   keep_bytes=0, durable=False, instruments_max=1, accounts_max=1, orders_max=1,
-                  answer_s=0.5, spin=False, log_dir=None, log_rotate_bytes=67108864, log_keep=8,
+                  books=None, answer_s=0.5, spin=False, log_dir=None, log_rotate_bytes=67108864, log_keep=8,
                   relay_to=None):
         cdef tl_fix_server_config config
         cdef bytes directory = path_bytes(store_dir, "store_dir")
@@ -180,6 +181,10 @@ cdef class FixServer(Owned):
             instruments_max, "instruments_max", 1, 0xFFFFFFFF)
         config.desk.accounts_max = <uint32_t>whole(accounts_max, "accounts_max", 1, 0xFFFFFFFF)
         config.desk.orders_max = <uint32_t>whole(orders_max, "orders_max", 1, 0xFFFFFFFF)
+        if books is not None:
+            config.market.instruments_max = <uint32_t>books.instruments_max
+            config.market.orders_max = <uint32_t>books.orders_max
+            config.market.price_blocks_max = <uint32_t>books.price_blocks_max
         config.message_max = <uint32_t>whole(message_max, "message_max", 0, 65536)
         config.logon_max = <uint32_t>whole(logon_max, "logon_max", 0, 8192)
         config.newcomers_max = <uint32_t>whole(newcomers_max, "newcomers_max", 1, 65536)
@@ -316,11 +321,10 @@ cdef class FixServer(Owned):
         cdef const tl_command *first = <const tl_command *>cnp.PyArray_DATA(some)
         cdef const tl_event *first_event = <const tl_event *>cnp.PyArray_DATA(caused)
         cdef size_t count = len(some), events_count = len(caused)
-        cdef tl_fix_desk *desk = tl_fix_server_desk(self.server)
-        if desk == NULL:
+        if tl_fix_server_desk(self.server) == NULL:
             raise ValueError("a relay has no desk")
         with nogil:
-            code = tl_fix_desk_replay(desk, first, count, first_event, events_count)
+            code = tl_fix_server_replay(self.server, first, count, first_event, events_count)
         if code != 0:
             raise self.error(code, "replay")
 
@@ -405,6 +409,13 @@ cdef class FixServer(Owned):
         """Is the engine there? Requests are refused while it is not."""
         self.check_open()
         tl_fix_server_available(self.server, available)
+
+    @property
+    def market_fault(self):
+        """Why there is no market data any more, or None: an event did not fit those before it."""
+        self.check_open()
+        cdef const char *text = tl_fix_server_market_fault(self.server)
+        return None if text == NULL else (<bytes>text).decode()
 
     @property
     def lapped(self):

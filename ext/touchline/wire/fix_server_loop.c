@@ -1,4 +1,5 @@
-/* The loop. A round: sockets, newcomers, mail, events, sessions, clocks, one sync, writes. */
+/* The loop. A round: sockets, newcomers, mail, events, sessions, clocks, one sync, writes; last,
+ * what market data is due then, to be written in the next. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_server_state.h"
 
@@ -132,6 +133,7 @@ static void report_events(tl_fix_server *server)
         const int rc = tl_fix_desk_events(server->desk, server->batch, count);
         if (rc != 0 && server->failure == 0)
             server->failure = rc;
+        tl_fix_server_tell_market(server, server->batch, count);
         atomic_store_explicit(&server->events, server->batch[count - 1].seq, memory_order_relaxed);
         if (count < TL_FIX_EVENTS_A_READ)
             break;
@@ -259,6 +261,7 @@ int tl_fix_server_run(tl_fix_server *server, uint64_t next_event)
         tl_fix_seats_serve(server);
         tl_fix_seats_tick(server);
         tl_fix_seats_write(server);
+        tl_fix_server_write_market(server);
         tl_fix_mail_snapshots(server);
         tl_fix_log_flush(server);
         tl_fix_count(&server->rounds);

@@ -154,6 +154,12 @@ void tl_fix_seat_queue(tl_fix_server *server, tl_fix_seat *seat)
 
 void tl_fix_seat_touch(tl_fix_server *server, tl_fix_seat *seat)
 {
+    seat->urgent = true;
+    tl_fix_seat_touch_later(server, seat);
+}
+
+void tl_fix_seat_touch_later(tl_fix_server *server, tl_fix_seat *seat)
+{
     if (seat->dirty || seat->conn == NULL)
         return;
     seat->dirty = true;
@@ -193,6 +199,8 @@ void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once)
     server->due_ns[seat->party.number] = TL_FIX_NEVER;
     if (seat->session != NULL)
         tl_fix_session_left(seat->session, &server->now);
+    if (server->market != NULL)
+        tl_fix_market_left(server->market, seat->party.number);
     if (seat->inner != NULL)
         tl_fix_conn_close(server, seat->inner);
     seat->inner = NULL;
@@ -230,14 +238,12 @@ static progress deal_with(tl_fix_server *server, tl_fix_seat *seat, const char *
     }
     const bool patience = seat->blocked_ns == 0 || server->now.mono_ns - seat->blocked_ns <
                                                        server->config.answer_ns;
-    const bool available =
-        atomic_load_explicit(&server->mailbox.available, memory_order_relaxed);
-    switch (tl_fix_desk_request(server->desk, &seat->party, message, server->now.utc_ns, patience,
-                                available)) {
+    int error;
+    switch (tl_fix_seat_request(server, seat, message, patience, &error)) {
     case TL_FIX_LATER:
         return WAIT;
     case TL_FIX_FAILED:
-        seat_fails(server, tl_fix_desk_error(server->desk), "a request could not be taken");
+        seat_fails(server, error, "a request could not be taken");
         return WAIT;
     case TL_FIX_TAKEN:
         break;
@@ -417,7 +423,7 @@ static void note_answered(tl_fix_server *server, const tl_fix_seat *seat)
 }
 
 /* One write for a session; what is left is for the next round. */
-static void write_out(tl_fix_server *server, tl_fix_seat *seat)
+static void write_out(tl_fix_server *server, tl_fix_seat *seat, bool urgent)
 {
     struct iovec pieces[PIECES_MAX];
     tl_fix_conn *conn = seat->conn;
@@ -442,8 +448,23 @@ static void write_out(tl_fix_server *server, tl_fix_seat *seat)
     }
     tl_fix_log_out(server, seat->party.number, pieces, (size_t)put);
     tl_fix_session_wrote(seat->session, (size_t)put, &server->now);
-    if (conn->writable)
+    if (conn->writable && urgent)
         tl_fix_seat_touch(server, seat);
+    else if (conn->writable)
+        tl_fix_seat_touch_later(server, seat);
+}
+
+/* Who has more than market data to be written, or who has nothing else. */
+static void write_those(tl_fix_server *server, const tl_fix_seats *round, bool urgent)
+{
+    for (uint32_t i = 0; i < round->count; i++) {
+        tl_fix_seat *seat = &server->seats[round->items[i]];
+        if (!seat->dirty || seat->urgent != urgent)
+            continue;
+        seat->dirty = seat->urgent = false;
+        if (seat->conn != NULL && seat->conn->writable)
+            write_out(server, seat, urgent);
+    }
 }
 
 void tl_fix_seats_write(tl_fix_server *server)
@@ -463,10 +484,6 @@ void tl_fix_seats_write(tl_fix_server *server)
     server->dirty = server->scratch;
     server->dirty.count = 0;
     server->scratch = round;
-    for (uint32_t i = 0; i < round.count; i++) {
-        tl_fix_seat *seat = &server->seats[round.items[i]];
-        seat->dirty = false;
-        if (seat->conn != NULL && seat->conn->writable)
-            write_out(server, seat);
-    }
+    write_those(server, &round, true);
+    write_those(server, &round, false);
 }

@@ -6,6 +6,7 @@
  *   fix_server_conn.c       a connection: bytes in and out, plain or TLS
  *   fix_server_newcomers.c  before a Logon, and on the way out
  *   fix_server_seats.c      sessions: input to the desk, the store to output
+ *   fix_server_market.c     market data: written when all else is
  *   fix_server_relay.c      sessions of another engine: looked at and handed on
  *   fix_server_mail.c       what other threads hand in, and what they are asked
  *   fix_server_bell.c       sleeping for sockets and events at once
@@ -87,6 +88,7 @@ typedef struct tl_fix_seat { /* a configured session */
     tl_fix_terms terms; /* as last agreed; taken up when it is away */
     bool enabled, stale; /* stale: `terms` are newer than the session's */
     bool busy, dirty, blocked;
+    bool urgent;        /* dirty with more than market data */
     int64_t blocked_ns; /* since when the desk can not take its next message; 0: it can */
     int64_t over_ns;    /* since when it is over and not all is written; 0: it is not */
 } tl_fix_seat;
@@ -145,6 +147,7 @@ struct tl_fix_server {
     tl_lane *lane;
     tl_fix_store *store;
     tl_fix_desk *desk;
+    tl_fix_market *market; /* NULL with a relay */
     tl_fix_log *log; /* NULL: none is kept */
     int64_t log_due_ns;
     tl_event_reader reader;
@@ -178,6 +181,7 @@ struct tl_fix_server {
     uint64_t refusal_next, refusal_end;
     int failure; /* -errno that ends the loop */
     char fault[TL_FIX_FAULT_BYTES];
+    _Atomic(const char *) market_fault;
     _Atomic(uint64_t) rounds, events, accepted, refused, evicted, received, sent, newcomers_now;
     tl_event batch[TL_FIX_EVENTS_A_READ];
     tl_fix_message message;
@@ -222,6 +226,8 @@ int tl_fix_seat_agree(tl_fix_server *server, const tl_fix_mail *mail);
 void tl_fix_seat_take(tl_fix_server *server, tl_fix_seat *seat, tl_fix_conn *conn);
 void tl_fix_seat_queue(tl_fix_server *server, tl_fix_seat *seat);
 void tl_fix_seat_touch(tl_fix_server *server, tl_fix_seat *seat);
+/* For what can wait until everybody else is written to. */
+void tl_fix_seat_touch_later(tl_fix_server *server, tl_fix_seat *seat);
 void tl_fix_seats_unblock(tl_fix_server *server);
 void tl_fix_seats_serve(tl_fix_server *server);
 void tl_fix_seats_tick(tl_fix_server *server);
@@ -234,6 +240,15 @@ bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat);
 bool tl_fix_relay_serve(tl_fix_server *server, tl_fix_seat *seat);
 /* The next whole message of what was read: its size, 0: there is none, -1: the stream is over. */
 int64_t tl_fix_next_message(const tl_fix_server *server, tl_fix_conn *conn, uint32_t from);
+
+/* Market data. */
+int tl_fix_market_of_server(tl_fix_server *server);
+void tl_fix_server_tell_market(tl_fix_server *server, const tl_event *events, size_t count);
+/* An application message of a session: the market's or the desk's. */
+tl_fix_taken tl_fix_seat_request(tl_fix_server *server, tl_fix_seat *seat,
+                                 const tl_fix_message *message, bool patience, int *error);
+/* What is due, for who has had all else. */
+void tl_fix_server_write_market(tl_fix_server *server);
 
 /* The mailbox. */
 int tl_fix_mail_open(tl_fix_server *server);

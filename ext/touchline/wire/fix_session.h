@@ -101,6 +101,12 @@ int tl_fix_session_reject(tl_fix_session *session, const tl_fix_message *message
  * TL_FIX_BODY_MAX. key as in the store. 0 or -errno of the store. */
 int tl_fix_session_send(tl_fix_session *session, const char *msg_type, const char *body,
                         size_t size, uint64_t key, const tl_fix_clock *now);
+/* The same for a message that tells how things stand now: it is never sent again, a gap fill stands
+ * for it. */
+int tl_fix_session_send_passing(tl_fix_session *session, const char *msg_type, const char *body,
+                                size_t size, const tl_fix_clock *now);
+/* Is the peer logged on, and all that was sent on the wire? */
+bool tl_fix_session_drained(const tl_fix_session *session);
 /* Log the peer out; it is over when he answers, or some seconds later (tl_fix_session_tick). */
 int tl_fix_session_logout(tl_fix_session *session, const char *text, const tl_fix_clock *now);
 /* An operator's reset, of a session that is away. */

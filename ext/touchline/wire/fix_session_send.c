@@ -114,6 +114,19 @@ int tl_fix_session_send(tl_fix_session *session, const char *msg_type, const cha
     return send(session, msg_type, body, size, key, TL_FIX_STORED_APPLICATION, NULL, now);
 }
 
+int tl_fix_session_send_passing(tl_fix_session *session, const char *msg_type, const char *body,
+                                size_t size, const tl_fix_clock *now)
+{
+    return send(session, msg_type, body, size, 0, TL_FIX_STORED_ADMIN, NULL, now);
+}
+
+bool tl_fix_session_drained(const tl_fix_session *session)
+{
+    return session->state == TL_FIX_ON && session->send_next >= fix_marks(session)->next_out &&
+           session->written == 0 && session->slice_at == session->slice_size &&
+           session->gap_from == 0 && session->resend.from > session->resend.to;
+}
+
 int tl_fix_send_admin(tl_fix_session *session, const char *msg_type, const char *body, size_t size,
                    const header_extras *extras, const tl_fix_clock *now)
 {

@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from touchline.core.capacities import EngineCapacities
 from touchline.runtime.bus import Bus, Lane
 from touchline.runtime.owned import Owned
 
@@ -92,6 +93,7 @@ class FixServer(Owned):
         instruments_max: int = 1,
         accounts_max: int = 1,
         orders_max: int = 1,
+        books: EngineCapacities | None = None,
         answer_s: float = 0.5,
         spin: bool = False,
         log_dir: str | bytes | PathLike[str] | None = None,
@@ -127,6 +129,8 @@ class FixServer(Owned):
     @property
     def wants_names(self) -> bool: ...
     def available(self, available: bool) -> None: ...
+    @property
+    def market_fault(self) -> str | None: ...
     @property
     def lapped(self) -> int: ...
     def supply(self, events: NDArray[np.void]) -> bool: ...
