@@ -14,9 +14,10 @@ from harness.fix_conformance import (
     comparable,
     difference,
     known_fault,
+    stage,
 )
-from harness.fix_script import Script
 from harness.fix_venue import SYMBOLS, PartsVenue, running_venue
+from touchline.fix.script import Script
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def symbols(engine: str) -> Iterator[str]:
 def test_script(venue: PartsVenue, symbols: Iterator[str], path: Path, begin_string: str) -> None:
     if reason := known_fault(venue.fix_engine, path.stem):
         pytest.xfail(reason)
-    Script(path, venue.port, begin_string, next(symbols)).run()
+    Script(path, stage(venue.port, begin_string, next(symbols)), begin_string).run()
 
 
 def test_every_script_has_an_instrument_of_its_own() -> None:

@@ -15,13 +15,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.fix_client import Message
-from harness.fix_script import Script
-from harness.fix_venue import TESTS, running_venue
+from harness.fix_client import VENUE, Message
+from harness.fix_venue import running_venue
 from touchline.config import FixSection
+from touchline.fix.script import Broker, Script, Stage, scripts
 
-SCRIPTS = sorted((TESTS / "fix/conformance").glob("*.def"))
+SCRIPTS = scripts()
 VERSIONS = ("FIX.4.4", "FIX.4.2")
+_LOCKED, _OLD2 = (Broker(comp_id, ("554=secret",)) for comp_id in ("LOCKED", "OLD2"))
+BROKERS = {
+    "FIX.4.4": (
+        Broker("BROKER1"),
+        Broker("BROKER2"),
+        _LOCKED,
+        Broker("BROKER1"),
+        Broker("WATCHER"),
+    ),
+    "FIX.4.2": (Broker("OLD1"), _OLD2, _OLD2, Broker("OLD1"), Broker("OLD3")),
+    "FIXT.1.1": (Broker("NEW1"), Broker("NEW2"), _LOCKED, Broker("NEW1")),
+}
 TIMES = frozenset(("52", "60", "122", "9", "10"))
 NUMBERED = ("37", "17")
 # Where QuickFIX does other than the standard, and than its scripts: rule by rule, and why.
@@ -60,6 +72,12 @@ class Played:
 Key = tuple[str, str]
 
 
+def stage(port: int, begin_string: str, symbol: str) -> Stage:
+    """A venue of the tests, and the brokers it knows."""
+    brokers = {str(number): who for number, who in enumerate(BROKERS[begin_string], start=1)}
+    return Stage(("127.0.0.1", port), VENUE, brokers, symbol, source="127.0.0.1")
+
+
 def engines() -> tuple[str, ...]:
     """The engines a venue can be configured with; the second is compared with the first."""
     known = "engine" in FixSection.model_fields
@@ -77,7 +95,7 @@ def play(engine: str, scripts: list[Path], directory: Path) -> Iterator[tuple[Ke
     plays = [(script, version) for script in scripts for version in VERSIONS]
     with running_venue(directory, **chosen) as venue:
         for number, (script, version) in enumerate(plays):
-            played = Script(script, venue.port, version, f"S{number:02d}")
+            played = Script(script, stage(venue.port, version, f"S{number:02d}"), version)
             fault = ""
             try:
                 played.run()
