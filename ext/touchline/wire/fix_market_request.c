@@ -80,11 +80,10 @@ static verdict check_fields(wanted *of)
     const tl_fix_message *message = of->message;
     for (uint32_t i = 0; i < message->count; i++) {
         const uint32_t tag = message->fields[i].tag;
-        const unsigned depth = message->marks[i] & TL_FIX_MARK_DEPTH;
-        const tl_fix_field_rule *of_session =
-            tl_fix_field_rule_of(of->asker->dialect->session, tag);
-        const bool framing = of_session != NULL &&
-                             (of_session->flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) != 0;
+        const unsigned depth = message->fields[i].depth;
+        const uint32_t row = tl_fix_field_row(of->asker->dialect->session, tag);
+        const bool framing = (of->asker->dialect->session->fields[row].flags &
+                              (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) != 0;
         if (framing || tag >= 5000 || (depth == 0 ? is_known(tag) : !narrows(tag)))
             continue;
         tl_fix_market_say(of->market, "field %u is not offered in a market data request", tag);

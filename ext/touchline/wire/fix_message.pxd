@@ -6,7 +6,6 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from "touchline/wire/fix_message.h" nogil:
     enum: TL_FIX_MESSAGE_MAX
-    enum: TL_FIX_MARK_DEPTH
 
     ctypedef struct tl_fix_dialect:
         pass
@@ -26,10 +25,10 @@ cdef extern from "touchline/wire/fix_message.h" nogil:
         uint32_t tag
         uint32_t at
         uint32_t size
+        uint32_t depth
     ctypedef struct tl_fix_message:
         const char *bytes
         uint32_t count
-        uint8_t *marks
         tl_fix_field *fields
     int tl_fix_parse(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
                      size_t size)

@@ -67,8 +67,7 @@ def examine(message, begin_string):
         fields = []
         for at in range(split.count):
             field = &split.fields[at]
-            fields.append(Field(field.tag, given[field.at:field.at + field.size],
-                                split.marks[at] & TL_FIX_MARK_DEPTH))
+            fields.append(Field(field.tag, given[field.at:field.at + field.size], field.depth))
         return Examined(fields, _verdict(tl_fix_check(split, dialect)))
     finally:
         free(split)
