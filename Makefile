@@ -86,17 +86,26 @@ long-start: build
 	  commands 10000000
 	@rm -rf build/long-start
 
-# The whole venue ended in full flow, so often; `full` mounts a small disk, as root.
+# The whole venue ended in full flow, so often; `full` mounts a small disk, as root. And the gateway
+# killed after steps of a session, so many with each engine.
 CAMPAIGN_SEED ?= 1
+SESSION_KILLS ?= 100
 define campaign
 	@rm -rf build/campaign && mkdir -p build/campaign
 	cd tests && ../$(BIN)/python -m harness.campaign $(CURDIR)/build/campaign $(1) $(CAMPAIGN_SEED)
+endef
+define session_kills
+	@rm -rf build/campaign && mkdir -p build/campaign
+	cd tests && ../$(BIN)/python -m harness.session_kills $(CURDIR)/build/campaign/venue \
+	  $(SESSION_KILLS) $(CAMPAIGN_SEED) $(1)
 endef
 .PHONY: campaign
 campaign: build
 	$(call campaign,kill 40)
 	$(call campaign,stop 20)
 	$(call campaign,full 8)
+	$(call session_kills,native)
+	$(call session_kills,quickfix)
 	@rm -rf build/campaign
 
 .PHONY: demo

@@ -7,6 +7,7 @@ an order stands. Used by QuickFIX's thread alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,6 +34,12 @@ from touchline.instruments import Instrument
 SEND_TIMEOUT_S = 0.5
 OTHER_REASON, UNSUPPORTED_MSG_TYPE, NOT_AVAILABLE, FIELD_MISSING = 0, 3, 4, 5  # tag 380
 ECHOED = ("1", "55", "54", "38", "40", "44", "59")
+
+# Data as QuickFIX writes it: behind its length, but for Signature(89), which is sorted before it.
+_DATA = re.compile(
+    rb"\x01(?:90|93|95|212|348|350|352|354|356|358|360|362|364|445|618|621)=(\d{1,9})\x01\d+="
+)
+_SIGNED = re.compile(rb"\x0193=(\d{1,9})\x0110=\d{3}\x01$")
 
 Fields = Mapping[str, str]
 
@@ -182,13 +189,23 @@ class Desk:
         self.reply(session, text)
 
 
+def _without_data(raw: str) -> str:
+    """The message with its data fields empty: what is in one is no field."""
+    data = raw.encode("utf-8", "surrogateescape")
+    if signed := _SIGNED.search(data):
+        end = signed.start()
+        data = data[: max(0, end - int(signed[1]))] + data[end:]
+    pieces, at = [], 0
+    while found := _DATA.search(data, at):
+        pieces.append(data[at : found.end()])
+        at = found.end() + int(found[1])
+    return b"".join([*pieces, data[at:]]).decode("utf-8", "surrogateescape")
+
+
 def fields_of(raw: str) -> dict[str, str]:
-    """Tags and values; of a repeated tag the first, so that a data field can not pose as one."""
-    pairs = raw.split(SOH)
-    try:
-        fields = dict([pair.split("=", 1) for pair in pairs[-2::-1]])
-    except ValueError:  # a data field that holds a separator
-        fields = dict([pair.split("=", 1) for pair in pairs[-2::-1] if "=" in pair])
+    """Tags and values; of a repeated tag the first."""
+    pairs = _without_data(raw).split(SOH)
+    fields = dict([pair.split("=", 1) for pair in pairs[-2::-1] if "=" in pair])
     if not raw.isascii():
         for tag, value in fields.items():
             if any("\ud800" <= char <= "\udfff" for char in value):  # bytes that are not UTF-8

@@ -297,6 +297,8 @@ def receive(desk: Desk, session: Session, raw: str) -> None:
     """Handle one application message; Malformed when a field can not be read."""
     fields = fields_of(raw)
     handler = HANDLERS.get(fields["35"])
+    if fields["35"] == "j":  # two that answer it by its like would never end
+        return
     if handler is None:
         text = f"MsgType {fields['35']} is not supported"
         desk.business_reject(session, fields, UNSUPPORTED_MSG_TYPE, text)

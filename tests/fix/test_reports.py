@@ -112,3 +112,19 @@ def test_a_missing_dictionary_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     with pytest.raises(SessionError, match=r"FIX44\.xml is missing"):
         dictionary("FIX.4.4", tmp_path)
+
+
+@pytest.mark.parametrize("length", ["212", "95", "354", "618"])
+def test_what_is_within_data_is_no_field(length: str) -> None:
+    inner = "x\x0138=70\x0144=9.95\x0111=INNER\x01é"
+    data = f"{length}={len(inner.encode())}\x01{int(length) + 1}={inner}\x01"
+    fields = fields_of(f"8=FIX.4.4\x0135=D\x01{data}11=a\x0138=1\x0110=000\x01")
+    assert (fields["11"], fields["38"], fields.get("44")) == ("a", "1", None)
+    assert fields[str(int(length) + 1)] == ""
+
+
+def test_what_is_within_a_signature_is_no_field() -> None:
+    inner = "x\x0144=9.95\x0193=1\x0189=y"
+    raw = f"8=FIX.4.4\x0135=D\x0111=a\x0189={inner}\x0193={len(inner)}\x0110=000\x01"
+    fields = fields_of(raw)
+    assert (fields["11"], fields["89"], fields.get("44")) == ("a", "", None)

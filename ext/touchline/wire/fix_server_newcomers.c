@@ -17,7 +17,6 @@
 #define ACCEPTS_A_ROUND 64
 #define PARTING_NS TL_FIX_SECOND_NS
 #define PARTING_BYTES 16384
-#define MSG_SEQ_NUM_NONE 1
 
 enum { TAG_SENDER = 49, TAG_TARGET = 56, TAG_RAW_DATA = 96, TAG_HEARTBEAT = 108, TAG_RESET = 141 };
 enum { TAG_USERNAME = 553, TAG_PASSWORD = 554 };
@@ -311,7 +310,7 @@ static void refuse(tl_fix_server *server, tl_fix_conn *conn, tl_fix_seat *seat, 
     char logout[512];
     const tl_fix_marks *marks =
         server->relay ? NULL : tl_fix_store_marks(server->store, seat->party.number);
-    const uint64_t number = marks == NULL ? MSG_SEQ_NUM_NONE : marks->next_out;
+    const uint64_t number = marks == NULL ? seat->slices.sent + 1 : marks->next_out;
     const size_t size = tl_fix_write_refusal(logout, &seat->terms, number, text, &server->now);
     const struct iovec piece = {logout, size};
     tl_fix_count(&server->refused);

@@ -5,8 +5,8 @@
  *
  * What could harm that engine ends the connection: a data field that does not fit its length, a tag
  * that only looks like another, a number beyond 31 bits, more messages behind a gap than it can
- * keep on its stack. All else is handed on byte for byte, also what is wrong.
- * What
+ * keep on its stack. In the place of a ResendRequest or of a message of another version something
+ * else goes on (fix_server_slices.c). All else is handed on byte for byte, also what is wrong. What
  * one side does not take the other is not read for. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_server_state.h"
@@ -40,7 +40,8 @@ bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat)
         return false;
     seat->inner->kind = TL_FIX_KIND_INNER;
     seat->inner->session = seat->party.number;
-    seat->cleared = seat->held = 0;
+    seat->cleared = seat->held = seat->seen = 0;
+    tl_fix_slices_begin(&seat->slices);
     seat->first_held = seat->expected = 0;
     return true;
 }
@@ -90,21 +91,38 @@ static bool is_harmless(tl_fix_seat *seat, const tl_fix_message *message)
 }
 
 /* A ResendRequest of the other engine says what it waits for. */
-static void look_at_answer(tl_fix_server *server, tl_fix_seat *seat, const char *bytes, size_t size)
+static void look_at_answer(tl_fix_seat *seat, const tl_fix_message *message)
 {
-    tl_fix_message *message = &server->message;
-    const tl_fix_frame frame = tl_fix_find_message(bytes, size, server->config.message_max);
-    if (frame.framing != TL_FIX_FRAME_WHOLE ||
-        tl_fix_parse(message, seat->party.dialect, bytes + frame.skip, frame.size) != 0 ||
-        message->type != TL_FIX_RESEND_REQUEST)
+    uint64_t number;
+    tl_fix_slices_saw(&seat->slices, message);
+    if (message->type != TL_FIX_RESEND_REQUEST || seat->expected != 0)
         return;
     const tl_fix_field *begin = tl_fix_find(message, TAG_BEGIN);
-    uint64_t number;
-    if (begin != NULL && tl_fix_read_uint(tl_fix_value(message, begin), begin->size, &number) &&
-        seat->expected == 0) {
+    if (begin != NULL && tl_fix_read_uint(tl_fix_value(message, begin), begin->size, &number)) {
         seat->expected = number;
         seat->held = 0;
         seat->first_held = 0;
+    }
+}
+
+/* Whole messages of the other engine, which are handed on then. What is not one is handed on too:
+ * that engine is trusted. */
+static void look_at_answers(tl_fix_server *server, tl_fix_seat *seat, bool ended)
+{
+    tl_fix_conn *inner = seat->inner;
+    for (;;) {
+        const char *at = inner->in + inner->in_at + seat->seen;
+        const uint32_t count = inner->in_end - inner->in_at - seat->seen;
+        const tl_fix_frame frame = tl_fix_find_message(at, count, TL_FIX_MESSAGE_MAX);
+        seat->seen += (uint32_t)(frame.skip + frame.size);
+        if (frame.framing != TL_FIX_FRAME_WHOLE) {
+            const bool full = seat->seen == 0 && count == inner->in_room;
+            if (ended || full || frame.framing == TL_FIX_FRAME_TOO_LONG)
+                seat->seen = inner->in_end - inner->in_at;
+            return;
+        }
+        if (tl_fix_parse(&server->message, seat->party.dialect, at + frame.skip, frame.size) == 0)
+            look_at_answer(seat, &server->message);
     }
 }
 
@@ -135,41 +153,104 @@ static bool read_more(tl_fix_server *server, tl_fix_conn *conn, bool *ended)
     return got > 0;
 }
 
-/* Look at what came from the broker, a share of a round; false: it has to go. */
-static bool clear(tl_fix_server *server, tl_fix_seat *seat)
+/* What this side says by itself, between two messages of the broker's. */
+static bool own_on(tl_fix_seat *seat)
+{
+    tl_fix_slices *slices = &seat->slices;
+    while (slices->own_at < slices->own_end && seat->inner->writable) {
+        const struct iovec piece = {slices->own + slices->own_at, slices->own_end - slices->own_at};
+        const int64_t put = tl_fix_conn_write(seat->inner, &piece, 1);
+        if (put < 0)
+            return false;
+        slices->own_at += (uint32_t)put;
+        if (put == 0)
+            break;
+    }
+    return true;
+}
+
+typedef enum cleared { ALL, REPLACED, HARM } cleared;
+
+/* Look at what came from the broker, up to a message that is replaced: that one waits until what is
+ * before it is handed on. */
+static cleared clear(tl_fix_server *server, tl_fix_seat *seat, uint32_t *budget)
 {
     tl_fix_conn *conn = seat->conn;
-    for (uint32_t budget = TL_FIX_MESSAGES_A_ROUND; budget > 0; budget--) {
+    tl_fix_message *message = &server->message;
+    for (; *budget > 0; --*budget) {
         const int64_t size = tl_fix_next_message(server, conn, seat->cleared);
         if (size <= 0)
-            return size == 0;
+            return size == 0 ? ALL : HARM;
         const char *bytes = conn->in + conn->in_at + seat->cleared;
-        if (tl_fix_parse(&server->message, seat->party.dialect, bytes, (size_t)size) != 0 ||
-            !is_harmless(seat, &server->message))
-            return false;
+        const bool strange = tl_fix_parse(message, seat->party.dialect, bytes, (size_t)size) != 0;
+        if (strange || message->type == TL_FIX_RESEND_REQUEST) {
+            if (seat->cleared > 0)
+                return REPLACED;
+            if (!seat->slices.begun) /* until the Logon is answered nobody knows up to where */
+                return ALL;
+        }
+        if (!strange && !is_harmless(seat, message))
+            return HARM;
         tl_fix_count(&server->received);
         tl_fix_log_in(server, seat->party.number, bytes, (size_t)size);
-        seat->cleared += (uint32_t)size;
+        switch (tl_fix_slices_asked(server, seat, message, strange)) {
+        case TL_FIX_ASKED_AMISS:
+            return HARM;
+        case TL_FIX_ASKED_REPLACED:
+            conn->in_at += (uint32_t)size;
+            return REPLACED;
+        case TL_FIX_ASKED_NOTHING:
+            seat->cleared += (uint32_t)size;
+        }
     }
     tl_fix_seat_queue(server, seat);
+    return ALL;
+}
+
+/* Whole messages, the broker's and our own, go on in turns. False: it is over. */
+static bool hand_on(tl_fix_server *server, tl_fix_seat *seat)
+{
+    const tl_fix_slices *slices = &seat->slices;
+    uint32_t budget = TL_FIX_MESSAGES_A_ROUND;
+    for (cleared found = REPLACED; found == REPLACED;) {
+        if (seat->cleared == 0 && !own_on(seat))
+            return false;
+        if (slices->own_at < slices->own_end)
+            return true;
+        found = clear(server, seat, &budget);
+        if (found == HARM || !write_on(seat->conn, seat->inner, &seat->cleared))
+            return false;
+        if (seat->cleared > 0)
+            return true;
+    }
     return true;
+}
+
+static bool waits(const tl_fix_seat *seat)
+{
+    return seat->cleared > 0 || seat->slices.own_at < seat->slices.own_end;
 }
 
 static bool to_inner(tl_fix_server *server, tl_fix_seat *seat)
 {
     tl_fix_conn *conn = seat->conn;
     bool ended = false;
-    if (!clear(server, seat) || !write_on(conn, seat->inner, &seat->cleared))
+    if (!hand_on(server, seat))
         return false;
-    if (seat->cleared > 0)
+    if (waits(seat))
         return true; /* the other engine does not take it: nothing more is read */
     if (read_more(server, conn, &ended)) {
-        if (!clear(server, seat) || !write_on(conn, seat->inner, &seat->cleared))
+        if (!hand_on(server, seat))
             return false;
         tl_fix_seat_queue(server, seat);
     }
     if (conn->in != NULL && conn->in_at == conn->in_end)
         tl_fix_conn_give_back(server, conn);
+    if (!waits(seat) && seat->seen == 0) { /* the broker has taken what came last */
+        tl_fix_slices_go_on(server, seat);
+        if (!own_on(seat))
+            return false;
+    }
     return !ended;
 }
 
@@ -179,18 +260,17 @@ static bool to_outer(tl_fix_server *server, tl_fix_seat *seat)
     bool ended = false;
     if (conn->tls != NULL && tl_fix_conn_flush(conn) < 0)
         return false;
-    uint32_t due = inner->in_end - inner->in_at;
-    if (!write_on(inner, conn, &due))
+    if (!write_on(inner, conn, &seat->seen))
         return false;
-    if (due > 0)
+    if (seat->seen > 0)
         return true;
-    if (read_more(server, inner, &ended)) {
-        due = inner->in_end - inner->in_at;
-        look_at_answer(server, seat, inner->in + inner->in_at, due);
-        const struct iovec piece = {inner->in + inner->in_at, due};
-        tl_fix_log_out(server, seat->party.number, &piece, due);
+    const bool more = read_more(server, inner, &ended);
+    if (more || (ended && inner->in != NULL)) {
+        look_at_answers(server, seat, ended);
+        const struct iovec piece = {inner->in + inner->in_at, seat->seen};
+        tl_fix_log_out(server, seat->party.number, &piece, seat->seen);
         tl_fix_count(&server->sent);
-        if (!write_on(inner, conn, &due))
+        if (!write_on(inner, conn, &seat->seen))
             return false;
         tl_fix_seat_queue(server, seat);
     }

@@ -8,6 +8,7 @@
  *   fix_server_seats.c      sessions: input to the desk, the store to output
  *   fix_server_market.c     market data: written when all else is
  *   fix_server_relay.c      sessions of another engine: looked at and handed on
+ *   fix_server_slices.c     what that engine sends again, a slice at a time
  *   fix_server_mail.c       what other threads hand in, and what they are asked
  *   fix_server_bell.c       sleeping for sockets and events at once
  *   fix_server_log.c        what of all this goes into the message log
@@ -74,6 +75,20 @@ typedef struct tl_fix_queue { /* connections by age */
     uint32_t count;
 } tl_fix_queue;
 
+typedef struct tl_fix_numbers { /* both ends included; none when from > to */
+    uint64_t from, to;
+} tl_fix_numbers;
+
+typedef struct tl_fix_slices { /* of what the other engine sends again */
+    uint64_t sent;             /* the highest number that it sent for the first time */
+    bool begun;                /* it has answered the Logon */
+    tl_fix_numbers now, later; /* still to be asked for */
+    uint64_t awaited;          /* the last number of the slice under way; 0: none is */
+    int64_t asked_ns;
+    uint32_t own_at, own_end;
+    char own[512]; /* a message to it that is not the broker's */
+} tl_fix_slices;
+
 typedef struct tl_fix_seat { /* a configured session */
     bool known;
     tl_fix_session *session; /* NULL with a relay */
@@ -83,6 +98,8 @@ typedef struct tl_fix_seat { /* a configured session */
     uint64_t expected;       /* what the other engine waits for, while it has asked for a gap */
     uint64_t first_held;     /* the lowest number that it keeps until then; 0: there is no gap */
     uint32_t held;           /* how many it keeps */
+    uint32_t seen;           /* bytes of inner's input that may be handed on */
+    tl_fix_slices slices;
     tl_fix_party party;
     uint32_t *accounts;
     tl_fix_terms terms; /* as last agreed; taken up when it is away */
@@ -249,6 +266,22 @@ tl_fix_taken tl_fix_seat_request(tl_fix_server *server, tl_fix_seat *seat,
                                  const tl_fix_message *message, bool patience, int *error);
 /* What is due, for who has had all else. */
 void tl_fix_server_write_market(tl_fix_server *server);
+
+/* The relay's resends. */
+void tl_fix_slices_begin(tl_fix_slices *slices);
+typedef enum tl_fix_asked {
+    TL_FIX_ASKED_NOTHING,  /* to be handed on like any message */
+    TL_FIX_ASKED_REPLACED, /* noted; what goes on in its place is in `own` */
+    TL_FIX_ASKED_AMISS     /* the session has to go */
+} tl_fix_asked;
+/* A message of the broker's, before it is handed on; `own` is free. `strange`: tl_fix_parse would
+ * not have it. */
+tl_fix_asked tl_fix_slices_asked(tl_fix_server *server, tl_fix_seat *seat,
+                                 const tl_fix_message *message, bool strange);
+/* A message of the other engine's. */
+void tl_fix_slices_saw(tl_fix_slices *slices, const tl_fix_message *message);
+/* Ask for the next slice, in `own`, if it is time. */
+void tl_fix_slices_go_on(tl_fix_server *server, tl_fix_seat *seat);
 
 /* The mailbox. */
 int tl_fix_mail_open(tl_fix_server *server);

@@ -343,15 +343,19 @@ static tl_fix_received business(tl_fix_session *session, const tl_fix_message *m
     return TL_FIX_DONE;
 }
 
+bool tl_fix_of_another_version(const tl_fix_message *message)
+{
+    return message->count >= 3 && message->fields[0].tag == 8 && message->fields[1].tag == 9 &&
+           message->fields[2].tag == 35;
+}
+
 tl_fix_received tl_fix_session_unread(tl_fix_session *session, const tl_fix_message *message,
                                       const tl_fix_clock *now)
 {
-    static const uint32_t first[] = {8, 9, 35};
     if (session->state == TL_FIX_AWAY || session->state == TL_FIX_OVER)
         return TL_FIX_GONE;
-    for (uint32_t i = 0; i < 3; i++)
-        if (i >= message->count || message->fields[i].tag != first[i])
-            return TL_FIX_DONE;
+    if (!tl_fix_of_another_version(message))
+        return TL_FIX_DONE;
     return leave(session, "Incorrect BeginString", now);
 }
 

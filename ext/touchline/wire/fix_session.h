@@ -81,8 +81,9 @@ typedef enum tl_fix_received {
  * handed in again, later, if the desk can not take it now. */
 tl_fix_received tl_fix_session_receive(tl_fix_session *session, const tl_fix_message *message,
                                        const tl_fix_clock *now);
-/* One that tl_fix_parse would not have: of another version than the session's it ends it, by Logout;
- * what is no message is dropped (DONE). */
+/* One that tl_fix_parse would not have: of another version than the session's it ends it, by
+ * Logout; what is no message is dropped (DONE). */
+bool tl_fix_of_another_version(const tl_fix_message *message);
 tl_fix_received tl_fix_session_unread(tl_fix_session *session, const tl_fix_message *message,
                                       const tl_fix_clock *now);
 /* The desk has taken the APPLICATION message (or answered it). `lane_sent`: tl_lane_sent(). */
