@@ -68,7 +68,7 @@ C_PARTS = {
         "fix_frame": {"fix_message", "fix_text"},
         "fix_check": {"fix_message", "fix_tables", "fix_text", "fix_format"},
         "fix_store": set[str](),
-        "fix_session": {"fix_message", "fix_store", "fix_text", "fix_dialect"},
+        "fix_session": {"fix_message", "fix_store", "fix_text", "fix_dialect", "fix_route"},
         "fix_names": {"fix_text"},
         "fix_route": {"fix_message", "fix_text"},
         "fix_orders": {"fix_route"},
