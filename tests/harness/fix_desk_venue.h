@@ -124,7 +124,8 @@ static inline void venue_open(venue *of, int version)
                                            versions[version].appl_ver_id),
             .accounts = both_accounts,
             .accounts_count = 2,
-            .time_decimals = 3};
+            .time_decimals = 3,
+            .permissions = TL_FIX_MAY_ALL};
         CHECK(of->parties[i].dialect != NULL);
     }
 }
