@@ -1,6 +1,6 @@
 """What is over and must still be known: every ClOrdID ever used, and how each dead order ended.
 
-Rows of two tables, a request's and an order's, in arrays that double when they are full: 45 bytes
+Rows of two tables, a request's and an order's, in arrays that double when they are full: 73 bytes
 a request and 73 an order, and 8 to 16 for the index that finds a request by session and ClOrdID
 (open addressing, the number of a row plus one in each slot). No Python object is kept for a row.
 The caller guards it: one thread at a time.
@@ -13,9 +13,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.core.messages import TEXT_BYTES
-
-NAME_BYTES = TEXT_BYTES
+NAME_BYTES = 64  # of a ClOrdID
 NO_ORDER = 0xFFFFFFFF
 REQUEST = np.dtype(
     [
@@ -49,7 +47,7 @@ _FIRST_ROWS = 1024
 _AT_ONCE = 1 << 16
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
-_WORDS = struct.Struct("<5Q")
+_WORDS = struct.Struct("<8Q")
 Rows = NDArray[np.void]
 
 

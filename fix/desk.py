@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.core.messages import COMMAND, LANE_FIX, MsgType, Text
+from touchline.core.messages import COMMAND, LANE_FIX, TEXT_BYTES, MsgType, Text
 from touchline.fix import outbound
 from touchline.fix.orders import COMMAND_PICKED, TEXT_PICKED, Command, Order, Orders, Request
 from touchline.fix.outbound import (
@@ -28,6 +28,7 @@ from touchline.fix.outbound import (
     ord_status,
     order_status,
 )
+from touchline.fix.past import CL_ORD_ID
 from touchline.fix.versions import FIX42
 from touchline.instruments import Instrument
 
@@ -88,6 +89,14 @@ class Session:
     accounts: tuple[str, ...]
 
 
+def pieces(name: bytes) -> tuple[bytes, bytes]:
+    """Whole characters as many as a TEXT holds, and the rest."""
+    end = min(len(name), TEXT_BYTES)
+    while end < len(name) and name[end] & 0xC0 == 0x80:
+        end -= 1
+    return name[:end], name[end:]
+
+
 class Desk:
     """Where requests are handed in: the orders known, the lane, and the way to answer."""
 
@@ -111,7 +120,7 @@ class Desk:
         self.available = True
         self.taking = True  # the engine took the last request that was sent to it
         self._lane = lane
-        self._commands = np.zeros(2, COMMAND)
+        self._commands = np.zeros(3, COMMAND)
         self._texts = self._commands.view(TEXT_PICKED)
         self._requests = self._commands.view(COMMAND_PICKED)
 
@@ -119,13 +128,16 @@ class Desk:
         """Send the request's name and command together; if that fails, nothing was sent."""
         if not self.available:
             raise TimeoutError("the engine is not running")
-        name = request.cl_ord_id.encode("utf-8")
+        name, rest = pieces(request.cl_ord_id.encode("utf-8"))
         low = request.number & 0xFFFFFFFF
         self._texts[0] = (name, low, MsgType.TEXT, LANE_FIX, Text.CL_ORD_ID, request.session)
-        self._requests[1] = command
+        if rest:
+            self._texts[1] = (rest, low, MsgType.TEXT, LANE_FIX, Text.REQUEST_FIELD, CL_ORD_ID)
+        count = 3 if rest else 2
+        self._requests[count - 1] = command
         self.orders.enter(request)
         try:
-            self._lane.send(self._commands, timeout_s=SEND_TIMEOUT_S)
+            self._lane.send(self._commands[:count], timeout_s=SEND_TIMEOUT_S)
         except BaseException:
             self.orders.withdraw(request)
             raise

@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from touchline.core.messages import TEXT_BYTES, MsgType, OrdType, Side, TimeInForce
+from touchline.core.messages import MsgType, OrdType, Side, TimeInForce
 from touchline.errors import PriceError, QtyError
+from touchline.fix.archive import NAME_BYTES
 from touchline.fix.desk import (
     FIELD_MISSING,
     NOT_AVAILABLE,
@@ -55,8 +56,8 @@ NOT_OFFERED = {  # terms that would change what an order means, so they are not 
 
 def _check_name(cl_ord_id: str) -> None:
     size = len(cl_ord_id.encode("utf-8"))
-    if size > TEXT_BYTES or not cl_ord_id.isprintable():
-        raise Refusal(OTHER, f"ClOrdID is {size} bytes long; allowed are {TEXT_BYTES}, printable")
+    if size > NAME_BYTES or not cl_ord_id.isprintable():
+        raise Refusal(OTHER, f"ClOrdID is {size} bytes long; allowed are {NAME_BYTES}, printable")
 
 
 def _check_terms(fields: Fields, instrument: Instrument) -> None:

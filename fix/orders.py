@@ -32,7 +32,7 @@ from touchline.core.messages import (
     Text,
 )
 from touchline.fix.archive import NAME_BYTES, NO_ORDER, ORDER, REQUEST, Archive
-from touchline.fix.past import ACCEPTED, LANE_BITS, PENDING, REFUSED, Past
+from touchline.fix.past import ACCEPTED, CL_ORD_ID, LANE_BITS, PENDING, REFUSED, Past
 
 
 class Event(NamedTuple):
@@ -229,12 +229,17 @@ class Orders:
 
     def replay(self, commands: NDArray[np.void]) -> None:
         """Enter the requests among journalled commands; their events are applied afterwards."""
-        mine = (commands["type"] == MsgType.TEXT) & (commands["field"] == Text.CL_ORD_ID)
-        mine &= commands["side"] == LANE_FIX
-        for text, key, _, _, _, session in commands[mine].view(TEXT_PICKED).tolist():
+        mine = np.isin(commands["field"], (Text.CL_ORD_ID, Text.REQUEST_FIELD))
+        mine &= (commands["type"] == MsgType.TEXT) & (commands["side"] == LANE_FIX)
+        for text, key, _, _, field, flags in commands[mine].view(TEXT_PICKED).tolist():
+            number = LANE_FIX << LANE_BITS | key
             # Not UTF-8 is no name; the engine refuses it today, an older journal may hold it.
             with contextlib.suppress(UnicodeDecodeError):
-                self._names[LANE_FIX << LANE_BITS | key] = (session, text.decode("utf-8"))
+                if field == Text.CL_ORD_ID:
+                    self._names[number] = (flags, text.decode("utf-8"))
+                elif flags == CL_ORD_ID and number in self._names:
+                    session, name = self._names[number]
+                    self._names[number] = (session, name + text.decode("utf-8"))
         asked = np.isin(commands["type"], (MsgType.NEW_ORDER, MsgType.CANCEL, MsgType.REPLACE))
         for row in commands[asked].view(COMMAND_PICKED).tolist():
             command = Command._make(row)

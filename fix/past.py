@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 
 from touchline.config import SESSIONS_MAX
 from touchline.core.messages import LANE_FIX, ExecType, MsgType, Text, text_commands
-from touchline.fix.archive import NO_ORDER, ORDER, REQUEST, Archive, Rows
+from touchline.fix.archive import NAME_BYTES, NO_ORDER, ORDER, REQUEST, Archive, Rows
 
 PENDING, ACCEPTED, REFUSED = range(3)
 LANE_BITS = 32
 _TOLD_ALL = np.iinfo(np.uint64).max
 _ENDED = (ExecType.CANCELED, ExecType.EXPIRED)
 _STATUS_NEW, _STATUS_PARTLY, _STATUS_FILLED, _STATUS_REFUSED = (ord(c) for c in "0128")
+_NAMED = np.dtype([("number", "<u8"), ("session", "u1"), ("name", f"S{NAME_BYTES}")])
+CL_ORD_ID = 11  # the tag of what a ClOrdID longer than a text goes on with
 Numbers = NDArray[np.uint64]
 
 
@@ -62,7 +64,7 @@ class Past:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._open = _Lookup.of(np.zeros(0, np.uint64), np.zeros(0, np.int64))
-        self._texts = np.zeros(0, np.dtype([("number", "<u8"), ("session", "u1"), ("name", "S36")]))
+        self._texts = np.zeros(0, _NAMED)
         self._unknown: list[tuple[int, int]] = []  # a refused change's row, the OrderID it named
 
     @property
@@ -132,13 +134,19 @@ class Past:
     def _named(self, commands: Rows) -> Rows:
         """The ClOrdIDs that texts give: number, session and name."""
         texts = text_commands(commands)
-        texts = texts[(texts["field"] == Text.CL_ORD_ID) & (texts["side"] == LANE_FIX)]
+        texts = texts[texts["side"] == LANE_FIX]
+        rest = texts[(texts["field"] == Text.REQUEST_FIELD) & (texts["flags"] == CL_ORD_ID)]
+        texts = texts[texts["field"] == Text.CL_ORD_ID]
         texts = texts[_are_names(texts["text"])]
         named = np.zeros(len(self._texts) + len(texts), self._texts.dtype)
         fresh = named[len(self._texts) :]
         named[: len(self._texts)] = self._texts
         fresh["number"] = texts["key"].astype(np.uint64) | np.uint64(LANE_FIX << LANE_BITS)
         fresh["session"], fresh["name"] = texts["flags"], texts["text"]
+        numbers = rest["key"].astype(np.uint64) | np.uint64(LANE_FIX << LANE_BITS)
+        at = _Lookup.of(named["number"], np.arange(len(named))).find(numbers)
+        for row, text in zip(at[at >= 0].tolist(), rest["text"][at >= 0].tolist(), strict=True):
+            named["name"][row] += text
         return named
 
     def _owed(self, batch: _Batch, events: Rows, marks: Mapping[int, int]) -> bool:

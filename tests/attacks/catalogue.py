@@ -47,10 +47,8 @@ WITH_NUMBERS_AND_WEATHER = (
 )
 ATTACKS = WITHOUT_A_PASSWORD + WITH_A_SESSION + WITH_NUMBERS_AND_WEATHER
 # Of an engine named here the attacks it stands today; any other must stand all of them.
-NOT_STOOD = ("20",)  # by native: routes
 STOOD = {
     "quickfix": frozenset(("1a", "1b", "1c", "2", "3", "7a", "7b", "9a", "11a", "12", "13", "22")),
-    "native": frozenset(attack.number for attack in ATTACKS) - frozenset(NOT_STOOD),
 }
 
 

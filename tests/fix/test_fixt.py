@@ -45,6 +45,51 @@ def test_a_field_of_fix_50_that_is_not_offered_is_refused(venue: PartsVenue) -> 
         assert report["58"] == "DisplayQty(1138) is not supported"
 
 
+def test_an_order_is_named_by_its_order_id_alone(venue: PartsVenue) -> None:
+    """FIX 5.0 leaves ClOrdID(11) and OrigClOrdID(41) out where OrderID(37) is there."""
+    with FixClient(venue.port, "NEW1", "FIXT.1.1") as client:
+        client.logon("1137=9")
+        client.send("D", *order("c1"))
+        order_id = client.application()["37"]
+        client.send("H", f"37={order_id}", "55=S00", "54=1")
+        status = client.application()
+        assert (status["150"], status["39"], status["11"]) == ("I", "0", "c1")
+        for name, answer in (("c2", ("8", "4")), ("c3", ("9", "4"))):
+            client.send("F", f"11={name}", f"37={order_id}", "55=S00", "54=1", f"60={utc_now()}")
+            report = client.application()
+            assert (report["35"], report["39"], report["11"]) == (*answer, name)
+        assert report["102"] == "0"
+        client.send("F", "11=c4", "55=S00", "54=1", f"60={utc_now()}")
+        assert client.application()["380"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("2362=OWN", "SelfMatchPreventionID(2362) is not supported"),
+        ("41109=Y", "field 41109 is not supported"),
+        ("775=1", "BookingType(775) 1 is not supported"),
+    ],
+)
+def test_a_later_field_that_means_something_is_refused(
+    venue: PartsVenue, field: str, words: str
+) -> None:
+    with FixClient(venue.port, "NEW1", "FIXT.1.1") as client:
+        client.logon("1137=9")
+        client.send("D", *order("d1", field))
+        report = client.application()
+        assert (report["150"], report["103"], report["58"]) == ("8", "11", words)
+
+
+def test_what_a_report_goes_back_to_is_harmless(venue: PartsVenue) -> None:
+    with FixClient(venue.port, "NEW1", "FIXT.1.1") as client:
+        client.logon("1137=9")
+        client.send("D", *order("e1", "23=IOI", "117=Q", "75=20261129", "775=0", "30000=own"))
+        assert client.application()["150"] == "0"
+        client.send("F", "11=e2", "41=e1", "55=S00", "54=1", f"60={utc_now()}")
+        assert client.application()["150"] == "4"
+
+
 @pytest.mark.parametrize("version", ["7", "6", ""])
 def test_a_logon_for_another_version_does_not_come_in(venue: PartsVenue, version: str) -> None:
     with FixClient(venue.port, "NEW2", "FIXT.1.1") as client:

@@ -21,8 +21,9 @@ from touchline.core.messages import (
     make_commands,
 )
 from touchline.fix.archive import REQUEST, Archive
+from touchline.fix.desk import pieces
 from touchline.fix.orders import Orders, Request, events_of, report_key
-from touchline.fix.past import PENDING, Past
+from touchline.fix.past import CL_ORD_ID, PENDING, Past
 
 SESSIONS = 3
 ALL_TOLD = dict.fromkeys(range(SESSIONS), report_key(1 << 40))
@@ -74,12 +75,17 @@ class Flow:
             command["order_id"] = choose(self.ids[-80:])
         if self.random.random() < 0.3:  # a program's
             return [command | {"cl_ord_id": 2 << 32 | number}]
-        name = f"{self.random.randrange(1 << 30):x}-{number}é"
+        name = f"{self.random.randrange(1 << 30):x}-{number}é" + self.random.choice(("", "é" * 20))
         self.names.append((session, name))
         key = len(self.names)
-        text = {"type": MsgType.TEXT, "field": Text.CL_ORD_ID, "key": key, "text": name.encode()}
+        text = {"type": MsgType.TEXT, "field": Text.CL_ORD_ID, "key": key, "side": LANE_FIX}
         command["cl_ord_id"] = LANE_FIX << 32 | key
-        return [text | {"side": LANE_FIX, "flags": session}, command]
+        first, rest = pieces(name.encode())
+        texts = [text | {"text": first, "flags": session}]
+        if rest:
+            field = {"field": Text.REQUEST_FIELD, "flags": CL_ORD_ID}
+            texts.append(text | field | {"text": rest})
+        return [*texts, command]
 
     @staticmethod
     def _rows(rows: Sequence[Mapping[str, object]]) -> Records:

@@ -81,6 +81,14 @@ BAD = {
         text(Text.CL_ORD_ID, END, b"mine", LANE_API),
         "FOREIGN_CL_ORD_ID",
     ),
+    "a field of another lane's request": (
+        text(Text.REQUEST_FIELD, 1, b"mine", LANE_FIX),
+        "FOREIGN_CL_ORD_ID",
+    ),
+    "an empty field of a request": (
+        text(Text.REQUEST_FIELD, 1, b"", LANE_API),
+        "INVALID_TEXT",
+    ),
     "a name that is not UTF-8": (text(Text.CL_ORD_ID, 1, b"\xff\xfe", LANE_API), "INVALID_TEXT"),
     "half a character at the end": (text(Text.SYMBOL, 1, b"x" * 35 + b"\xc3"), "INVALID_TEXT"),
     "a surrogate": (text(Text.SYMBOL, 1, b"\xed\xa0\x80"), "INVALID_TEXT"),
@@ -166,8 +174,8 @@ def test_a_program_of_a_venue_may_trade_and_not_administer(venue: RuntimeVenue) 
             assert event["reason"] == Reason.NOT_THIS_LANE
             event = answer(venue, bus, sent, LANE_ADMIN)
             assert event is None or event["exec_type"] != ExecType.REJECTED
-        named = text(Text.CL_ORD_ID, 9, b"mine", LANE_API)
-        assert answer(venue, bus, named) is None
+        for kind in (Text.CL_ORD_ID, Text.REQUEST_FIELD):
+            assert answer(venue, bus, text(kind, 9, b"mine", LANE_API)) is None
         event = answer(venue, bus, command(type=MsgType.CHECKPOINT))
         assert event is not None
         assert event["exec_type"] == ExecType.CHECKPOINT

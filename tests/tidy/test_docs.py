@@ -18,6 +18,7 @@ from touchline.config import Config
 from touchline.control.operate import cli
 from touchline.core import messages
 from touchline.data.captured_columns import COLUMNS
+from touchline.fix.archive import NAME_BYTES
 from touchline.marketdata import layout
 
 DOCS = sources.files(".md")
@@ -155,9 +156,6 @@ def test_every_file_of_the_c_rooms_is_in_the_tables_of_the_architecture() -> Non
 
 
 def test_sizes_that_the_documents_write_out_are_the_constants() -> None:
-    clord = re.search(r"ClOrdID\(11\), up to (\d+) bytes", MESSAGES)
-    assert clord
-    assert int(clord[1]) == messages.TEXT_BYTES
     operations = (sources.ROOT / "docs/operations.md").read_text()
     block = re.search(r"a block of (\d+) neighbouring prices", operations)
     assert block
@@ -166,9 +164,12 @@ def test_sizes_that_the_documents_write_out_are_the_constants() -> None:
     assert rule
     assert int(rule[1]) == messages.BLOCK_LEVELS
     fix = (sources.ROOT / "docs/fix.md").read_text()
-    names = re.search(r"^\| ClOrdID, Account, Symbol, CompID \| (\d+) bytes", fix, re.MULTILINE)
+    names = re.search(r"^\| Account, Symbol, CompID \| (\d+) bytes", fix, re.MULTILINE)
     assert names
     assert int(names[1]) == messages.TEXT_BYTES
+    clord = re.search(r"^\| ClOrdID \| (\d+) bytes", fix, re.MULTILINE)
+    assert clord
+    assert int(clord[1]) == NAME_BYTES
 
 
 def test_the_readme_names_every_command_and_every_extra() -> None:

@@ -118,8 +118,20 @@ static void times_go_both_ways(void)
     CHECK(ts_ns == INT64_C(1483228800000000000));
 }
 
+static void texts_are_cut_between_characters(void)
+{
+    const char *text = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80";
+    const size_t sizes[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+    for (size_t max = 0; max < sizeof sizes / sizeof *sizes; max++)
+        CHECK(tl_fix_whole_characters(text, strlen(text), max) == sizes[max]);
+    CHECK(tl_fix_printable(text, strlen(text)) && tl_fix_printable("", 0));
+    CHECK(!tl_fix_printable("a\tb", 3) && !tl_fix_printable("\x7f", 1));
+    CHECK(!tl_fix_printable("x\xc2\x85", 3) && tl_fix_printable("x\xc2\xa0", 3));
+}
+
 int main(void)
 {
+    texts_are_cut_between_characters();
     decimals_are_read_exactly();
     units_are_bounded();
     units_are_written_with_the_decimals_of_the_tick();

@@ -99,7 +99,12 @@ extern "C" {
     X(TEXT, CURRENCY, 5)     /* key: instrument */                                                 \
     X(TEXT, ACCOUNT, 6)      /* key: account */                                                    \
     X(TEXT, SESSION, 7)      /* key: session; its CompID */                                        \
-    X(TEXT, OPERATOR, 8)     /* key: low 32 bits of a cl_ord_id; who, and the words of a command */
+    X(TEXT, OPERATOR, 8)     /* key: low 32 bits of a cl_ord_id; who, and the words of a command */\
+    X(TEXT, REQUEST_FIELD, 9) /* key, side as of CL_ORD_ID; flags: the tag of what it said, too */
+
+/* Texts that belong to one request and name it for its sender, not for the venue. */
+#define TL_TEXT_OF_REQUEST(field)                                                                  \
+    ((field) == TL_TEXT_CL_ORD_ID || (field) == TL_TEXT_REQUEST_FIELD)
 
 /* Bits of Event.flags. */
 #define TL_FLAGS(X)                                                                                \

@@ -103,6 +103,7 @@ int tl_text_valid(const tl_command *cmd)
     case TL_TEXT_CURRENCY:
         return 1;
     case TL_TEXT_CL_ORD_ID:
+    case TL_TEXT_REQUEST_FIELD:
     case TL_TEXT_SYMBOL:
     case TL_TEXT_ACCOUNT:
     case TL_TEXT_SESSION:
@@ -173,7 +174,7 @@ static uint8_t text_refusal(const tl_gate *gate, uint32_t lane, const tl_command
         return 0; /* a piece of a longer text, which names nothing */
     if (!tl_text_valid(cmd))
         return TL_REASON_INVALID_TEXT;
-    if (cmd->field != TL_TEXT_CL_ORD_ID)
+    if (!TL_TEXT_OF_REQUEST(cmd->field))
         return name_refusal(gate, cmd);
     if (cmd->side != lane || jumps(gate, lane, cmd->key))
         return TL_REASON_FOREIGN_CL_ORD_ID;
@@ -184,7 +185,7 @@ static int administers(const tl_command *cmd)
 {
     switch (cmd->type) {
     case TL_MSG_TYPE_TEXT:
-        return cmd->field != TL_TEXT_CL_ORD_ID;
+        return !TL_TEXT_OF_REQUEST(cmd->field);
     case TL_MSG_TYPE_MASS_CANCEL:
         return (cmd->flags & TL_FLAG_EXPIRE) != 0;
     case TL_MSG_TYPE_SECURITY_DEFINITION:
@@ -207,7 +208,7 @@ static void learn(tl_gate *gate, uint32_t lane, const tl_command *cmd)
         counter = cmd->key;
         if (cmd->field == TL_TEXT_OPERATOR)
             return;
-        if (cmd->field != TL_TEXT_CL_ORD_ID) {
+        if (!TL_TEXT_OF_REQUEST(cmd->field)) {
             gate->names[cmd->field][cmd->key] = text_hash(cmd);
             if (cmd->key >= gate->keys_used[cmd->field])
                 gate->keys_used[cmd->field] = cmd->key + 1;
@@ -241,7 +242,7 @@ void tl_gate_recall(tl_gate *gate, const tl_command *cmd)
         return;
     uint64_t number = cmd->cl_ord_id;
     if (cmd->type == TL_MSG_TYPE_TEXT)
-        number = cmd->field == TL_TEXT_CL_ORD_ID ? number_named(cmd) : 0;
+        number = TL_TEXT_OF_REQUEST(cmd->field) ? number_named(cmd) : 0;
     const uint32_t lane = (uint32_t)(number >> 32);
     if (lane >= TL_GATE_LANES) {
         overlook(gate, cmd);

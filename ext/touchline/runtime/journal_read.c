@@ -490,7 +490,7 @@ int64_t tl_journal_reader_texts(tl_journal_reader *reader, tl_command *out, size
     while (found < room &&
            (count = tl_journal_reader_next(reader, &first, room - found, fault)) > 0)
         for (int64_t i = 0; i < count; i++)
-            if (first[i].type == TL_MSG_TYPE_TEXT && first[i].field != TL_TEXT_CL_ORD_ID)
+            if (first[i].type == TL_MSG_TYPE_TEXT && !TL_TEXT_OF_REQUEST(first[i].field))
                 out[found++] = first[i];
     return count < 0 ? count : (int64_t)found;
 }

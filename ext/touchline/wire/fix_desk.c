@@ -110,15 +110,35 @@ uint64_t tl_fix_desk_unanswered(const tl_fix_desk *desk, uint32_t session)
 
 /* The journal's past */
 
+/* More of a ClOrdID, which has room for what a request may say. */
+static void append(tl_fix_cl_ord_id *name, const char *bytes, size_t size)
+{
+    if (name->size + size > TL_FIX_CL_ORD_ID_MAX)
+        return;
+    memcpy(name->text + name->size, bytes, size);
+    name->size = (uint8_t)(name->size + size);
+}
+
 static void take_text(tl_fix_desk *desk, const tl_command *text)
 {
     const char *bytes = (const char *)text + offsetof(tl_command, order_id);
-    if (text->field != TL_TEXT_CL_ORD_ID || text->side != TL_LANE_FIX)
+    const size_t size = strnlen(bytes, TL_TEXT_BYTES);
+    if (!TL_TEXT_OF_REQUEST(text->field) || text->side != TL_LANE_FIX)
         return;
-    desk->named.size = (uint8_t)strnlen(bytes, TL_TEXT_BYTES);
-    memcpy(desk->named.text, bytes, desk->named.size);
-    desk->named_number = (uint64_t)TL_LANE_FIX << 32 | text->key;
-    desk->named_session = text->flags;
+    const uint64_t number = (uint64_t)TL_LANE_FIX << 32 | text->key;
+    if (text->field == TL_TEXT_CL_ORD_ID) {
+        desk->named.size = desk->named_orig.size = desk->named_route.size = 0;
+        append(&desk->named, bytes, size);
+        desk->named_number = number;
+        desk->named_session = text->flags;
+    } else if (number == desk->named_number) {
+        if (text->flags == 11)
+            append(&desk->named, bytes, size);
+        else if (text->flags == 41)
+            append(&desk->named_orig, bytes, size);
+        else
+            tl_fix_route_add(&desk->named_route, text->flags, bytes, size);
+    }
 }
 
 /* The row of an order as a request asked for it. */
@@ -141,7 +161,8 @@ static uint32_t asked_for(tl_fix_desk *desk, uint32_t session, const tl_command 
     return row;
 }
 
-int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, tl_fix_pending *pending)
+int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, const tl_fix_route *route,
+                      tl_fix_pending *pending)
 {
     pending->number = cmd->cl_ord_id;
     pending->msg_type = cmd->type;
@@ -150,7 +171,8 @@ int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, tl_fix_pending *
         if (pending->order == TL_FIX_NO_ROW)
             return -ENOMEM;
     }
-    return tl_fix_request_enter(desk->orders, pending);
+    const int rc = tl_fix_route_keep(desk->orders, route, &pending->route);
+    return rc != 0 ? rc : tl_fix_request_enter(desk->orders, pending);
 }
 
 static int replay_command(tl_fix_desk *desk, const tl_command *cmd)
@@ -166,7 +188,8 @@ static int replay_command(tl_fix_desk *desk, const tl_command *cmd)
         return 0;
     tl_fix_pending pending = {.order = TL_FIX_NO_ROW,
                               .session = (uint16_t)desk->named_session,
-                              .name = desk->named};
+                              .name = desk->named,
+                              .orig = desk->named_orig};
     desk->named_number = 0;
     if (tl_fix_request_pending(desk->orders, cmd->cl_ord_id) != NULL)
         return 0; /* a number that comes twice is no lane's */
@@ -174,7 +197,7 @@ static int replay_command(tl_fix_desk *desk, const tl_command *cmd)
                         pending.hash);
     if (cmd->type != TL_MSG_TYPE_NEW_ORDER)
         pending.order = tl_fix_order_of(desk->orders, cmd->order_id);
-    return tl_fix_desk_enter(desk, cmd, &pending);
+    return tl_fix_desk_enter(desk, cmd, &desk->named_route, &pending);
 }
 
 int tl_fix_desk_replay(tl_fix_desk *desk, const tl_command *commands, size_t commands_count,

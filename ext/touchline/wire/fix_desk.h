@@ -16,12 +16,15 @@
 
 #include "touchline/core/messages.h"
 #include "touchline/wire/fix_message.h"
+#include "touchline/wire/fix_route.h"
 #include "touchline/wire/fix_text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+
+#define TL_FIX_SUBMIT_MAX (5 + TL_FIX_ROUTE_FIELDS) /* two names, a route, the command */
 
 typedef struct tl_fix_desk tl_fix_desk;
 
@@ -33,12 +36,13 @@ typedef struct tl_fix_desk_config {
 /* What the desk asks of the one who owns it. None of them calls the desk. */
 typedef struct tl_fix_desk_hooks {
     void *context;
-    /* Send a message; `body` is sorted by tag. key: tl_fix_key of the event, 0: no event. 0, or
-     * -errno: then the desk is not to be used any more. */
+    /* Send a message; `body` is what follows TargetCompID(56): a route, then fields sorted by tag.
+     * key: tl_fix_key of the event, 0: no event. 0, or -errno: then the desk is not to be used any
+     * more. */
     int (*send)(void *context, uint32_t session, const char *msg_type, const char *body,
                 size_t size, uint64_t key);
-    /* Commands for the engine, all or none, at most 3. 0; -EAGAIN: the lane is full, or the engine
-     * does not take from it. */
+    /* Commands for the engine, all or none, at most TL_FIX_SUBMIT_MAX. 0; -EAGAIN: the lane is
+     * full, or the engine does not take from it. */
     int (*submit)(void *context, const tl_command *commands, uint32_t count);
     /* A number for a request, lane << 32 | counter; 0: there are none left. */
     uint64_t (*number)(void *context);

@@ -19,7 +19,7 @@ static char *put_string(char *at, uint32_t tag, const char *text)
 /* What is echoed must fit beside what we say; a message of many kilobytes says less. */
 static bool fits(const tl_fix_message *message)
 {
-    return message->size < TL_FIX_BODY_BYTES - TL_FIX_TEXT_MAX - 512;
+    return message->size < TL_FIX_BODY_BYTES - TL_FIX_TEXT_MAX - TL_FIX_ROUTE_BYTES - 512;
 }
 
 static char *put_echo(char *at, uint32_t tag, const tl_fix_message *message)
@@ -30,7 +30,7 @@ static char *put_echo(char *at, uint32_t tag, const tl_fix_message *message)
 int tl_fix_answer_business(tl_fix_desk *desk, const tl_fix_party *party,
                            const tl_fix_message *message, int reason, const char *text)
 {
-    char *at = tl_fix_put_uint(desk->body, 45, message->msg_seq_num);
+    char *at = tl_fix_put_uint(tl_fix_desk_begin(desk, &desk->asked), 45, message->msg_seq_num);
     at = put_string(at, 58, text);
     at = put_field(at, 372, message, 35);
     if (fits(message))
@@ -50,7 +50,7 @@ int tl_fix_answer_order(tl_fix_desk *desk, const tl_fix_party *party, const tl_f
     if (!status)
         snprintf(exec_id, sizeof exec_id, "R%llu",
                  (unsigned long long)desk->hooks.refusal(desk->hooks.context));
-    char *at = put_echo(desk->body, 1, message);
+    char *at = put_echo(tl_fix_desk_begin(desk, &desk->asked), 1, message);
     at = tl_fix_put_char(at, 6, '0');
     at = put_echo(at, 11, message);
     at = tl_fix_put_char(at, 14, '0');
@@ -79,7 +79,7 @@ int tl_fix_answer_change(tl_fix_desk *desk, const tl_fix_party *party,
                          const tl_fix_message *message, int reason, uint32_t row, int64_t utc_ns)
 {
     const tl_fix_order *order = row == TL_FIX_NO_ROW ? NULL : tl_fix_order_at(desk->orders, row);
-    char *at = put_echo(desk->body, 11, message);
+    char *at = put_echo(tl_fix_desk_begin(desk, &desk->asked), 11, message);
     if (order != NULL && order->order_id != 0)
         at = tl_fix_put_uint(at, 37, order->order_id);
     else
@@ -103,6 +103,8 @@ int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
     if (name != NULL && name->size <= TL_FIX_CL_ORD_ID_MAX) {
         asked.size = (uint8_t)name->size;
         memcpy(asked.text, tl_fix_value(message, name), name->size);
+    } else if (name == NULL) {
+        asked = *tl_fix_order_name(desk->orders, row); /* it was asked for by its OrderID */
     }
     const tl_fix_report report = {.dialect = party->dialect,
                                   .order = tl_fix_order_at(desk->orders, row),
@@ -114,6 +116,6 @@ int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
                                   .exec_type = 'I',
                                   .status_id = id == NULL ? NULL : tl_fix_value(message, id),
                                   .status_id_size = (uint32_t)tl_fix_size_of(id)};
-    return tl_fix_desk_send(desk, party->number, "8",
-                            tl_fix_write_report(desk, &report, desk->body), 0);
+    char *begin = tl_fix_desk_begin(desk, &desk->asked);
+    return tl_fix_desk_send(desk, party->number, "8", tl_fix_write_report(desk, &report, begin), 0);
 }

@@ -25,8 +25,16 @@ tl_fix_taken tl_fix_desk_request(tl_fix_desk *desk, const tl_fix_party *party,
                   .available = available};
     const row *row = &rows[message->type];
     const tl_fix_field *type = tl_fix_find(message, 35);
-    char text[96];
+    char text[160];
     desk->error = 0;
+    const uint32_t unfit = tl_fix_route_of(&desk->asked, message);
+    if (unfit != 0) {
+        snprintf(text, sizeof text, "%s(%u) is too long to be answered: allowed are %u bytes, "
+                 "printable, and %u of such fields together", tl_fix_route_name(unfit), unfit,
+                 TL_FIX_ROUTE_VALUE_MAX, TL_FIX_ROUTE_BYTES);
+        return done(desk, tl_fix_answer_business(desk, party, message, TL_FIX_BUSINESS_OTHER,
+                                                 text));
+    }
     if (row->ask == NULL) {
         snprintf(text, sizeof text, "MsgType %.*s is not supported", SHOWN(message, type));
         return done(desk, tl_fix_answer_business(desk, party, message, TL_FIX_BUSINESS_MSG_TYPE,

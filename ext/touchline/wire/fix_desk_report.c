@@ -29,6 +29,14 @@ char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order)
     return (char)order->ord_status;
 }
 
+char *tl_fix_desk_begin(tl_fix_desk *desk, const tl_fix_route *route)
+{
+    if (route == NULL)
+        return desk->body;
+    memcpy(desk->body, route->text, route->size);
+    return desk->body + route->size;
+}
+
 int tl_fix_desk_send(tl_fix_desk *desk, uint32_t session, const char *msg_type, const char *end,
                      uint64_t key)
 {
@@ -104,7 +112,8 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
     const bool old = report->dialect->version == TL_FIX_42;
     at = put_account(desk, at, order->account);
     at = put_average(at, order, tick);
-    at = tl_fix_put_text(at, 11, report->cl_ord_id->text, report->cl_ord_id->size);
+    if (report->cl_ord_id->size != 0) /* of an order that was over long ago it is forgotten */
+        at = tl_fix_put_text(at, 11, report->cl_ord_id->text, report->cl_ord_id->size);
     at = tl_fix_put_units(at, 14, order->cum_qty, lot);
     at = put_string(at, 17, report->exec_id);
     if (old)
@@ -128,119 +137,6 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
     return at;
 }
 
-/* Why not, in words */
-
-typedef enum unit_of { UNIT_NONE, UNIT_TICKS, UNIT_LOTS, UNIT_VALUE } unit_of;
-
-static unit_of unit_of_reason(uint8_t reason)
-{
-    switch (reason) {
-    case TL_REASON_PRICE_BELOW_MIN:
-    case TL_REASON_PRICE_ABOVE_MAX:
-    case TL_REASON_MARKET_WITH_PRICE:
-    case TL_REASON_PRICE_COLLAR:
-    case TL_REASON_NO_REFERENCE_PRICE:
-        return UNIT_TICKS;
-    case TL_REASON_ORDER_QTY_MAX:
-    case TL_REASON_POSITION_MAX:
-        return UNIT_LOTS;
-    case TL_REASON_ORDER_VALUE_MAX:
-        return UNIT_VALUE;
-    default:
-        return UNIT_NONE;
-    }
-}
-
-/* An amount: ticks times lots, as a decimal number. */
-static char *write_value(char *at, int64_t value, const tl_fix_instrument *instrument)
-{
-    unsigned __int128 digits = (unsigned __int128)(value < 0 ? 0 - (uint64_t)value
-                                                             : (uint64_t)value);
-    uint32_t decimals = instrument->tick.decimals + instrument->lot.decimals;
-    char turned[64];
-    uint32_t count = 0;
-    const uint64_t factors[2] = {instrument->tick.digits, instrument->lot.digits};
-    for (int i = 0; i < 2; i++) {
-        if (digits != 0 && factors[i] > ~(unsigned __int128)0 / digits)
-            return at + sprintf(at, "%lld", (long long)value); /* beyond what anybody writes */
-        digits *= factors[i];
-    }
-    do {
-        turned[count++] = (char)('0' + (int)(digits % 10));
-        digits /= 10;
-        if (count == decimals)
-            turned[count++] = '.';
-    } while ((digits != 0 || count <= decimals + (decimals != 0)) && count < sizeof turned);
-    if (value < 0)
-        *at++ = '-';
-    while (count > 0)
-        *at++ = turned[--count];
-    return at;
-}
-
-static char *write_in(char *at, int64_t value, unit_of unit, const tl_fix_instrument *instrument)
-{
-    if (instrument == NULL || unit == UNIT_NONE)
-        return at + sprintf(at, "%lld", (long long)value);
-    if (unit == UNIT_VALUE)
-        return write_value(at, value, instrument);
-    return tl_fix_write_units(at, value, unit == UNIT_TICKS ? &instrument->tick : &instrument->lot);
-}
-
-static const char *words_of(uint8_t reason)
-{
-    for (int i = 0; i < tl_reason_texts_count; i++)
-        if (tl_reason_texts[i].reason == reason)
-            return tl_reason_texts[i].text;
-    return "";
-}
-
-static const char *leave_out(const char *from, unit_of unit)
-{
-    const char *name = unit == UNIT_TICKS ? " ticks" : unit == UNIT_LOTS ? " lots" : NULL;
-    return name != NULL && strncmp(from, name, strlen(name)) == 0 ? from + strlen(name) : from;
-}
-
-/* The reason's text with value and bound in the units of the instrument, NULL: as they are. */
-static const char *refusal_text(tl_fix_desk *desk, uint8_t reason, int64_t value, int64_t limit,
-                                const tl_fix_instrument *instrument)
-{
-    char *at = desk->text;
-    if (reason == TL_REASON_INVALID_QTY && instrument != NULL) {
-        at = stpcpy(at, "quantity ");
-        at = tl_fix_write_units(at, value, &instrument->lot);
-        at = stpcpy(at, " is outside ");
-        at = tl_fix_write_units(at, 1, &instrument->lot);
-        at = stpcpy(at, " to ");
-        at = tl_fix_write_units(at, limit, &instrument->lot);
-        *at = 0;
-        return desk->text;
-    }
-    const unit_of unit = instrument != NULL ? unit_of_reason(reason) : UNIT_NONE;
-    for (const char *from = words_of(reason); *from != 0;) {
-        from = leave_out(from, unit);
-        if (strncmp(from, "{value}", 7) == 0) {
-            at = write_in(at, value, unit, instrument);
-            from += 7;
-        } else if (strncmp(from, "{limit}", 7) == 0) {
-            at = write_in(at, limit, unit, instrument);
-            from += 7;
-        } else if (*from != 0) {
-            *at++ = *from++;
-        }
-    }
-    *at = 0;
-    return desk->text;
-}
-
-static const tl_reason_text *reason_row(uint8_t reason)
-{
-    for (int i = 0; i < tl_reason_texts_count; i++)
-        if (tl_reason_texts[i].reason == reason)
-            return &tl_reason_texts[i];
-    return &tl_reason_texts[0];
-}
-
 /* Who is told */
 
 /* The session, if it is to be told of a report with this key; NULL. */
@@ -250,6 +146,7 @@ static const tl_fix_seated *listener(const tl_fix_desk *desk, uint32_t session, 
     return seated->dialect != NULL && key > seated->mark ? seated : NULL;
 }
 
+/* The order's session; the report goes the order's route. */
 static int tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_report *report,
                 unsigned side)
 {
@@ -272,11 +169,67 @@ static int tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_r
         report->cl_ord_id = tl_fix_order_name(desk->orders, row);
     report->exec_id = exec_id;
     report->transact_ns = event->ts_ns;
-    return tl_fix_desk_send(desk, order->session, "8",
-                            tl_fix_write_report(desk, report, desk->body), key);
+    char *begin = tl_fix_desk_begin(desk, tl_fix_order_route(desk->orders, row));
+    return tl_fix_desk_send(desk, order->session, "8", tl_fix_write_report(desk, report, begin),
+                            key);
 }
 
 /* Events, one function a kind */
+
+static bool told_already(const tl_fix_seated *seated, const uint64_t hash[2])
+{
+    for (uint32_t i = 0; i < seated->told_count; i++)
+        if (seated->told[i][0] == hash[0] && seated->told[i][1] == hash[1])
+            return true;
+    return false;
+}
+
+/* OrderCancelReject(9) */
+static char *write_cancel_reject(tl_fix_desk *desk, const tl_event *event, uint32_t row,
+                                 const tl_fix_pending *pending, const tl_fix_seated *seated)
+{
+    const tl_fix_order *order = row == TL_FIX_NO_ROW ? NULL : tl_fix_order_at(desk->orders, row);
+    const tl_fix_cl_ord_id *orig = &pending->orig;
+    if (orig->size == 0 && order != NULL)
+        orig = tl_fix_order_name(desk->orders, row);
+    int reason = tl_fix_reason_row(event->reason)->cxl_rej_reason;
+    const char *text = "the order is no longer open";
+    if (event->reason == TL_REASON_UNKNOWN_ORDER && order != NULL)
+        reason = TL_FIX_CXL_TOO_LATE;
+    else
+        text = tl_fix_refusal_text(desk, event->reason, event->value, event->limit,
+                            order == NULL ? NULL
+                                          : tl_fix_instrument_at(&desk->names, order->instrument));
+    char *at = tl_fix_desk_begin(desk, tl_fix_route_at(desk->orders, pending->route));
+    at = tl_fix_put_text(at, 11, pending->name.text, pending->name.size);
+    at = put_order_id(at, event->order_id != 0 || order == NULL ? event->order_id
+                                                                : order->order_id);
+    at = tl_fix_put_char(at, 39, order != NULL ? tl_fix_ord_status(seated->dialect, order) : '8');
+    at = orig->size != 0 ? tl_fix_put_text(at, 41, orig->text, orig->size)
+                         : tl_fix_put_text(at, 41, "NONE", 4);
+    at = put_string(at, 58, text);
+    at = tl_fix_put_time(at, 60, event->ts_ns, seated->time_decimals);
+    at = tl_fix_put_uint(at, 102, (uint64_t)tl_fix_cxl_reason(seated->dialect, reason));
+    return tl_fix_put_char(at, 434, pending->msg_type == TL_MSG_TYPE_REPLACE ? '2' : '1');
+}
+
+static int apply_cancel_rejected(tl_fix_desk *desk, const tl_event *event)
+{
+    tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
+    if (pending == NULL)
+        return 0;
+    const uint64_t key = tl_fix_key(event->seq, 0);
+    const uint32_t session = pending->session;
+    const uint32_t row = pending->order != TL_FIX_NO_ROW
+                             ? pending->order
+                             : tl_fix_order_of(desk->orders, event->order_id);
+    const tl_fix_seated *seated = listener(desk, session, key);
+    char *end = NULL;
+    if (seated != NULL && !told_already(seated, pending->hash))
+        end = write_cancel_reject(desk, event, row, pending, seated);
+    tl_fix_request_answered(desk->orders, pending, row, TL_FIX_REQUEST_REFUSED);
+    return end == NULL ? 0 : tl_fix_desk_send(desk, session, "9", end, key);
+}
 
 static int apply_new(tl_fix_desk *desk, const tl_event *event)
 {
@@ -294,11 +247,14 @@ static int apply_new(tl_fix_desk *desk, const tl_event *event)
     return rc != 0 ? rc : tell(desk, row, event, &report, 0);
 }
 
+/* Of a change it leaves the order as it is: REJECTED is then said as CANCEL_REJECTED is. */
 static int apply_rejected(tl_fix_desk *desk, const tl_event *event)
 {
     tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
     if (pending == NULL)
         return 0;
+    if (pending->msg_type != TL_MSG_TYPE_NEW_ORDER)
+        return apply_cancel_rejected(desk, event);
     const uint32_t row = pending->order;
     tl_fix_request_answered(desk->orders, pending, row, TL_FIX_REQUEST_REFUSED);
     if (row == TL_FIX_NO_ROW)
@@ -308,10 +264,10 @@ static int apply_rejected(tl_fix_desk *desk, const tl_event *event)
     const tl_fix_instrument *of = tl_fix_instrument_at(&desk->names, order->instrument);
     const tl_fix_seated *seated = &desk->sessions[order->session];
     tl_fix_report report = {.exec_type = '8', .ord_rej_reason = -1};
-    report.text = refusal_text(desk, event->reason, event->value, event->limit, of);
+    report.text = tl_fix_refusal_text(desk, event->reason, event->value, event->limit, of);
     if (seated->dialect != NULL)
         report.ord_rej_reason =
-            tl_fix_ord_reason(seated->dialect, reason_row(event->reason)->ord_rej_reason);
+            tl_fix_ord_reason(seated->dialect, tl_fix_reason_row(event->reason)->ord_rej_reason);
     const int rc = tell(desk, row, event, &report, 0);
     tl_fix_order_over(desk->orders, row);
     return rc;
@@ -378,7 +334,7 @@ static int apply_ended(tl_fix_desk *desk, const tl_event *event)
                             .ord_rej_reason = -1,
                             .orig = &orig};
     if (event->reason != 0)
-        report.text = words_of(event->reason);
+        report.text = tl_fix_reason_words(event->reason);
     rc = tell(desk, row, event, &report, 0);
     tl_fix_order_over(desk->orders, row);
     return rc;
@@ -402,60 +358,6 @@ static int apply_replaced(tl_fix_desk *desk, const tl_event *event)
     if (order->leaves_qty == 0)
         tl_fix_order_over(desk->orders, row);
     return rc;
-}
-
-static bool told_already(const tl_fix_seated *seated, const uint64_t hash[2])
-{
-    for (uint32_t i = 0; i < seated->told_count; i++)
-        if (seated->told[i][0] == hash[0] && seated->told[i][1] == hash[1])
-            return true;
-    return false;
-}
-
-/* OrderCancelReject(9) */
-static char *write_cancel_reject(tl_fix_desk *desk, const tl_event *event, uint32_t row,
-                                 const tl_fix_pending *pending, const tl_fix_seated *seated)
-{
-    const tl_fix_order *order = row == TL_FIX_NO_ROW ? NULL : tl_fix_order_at(desk->orders, row);
-    const tl_fix_cl_ord_id *orig = &pending->orig;
-    if (orig->size == 0 && order != NULL)
-        orig = tl_fix_order_name(desk->orders, row);
-    int reason = reason_row(event->reason)->cxl_rej_reason;
-    const char *text = "the order is no longer open";
-    if (event->reason == TL_REASON_UNKNOWN_ORDER && order != NULL)
-        reason = TL_FIX_CXL_TOO_LATE;
-    else
-        text = refusal_text(desk, event->reason, event->value, event->limit,
-                            order == NULL ? NULL
-                                          : tl_fix_instrument_at(&desk->names, order->instrument));
-    char *at = desk->body;
-    at = tl_fix_put_text(at, 11, pending->name.text, pending->name.size);
-    at = tl_fix_put_uint(at, 37, event->order_id);
-    at = tl_fix_put_char(at, 39, order != NULL ? tl_fix_ord_status(seated->dialect, order) : '8');
-    at = orig->size != 0 ? tl_fix_put_text(at, 41, orig->text, orig->size)
-                         : tl_fix_put_text(at, 41, "NONE", 4);
-    at = put_string(at, 58, text);
-    at = tl_fix_put_time(at, 60, event->ts_ns, seated->time_decimals);
-    at = tl_fix_put_uint(at, 102, (uint64_t)tl_fix_cxl_reason(seated->dialect, reason));
-    return tl_fix_put_char(at, 434, event->flags & TL_FLAG_REPLACE ? '2' : '1');
-}
-
-static int apply_cancel_rejected(tl_fix_desk *desk, const tl_event *event)
-{
-    tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
-    if (pending == NULL)
-        return 0;
-    const uint64_t key = tl_fix_key(event->seq, 0);
-    const uint32_t session = pending->session;
-    const uint32_t row = pending->order != TL_FIX_NO_ROW
-                             ? pending->order
-                             : tl_fix_order_of(desk->orders, event->order_id);
-    const tl_fix_seated *seated = listener(desk, session, key);
-    char *end = NULL;
-    if (seated != NULL && !told_already(seated, pending->hash))
-        end = write_cancel_reject(desk, event, row, pending, seated);
-    tl_fix_request_answered(desk->orders, pending, row, TL_FIX_REQUEST_REFUSED);
-    return end == NULL ? 0 : tl_fix_desk_send(desk, session, "9", end, key);
 }
 
 int tl_fix_desk_apply(tl_fix_desk *desk, const tl_event *event)

@@ -59,108 +59,17 @@ static bool redelivered(request *of)
     return true;
 }
 
-/* Bytes of a control character at `at`, or of none: 0. The text is UTF-8. */
-static bool is_control(const unsigned char *at, size_t left)
-{
-    return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && left > 1 && at[1] < 0xa0);
-}
-
 static int check_name(const request *of, const tl_fix_field *name)
 {
-    const unsigned char *text = (const unsigned char *)tl_fix_value(of->message, name);
-    bool printable = name->size <= TL_FIX_CL_ORD_ID_MAX;
-    for (size_t i = 0; printable && i < name->size; i++)
-        printable = !is_control(text + i, name->size - i);
-    if (printable)
+    if (name->size <= TL_FIX_CL_ORD_ID_MAX &&
+        tl_fix_printable(tl_fix_value(of->message, name), name->size))
         return -1;
-    return refuse(of->desk, TL_FIX_ORD_OTHER,
+    return tl_fix_refuse(of->desk, TL_FIX_ORD_OTHER,
                   "ClOrdID is %u bytes long; allowed are %u, printable", name->size,
                   TL_FIX_CL_ORD_ID_MAX);
 }
 
 /* Terms */
-
-/* Digits before the point, leading zeros left out. */
-static size_t whole_digits(const char *text, size_t size)
-{
-    size_t at = size != 0 && *text == '-', digits = 0;
-    for (; at < size && text[at] != '.'; at++)
-        digits += digits != 0 || text[at] != '0';
-    return digits;
-}
-
-/* Beyond any number of units, whether or not it is a whole number of them. */
-static bool too_large(const char *text, size_t size, const tl_fix_unit *unit)
-{
-    char one[64];
-    const char *end = tl_fix_write_units(one, 1, unit);
-    return whole_digits(text, size) > whole_digits(one, (size_t)(end - one)) + 19;
-}
-
-static int number_refused(const request *of, const tl_fix_field *field, const tl_fix_unit *unit,
-                          tl_fix_number_fault fault, const char *what, const char *size, int reason)
-{
-    char shown[64];
-    const int width = field->size < 40 ? (int)field->size : 40;
-    const char *text = tl_fix_value(of->message, field);
-    if (fault == TL_FIX_NUMBER_STEP && too_large(text, field->size, unit))
-        fault = TL_FIX_NUMBER_RANGE;
-    switch (fault) {
-    case TL_FIX_NUMBER_STEP:
-        *tl_fix_write_units(shown, 1, unit) = 0;
-        return refuse(of->desk, reason, "%s %.*s is not a multiple of the %s %s", what, width, text,
-                      size, shown);
-    case TL_FIX_NUMBER_RANGE:
-        return refuse(of->desk, reason, "%s %.*s is too large", what, width, text);
-    default:
-        return refuse(of->desk, reason, "%s '%.*s' is not a decimal number", what, width, text);
-    }
-}
-
-static int read_price(const request *of, const tl_fix_instrument *instrument, int64_t *price)
-{
-    const tl_fix_field *field = tl_fix_find(of->message, 44);
-    *price = 0;
-    if (field == NULL)
-        return -1;
-    const tl_fix_number_fault fault = tl_fix_read_units(tl_fix_value(of->message, field),
-                                                        field->size, &instrument->tick, price);
-    return fault == TL_FIX_NUMBER_GOOD
-               ? -1
-               : number_refused(of, field, &instrument->tick, fault, "price", "tick size",
-                                TL_FIX_ORD_OFF_TICK);
-}
-
-static int read_qty(const request *of, const tl_fix_instrument *instrument, int64_t *qty)
-{
-    const tl_fix_field *field = tl_fix_find(of->message, 38);
-    const tl_fix_number_fault fault = tl_fix_read_units(tl_fix_value(of->message, field),
-                                                        field->size, &instrument->lot, qty);
-    return fault == TL_FIX_NUMBER_GOOD
-               ? -1
-               : number_refused(of, field, &instrument->lot, fault, "quantity", "lot size",
-                                TL_FIX_ORD_QTY);
-}
-
-/* One of the characters in `allowed`. */
-static int read_choice(const request *of, uint32_t tag, const char *name, const char *allowed,
-                       uint8_t usual, uint8_t *chosen)
-{
-    const tl_fix_field *field = tl_fix_find(of->message, tag);
-    *chosen = usual;
-    if (field == NULL && usual != 0)
-        return -1;
-    const char *text = field == NULL ? "" : tl_fix_value(of->message, field);
-    if (tl_fix_size_of(field) == 1 && *text != 0 && strchr(allowed, *text) != NULL) {
-        *chosen = (uint8_t)*text;
-        return -1;
-    }
-    char list[64], *at = list;
-    for (const char *one = allowed; *one != 0; one++)
-        at += sprintf(at, "%s%c", one == allowed ? "" : ", ", *one);
-    return refuse(of->desk, TL_FIX_ORD_UNSUPPORTED, "%s(%u) %.*s is not supported; allowed: %s",
-                  name, tag, SHOWN(of->message, field), list);
-}
 
 /* -1, or why not; `wait`: a name is not known yet that may be in a moment. */
 static int read_account(const request *of, uint32_t *account, bool *wait)
@@ -174,7 +83,7 @@ static int read_account(const request *of, uint32_t *account, bool *wait)
         if (of->party->accounts[i] == *account && *account != UINT32_MAX)
             return -1;
     *wait = *account == UINT32_MAX && of->desk->wants_names && of->patience;
-    return refuse(of->desk, TL_FIX_ORD_ACCOUNT, "unknown account '%.*s'",
+    return tl_fix_refuse(of->desk, TL_FIX_ORD_ACCOUNT, "unknown account '%.*s'",
                   SHOWN(of->message, field));
 }
 
@@ -191,7 +100,7 @@ static int wanted(const request *of, tl_command *cmd, bool *wait)
         tl_fix_instrument_named(&desk->names, tl_fix_value(message, symbol), symbol->size);
     if (number == UINT32_MAX) {
         *wait = desk->wants_names && of->patience;
-        return refuse(desk, TL_FIX_ORD_UNKNOWN_SYMBOL, "unknown symbol '%.*s'",
+        return tl_fix_refuse(desk, TL_FIX_ORD_UNKNOWN_SYMBOL, "unknown symbol '%.*s'",
                       SHOWN(message, symbol));
     }
     const tl_fix_instrument *instrument = tl_fix_instrument_at(&desk->names, number);
@@ -201,25 +110,16 @@ static int wanted(const request *of, tl_command *cmd, bool *wait)
         return reason;
     if (tl_fix_terms_refused(message, instrument, desk->text))
         return TL_FIX_ORD_UNSUPPORTED;
-    if ((reason = read_choice(of, 54, "Side", "12", 0, &cmd->side)) >= 0 ||
-        (reason = read_choice(of, 40, "OrdType", "12", 0, &cmd->ord_type)) >= 0 ||
-        (reason = read_choice(of, 59, "TimeInForce", "0134", '0', &cmd->time_in_force)) >= 0 ||
-        (reason = read_price(of, instrument, &cmd->price)) >= 0)
+    if ((reason = tl_fix_read_choice(desk, message, 54, "Side", "12", 0, &cmd->side)) >= 0 ||
+        (reason = tl_fix_read_choice(desk, message, 40, "OrdType", "12", 0, &cmd->ord_type)) >= 0 ||
+        (reason = tl_fix_read_choice(desk, message, 59, "TimeInForce", "0134", '0',
+                                     &cmd->time_in_force)) >= 0 ||
+        (reason = tl_fix_read_price(desk, message, instrument, &cmd->price)) >= 0)
         return reason;
-    return read_qty(of, instrument, &cmd->qty);
+    return tl_fix_read_qty(desk, message, instrument, &cmd->qty);
 }
 
 /* To the engine */
-
-static void text_of(tl_command *text, const request *of, const tl_fix_field *name, uint64_t number)
-{
-    *text = (tl_command){.type = TL_MSG_TYPE_TEXT,
-                         .field = TL_TEXT_CL_ORD_ID,
-                         .side = TL_LANE_FIX,
-                         .flags = (uint8_t)of->party->number};
-    text->key = (uint32_t)number;
-    memcpy(tl_command_text(text), tl_fix_value(of->message, name), name->size);
-}
 
 static void keep_name(tl_fix_cl_ord_id *kept, const tl_fix_message *message,
                       const tl_fix_field *field)
@@ -229,13 +129,21 @@ static void keep_name(tl_fix_cl_ord_id *kept, const tl_fix_message *message,
     memcpy(kept->text, tl_fix_value(message, field), kept->size);
 }
 
-/* Send the request's name and command together; if that fails, nothing was sent. */
+/* The OrigClOrdID of a change is kept where it will not be the order's ClOrdID at the answer. */
+static bool keeps_orig(const request *of, const tl_fix_field *orig, uint32_t row)
+{
+    const tl_fix_cl_ord_id *name = tl_fix_order_name(of->desk->orders, row);
+    return tl_fix_order_at(of->desk->orders, row)->changes != 0 || name->size != orig->size ||
+           memcmp(name->text, tl_fix_value(of->message, orig), name->size) != 0;
+}
+
+/* Send names, route and command together; if that fails, nothing was sent. */
 static tl_fix_taken submit(const request *of, tl_command *cmd, uint32_t row)
 {
     tl_fix_desk *desk = of->desk;
     if (!of->available)
         return unavailable(of);
-    const tl_fix_field *name = tl_fix_find(of->message, 11), *orig = tl_fix_find(of->message, 41);
+    const tl_fix_field *orig = tl_fix_find(of->message, 41);
     tl_fix_pending pending = {.msg_seq_num = of->message->msg_seq_num,
                               .hash = {of->hash[0], of->hash[1]},
                               .order = row,
@@ -243,18 +151,17 @@ static tl_fix_taken submit(const request *of, tl_command *cmd, uint32_t row)
     cmd->cl_ord_id = desk->hooks.number(desk->hooks.context);
     if (cmd->cl_ord_id == 0)
         return unavailable(of);
-    tl_command both[2];
-    text_of(&both[0], of, name, cmd->cl_ord_id);
-    both[1] = *cmd;
-    const int rc = desk->hooks.submit(desk->hooks.context, both, 2);
+    keep_name(&pending.name, of->message, tl_fix_find(of->message, 11));
+    if (orig != NULL && row != TL_FIX_NO_ROW && keeps_orig(of, orig, row))
+        keep_name(&pending.orig, of->message, orig);
+    tl_command commands[TL_FIX_SUBMIT_MAX];
+    const uint32_t count = tl_fix_desk_commands(desk, of->message, &pending, cmd, commands);
+    const int rc = desk->hooks.submit(desk->hooks.context, commands, count);
     if (rc == -EAGAIN)
         return of->patience ? TL_FIX_LATER : unavailable(of);
     if (rc != 0)
         return done(desk, rc);
-    keep_name(&pending.name, of->message, name);
-    if (orig != NULL)
-        keep_name(&pending.orig, of->message, orig);
-    return done(desk, tl_fix_desk_enter(desk, cmd, &pending));
+    return done(desk, tl_fix_desk_enter(desk, cmd, &desk->asked, &pending));
 }
 
 /* Messages */
@@ -276,7 +183,7 @@ tl_fix_taken tl_fix_ask_order(request *of)
     if (of->known != NULL) {
         if (redelivered(of))
             return done(desk, desk->error);
-        reason = refuse(desk, TL_FIX_ORD_DUPLICATE, "ClOrdID %.*s was used before",
+        reason = tl_fix_refuse(desk, TL_FIX_ORD_DUPLICATE, "ClOrdID %.*s was used before",
                         SHOWN(of->message, tl_fix_find(of->message, 11)));
     } else {
         if (tl_fix_find(of->message, 55) == NULL)
@@ -317,35 +224,57 @@ static int check_same(const request *of, const tl_fix_order *order)
         if (given != NULL &&
             (given->size != fields[i].size ||
              memcmp(tl_fix_value(of->message, given), fields[i].value, given->size) != 0))
-            return refuse(of->desk, TL_FIX_CXL_OTHER, "%s(%u) is not the order's, which is %.*s",
+            return tl_fix_refuse(of->desk, TL_FIX_CXL_OTHER,
+                                 "%s(%u) is not the order's, which is %.*s",
                           fields[i].name, fields[i].tag, (int)fields[i].size, fields[i].value);
     }
     return -1;
 }
 
-/* Price and quantity of a replace; everything else must be as it was. */
+/* What a change asks for: of a cancel nothing, of a replace price and quantity; everything else
+ * must be as it was. */
 static int read_change(const request *of, const tl_fix_order *order, tl_command *cmd)
 {
     const tl_fix_instrument *instrument =
         tl_fix_instrument_at(&of->desk->names, order->instrument);
     if (instrument == NULL)
-        return refuse(of->desk, TL_FIX_CXL_OTHER, "the order's instrument has no name");
+        return tl_fix_refuse(of->desk, TL_FIX_CXL_OTHER, "the order's instrument has no name");
     if (tl_fix_terms_refused(of->message, instrument, of->desk->text))
         return TL_FIX_ORD_UNSUPPORTED;
+    if (cmd->type == TL_MSG_TYPE_CANCEL)
+        return -1;
     if (!tl_fix_is(of->message, 40, (char)order->ord_type))
-        return refuse(of->desk, TL_FIX_CXL_OTHER, "OrdType(40) can not be changed");
+        return tl_fix_refuse(of->desk, TL_FIX_CXL_OTHER, "OrdType(40) can not be changed");
     if (tl_fix_find(of->message, 59) != NULL &&
         !tl_fix_is(of->message, 59, (char)order->time_in_force))
-        return refuse(of->desk, TL_FIX_CXL_OTHER, "TimeInForce(59) can not be changed");
-    const int reason = read_price(of, instrument, &cmd->price);
-    return reason >= 0 ? reason : read_qty(of, instrument, &cmd->qty);
+        return tl_fix_refuse(of->desk, TL_FIX_CXL_OTHER, "TimeInForce(59) can not be changed");
+    const int reason = tl_fix_read_price(of->desk, of->message, instrument, &cmd->price);
+    return reason >= 0 ? reason
+                       : tl_fix_read_qty(of->desk, of->message, instrument, &cmd->qty);
 }
 
-/* The order that a change names: its row, NO_ROW with a refusal; `wait`: not answered yet. */
+/* An order of the session by its OrderID(37), for requests of FIX 5.0 that name it by nothing else;
+ * NO_ROW. */
+static uint32_t by_order_id(const request *of)
+{
+    uint64_t order_id;
+    const tl_fix_field *field = tl_fix_find(of->message, 37);
+    if (!tl_fix_read_uint(tl_fix_value(of->message, field), field->size, &order_id))
+        return TL_FIX_NO_ROW;
+    const uint32_t row = tl_fix_order_of(of->desk->orders, order_id);
+    if (row == TL_FIX_NO_ROW ||
+        tl_fix_order_at(of->desk->orders, row)->session != of->party->number)
+        return TL_FIX_NO_ROW;
+    return row;
+}
+
+/* The order that a change names: its row, NO_ROW: there is none; `wait`: not answered yet. */
 static uint32_t named(const request *of, bool *wait)
 {
     uint64_t hash[2];
     const tl_fix_field *orig = tl_fix_find(of->message, 41);
+    if (orig == NULL)
+        return by_order_id(of);
     hash_of(of, orig, hash);
     const tl_fix_request *found = tl_fix_request_find(of->desk->orders, hash);
     *wait = found != NULL && found->state == TL_FIX_REQUEST_PENDING;
@@ -362,7 +291,8 @@ tl_fix_taken tl_fix_ask_change(request *of)
     for (uint32_t tag = 38; replaces && tag <= 44; tag += 6)
         if (tl_fix_find(of->message, tag) == NULL)
             return missing(of, tag);
-    if (tl_fix_find(of->message, 41) == NULL) /* FIX 5.0 lets it be left out */
+    const uint32_t naming = tl_fix_find(of->message, 41) != NULL ? 41 : 37;
+    if (tl_fix_find(of->message, naming) == NULL) /* FIX 5.0 lets both be left out */
         return missing(of, 41);
     const underway how = look_up(of);
     if (how != GO_ON)
@@ -377,13 +307,14 @@ tl_fix_taken tl_fix_ask_change(request *of)
     tl_command cmd = {.type = replaces ? TL_MSG_TYPE_REPLACE : TL_MSG_TYPE_CANCEL};
     int reason;
     if (order == NULL)
-        reason = refuse(desk, TL_FIX_CXL_UNKNOWN_ORDER, "OrigClOrdID %.*s names no order",
-                        SHOWN(of->message, tl_fix_find(of->message, 41)));
+        reason = tl_fix_refuse(desk, TL_FIX_CXL_UNKNOWN_ORDER, "%s %.*s names no order",
+                        naming == 41 ? "OrigClOrdID" : "OrderID",
+                        SHOWN(of->message, tl_fix_find(of->message, naming)));
     else if (of->known != NULL)
-        reason = refuse(desk, TL_FIX_CXL_DUPLICATE, "ClOrdID %.*s was used before",
+        reason = tl_fix_refuse(desk, TL_FIX_CXL_DUPLICATE, "ClOrdID %.*s was used before",
                         SHOWN(of->message, name));
     else if ((reason = check_name(of, name)) < 0 && (reason = check_same(of, order)) < 0)
-        reason = replaces ? read_change(of, order, &cmd) : -1;
+        reason = read_change(of, order, &cmd);
     if (reason >= 0)
         return done(desk,
                     tl_fix_answer_change(desk, of->party, of->message, reason, row, of->utc_ns));
@@ -396,16 +327,28 @@ tl_fix_taken tl_fix_ask_status(request *of)
 {
     tl_fix_desk *desk = of->desk;
     const tl_fix_field *name = tl_fix_find(of->message, 11);
-    if (name == NULL)
+    uint32_t row = TL_FIX_NO_ROW;
+    if (name == NULL && tl_fix_find(of->message, 37) == NULL)
         return missing(of, 11);
-    hash_of(of, name, of->hash);
-    const tl_fix_request *found = tl_fix_request_find(desk->orders, of->hash);
-    if (found != NULL && found->state == TL_FIX_REQUEST_PENDING)
-        return of->patience ? TL_FIX_LATER : unavailable(of);
-    if (found != NULL && found->order != TL_FIX_NO_ROW)
-        return done(desk, tl_fix_answer_status(desk, of->party, of->message, found->order,
-                                               of->utc_ns));
-    const int reason = refuse(desk, TL_FIX_ORD_UNKNOWN_ORDER, "unknown order %.*s",
-                              SHOWN(of->message, name));
-    return done(desk, tl_fix_answer_order(desk, of->party, of->message, reason, of->utc_ns));
+    if (name == NULL) {
+        row = by_order_id(of);
+    } else {
+        hash_of(of, name, of->hash);
+        const tl_fix_request *found = tl_fix_request_find(desk->orders, of->hash);
+        if (found != NULL && found->state == TL_FIX_REQUEST_PENDING)
+            return of->patience ? TL_FIX_LATER : unavailable(of);
+        row = found != NULL ? found->order : TL_FIX_NO_ROW;
+    }
+    if (row == TL_FIX_NO_ROW) {
+        const int reason =
+            tl_fix_refuse(desk, TL_FIX_ORD_UNKNOWN_ORDER, "unknown order %.*s",
+                   SHOWN(of->message, name != NULL ? name : tl_fix_find(of->message, 37)));
+        return done(desk, tl_fix_answer_order(desk, of->party, of->message, reason, of->utc_ns));
+    }
+    const tl_fix_instrument *instrument =
+        tl_fix_instrument_at(&desk->names, tl_fix_order_at(desk->orders, row)->instrument);
+    if (instrument != NULL && tl_fix_terms_refused(of->message, instrument, desk->text))
+        return done(desk, tl_fix_answer_business(desk, of->party, of->message,
+                                                 TL_FIX_BUSINESS_OTHER, desk->text));
+    return done(desk, tl_fix_answer_status(desk, of->party, of->message, row, of->utc_ns));
 }

@@ -2,7 +2,6 @@
 #ifndef TOUCHLINE_FIX_DESK_REQUEST_H
 #define TOUCHLINE_FIX_DESK_REQUEST_H
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "touchline/wire/fix_desk_state.h"
@@ -31,20 +30,6 @@ static inline tl_fix_taken done(tl_fix_desk *desk, int rc)
     return TL_FIX_FAILED;
 }
 
-/* Say why not, in desk->text; the reason. */
-__attribute__((format(printf, 3, 4), unused)) static int refuse(tl_fix_desk *desk, int reason,
-                                                                const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(desk->text, sizeof desk->text, format, arguments);
-    va_end(arguments);
-    for (char *at = desk->text; *at != 0; at++) /* what a message says is not ours to repeat raw */
-        if ((unsigned char)*at < 0x20)
-            *at = '?';
-    return reason;
-}
-
 /* A field that this venue requires is not there. */
 static inline tl_fix_taken missing(const request *of, uint32_t tag)
 {
@@ -63,7 +48,6 @@ static inline tl_fix_taken unavailable(const request *of)
 
 /* %.*s of a field, at most 64 bytes of it */
 #define SHOWN(message, field)                                                                      \
-    (int)(tl_fix_size_of(field) < 64 ? tl_fix_size_of(field) : 64),                                \
-        (field) == NULL ? "" : tl_fix_value(message, field)
+    tl_fix_shown(message, field, 64), (field) == NULL ? "" : tl_fix_value(message, field)
 
 #endif

@@ -5,6 +5,7 @@
 #include "touchline/wire/fix_desk.h"
 #include "touchline/wire/fix_names.h"
 #include "touchline/wire/fix_orders.h"
+#include "touchline/wire/fix_route.h"
 
 #define TL_FIX_TEXT_MAX 512 /* bytes of a Text(58) of ours */
 #define TL_FIX_BODY_BYTES 16384 /* as TL_FIX_BODY_MAX of fix_session.h */
@@ -46,18 +47,37 @@ struct tl_fix_desk {
     tl_fix_seated *sessions;
     bool wants_names;
     int error;
-    /* Replay: the ClOrdID whose command comes next on the FIX lane. */
-    tl_fix_cl_ord_id named;
+    tl_fix_route asked; /* of the request at hand */
+    /* Replay: the ClOrdID and route whose command comes next on the FIX lane. */
+    tl_fix_cl_ord_id named, named_orig;
+    tl_fix_route named_route;
     uint64_t named_number;
     uint32_t named_session;
     char body[TL_FIX_BODY_BYTES];
     char text[TL_FIX_TEXT_MAX];
 };
 
+/* A reason with its words, in desk->text. The readers below give -1, or such a reason. */
+__attribute__((format(printf, 3, 4))) int tl_fix_refuse(tl_fix_desk *desk, int reason,
+                                                        const char *format, ...);
+int tl_fix_read_price(tl_fix_desk *desk, const tl_fix_message *message,
+                      const tl_fix_instrument *instrument, int64_t *price);
+int tl_fix_read_qty(tl_fix_desk *desk, const tl_fix_message *message,
+                    const tl_fix_instrument *instrument, int64_t *qty);
+/* One of the characters in `allowed`; `usual` where the field is not there, 0: it has to be. */
+int tl_fix_read_choice(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
+                       const char *name, const char *allowed, uint8_t usual, uint8_t *chosen);
 /* Why a message's fields can not be carried out, in `text`; false: they can. `currency` is the
  * instrument's. Fields that the desk reads, and those that change nothing, pass. */
 bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument *instrument,
                           char text[TL_FIX_TEXT_MAX]);
+
+/* The engine's reason: its row, its words, and these with value and bound in the units of the
+ * instrument (NULL: as they are), in desk->text. */
+const tl_reason_text *tl_fix_reason_row(uint8_t reason);
+const char *tl_fix_reason_words(uint8_t reason);
+const char *tl_fix_refusal_text(tl_fix_desk *desk, uint8_t reason, int64_t value, int64_t limit,
+                                const tl_fix_instrument *instrument);
 
 /* The reason as the version knows it. */
 int tl_fix_ord_reason(const tl_fix_dialect *dialect, int reason);
@@ -65,9 +85,15 @@ int tl_fix_cxl_reason(const tl_fix_dialect *dialect, int reason);
 /* OrdStatus(39): FIX 4.2 still has Replaced(5), for an order that has not traded since. */
 char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order);
 
+/* Names and route of the request at hand, and `cmd`: what the journal needs to answer it again.
+ * How many commands that is. */
+uint32_t tl_fix_desk_commands(const tl_fix_desk *desk, const tl_fix_message *message,
+                              const tl_fix_pending *pending, const tl_command *cmd,
+                              tl_command commands[TL_FIX_SUBMIT_MAX]);
 /* A request is about to go to the engine as `cmd`; a new order gets its row. `pending` has session,
  * MsgSeqNum, names, hash and, of a change, the order's row. 0 or -ENOMEM. */
-int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, tl_fix_pending *pending);
+int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, const tl_fix_route *route,
+                      tl_fix_pending *pending);
 
 /* What a report says of an order, in the order of the tags. */
 typedef struct tl_fix_report {
@@ -88,6 +114,8 @@ typedef struct tl_fix_report {
 
 /* The body of an ExecutionReport(8); its end. */
 char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *at);
+/* Where a body begins: desk->body, behind what its header has of a route; NULL: none. */
+char *tl_fix_desk_begin(tl_fix_desk *desk, const tl_fix_route *route);
 /* Send desk->body up to `end`. 0 or -errno. */
 int tl_fix_desk_send(tl_fix_desk *desk, uint32_t session, const char *msg_type, const char *end,
                      uint64_t key);
@@ -102,6 +130,15 @@ int tl_fix_answer_change(tl_fix_desk *desk, const tl_fix_party *party,
                          const tl_fix_message *message, int reason, uint32_t row, int64_t utc_ns);
 int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
                          const tl_fix_message *message, uint32_t row, int64_t utc_ns);
+
+/* How many bytes of a field's value a text of ours repeats: whole characters, at most `most`. */
+static inline int tl_fix_shown(const tl_fix_message *message, const tl_fix_field *field,
+                               size_t most)
+{
+    if (field == NULL)
+        return 0;
+    return (int)tl_fix_whole_characters(tl_fix_value(message, field), field->size, most);
+}
 
 static inline size_t tl_fix_size_of(const tl_fix_field *field)
 {

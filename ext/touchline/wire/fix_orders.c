@@ -20,16 +20,22 @@ typedef struct rows {
     uint32_t chunks_count, count, free; /* free: first of the chain of given back places */
 } rows;
 
+typedef struct slot {   /* orders that had the same place in the engine, one after the other */
+    uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them */
+    uint32_t count;
+    uint32_t last; /* row plus one; 0: there was none */
+} slot;
+
 typedef struct part {
     uint32_t count, depth;
     tl_fix_request places[PART];
 } part;
 
 struct tl_fix_orders {
-    rows orders, names, pending;
+    rows orders, names, routes, pending;
     part **directory; /* by the first `depth` bits of a hash */
     uint32_t depth;
-    uint32_t *of_slot; /* row plus one of the last order there */
+    slot *of_slot;
     uint32_t slots;
     uint32_t *of_number; /* pending plus one, by the low bits of the number */
     uint32_t number_mask;
@@ -217,13 +223,41 @@ static tl_fix_request *place_for(tl_fix_orders *orders, const uint64_t hash[2])
     }
 }
 
+/* Routes */
+
+int tl_fix_route_keep(tl_fix_orders *orders, const tl_fix_route *route, uint32_t *place)
+{
+    *place = TL_FIX_NO_ROW;
+    if (route->size == 0)
+        return 0;
+    *place = row_add(&orders->routes);
+    if (*place == TL_FIX_NO_ROW)
+        return -ENOMEM;
+    *(tl_fix_route *)row_at(&orders->routes, *place) = *route;
+    return 0;
+}
+
+const tl_fix_route *tl_fix_route_at(const tl_fix_orders *orders, uint32_t place)
+{
+    return place == TL_FIX_NO_ROW ? NULL : row_at(&orders->routes, place);
+}
+
+static void route_drop(tl_fix_orders *orders, uint32_t *place)
+{
+    if (*place != TL_FIX_NO_ROW)
+        row_drop(&orders->routes, *place);
+    *place = TL_FIX_NO_ROW;
+}
+
 /* Orders */
 
 uint32_t tl_fix_order_add(tl_fix_orders *orders)
 {
     const uint32_t row = row_add(&orders->orders);
-    if (row != TL_FIX_NO_ROW)
-        tl_fix_order_at(orders, row)->name = TL_FIX_NO_ROW;
+    if (row != TL_FIX_NO_ROW) {
+        tl_fix_order *order = tl_fix_order_at(orders, row);
+        order->name = order->route = TL_FIX_NO_ROW;
+    }
     return row;
 }
 
@@ -232,31 +266,59 @@ tl_fix_order *tl_fix_order_at(const tl_fix_orders *orders, uint32_t row)
     return row_at(&orders->orders, row);
 }
 
+/* Places for slots up to this one and as many again. */
+static int slots_widen(tl_fix_orders *orders, uint32_t last)
+{
+    const uint32_t wanted = 2 * ((last | 1023u) + 1);
+    slot *grown = last > 1u << 26 ? NULL
+                                  : realloc(orders->of_slot, (size_t)wanted * sizeof *grown);
+    if (grown == NULL)
+        return -ENOMEM;
+    memset(grown + orders->slots, 0, (wanted - orders->slots) * sizeof *grown);
+    orders->of_slot = grown;
+    orders->slots = wanted;
+    return 0;
+}
+
 int tl_fix_order_accepted(tl_fix_orders *orders, uint32_t row)
 {
-    const uint32_t slot = TL_ORDER_SLOT(tl_fix_order_at(orders, row)->order_id);
-    if (slot >= orders->slots) {
-        const uint32_t slots = slot | 1023u;
-        uint32_t *grown = slot > 1u << 26 ? NULL
-                                          : realloc(orders->of_slot, ((size_t)slots + 1) * 2 *
-                                                                         sizeof *grown);
-        if (grown == NULL)
-            return -ENOMEM;
-        memset(grown + orders->slots, 0, (2 * ((size_t)slots + 1) - orders->slots) * sizeof *grown);
-        orders->of_slot = grown;
-        orders->slots = 2 * (slots + 1);
+    const uint32_t number = TL_ORDER_SLOT(tl_fix_order_at(orders, row)->order_id);
+    if (number >= orders->slots && slots_widen(orders, number) != 0)
+        return -ENOMEM;
+    slot *of = &orders->of_slot[number];
+    if (of->last != 0) {
+        if ((of->count & (of->count - 1)) == 0) { /* full, or none yet */
+            const size_t room = of->count == 0 ? 1 : 2 * (size_t)of->count;
+            uint32_t *grown = realloc(of->earlier, room * sizeof *grown);
+            if (grown == NULL)
+                return -ENOMEM;
+            of->earlier = grown;
+        }
+        of->earlier[of->count++] = of->last - 1;
     }
-    orders->of_slot[slot] = row + 1;
+    of->last = row + 1;
     return 0;
 }
 
 uint32_t tl_fix_order_of(const tl_fix_orders *orders, uint64_t order_id)
 {
-    const uint32_t slot = TL_ORDER_SLOT(order_id);
-    if (order_id == 0 || slot >= orders->slots || orders->of_slot[slot] == 0)
+    const uint32_t number = TL_ORDER_SLOT(order_id);
+    if (order_id == 0 || number >= orders->slots || orders->of_slot[number].last == 0)
         return TL_FIX_NO_ROW;
-    const uint32_t row = orders->of_slot[slot] - 1;
-    return tl_fix_order_at(orders, row)->order_id == order_id ? row : TL_FIX_NO_ROW;
+    const slot *of = &orders->of_slot[number];
+    if (tl_fix_order_at(orders, of->last - 1)->order_id == order_id)
+        return of->last - 1;
+    uint32_t low = 0, high = of->count; /* OrderIDs of a slot go up */
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (tl_fix_order_at(orders, of->earlier[middle])->order_id < order_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == of->count || tl_fix_order_at(orders, of->earlier[low])->order_id != order_id)
+        return TL_FIX_NO_ROW;
+    return of->earlier[low];
 }
 
 int tl_fix_order_call(tl_fix_orders *orders, uint32_t row, const tl_fix_cl_ord_id *name)
@@ -277,8 +339,14 @@ const tl_fix_cl_ord_id *tl_fix_order_name(const tl_fix_orders *orders, uint32_t 
     return name == TL_FIX_NO_ROW ? &none : row_at(&orders->names, name);
 }
 
+const tl_fix_route *tl_fix_order_route(const tl_fix_orders *orders, uint32_t row)
+{
+    return tl_fix_route_at(orders, tl_fix_order_at(orders, row)->route);
+}
+
 void tl_fix_order_over(tl_fix_orders *orders, uint32_t row)
 {
+    route_drop(orders, &tl_fix_order_at(orders, row)->route);
     uint32_t *place = &orders->over[orders->over_count++ % TL_FIX_OVER_NAMED];
     if (*place != 0) {
         tl_fix_order *oldest = tl_fix_order_at(orders, *place - 1);
@@ -342,6 +410,18 @@ static void queue_out(tl_fix_orders *orders, const tl_fix_pending *pending)
     queue->count--;
 }
 
+/* A change of an order is with the engine, or is no more. */
+static void count_change(tl_fix_orders *orders, const tl_fix_pending *pending, bool entered)
+{
+    if (pending->msg_type == TL_MSG_TYPE_NEW_ORDER || pending->order == TL_FIX_NO_ROW)
+        return;
+    tl_fix_order *order = tl_fix_order_at(orders, pending->order);
+    if (entered && order->changes < UINT16_MAX)
+        order->changes++;
+    else if (!entered && order->changes > 0)
+        order->changes--;
+}
+
 int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
 {
     while (*number_place(orders, pending->number) != 0)
@@ -356,6 +436,7 @@ int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
                                 .msg_type = pending->msg_type,
                                 .state = TL_FIX_REQUEST_PENDING};
     *(tl_fix_pending *)row_at(&orders->pending, place) = *pending;
+    count_change(orders, pending, true);
     *number_place(orders, pending->number) = place + 1;
     queue_in(orders, place);
     return 0;
@@ -379,6 +460,16 @@ void tl_fix_request_answered(tl_fix_orders *orders, tl_fix_pending *pending, uin
         request->order = row;
         request->state = (uint8_t)state;
     }
+    const bool takes_over =
+        state == TL_FIX_REQUEST_ACCEPTED || pending->msg_type == TL_MSG_TYPE_NEW_ORDER;
+    if (takes_over && row != TL_FIX_NO_ROW) {
+        tl_fix_order *order = tl_fix_order_at(orders, row);
+        route_drop(orders, &order->route);
+        order->route = pending->route;
+    } else {
+        route_drop(orders, &pending->route);
+    }
+    count_change(orders, pending, false);
     queue_out(orders, pending);
     row_drop(&orders->pending, *place - 1);
     *place = 0;
@@ -403,6 +494,7 @@ int tl_fix_orders_open(tl_fix_orders **out, uint32_t sessions_max, uint32_t orde
         return -ENOMEM;
     orders->orders = (rows){.width = sizeof(tl_fix_order), .free = TL_FIX_NO_ROW};
     orders->names = (rows){.width = sizeof(tl_fix_cl_ord_id), .free = TL_FIX_NO_ROW};
+    orders->routes = (rows){.width = sizeof(tl_fix_route), .free = TL_FIX_NO_ROW};
     orders->pending = (rows){.width = sizeof(tl_fix_pending), .free = TL_FIX_NO_ROW};
     orders->directory = calloc(1, sizeof *orders->directory);
     orders->of_slot = calloc(orders_max, sizeof *orders->of_slot);
@@ -441,8 +533,11 @@ void tl_fix_orders_close(tl_fix_orders *orders)
     }
     rows_close(&orders->orders);
     rows_close(&orders->names);
+    rows_close(&orders->routes);
     rows_close(&orders->pending);
     free(orders->directory);
+    for (uint32_t i = 0; orders->of_slot != NULL && i < orders->slots; i++)
+        free(orders->of_slot[i].earlier);
     free(orders->of_slot);
     free(orders->of_number);
     free(orders->queues);

@@ -1,7 +1,7 @@
 /* Which order a session's ClOrdID means, and what became of it: for as long as the journal is.
  *
  *   session, ClOrdID ─ keyed hash, 128 bits ─► request ─► row of an order
- *   OrderID ─ its slot ─────────────────────────────────► row of an order
+ *   OrderID ─ its slot, how often that was taken ───────► row of an order
  *   number (lane, counter) ─► pending: a request the engine has not answered
  *
  * A request that is answered is 24 bytes, an order 64; texts are kept of open orders, of those that
@@ -13,12 +13,13 @@
 #define TOUCHLINE_FIX_ORDERS_H
 
 #include "touchline/core/messages.h"
+#include "touchline/wire/fix_route.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define TL_FIX_CL_ORD_ID_MAX 36u /* bytes; a TEXT command holds as many */
+#define TL_FIX_CL_ORD_ID_MAX 64u /* bytes */
 #define TL_FIX_NO_ROW UINT32_MAX
 #define TL_FIX_OVER_NAMED 65536u /* orders that are over and still have their ClOrdID */
 
@@ -35,11 +36,13 @@ typedef struct tl_fix_order {
     uint32_t leaves_qty, cum_qty;
     uint32_t account;
     uint32_t name; /* place of its ClOrdID, the latest accepted request's; NO_ROW once it is over */
+    uint32_t route; /* place of the route of that request; NO_ROW: none */
     uint16_t session, instrument;
     uint8_t side, ord_type, time_in_force;
     uint8_t ord_status; /* OrdStatus(39) of FIX 4.4; 'A': not answered */
     uint8_t replaced;
-    uint8_t _pad[7];
+    uint8_t _pad;
+    uint16_t changes; /* requests to change it that the engine has not answered */
 } tl_fix_order;
 
 typedef enum tl_fix_request_state {
@@ -61,10 +64,11 @@ typedef struct tl_fix_pending {
     uint64_t msg_seq_num; /* of the message; 0 when it was replayed */
     uint64_t hash[2];
     uint32_t order;
+    uint32_t route; /* from tl_fix_route_keep; it is the pending request's from here on */
     uint32_t before, after; /* of the same session, in order of arrival; NO_ROW */
     uint16_t session;
     uint8_t msg_type;
-    tl_fix_cl_ord_id name, orig; /* orig: what a change named; size 0 when it was replayed */
+    tl_fix_cl_ord_id name, orig; /* orig: what a change named; size 0: the order's at its answer */
 } tl_fix_pending;
 
 typedef struct tl_fix_queue { /* pending requests of a session */
@@ -78,20 +82,29 @@ void tl_fix_orders_close(tl_fix_orders *orders);
 
 /* Orders */
 
-/* A new row, all zeros but `name`; NO_ROW: no memory. */
+/* A new row, all zeros but `name` and `route`; NO_ROW: no memory. */
 uint32_t tl_fix_order_add(tl_fix_orders *orders);
 tl_fix_order *tl_fix_order_at(const tl_fix_orders *orders, uint32_t row);
 /* The order has been accepted under its order_id. 0 or -ENOMEM. */
 int tl_fix_order_accepted(tl_fix_orders *orders, uint32_t row);
-/* The row of an OrderID that a session of this venue has or had; NO_ROW. Of those that are over it
- * finds the last of each slot. */
+/* The row of an OrderID that a session of this venue has or had; NO_ROW. */
 uint32_t tl_fix_order_of(const tl_fix_orders *orders, uint64_t order_id);
 /* Give the order this ClOrdID. 0 or -ENOMEM. */
 int tl_fix_order_call(tl_fix_orders *orders, uint32_t row, const tl_fix_cl_ord_id *name);
 /* Its ClOrdID; of one that has been over for long, size 0. */
 const tl_fix_cl_ord_id *tl_fix_order_name(const tl_fix_orders *orders, uint32_t row);
-/* Nothing can become of it any more: its ClOrdID is forgotten after some time. Once an order. */
+/* The route that reports on it go; NULL: none. */
+const tl_fix_route *tl_fix_order_route(const tl_fix_orders *orders, uint32_t row);
+/* Nothing can become of it any more: its route is forgotten, its ClOrdID after some time. Once an
+ * order. */
 void tl_fix_order_over(tl_fix_orders *orders, uint32_t row);
+
+/* Routes: kept for pending requests and open orders that have one, a copy each. */
+
+/* Its place, NO_ROW for one without fields. 0 or -ENOMEM. */
+int tl_fix_route_keep(tl_fix_orders *orders, const tl_fix_route *route, uint32_t *place);
+/* NULL for NO_ROW. */
+const tl_fix_route *tl_fix_route_at(const tl_fix_orders *orders, uint32_t place);
 
 /* Requests */
 
@@ -104,7 +117,8 @@ tl_fix_request *tl_fix_request_find(const tl_fix_orders *orders, const uint64_t 
 int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending);
 /* The pending request of that number, NULL. */
 tl_fix_pending *tl_fix_request_pending(const tl_fix_orders *orders, uint64_t number);
-/* It is answered, with the order it was for; `pending` is gone. */
+/* It is answered, with the order it was for, which takes over the route of its own request and of
+ * an accepted change; `pending` is gone. */
 void tl_fix_request_answered(tl_fix_orders *orders, tl_fix_pending *pending, uint32_t row,
                              tl_fix_request_state state);
 const tl_fix_queue *tl_fix_request_queue(const tl_fix_orders *orders, uint32_t session);

@@ -1,4 +1,5 @@
 /* What a session does with what it receives. */
+#include "touchline/wire/fix_route.h"
 #include "touchline/wire/fix_session_state.h"
 #include "touchline/wire/fix_text.h"
 
@@ -331,7 +332,10 @@ static tl_fix_received business(tl_fix_session *session, const tl_fix_message *m
                                 const tl_fix_verdict *verdict, const tl_fix_clock *now)
 {
     char body[ADMIN_BODY_MAX];
-    char *end = tl_fix_put_uint(body, 45, message->msg_seq_num);
+    tl_fix_route route;
+    tl_fix_route_of(&route, message);
+    memcpy(body, route.text, route.size);
+    char *end = tl_fix_put_uint(body + route.size, 45, message->msg_seq_num);
     if (verdict->text != NULL)
         end = tl_fix_put_text(end, 58, verdict->text, strnlen(verdict->text, 512));
     const tl_fix_field *type = tl_fix_find(message, 35);

@@ -1,6 +1,6 @@
-/* Every tag of NewOrderSingle, OrderCancelRequest and OrderCancelReplaceRequest: read, harmless, or
- * refused. A field that could change what an order means and is in no list here is refused too, so
- * nothing is overlooked. User-defined tags (5000 and above) are the sender's own and harmless.
+/* Every tag of the requests D, F, G and H: read, harmless, or refused. A field that could change
+ * what a request means and is in no list here is refused too, so nothing is overlooked. Tags that
+ * are user-defined are the sender's own and harmless; those above are FIX 5.0's again.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,9 +9,10 @@
 
 #define TAG_MAX 3072u
 #define USER_DEFINED 5000u
+#define USER_DEFINED_END 40000u
 
 /* Read by the desk. */
-static const uint16_t used[] = {1, 11, 37, 38, 40, 41, 44, 54, 55, 59, 60};
+static const uint16_t used[] = {1, 11, 37, 38, 40, 41, 44, 54, 55, 59, 60, 790};
 
 /* Said about an order, and nothing that the venue would do otherwise: texts, parties, who placed it
  * and how, give-ups and allocations that others settle, prices for comparison, names of what Symbol
@@ -20,11 +21,11 @@ static const uint16_t harmless[] = {
     /* texts */ 58, 354, 355, 107, 350, 351, 148, 364, 365, 106, 348, 349,
     /* parties */ 453, 448, 447, 452, 802, 523, 803, 109, 76, 439, 440, 92,
     /* origin and capacity */ 47, 204, 528, 529, 582, 581, 660, 1028, 1029, 1030, 1031, 1032, 1080,
-    1081, 1724, 1815, 2362, 2376, 2679, 2680, 2681, 2702, 2704, 2882,
+    1081, 1724, 1815, 2376, 2679, 2680, 2681, 2702, 2704, 2882,
     /* allocation */ 70, 78, 79, 80, 467, 539, 524, 525, 538, 804, 545, 805, 661, 736, 589, 590,
     591, 635, 1046, 756, 757, 758, 759, 806,
-    /* other numbers of the order */ 526, 66, 583, 1080, 1300, 115,
-    /* when */ 229, 768, 769, 770, 771, 1033, 1034, 1035, 1727,
+    /* other numbers of the order, and what it goes back to */ 526, 66, 583, 1080, 1300, 23, 117,
+    /* when */ 75, 229, 586, 768, 769, 770, 771, 1033, 1034, 1035, 1727,
     /* what Symbol names, and prices for comparison */ 207, 167, 461, 460, 22, 140, 223, 231, 235,
     236, 218, 219, 220, 221, 222, 662, 663, 699, 761, 157, 158, 159, 228, 255, 543, 225, 239, 226,
     227, 240, 470, 471, 472, 691, 667, 874, 873, 875, 876, 913, 914, 915, 918, 788, 916, 917, 919,
@@ -65,7 +66,9 @@ static const uint16_t harmless[] = {
     X(1092, "PriceProtectionScope", 0)                                                             \
     X(1094, "PegPriceType", 0)                                                                     \
     X(1100, "TriggerType", 0)                                                                      \
-    X(1138, "DisplayQty", 1)
+    X(1138, "DisplayQty", 1)                                                                       \
+    X(2362, "SelfMatchPreventionID", 0)                                                            \
+    X(2964, "SelfMatchPreventionInstruction", 0)
 
 
 static const char *name_of(uint32_t tag, bool *zero)
@@ -85,7 +88,7 @@ static const char *name_of(uint32_t tag, bool *zero)
 static const uint64_t *passing(void)
 {
     static uint64_t bits[TAG_MAX / 64];
-    static const uint16_t ruled[] = {15, 21, 48, 63, 423, 854};
+    static const uint16_t ruled[] = {15, 21, 48, 63, 423, 775, 854};
     if (__atomic_load_n(&bits[0], __ATOMIC_ACQUIRE) != 0)
         return bits;
     uint64_t made[TAG_MAX / 64] = {0};
@@ -129,9 +132,9 @@ static bool is_text(const tl_fix_message *message, const tl_fix_field *field, co
            memcmp(tl_fix_value(message, field), as->text, as->size) == 0;
 }
 
-static int shown(const tl_fix_field *field)
+static int shown(const tl_fix_message *message, const tl_fix_field *field)
 {
-    return field->size < 40 ? (int)field->size : 40;
+    return tl_fix_shown(message, field, 40);
 }
 
 /* Tags whose value decides. False: it is none of them, or all is well. */
@@ -144,9 +147,9 @@ static bool by_value_refused(const tl_fix_message *message, const tl_fix_field *
     case 15:
         if (is_text(message, field, &instrument->currency))
             return false;
-        snprintf(text, TL_FIX_TEXT_MAX, "Currency(15) %.*s: %.*s is traded in %.*s", shown(field),
-                 value, (int)instrument->symbol.size, instrument->symbol.text,
-                 (int)instrument->currency.size, instrument->currency.text);
+        snprintf(text, TL_FIX_TEXT_MAX, "Currency(15) %.*s: %.*s is traded in %.*s",
+                 shown(message, field), value, (int)instrument->symbol.size,
+                 instrument->symbol.text, (int)instrument->currency.size, instrument->currency.text);
         return true;
     case 21:
         if (first != '3')
@@ -158,7 +161,8 @@ static bool by_value_refused(const tl_fix_message *message, const tl_fix_field *
         if (is_text(message, field, &instrument->symbol))
             return false;
         snprintf(text, TL_FIX_TEXT_MAX, "SecurityID(48) %.*s is not the Symbol(55), %.*s",
-                 shown(field), value, (int)instrument->symbol.size, instrument->symbol.text);
+                 shown(message, field), value, (int)instrument->symbol.size,
+                 instrument->symbol.text);
         return true;
     case 63:
         if (first == '0' || first == '1')
@@ -168,6 +172,7 @@ static bool by_value_refused(const tl_fix_message *message, const tl_fix_field *
         if (first == '2')
             return false;
         break;
+    case 775:
     case 854:
         if (first == '0')
             return false;
@@ -175,9 +180,12 @@ static bool by_value_refused(const tl_fix_message *message, const tl_fix_field *
     default:
         return false;
     }
-    const char *name = field->tag == 63 ? "SettlType" : field->tag == 423 ? "PriceType" : "QtyType";
-    snprintf(text, TL_FIX_TEXT_MAX, "%s(%u) %.*s is not supported", name, field->tag, shown(field),
-             value);
+    const char *name = field->tag == 63    ? "SettlType"
+                       : field->tag == 423 ? "PriceType"
+                       : field->tag == 775 ? "BookingType"
+                                           : "QtyType";
+    snprintf(text, TL_FIX_TEXT_MAX, "%s(%u) %.*s is not supported", name, field->tag,
+             shown(message, field), value);
     return true;
 }
 
@@ -188,7 +196,7 @@ bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument
     for (uint32_t i = 0; i < message->count; i++) {
         const tl_fix_field *field = &message->fields[i];
         const uint32_t tag = field->tag;
-        if (tag >= USER_DEFINED || is_frame(tag))
+        if ((tag >= USER_DEFINED && tag < USER_DEFINED_END) || is_frame(tag))
             continue;
         if (tag < TAG_MAX && (passes[tag / 64] >> (tag % 64) & 1) != 0) {
             if (by_value_refused(message, field, instrument, text))

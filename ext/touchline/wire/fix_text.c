@@ -344,6 +344,25 @@ char *tl_fix_put_time(char *at, uint32_t tag, int64_t ts_ns, int decimals)
     return at;
 }
 
+/* A control character is 0 to 1F, 7F, or 80 to 9F, which begins with the byte C2. */
+bool tl_fix_printable(const char *text, size_t size)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    for (size_t i = 0; i < size; i++)
+        if (at[i] < 0x20 || at[i] == 0x7f || (at[i] == 0xc2 && i + 1 < size && at[i + 1] < 0xa0))
+            return false;
+    return true;
+}
+
+size_t tl_fix_whole_characters(const char *text, size_t size, size_t max)
+{
+    if (size <= max)
+        return size;
+    while (max > 0 && ((unsigned char)text[max] & 0xc0) == 0x80)
+        max--;
+    return max;
+}
+
 uint8_t tl_fix_checksum(const char *bytes, size_t count)
 {
     return (uint8_t)tl_fix_sum(bytes, count);

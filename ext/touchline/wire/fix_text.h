@@ -58,6 +58,11 @@ char *tl_fix_put_uint(char *at, uint32_t tag, uint64_t value);
 char *tl_fix_put_units(char *at, uint32_t tag, int64_t units, const tl_fix_unit *unit);
 char *tl_fix_put_time(char *at, uint32_t tag, int64_t ts_ns, int decimals);
 
+/* No control character among UTF-8 text? */
+bool tl_fix_printable(const char *text, size_t size);
+/* The most bytes of UTF-8 text, `max` at most, that end between two characters. */
+size_t tl_fix_whole_characters(const char *text, size_t size, size_t max);
+
 /* Sum of bytes mod 256, for CheckSum(10). */
 uint8_t tl_fix_checksum(const char *bytes, size_t count);
 

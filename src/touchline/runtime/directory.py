@@ -24,7 +24,7 @@ _BATCH = 65536
 _UNIQUE = (Text.SYMBOL, Text.ACCOUNT, Text.SESSION)
 _NAMES = (*_UNIQUE, Text.TICK_SIZE, Text.LOT_SIZE, Text.CURRENCY)
 _Said = tuple[str, str, str, str]  # of an instrument: symbol, tick size, lot size, currency
-_NO_NAMES = (Text.CL_ORD_ID, Text.OPERATOR)
+_NO_NAMES = (Text.CL_ORD_ID, Text.OPERATOR, Text.REQUEST_FIELD)
 _SIZES = (Text.TICK_SIZE, Text.LOT_SIZE)
 _DIGITS = frozenset("0123456789")
 
