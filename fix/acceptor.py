@@ -30,6 +30,7 @@ from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
 from touchline.fix.orders import Orders, report_key
 from touchline.fix.outbound import Reporter
 from touchline.fix.past import Past
+from touchline.fix.presence import Presence
 from touchline.fix.roster import Roster
 from touchline.fix.settings import GatewaySettings, SessionSettings, quickfix_settings
 from touchline.runtime.bus import Lane
@@ -115,6 +116,7 @@ class Gateway:
         self._refused: dict[int, frozenset[str]] = {}
         self._looks = self._seen = self._same = 0
         self._logged_on: list[str] | None = None
+        self._presence = Presence(settings.fix_dir, counted=False)
         self._hours = Hours(self._allow, lambda number: None, lambda number: True)
 
     def __enter__(self) -> Gateway:
@@ -146,11 +148,13 @@ class Gateway:
             self._change(sessions)
         if self._looks % BEAT_LOOKS == 0:
             self._tell({"beat": self._looks})
+            self._presence.write(self._server, self._entrance.sessions)
             self._hours.look(FixServer.utc_s())
             self._entrance.renew_certificate()
         if self.roster.live() != self._logged_on:
             self._logged_on = self.roster.live()
             self._tell({"sessions": self._logged_on})
+            self._presence.write(self._server, self._entrance.sessions)
         status = self._bus.status()
         self._desk.available = status["state"] == "running" and status["alive"]
         callbacks = self.callbacks

@@ -36,6 +36,15 @@ class Hours:
         self._reset = reset
         self._is_away = is_away
         self._sessions: dict[int, _Hours] = {}
+        self._kept_out: set[int] = set()
+
+    def keep_out(self, number: int) -> None:
+        """Whatever its hours are, a session is to be away; said at look()."""
+        self._kept_out.add(number)
+
+    def let_in(self, number: int) -> None:
+        """Its hours hold again."""
+        self._kept_out.discard(number)
 
     def take_up(self, number: int, settings: SessionSettings, created_ns: int) -> None:
         """A session, or what is configured of it now. It is said who may come in at look()."""
@@ -54,6 +63,7 @@ class Hours:
                 hours.created_ns = int(now_s * SECOND_NS)
                 reset_due = False
             allowed = hours.settings.enabled and schedule.is_open(now) and not reset_due
+            allowed = allowed and number not in self._kept_out
             if allowed != hours.allowed:
                 hours.allowed = allowed
                 self._allow(number, hours.settings, allowed)

@@ -25,8 +25,10 @@ from touchline.errors import SessionError, TouchlineError
 from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
 from touchline.fix.hours import Hours
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
+from touchline.fix.operators import Operators
 from touchline.fix.orders import report_key
 from touchline.fix.origin import Origin, bus_identity, read_origin, write_origin
+from touchline.fix.presence import Presence
 from touchline.fix.settings import GatewaySettings, SessionSettings
 from touchline.runtime.directory import Directory
 from touchline.runtime.feed import EventFeed
@@ -70,6 +72,7 @@ class NativeGateway:
         self._looks = self._rounds = self._same = 0
         self._logged_on: list[str] | None = None
         self._market_fault: str | None = None
+        self._presence = Presence(settings.fix_dir)
 
     def __enter__(self) -> NativeGateway:
         with self._cleanup:
@@ -100,6 +103,11 @@ class NativeGateway:
         self._tell_names()
         next_event = self._catch_up()
         self._entrance.listen(self._server)
+        cleanup.callback(self._write_presence)
+        self._operators = Operators(
+            settings.fix_dir, self._server, self._entrance.sessions, self._hours
+        )
+        cleanup.callback(self._operators.close)
         self._spawn("fix-loop", lambda: self._server.run(next_event), self._server.stop)
         cleanup.callback(self._close_feed)
 
@@ -273,8 +281,10 @@ class NativeGateway:
         self._server.available(status["state"] == "running" and status["alive"])
         if (sessions := fresh()) is not None:
             self._change(sessions)
+        self._operators.look()
         if self._looks % BEAT_LOOKS == 0:
             self._tell({"beat": self._looks})
+            self._write_presence()
             self._hours.look(self._server.utc_s())
             self._take_up_later()
             self._entrance.renew_certificate()
@@ -283,6 +293,10 @@ class NativeGateway:
             if live != self._logged_on:
                 self._logged_on = live
                 self._tell({"sessions": live})
+                self._write_presence()
+
+    def _write_presence(self) -> None:
+        self._presence.write(self._server, self._entrance.sessions)
 
     def _watch_market(self) -> None:
         """Say it once when there is no market data any more; orders go on."""
@@ -313,6 +327,7 @@ class NativeGateway:
         self._later = tuple(configured for configured in self._later if configured not in ready)
         self._take_up_sessions(ready, {})
         self._hours.look(self._server.utc_s())
+        self._write_presence()
 
     # Names, and events that the ring no longer holds
 

@@ -74,7 +74,7 @@ def apply(
             admin.send(commands)
     reloaded = False
     if reload_sessions and not dry_run:
-        reloaded = _reload(config, timeout_s)
+        reloaded = reload(config, timeout_s)
     return {
         "dry_run": dry_run,
         "changes": changes,
@@ -93,7 +93,7 @@ def _told(changes: list[str], dry_run: bool, reloaded: bool) -> str:
     return "\n".join(lines)
 
 
-def _reload(config: Config, timeout_s: float) -> bool:
+def reload(config: Config, timeout_s: float) -> bool:
     """Have the supervisor read the file again; whether the gateway had to take up sessions."""
     state = read_state(config)
     if state is None:

@@ -1,7 +1,8 @@
 """The `touchline` command line: run a venue, look at it, replay it, ask its history.
 
-Operator commands are in cli_operator.py, those about the machine in cli_machine.py, those about
-files in cli_files.py, output and exit codes in terminal.py; this module reads options and calls.
+Operator commands are in cli_operator.py and cli_sessions.py, those about the machine in
+cli_machine.py, those about files in cli_files.py, those that explain FIX in cli_fix.py, output and
+exit codes in terminal.py; this module reads options and calls.
 Imports of heavy parts happen inside the commands, so that `--help` is quick.
 
 Exit codes: 0 done; 1 the answer is no (refused, a check failed); 2 wrong command line,
@@ -25,9 +26,11 @@ from touchline.config import Config, load
 from touchline.control.operate import (
     cli_bench,
     cli_files,
+    cli_fix,
     cli_listing,
     cli_machine,
     cli_operator,
+    cli_sessions,
 )
 from touchline.control.operate.private import exposed
 from touchline.control.operate.template import TEMPLATE
@@ -250,7 +253,9 @@ def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool)
 cli_files.add_to(main)
 cli_operator.add_to(main)
 cli_listing.add_to(main)
+cli_sessions.add_to(main)
 cli_machine.add_to(main)
+cli_fix.add_to(main)
 cli_bench.add_to(main)
 
 

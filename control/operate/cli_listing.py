@@ -1,4 +1,4 @@
-"""Commands for what a venue consists of: instruments, accounts, sessions; and what was done to it.
+"""Commands for what a venue consists of: instruments and accounts; and what was done to it.
 
 They work while the venue runs, and what they add can be used at once. `apply` sends what the
 configuration says and the venue does not; the others need no change of the file, but do not make
@@ -174,39 +174,6 @@ def account_add(options: Any, timeout_s: float, as_json: bool, **values: Any) ->
     emit(as_json, facts, facts["done"])
 
 
-@click.group()
-def session() -> None:
-    """The FIX sessions; they are added in the configuration, and taken up by `apply`."""
-
-
-@session.command("list")
-@json_option
-@click.pass_obj
-@guarded
-def session_list(options: Any, as_json: bool) -> None:
-    """The configured sessions, and who is logged on now."""
-    from touchline.control.supervisor.state import read_state
-
-    config = options.load()
-    state = read_state(config) or {}
-    facts = [
-        {
-            "comp_id": one.comp_id,
-            "begin_string": one.begin_string,
-            "accounts": list(one.accounts),
-            "password": one.password is not None,
-            "logged_on": one.comp_id in state.get("sessions", []),
-        }
-        for one in config.sessions
-    ]
-    rows = [
-        [f["comp_id"], f["begin_string"], ", ".join(f["accounts"]),
-         "yes" if f["password"] else "no", "yes" if f["logged_on"] else "no"]
-        for f in facts
-    ]  # fmt: skip
-    emit(as_json, facts, table(["comp_id", "version", "accounts", "password", "logged on"], rows))
-
-
 @click.command()
 @click.option("--last", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
 @json_option
@@ -223,5 +190,5 @@ def history(options: Any, last: int, as_json: bool) -> None:
 
 def add_to(group: click.Group) -> None:
     """Put the commands into the group."""
-    for command in (apply, instrument, account, session, history):
+    for command in (apply, instrument, account, history):
         group.add_command(command)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from touchline.config import Config
 from touchline.control.doctor.clock import clock_state
+from touchline.control.operate.sessions import session_rows, standing
 from touchline.control.operate.stepped import stepped
 from touchline.control.operate.terminal import (
     DEGRADED,
@@ -66,6 +67,7 @@ def status(config: Config) -> dict[str, Any]:
     facts["closed"] = state.get("closed") or {}
     facts["overlooked"] = state.get("overlooked") or {"count": 0, "first": 0}
     facts["sessions"] = state.get("sessions", [])
+    facts["fix_sessions"] = standing(config, state) if "gateway" in state["parts"] else []
     facts |= {"addresses": state["addresses"], "parts": state["parts"]}
     facts["problems"] = [*_silences(state, facts), *_problems(config, state, facts)]
     facts["state"] = _verdict(state, facts)
@@ -181,7 +183,7 @@ def _verdict(state: dict[str, Any], facts: dict[str, Any]) -> str:
 def status_text(facts: dict[str, Any]) -> str:
     """The status for people."""
     apart = ("addresses", "parts", "in_process", "problems", "closed", "sessions", "clock",
-             "publisher", "capture", "overlooked")  # fmt: skip
+             "publisher", "capture", "overlooked", "fix_sessions")  # fmt: skip
     plain = {k: v for k, v in facts.items() if k not in apart}
     clock = dict(facts.get("clock", {}))
     if "synchronised" in clock:
@@ -211,6 +213,8 @@ def status_text(facts: dict[str, Any]) -> str:
     text = pairs(plain)
     if rows:
         text += "\n\n" + table(["part", "pid", "state", "restarts", "last failure"], rows)
+    if facts["fix_sessions"]:
+        text += "\n\n" + table(*session_rows(facts["fix_sessions"]))
     if facts["problems"]:
         text += "\n\n" + "\n".join(f"! {problem}" for problem in facts["problems"])
     return text

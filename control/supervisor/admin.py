@@ -210,6 +210,11 @@ class Admin:
         """What the symbol's ticks and lots are worth."""
         return self.names.instrument(self._instrument(symbol))
 
+    def say(self) -> None:
+        """Have the words stand in the journal, for what no command is sent for."""
+        self._send(said(self._words, self._lane.cl_ord_ids(1)))
+        self._words = b""
+
     def send(self, commands: Records) -> Records:
         """Send commands and return their answers in order; raises Refused when one is a refusal.
 

@@ -256,8 +256,8 @@ class Host:
             self._bus = None
 
     def _take_up_the_file(self) -> None:
-        """Read the configuration again: accounts and passwords of sessions hold at once; where a
-        session comes or goes, a new gateway takes them up.
+        """Read the configuration again: what is said of sessions holds at once, and so do new ones;
+        where the gateway can not do that, as when a session goes, a new one takes them up.
 
         What the engine is told of is `touchline apply`'s; everything else waits for a start.
         """
@@ -265,7 +265,7 @@ class Host:
         try:
             fresh = self._reload() if self._reload is not None else self._config
             changed = fresh.sessions != self._config.sessions
-            same = _names(fresh) == _names(self._config)
+            same = _only_more(fresh, self._config)
             update = {name: getattr(fresh, name) for name in LISTS}
             self._config = self._config.model_copy(update=update)
         except (OSError, TouchlineError) as problem:
@@ -442,9 +442,14 @@ def _as_up_as_can_be(part: Part) -> bool:
     return part.ready or (part.name in OPTIONAL and part.tries > 0)
 
 
-def _names(config: Config) -> list[tuple[str, str]]:
-    """Which sessions there are, and in which version."""
-    return sorted((session.comp_id, session.begin_string) for session in config.sessions)
+def _only_more(fresh: Config, known: Config) -> bool:
+    """Whether the running gateway can take up these sessions: none goes or has another version,
+    and, with QuickFIX, none comes."""
+    before, after = (
+        {(session.comp_id, session.begin_string) for session in config.sessions}
+        for config in (known, fresh)
+    )
+    return before == after or (known.fix.engine == "native" and before < after)
 
 
 def _refuse_live_bus(config: Config) -> None:

@@ -71,3 +71,18 @@ def test_a_reset_waits_until_the_peer_has_left() -> None:
     assert venue.look(6.1) == []
     venue.here = set()
     assert venue.look(6.2) == ["reset 0", "A may"]
+
+
+def test_a_session_that_is_kept_out_comes_back_by_its_hours_alone() -> None:
+    venue = Venue()
+    venue.hours.take_up(0, DAILY, 0)
+    assert venue.look(9) == ["A may"]
+    venue.hours.keep_out(0)
+    assert venue.look(10) == ["A may not"]
+    venue.hours.take_up(0, DAILY, 0)  # also when the file is taken up meanwhile
+    assert venue.look(11) == ["A may not"]
+    venue.hours.let_in(0)
+    assert venue.look(12) == ["A may"]
+    venue.hours.keep_out(0)
+    venue.hours.let_in(0)
+    assert venue.look(18) == ["A may not"]

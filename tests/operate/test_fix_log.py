@@ -62,14 +62,14 @@ def test_what_a_session_said_is_shown_raw_pretty_and_as_json(venue: WholeVenue) 
     text = at(venue.path, "BROKER1").stdout
     assert "hush" not in text
     assert "|554=***|" in text
-    assert [line.split()[1] for line in text.splitlines()[:5]] == ["-", "<", ">", "<", ">"]
+    assert [line.split()[1] for line in text.splitlines()[:5]] == ["<", "-", ">", "<", ">"]
     shown = at(venue.path, "BROKER1", "--pretty").stdout
     assert "NewOrderSingle(D)" in shown
     assert "(buy)" in shown
     assert "hush" not in shown
     facts = [json.loads(x) for x in at(venue.path, "BROKER1", "--json").stdout.splitlines()]
-    assert [f["direction"] for f in facts][:3] == ["-", "<", ">"]
-    explained = json.loads(at(venue.path, "BROKER1", "--json", "--pretty").stdout.splitlines()[1])
+    assert [f["direction"] for f in facts][:3] == ["<", "-", ">"]
+    explained = json.loads(at(venue.path, "BROKER1", "--json", "--pretty").stdout.splitlines()[0])
     assert (explained["name"], explained["good"]) == ("Logon", True)
     assert at(venue.path, "BROKER1", "--until", "1h").stdout == ""
     assert at(venue.path, "BROKER1", "--since", "1h").stdout.startswith(text)

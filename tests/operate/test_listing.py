@@ -173,7 +173,7 @@ def test_a_session_gets_another_account_and_stays_logged_on(venue: WholeVenue) -
 
 
 def logged_on(venue: WholeVenue) -> list[str]:
-    return [row["comp_id"] for row in answered(venue, "session", "list") if row["logged_on"]]
+    return [row["comp_id"] for row in answered(venue, "sessions", "list") if row["state"] == "on"]
 
 
 def test_who_did_what_stands_in_the_journal(venue: WholeVenue) -> None:

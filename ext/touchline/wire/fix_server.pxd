@@ -87,10 +87,12 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint64_t next_out
         uint64_t unwritten
         uint64_t held
+        uint64_t pending
         uint32_t heartbeat_s
         int64_t last_in_ns
         int64_t last_out_ns
         uint64_t resends
+        uint64_t resets
 
     ctypedef struct tl_fix_server:
         pass
@@ -147,6 +149,7 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
     int tl_fix_server_listen(tl_fix_server *server, int fd, tl_tls *tls)
     int tl_fix_server_run(tl_fix_server *server, uint64_t next_event)
     void tl_fix_server_stop(tl_fix_server *server)
+    void tl_fix_server_wake(tl_fix_server *server)
     int tl_fix_server_session(tl_fix_server *server, const tl_fix_terms *terms,
                               const uint32_t *accounts, uint32_t accounts_count, bint enabled,
                               uint64_t mark)

@@ -78,7 +78,8 @@ class ServerStatus(NamedTuple):
 
 class SessionStatus(NamedTuple):
     """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` messages wait for the
-    peer, `held` ones came before others they follow."""
+    peer, `held` ones came before others they follow, `pending` requests are with the engine.
+    `resets` count those by reset()."""
 
     state: str
     address: str
@@ -87,10 +88,12 @@ class SessionStatus(NamedTuple):
     next_out: int
     unwritten: int
     held: int
+    pending: int
     heartbeat_s: int
     last_in_ns: int
     last_out_ns: int
     resends: int
+    resets: int
 
 
 cdef class Tls(Owned):
@@ -362,6 +365,11 @@ cdef class FixServer(Owned):
         self.check_open()
         tl_fix_server_stop(self.server)
 
+    def wake(self):
+        """Let run() go round now: what session_status() tells is new a moment later."""
+        self.check_open()
+        tl_fix_server_wake(self.server)
+
     def reset(self, session, next_out, next_in):
         """An operator's change of a session's numbers; nothing happens while its peer is here."""
         cdef uint32_t number = <uint32_t>whole(session, "session", 0, self.sessions_max - 1)
@@ -469,8 +477,8 @@ cdef class FixServer(Owned):
             return None
         return SessionStatus(
             STATES[<int>status.state], _text(address), status.since_ns, status.next_in,
-            status.next_out, status.unwritten, status.held, status.heartbeat_s, status.last_in_ns,
-            status.last_out_ns, status.resends)
+            status.next_out, status.unwritten, status.held, status.pending, status.heartbeat_s,
+            status.last_in_ns, status.last_out_ns, status.resends, status.resets)
 
     def close(self):
         """Close sockets, store and desk. Harmless when repeated; not while running."""

@@ -59,7 +59,9 @@ static int deliver(tl_fix_server *server, const tl_fix_mail *mail)
             return -ENOENT;
         if (seat->conn != NULL)
             return -EBUSY;
-        return tl_fix_session_reset(seat->session, mail->next_out, mail->next_in, &server->now);
+        rc = tl_fix_session_reset(seat->session, mail->next_out, mail->next_in, &server->now);
+        seat->resets += rc == 0;
+        return rc;
     case TL_FIX_MAIL_VERDICT:
         tl_fix_newcomer_verdict(server, mail->ticket, mail->flag ? mail->refusal : NULL);
         return 0;
@@ -205,6 +207,11 @@ void tl_fix_server_stop(tl_fix_server *server)
     tl_fix_bell_wake(&server->bell);
 }
 
+void tl_fix_server_wake(tl_fix_server *server)
+{
+    tl_fix_bell_wake(&server->bell);
+}
+
 bool tl_fix_mail_ask(tl_fix_server *server, const tl_fix_question *question)
 {
     tl_fix_mailbox *box = &server->mailbox;
@@ -292,6 +299,9 @@ static void copy_snapshot(tl_fix_server *server, uint32_t number)
         tl_fix_session_status_read(seat->session, &snapshot->status);
     else
         snapshot->status.state = seat->conn != NULL ? TL_FIX_ON : TL_FIX_AWAY;
+    snapshot->status.resets = seat->resets;
+    if (server->desk != NULL)
+        snapshot->status.pending = tl_fix_desk_pending(server->desk, number);
     if (seat->conn != NULL)
         memcpy(snapshot->address, seat->conn->address, sizeof snapshot->address);
     else

@@ -85,6 +85,13 @@ static int open_seat(tl_fix_server *server, tl_fix_seat *seat, uint32_t number)
     return 0;
 }
 
+static void seat_due(tl_fix_server *server, const tl_fix_seat *seat, int64_t due_ns)
+{
+    server->due_ns[seat->party.number] = due_ns;
+    if (due_ns < server->first_due_ns)
+        server->first_due_ns = due_ns;
+}
+
 /* New terms of a session that is known: at once if it is away. */
 static void renew_terms(tl_fix_server *server, tl_fix_seat *seat)
 {
@@ -98,6 +105,7 @@ static void renew_terms(tl_fix_server *server, tl_fix_seat *seat)
         seat->stale = tl_fix_session_agree(seat->session, &seat->terms) != 0;
     else if (!seat->enabled) {
         tl_fix_session_logout(seat->session, "the session is disabled", &server->now);
+        seat_due(server, seat, server->now.mono_ns); /* a peer who does not answer has his time */
         tl_fix_seat_touch(server, seat);
     }
 }
@@ -164,13 +172,6 @@ void tl_fix_seat_touch_later(tl_fix_server *server, tl_fix_seat *seat)
         return;
     seat->dirty = true;
     server->dirty.items[server->dirty.count++] = seat->party.number;
-}
-
-static void seat_due(tl_fix_server *server, const tl_fix_seat *seat, int64_t due_ns)
-{
-    server->due_ns[seat->party.number] = due_ns;
-    if (due_ns < server->first_due_ns)
-        server->first_due_ns = due_ns;
 }
 
 void tl_fix_seat_take(tl_fix_server *server, tl_fix_seat *seat, tl_fix_conn *conn)

@@ -103,6 +103,7 @@ typedef struct tl_fix_seat { /* a configured session */
     tl_fix_party party;
     uint32_t *accounts;
     tl_fix_terms terms; /* as last agreed; taken up when it is away */
+    uint64_t resets;
     bool enabled, stale; /* stale: `terms` are newer than the session's */
     bool busy, dirty, blocked;
     bool urgent;        /* dirty with more than market data */

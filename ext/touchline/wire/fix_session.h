@@ -132,9 +132,11 @@ typedef struct tl_fix_session_status {
     uint64_t next_in, next_out;
     uint64_t unwritten;       /* messages in the store that are not on the wire yet */
     uint64_t held;            /* messages that came too early */
+    uint64_t pending;         /* requests that the engine has not answered: the server's to say */
     uint32_t heartbeat_s;
     int64_t last_in_ns, last_out_ns; /* UTC */
     uint64_t resends;
+    uint64_t resets;          /* by operators, since the server was opened; the server's to say */
 } tl_fix_session_status;
 void tl_fix_session_status_read(const tl_fix_session *session, tl_fix_session_status *out);
 
