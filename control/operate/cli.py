@@ -24,6 +24,7 @@ from touchline import __version__
 from touchline.config import Config, load
 from touchline.control.operate import (
     cli_bench,
+    cli_certify,
     cli_files,
     cli_listing,
     cli_machine,
@@ -252,6 +253,7 @@ cli_operator.add_to(main)
 cli_listing.add_to(main)
 cli_machine.add_to(main)
 cli_bench.add_to(main)
+cli_certify.add_to(main)
 
 
 if __name__ == "__main__":
