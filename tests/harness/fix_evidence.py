@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.fix_client import SOH
 from harness.fix_conformance import SCRIPTS, known_fault, stage
@@ -20,7 +21,13 @@ from touchline.fix.client import framed
 from touchline.fix.script import Script
 
 NOW, SYMBOL = "20260102-09:30:00", "ACME"
-NEW = [{"comp_id": f"NEW{n}", "begin_string": "FIXT.1.1", "accounts": [f"ACC{n}N"]} for n in (1, 2)]
+# The brokers of FIX 5.0 SP2, as venue_config has those of the other versions.
+NEW: list[dict[str, Any]] = [
+    {"comp_id": "NEW1", "accounts": ["ACC1N", "ACC1M"]},
+    {"comp_id": "NEW2", "accounts": ["ACC2N"]},
+    {"comp_id": "NEW3", "accounts": ["ACC3N"], "password": "secret"},
+    {"comp_id": "NEW4", "accounts": ["ACC1N", "ACC2N"], "permissions": ["drop-copy"]},
+]
 PLAYS = len(SCRIPTS) * len(DICTIONARIES)
 # Fields whose values count what happened in the venue before: OrderID, ExecID and their like.
 COUNTED = {17, 19, 37, 198, 278, 280, 527, 571, 572, 818, 880, 1003, 1040, 1126, 1127}

@@ -88,10 +88,11 @@ class Survey:
 def survey(directory: Path) -> Survey:
     """Play and try everything on a venue of its own."""
     plain = venue_config(directory)
-    accounts = [account.model_dump() for account in plain.accounts]
+    names = dict.fromkeys(name for session in NEW for name in session["accounts"])
+    sessions = [session.model_dump() for session in plain.sessions]
     values: dict[str, Any] = {
-        "sessions": [session.model_dump() for session in plain.sessions] + NEW,
-        "accounts": accounts + [{"name": name} for each in NEW for name in each["accounts"]],
+        "sessions": sessions + [session | {"begin_string": "FIXT.1.1"} for session in NEW],
+        "accounts": [{"name": name} for name in [*(a.name for a in plain.accounts), *names]],
         "engine": plain.engine.model_dump() | {"instruments_max": 1024},
         "instruments": [
             {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"} for n in range(PLAYS + 2)
