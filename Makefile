@@ -33,6 +33,7 @@ help:
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
 	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
 	@echo "make fix-conformance  every FIX script on every engine of the gateway, and both compared"
+	@echo "make docs        docs/fix/ anew, from the scripts played and every field tried"
 	@echo "make fix-attacks  every attack on the gateway with honest brokers beside it; long"
 	@echo "make javascript  a FIX engine in JavaScript, for the test that trades with it (needs npm)"
 	@echo "make fix-soak    50 brokers for SECONDS=3600 who leave and come back; all adds up"
@@ -203,6 +204,10 @@ FUZZ_TESTS := tests/core/test_model.py tests/market/test_instruments.py \
   tests/capture/test_database.py
 fuzz: build
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZ_TESTS)
+
+.PHONY: docs
+docs: build
+	@cd tests && $(CURDIR)/$(BIN)/python -m harness.fix_pages
 
 .PHONY: fix-conformance fix-attacks fix-soak
 fix-conformance: build

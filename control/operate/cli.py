@@ -25,6 +25,7 @@ from touchline import __version__
 from touchline.config import Config, load
 from touchline.control.operate import (
     cli_bench,
+    cli_certify,
     cli_files,
     cli_fix,
     cli_listing,
@@ -257,6 +258,7 @@ cli_sessions.add_to(main)
 cli_machine.add_to(main)
 cli_fix.add_to(main)
 cli_bench.add_to(main)
+cli_certify.add_to(main)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,13 @@ BROKERS = {
         Broker("WATCHER"),
     ),
     "FIX.4.2": (Broker("OLD1"), _OLD2, _OLD2, Broker("OLD1"), Broker("OLD3")),
-    "FIXT.1.1": (Broker("NEW1"), Broker("NEW2"), _LOCKED, Broker("NEW1")),
+    "FIXT.1.1": (
+        Broker("NEW1"),
+        Broker("NEW2"),
+        Broker("NEW3", ("554=secret",)),
+        Broker("NEW1"),
+        Broker("NEW4"),
+    ),
 }
 TIMES = frozenset(("52", "60", "122", "9", "10"))
 NUMBERED = ("37", "17")

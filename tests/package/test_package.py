@@ -18,6 +18,7 @@ import pytest
 
 from harness import sources
 from harness.builds import run
+from touchline.fix.script import scripts
 
 DOWNSTREAM = sources.ROOT / "tests/downstream"
 PIP = ["-m", "pip", "--disable-pip-version-check", "--no-input"]
@@ -84,6 +85,7 @@ def test_the_wheel_holds_modules_stubs_definitions_headers_and_the_library(wheel
         for path in sources.files():
             if sources.top(path) == folder:
                 assert f"touchline/{sources.name(path)}" in names
+    assert {f"touchline/fix/conformance/{path.name}" for path in scripts()} <= names
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"touchline"}
 
 

@@ -155,7 +155,8 @@ WORLD = {
             "supervisor/host",
             "supervisor/ticker",
         )
-    },
+    }
+    | {"fix/client.py"},
     "now": {"control/demo/client.py", "control/supervisor/host.py"},
 }
 # The rooms of the package and of the control plane, and which others each may import.

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "touchline/wire/fix_terms.h"
+
 #include "touchline/wire/fix_desk_state.h"
 
 #define TAG_MAX 3072u
@@ -13,6 +15,9 @@
 
 /* Read by the desk. */
 static const uint16_t used[] = {1, 11, 37, 38, 40, 41, 44, 54, 55, 59, 60, 790};
+
+/* Passes or not by its value: by_value_refused. */
+static const uint16_t ruled[] = {15, 21, 48, 63, 423, 775, 854};
 
 /* Said about an order, and nothing that the venue would do otherwise: texts, parties, who placed it
  * and how, give-ups and allocations that others settle, prices for comparison, names of what Symbol
@@ -43,7 +48,7 @@ static const uint16_t harmless[] = {
     X(152, "CashOrderQty", 1)                                                                      \
     X(168, "EffectiveTime", 0)                                                                     \
     X(210, "MaxShow", 1)                                                                           \
-    X(211, "PegOffset", 1)                                                                         \
+    X(211, "PegOffsetValue", 1)                                                                    \
     X(336, "TradingSessionID", 0)                                                                  \
     X(386, "NoTradingSessions", 1)                                                                 \
     X(388, "DiscretionInst", 0)                                                                    \
@@ -60,13 +65,15 @@ static const uint16_t harmless[] = {
     X(1082, "SecondaryDisplayQty", 1)                                                              \
     X(1083, "DisplayWhen", 0)                                                                      \
     X(1084, "DisplayMethod", 0)                                                                    \
-    X(1088, "DisplayMinIncr", 1)                                                                   \
-    X(1089, "MinQtyMethod", 0)                                                                     \
+    X(1087, "DisplayMinIncr", 1)                                                                   \
+    X(1088, "RefreshQty", 1)                                                                       \
+    X(1089, "MatchIncrement", 1)                                                                   \
     X(1090, "MaxPriceLevels", 1)                                                                   \
     X(1092, "PriceProtectionScope", 0)                                                             \
     X(1094, "PegPriceType", 0)                                                                     \
     X(1100, "TriggerType", 0)                                                                      \
     X(1138, "DisplayQty", 1)                                                                       \
+    X(1822, "MinQtyMethod", 0)                                                                     \
     X(2362, "SelfMatchPreventionID", 0)                                                            \
     X(2964, "SelfMatchPreventionInstruction", 0)
 
@@ -88,7 +95,6 @@ static const char *name_of(uint32_t tag, bool *zero)
 static const uint64_t *passing(void)
 {
     static uint64_t bits[TAG_MAX / 64];
-    static const uint16_t ruled[] = {15, 21, 48, 63, 423, 775, 854};
     if (__atomic_load_n(&bits[0], __ATOMIC_ACQUIRE) != 0)
         return bits;
     uint64_t made[TAG_MAX / 64] = {0};
@@ -214,4 +220,26 @@ bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument
         return true;
     }
     return false;
+}
+
+static bool lists(const uint16_t *tags, size_t count, uint32_t tag)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tags[i] == tag)
+            return true;
+    return false;
+}
+
+tl_fix_term tl_fix_term_of(uint32_t tag)
+{
+    bool zero;
+    if (is_frame(tag))
+        return TL_FIX_TERM_FRAME;
+    if (lists(used, sizeof used / sizeof *used, tag))
+        return TL_FIX_TERM_USED;
+    if (lists(ruled, sizeof ruled / sizeof *ruled, tag))
+        return TL_FIX_TERM_RULED;
+    if (lists(harmless, sizeof harmless / sizeof *harmless, tag))
+        return TL_FIX_TERM_HARMLESS;
+    return name_of(tag, &zero) != NULL ? TL_FIX_TERM_REFUSED : TL_FIX_TERM_UNLISTED;
 }

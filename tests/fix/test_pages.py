@@ -1,0 +1,152 @@
+"""docs/fix/ says what the venue does: a page for each message, an Orchestra file a version."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.fix_client import SOH
+from harness.fix_dictionary import DICTIONARIES, book
+from harness.fix_evidence import fields_of
+from harness.fix_orchestra import DCTERMS, FIXR, q
+from harness.fix_pages import PAGES, files, orchestra_name
+from harness.fix_probe import entry, path_to, plausible
+from harness.fix_survey import Survey, survey
+from touchline.wire.fix_terms import term_of
+
+FILES = sorted(PAGES.glob("*.xml"))
+ORDER = ["metadata", "datatypes", "codeSets", "fields", "actors", "components", "groups"]
+PRESENCES = {"required", "optional", "ignored", "forbidden"}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    return survey(tmp_path_factory.mktemp("survey") / "venue")
+
+
+def test_the_pages_are_what_the_venue_does_today(found: Survey) -> None:
+    written = files(found)
+    committed = {path.name: path.read_text() for path in PAGES.iterdir()}
+    differing = [
+        name
+        for name in sorted(written.keys() | committed.keys())
+        if written.get(name) != committed.get(name)
+    ]
+    assert not differing, "`make docs` writes them anew"
+
+
+def test_a_refusal_names_the_field_as_fix_does(found: Survey) -> None:
+    names = {
+        (str(tag), one.name) for of in map(book, DICTIONARIES) for tag, one in of.fields.items()
+    }
+    said = {
+        (match[2], match[1])
+        for verdicts in found.verdicts.values()
+        for verdict in verdicts.values()
+        if verdict is not None and (match := re.match(r"(\w+)\((\d+)\)", verdict.refused))
+    }
+    assert said
+    assert not said - names
+
+
+def test_every_request_has_fields_of_every_standing(found: Survey) -> None:
+    for version in DICTIONARIES:
+        standings = {found.standing(version, "D", tag) for tag in found.verdicts[version, "D"]}
+        assert {"needed", "read", "harmless", "refused"} <= standings
+
+
+def test_an_example_has_its_length_and_checksum() -> None:
+    shown = 0
+    for path in PAGES.glob("*.md"):
+        for block in re.findall(r"^```\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
+            text = block.replace("\n    ", "")
+            for line in text.splitlines():
+                raw = re.sub(r"^\d?[<>] ", "", line).replace("|", SOH).encode()
+                assert fields_of(raw) is not None, f"{path.name}: {line}"
+                shown += 1
+    assert shown > 50
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_every_reference_of_an_orchestra_file_leads_somewhere(path: Path) -> None:
+    root = ElementTree.parse(path).getroot()
+    assert root.tag == q("repository")
+    assert [child.tag for child in root] == [q(name) for name in [*ORDER, "messages"]]
+    assert root.find(f"{q('metadata')}/{{{DCTERMS}}}title") is not None
+    ids: dict[str, set[str]] = {}
+    for kind in ("field", "component", "group", "message", "codeSet"):
+        nodes = list(root.iter(q(kind)))
+        names = [node.attrib["name"] for node in nodes]
+        ids[kind] = {node.attrib["id"] for node in nodes}
+        assert nodes or kind == "group"
+        assert len(ids[kind]) == len(set(names)) == len(nodes), kind
+    for kind in ("field", "component", "group"):
+        for node in root.iter(q(f"{kind}Ref")):
+            assert node.attrib["id"] in ids[kind], node.attrib
+            assert node.attrib["presence"] in PRESENCES
+    types = {node.attrib["name"] for node in root.iter(q("datatype"))}
+    code_sets = {node.attrib["name"]: node for node in root.iter(q("codeSet"))}
+    assert not types & code_sets.keys()
+    for node in root.iter(q("field")):
+        assert node.attrib["type"] in types | code_sets.keys()
+    for code_set in code_sets.values():
+        assert code_set.attrib["type"] in types
+        codes = [(code.attrib["name"], code.attrib["value"]) for code in code_set]
+        assert codes
+        assert len({name for name, _ in codes}) == len({value for _, value in codes}) == len(codes)
+    for group in root.iter(q("group")):
+        assert group[0].tag == q("numInGroup")
+        assert group[0].attrib["id"] in ids["field"]
+    actors = {node.attrib["name"] for node in root.iter(q("actor"))}
+    flows = {node.attrib["name"] for node in root.iter(q("flow"))}
+    for node in root.iter(q("flow")):
+        assert {node.attrib["source"], node.attrib["destination"]} <= actors
+    for node in root.iter(q("message")):
+        assert node.attrib.get("flow", "BrokerToVenue") in flows
+    assert FIXR in root.tag
+
+
+def test_there_is_an_orchestra_file_of_each_version() -> None:
+    assert [path.name for path in FILES] == sorted(map(orchestra_name, DICTIONARIES))
+
+
+def test_a_field_of_a_group_is_tried_within_an_entry() -> None:
+    of = book("FIX.4.4")
+    path = path_to(of.messages["D"].members, 447)
+    assert path is not None
+    tags = [tag for tag, _ in entry(path, plausible(path[-1].field), of)]
+    assert tags[0] == 453
+    assert tags[-1] == 447
+    assert 448 in tags
+
+
+def test_a_field_of_bytes_is_tried_behind_its_length() -> None:
+    of = book("FIX.4.4")
+    for tag in (354, 355):
+        path = path_to(of.messages["D"].members, tag)
+        assert path is not None
+        assert list(entry(path, "1", of)) == [(354, "1"), (355, "x")]
+
+
+@pytest.mark.parametrize(
+    ("tag", "term"),
+    [
+        (11, "used"),
+        (15, "ruled"),
+        (58, "harmless"),
+        (18, "refused"),
+        (4999, "unlisted"),
+        (35, "frame"),
+    ],
+)
+def test_the_list_of_terms_is_told_from_outside(tag: int, term: str) -> None:
+    assert term_of(tag) == term
+
+
+@pytest.mark.parametrize("tag", [-1, 1 << 32, "11", 1.0, None])
+def test_what_is_no_tag_is_refused(tag: object) -> None:
+    with pytest.raises((TypeError, OverflowError)):
+        term_of(tag)  # type: ignore[arg-type]
