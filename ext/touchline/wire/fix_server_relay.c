@@ -194,12 +194,12 @@ static cleared clear(tl_fix_server *server, tl_fix_seat *seat, uint32_t *budget)
         tl_fix_count(&server->received);
         tl_fix_log_in(server, seat->party.number, bytes, (size_t)size);
         switch (tl_fix_slices_asked(server, seat, message, strange)) {
-        case TL_FIX_ASKED_AMISS:
+        case TL_FIX_SLICES_AMISS:
             return HARM;
-        case TL_FIX_ASKED_REPLACED:
+        case TL_FIX_SLICES_REPLACED:
             conn->in_at += (uint32_t)size;
             return REPLACED;
-        case TL_FIX_ASKED_NOTHING:
+        case TL_FIX_SLICES_NOTHING:
             seat->cleared += (uint32_t)size;
         }
     }

@@ -93,18 +93,18 @@ static bool stand_in(tl_fix_seat *seat, const tl_fix_message *message, const cha
 }
 
 /* Of another version: the other engine ends the session by a Logout, whatever else is in it. */
-static tl_fix_asked strange_one(tl_fix_seat *seat, const tl_fix_message *message)
+static tl_fix_slices_verdict strange_one(tl_fix_seat *seat, const tl_fix_message *message)
 {
     char version[BEGIN_BYTES_MAX + 1] = {0};
     uint64_t number = 0;
     if (!tl_fix_of_another_version(message) || message->fields[0].size > BEGIN_BYTES_MAX ||
         !number_of(message, 34, &number) || number > INT32_MAX)
-        return TL_FIX_ASKED_AMISS;
+        return TL_FIX_SLICES_AMISS;
     memcpy(version, tl_fix_value(message, &message->fields[0]), message->fields[0].size);
-    return stand_in(seat, message, version) ? TL_FIX_ASKED_REPLACED : TL_FIX_ASKED_AMISS;
+    return stand_in(seat, message, version) ? TL_FIX_SLICES_REPLACED : TL_FIX_SLICES_AMISS;
 }
 
-tl_fix_asked tl_fix_slices_asked(tl_fix_server *server, tl_fix_seat *seat,
+tl_fix_slices_verdict tl_fix_slices_asked(tl_fix_server *server, tl_fix_seat *seat,
                                  const tl_fix_message *message, bool strange)
 {
     tl_fix_slices *slices = &seat->slices;
@@ -113,21 +113,21 @@ tl_fix_asked tl_fix_slices_asked(tl_fix_server *server, tl_fix_seat *seat,
         return strange_one(seat, message);
     if (message->type != TL_FIX_RESEND_REQUEST || !number_of(message, 7, &begin) ||
         !number_of(message, 16, &end))
-        return TL_FIX_ASKED_NOTHING; /* the other engine rejects what can not be read */
+        return TL_FIX_SLICES_NOTHING; /* the other engine rejects what can not be read */
     if (end == 0 || end > slices->sent ||
         (end == 999999 && seat->party.dialect->version == TL_FIX_42))
         end = slices->sent;
     const bool good = tl_fix_check(message, seat->party.dialect).reason < 0;
     if (!good) /* to be rejected by the other engine, unless that may be of another mind */
-        return begin > end || end - begin < SLICE_MESSAGES ? TL_FIX_ASKED_NOTHING
-                                                          : TL_FIX_ASKED_AMISS;
+        return begin > end || end - begin < SLICE_MESSAGES ? TL_FIX_SLICES_NOTHING
+                                                          : TL_FIX_SLICES_AMISS;
     if (!stand_in(seat, message, seat->party.dialect->begin_string))
-        return TL_FIX_ASKED_AMISS;
+        return TL_FIX_SLICES_AMISS;
     if (slices->awaited != 0 && server->now.mono_ns - slices->asked_ns > PATIENCE_NS)
         slices->awaited = 0;
     if (begin <= end) /* what was not sent yet comes in its turn */
         add(slices, begin == 0 ? 1 : begin, end);
-    return TL_FIX_ASKED_REPLACED;
+    return TL_FIX_SLICES_REPLACED;
 }
 
 void tl_fix_slices_saw(tl_fix_slices *slices, const tl_fix_message *message)
