@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def session(name: str = "NEW", **values: object) -> SessionSection:
 
 def test_a_session_is_put_at_the_end_and_all_else_stays(tmp_path: Path) -> None:
     path = written(tmp_path, HEAD + SESSIONS)
-    values = {
+    values: dict[str, Any] = {
         "password": 'a "name" \\ of ü #',
         "addresses": ["10.0.0.0/8", "::1"],
         "open": "08:00",
@@ -108,7 +109,7 @@ def test_a_layout_that_is_not_understood_is_left_alone(tmp_path: Path, text: str
         path = written(tmp_path, text)
         arguments = (session(name),) if name == "TWO" else (name, False)
         try:
-            change(SessionFile(path, {}), *arguments)  # type: ignore[arg-type]
+            change(SessionFile(path, {}), *arguments)
         except (TouchlineError, ConfigError):
             assert path.read_bytes() == text.encode()
         else:  # then it must say what was meant
