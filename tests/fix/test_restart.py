@@ -101,6 +101,37 @@ def test_what_happens_while_a_broker_is_away_is_told_when_it_is_back(venue: Part
     assert maker.told[-1]["151"] == "40"
 
 
+def test_long_names_and_routes_outlive_the_gateway(venue: PartsVenue) -> None:
+    """The journal has them: a fill after the restart, and what is sent again, are as before."""
+    maker, taker = Broker(venue, "BROKER2"), Broker(venue, "BROKER1")
+    maker.connect()
+    names = [letter * 64 for letter in "ab"]
+    for name in names:
+        maker.send("D", "50=DESK", "115=CLIENT", *new_order(name, "2", 100))
+    maker.wait_for(2)
+    maker.disconnect()
+    venue.end("gateway", signal.SIGKILL)
+    assert venue.start("gateway") == "ready"
+    taker.connect()
+    taker.send("D", *new_order("t", "1", 150))
+    taker.wait_for(3)
+    with FixClient(venue.port, "BROKER2") as client:
+        client.next_seq = maker.next_out
+        client.logon(reset=False)
+        client.send("2", "7=1", "16=0")
+        told: list[Message] = []
+        while len(told) < 4:
+            told += [m for m in [client.application()] if m["35"] == "8"]
+    assert [(m["11"], m["39"]) for m in told] == [
+        (names[0], "0"),
+        (names[1], "0"),
+        (names[0], "2"),
+        (names[1], "1"),
+    ]
+    route = ("DESK", "CLIENT") if venue.fix_engine == "native" else (None, None)
+    assert {(m.get("57"), m.get("128")) for m in told} == {route}
+
+
 def test_a_killed_gateway_reports_everything_once(venue: PartsVenue) -> None:
     """Killed in mid-flow, again and again: no order twice, no report missing, none twice."""
     buyer, seller = Broker(venue, "BROKER1"), Broker(venue, "OLD1", "FIX.4.2")
