@@ -132,7 +132,8 @@ static void texts_are_cut_between_characters(void)
 /* A time is one for is_time if and only if it is one to be read: every byte of one, changed. */
 static void a_time_is_one_or_is_not(void)
 {
-    const char *texts[] = {"20240229-23:59:59.999", "20261231-00:00:00", "20160630-19:30:60.000000"};
+    const char *texts[] = {"20240229-23:59:59.999", "20261231-00:00:00",
+                           "20160630-19:30:60.000000"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (size_t size = 0; size <= strlen(texts[i]); size++)
             for (size_t at = 0; at < size; at++)
