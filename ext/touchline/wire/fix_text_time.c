@@ -4,6 +4,7 @@
 #include "touchline/wire/fix_text_scan.h"
 
 #include <assert.h>
+#include <string.h>
 
 #define SECOND_NS INT64_C(1000000000)
 #define DAY_S INT64_C(86400)
@@ -162,11 +163,8 @@ static char *write_date(char *at, int64_t days)
     return write_two(write_two(at, month), day);
 }
 
-char *tl_fix_write_time(char *at, int64_t ts_ns, int decimals)
+static void write_second(char *at, int64_t seconds)
 {
-    assert(decimals == 0 || decimals == 3 || decimals == 6 || decimals == 9);
-    int64_t seconds = ts_ns / SECOND_NS - (ts_ns % SECOND_NS < 0);
-    uint32_t ns = (uint32_t)(ts_ns - seconds * SECOND_NS);
     int64_t days = seconds / DAY_S - (seconds % DAY_S < 0);
     uint32_t second = (uint32_t)(seconds - days * DAY_S);
     at = write_date(at, days);
@@ -175,7 +173,25 @@ char *tl_fix_write_time(char *at, int64_t ts_ns, int decimals)
     *at++ = ':';
     at = write_two(at, second / 60 % 60);
     *at++ = ':';
-    at = write_two(at, second % 60);
+    write_two(at, second % 60);
+}
+
+char *tl_fix_write_time(char *at, int64_t ts_ns, int decimals)
+{
+    /* Most times that a thread writes are of the second of the one before. */
+    static _Thread_local struct {
+        int64_t seconds;
+        char text[DATE_SIZE + 1 + TIME_SIZE];
+    } last = {.seconds = INT64_MIN};
+    assert(decimals == 0 || decimals == 3 || decimals == 6 || decimals == 9);
+    int64_t seconds = ts_ns / SECOND_NS - (ts_ns % SECOND_NS < 0);
+    uint32_t ns = (uint32_t)(ts_ns - seconds * SECOND_NS);
+    if (seconds != last.seconds) {
+        write_second(last.text, seconds);
+        last.seconds = seconds;
+    }
+    memcpy(at, last.text, sizeof last.text);
+    at += sizeof last.text;
     if (decimals == 0)
         return at;
     *at++ = '.';
