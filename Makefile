@@ -31,7 +31,7 @@ help:
 	@echo "make bench       all benchmarks, report in build/bench; under ten minutes"
 	@echo "make bench-api   calls from Python against the baseline BASELINE, saved where there is none"
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
-	@echo "make bench-gate  instructions per command against the budget (needs valgrind)"
+	@echo "make bench-gate  instructions per command and FIX order against the budget (needs valgrind)"
 	@echo "make fix-conformance  every FIX script on every engine of the gateway, and both compared"
 	@echo "make docs        docs/fix/ anew, from the scripts played and every field tried"
 	@echo "make fix-attacks  every attack on the gateway with honest brokers beside it; long"
@@ -202,8 +202,28 @@ bench-compare: build
 
 FUZZ_TESTS := tests/core/test_model.py tests/market/test_instruments.py \
   tests/capture/test_database.py
-fuzz: build
+fuzz: build build/sanitized/build.ninja
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest $(FUZZ_TESTS)
+	@rm -rf build/fuzz && mkdir -p build/fuzz/corpus
+	cd tests && ../$(BIN)/python -m harness.fix_differential --corpus $(CURDIR)/build/fuzz/corpus
+	@$(MAKE) --no-print-directory $(if $(shell command -v clang),fuzz-libfuzzer,fuzz-mutator)
+	cd tests && ../$(BIN)/python -m harness.fix_differential 1000000 $(FUZZ_SEED)
+
+# The FIX codec under sanitizers: by libFuzzer where clang is, by the test's own mutator elsewhere.
+FUZZ_SEED   := 1
+FUZZ_INPUTS := 10000000
+CODEC := $(addprefix ext/touchline/wire/fix_,frame.c message.c message_cut.c message_groups.c \
+  check.c format.c text.c text_time.c dialect.c tables.c)
+.PHONY: fuzz-libfuzzer fuzz-mutator
+fuzz-libfuzzer:
+	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -DTOUCHLINE_LIBFUZZER -Iext -Itests/harness tests/wire/fuzz_fix_codec.c $(CODEC) \
+	  -o build/fuzz/codec
+	build/fuzz/codec -runs=$(FUZZ_INPUTS) -seed=$(FUZZ_SEED) -max_len=4096 build/fuzz/corpus
+
+fuzz-mutator:
+	@$(CMAKE) --build build/sanitized --target fuzz_fix_codec -- --quiet
+	build/sanitized/fuzz_fix_codec $(FUZZ_INPUTS) $(FUZZ_SEED) build/fuzz/corpus
 
 .PHONY: docs
 docs: build

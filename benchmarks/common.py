@@ -114,6 +114,12 @@ def build_bench_core() -> Path:
     return BUILD / "bench_core"
 
 
+def build_bench_codec() -> Path:
+    """Compile what measures the FIX codec and desk; the program's path."""
+    build(("bench_codec",))
+    return BUILD / "bench_codec"
+
+
 def build_fix_programs() -> None:
     """Compile what stands on the other side of a FIX acceptor, benchmarks/wire."""
     build(FIX_PROGRAMS)

@@ -1,8 +1,11 @@
 /* Mutated messages through framing, splitting, checking and the readers of text; what must hold of
- * every answer is checked. `fuzz_fix_codec [INPUTS [SEED]]`; the same seed, the same inputs. */
+ * every answer is checked. `fuzz_fix_codec [INPUTS [SEED [CORPUS]]]`; the same seed, the same
+ * inputs. CORPUS is a directory of whole messages, one a file, to be mutated beside those below. */
 #include "check.h"
 #include "touchline/wire/fix_message.h"
 #include "touchline/wire/fix_text.h"
+
+#include <dirent.h>
 
 #define INPUT_MAX 4096
 #define INPUTS 200000
@@ -18,7 +21,8 @@ static const char *const seeds[] = {
 };
 static const char *const tokens[] = {"-1", "0", "=", "|", "2147483648", "18446744073709551616",
                                      "|95=", "|96=", "|453=", "|448=", "|10=000|", "8=FIX.4.4|9=",
-                                     "|0011=", "|99999=x|", "\xC3", "|802=3|", "|35=D|"};
+                                     "|0011=", "|99999=x|", "\xC3", "|802=3|", "|35=D|",
+                                     "|141=Y|", "|212=-1|213=x|", "|354=100000000|355=x|"};
 
 static tl_fix_message message, slow;
 
@@ -143,11 +147,54 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef TOUCHLINE_LIBFUZZER
+#define CORPUS_MAX 1024
+
+static char *corpus[CORPUS_MAX];
+static size_t corpus_count;
+
+/* The body of the message in a file, with '|' for SOH. */
+static void add_seed(const char *directory, const char *name)
+{
+    char path[1024], bytes[INPUT_MAX];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "rb");
+    CHECK(file != NULL);
+    size_t size = fread(bytes, 1, sizeof bytes, file), from = 0;
+    fclose(file);
+    for (int fields = 0; fields < 2; from++) { /* behind BodyLength(9) */
+        CHECK(from < size);
+        fields += bytes[from] == TL_FIX_SOH;
+    }
+    CHECK(size >= from + 7 && size < sizeof bytes && corpus_count < CORPUS_MAX);
+    size -= from + 7; /* before CheckSum(10) */
+    char *body = malloc(size + 1);
+    CHECK(body != NULL);
+    for (size_t i = 0; i < size; i++)
+        body[i] = bytes[from + i] == TL_FIX_SOH || bytes[from + i] == '\0' ? '|' : bytes[from + i];
+    body[size] = '\0';
+    corpus[corpus_count++] = body;
+}
+
+static void read_corpus(const char *directory)
+{
+    struct dirent **files; /* in order: the same inputs everywhere */
+    const int count = scandir(directory, &files, NULL, alphasort);
+    CHECK(count >= 0);
+    for (int i = 0; i < count; i++) {
+        if (files[i]->d_name[0] != '.')
+            add_seed(directory, files[i]->d_name);
+        free(files[i]);
+    }
+    free(files);
+}
+
 static void try_mutation(uint64_t *random)
 {
     static const char *const begin_strings[] = {"FIX.4.2", "FIX.4.4", "FIXT.1.1"};
     char body[INPUT_MAX + 1], stream[INPUT_MAX + 64];
-    const char *seed = seeds[random_next(random) % (sizeof seeds / sizeof *seeds)];
+    const size_t own = sizeof seeds / sizeof *seeds;
+    const size_t which = random_next(random) % (own + corpus_count);
+    const char *seed = which < own ? seeds[which] : corpus[which - own];
     size_t size = strlen(seed);
     memcpy(body, seed, size);
     for (uint64_t i = random_next(random) % 6; i > 0; i--)
@@ -169,8 +216,12 @@ int main(int count, char **arguments)
 {
     uint64_t inputs = count > 1 ? strtoull(arguments[1], NULL, 10) : INPUTS;
     uint64_t random = count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
+    if (count > 3)
+        read_corpus(arguments[3]);
     for (uint64_t i = 0; i < inputs; i++)
         try_mutation(&random);
+    for (size_t i = 0; i < corpus_count; i++)
+        free(corpus[i]);
     printf("%llu inputs\n", (unsigned long long)inputs);
     return 0;
 }

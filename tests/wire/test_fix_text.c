@@ -129,9 +129,71 @@ static void texts_are_cut_between_characters(void)
     CHECK(!tl_fix_printable("x\xc2\x85", 3) && tl_fix_printable("x\xc2\xa0", 3));
 }
 
+/* A time is one for is_time if and only if it is one to be read: every byte of one, changed. */
+static void a_time_is_one_or_is_not(void)
+{
+    const char *texts[] = {"20240229-23:59:59.999", "20261231-00:00:00",
+                           "20160630-19:30:60.000000"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (size_t size = 0; size <= strlen(texts[i]); size++)
+            for (size_t at = 0; at < size; at++)
+                for (int byte = 0; byte < 256; byte++) {
+                    char *text = malloc(size); /* so that a read past the end is seen */
+                    CHECK(text != NULL);
+                    memcpy(text, texts[i], size);
+                    text[at] = (char)byte;
+                    int64_t days, ns;
+                    bool is = size > 9 && text[8] == '-' && tl_fix_read_date(text, 8, &days) &&
+                              tl_fix_read_time_of_day(text + 9, size - 9, &ns);
+                    CHECK(tl_fix_is_time(text, size) == is);
+                    CHECK(size < 8 || tl_fix_is_date(text, 8) == tl_fix_read_date(text, 8, &days));
+                    free(text);
+                }
+}
+
+static void number_is(uint64_t number)
+{
+    char written[32], expected[32];
+    *tl_fix_write_uint(written, number) = '\0';
+    sprintf(expected, "%llu", (unsigned long long)number);
+    CHECK(strcmp(written, expected) == 0);
+}
+
+static void numbers_of_every_length_are_written(void)
+{
+    number_is(0);
+    number_is(UINT64_MAX);
+    uint64_t power = 1;
+    for (int digits = 1; digits <= 20; digits++, power *= 10)
+        for (uint64_t near = 0; near < 3; near++)
+            number_is(power - 1 + near);
+    for (int bit = 0; bit < 64; bit++)
+        for (uint64_t near = 0; near < 3; near++)
+            number_is((UINT64_C(1) << bit) - 1 + near);
+}
+
+/* Of every size and place, so that whole sixteens and what is left of them are met. */
+static void checksums_are_sums(void)
+{
+    for (size_t size = 0; size < 80; size++) {
+        char *bytes = malloc(size + 1);
+        CHECK(bytes != NULL);
+        uint8_t sum = 0;
+        for (size_t i = 0; i < size; i++) {
+            bytes[i] = (char)(i * 37 + size * 101 + 200);
+            sum = (uint8_t)(sum + (unsigned char)bytes[i]);
+        }
+        CHECK(tl_fix_checksum(bytes, size) == sum);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     texts_are_cut_between_characters();
+    a_time_is_one_or_is_not();
+    numbers_of_every_length_are_written();
+    checksums_are_sums();
     decimals_are_read_exactly();
     units_are_bounded();
     units_are_written_with_the_decimals_of_the_tick();

@@ -86,11 +86,6 @@ static bool time_good(const char *text, size_t size)
     return tl_fix_read_time_of_day(text, size, &ns);
 }
 
-static bool timestamp_good(const char *text, size_t size)
-{
-    return size > 9 && text[8] == '-' && date_good(text, 8) && time_good(text + 9, size - 9);
-}
-
 /* YYYYMM, a date, or YYYYMM and w1 to w5. */
 static bool month_good(const char *text, size_t size)
 {
@@ -122,7 +117,7 @@ bool tl_fix_format_good(tl_fix_type type, const char *text, size_t size)
     case TL_FIX_TYPE_DECIMAL:
         return decimal_good(text, size);
     case TL_FIX_TYPE_TIMESTAMP:
-        return timestamp_good(text, size);
+        return tl_fix_is_time(text, size);
     case TL_FIX_TYPE_TIME:
         return time_good(text, size);
     case TL_FIX_TYPE_DATE:

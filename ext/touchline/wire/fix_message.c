@@ -263,78 +263,7 @@ static bool take_field(tl_fix_splitter *splitter, uint32_t *at)
 /* ── most fields ─────────────────────────────────────────────────────────────────────────────── */
 
 /* What comes to the same as take_field for fields that have nothing to do with groups or data and
- * come once: so many at a time, in two short loops. */
-#define BATCH 32
-
-/* "TAG=" of at most four digits; its size, 0: it is something else. Five bytes can be read. */
-static inline uint32_t quick_tag(const char *text, uint32_t *tag)
-{
-    uint32_t number = (unsigned char)text[0] - (unsigned)'0';
-    if (number - 1 > 8)
-        return 0;
-    for (uint32_t i = 1; i < 5; i++) {
-        const unsigned digit = (unsigned char)text[i] - (unsigned)'0';
-        if (digit > 9) {
-            *tag = number;
-            return text[i] == '=' ? i + 1 : 0;
-        }
-        number = number * 10 + digit;
-    }
-    return 0;
-}
-
-/* Where the value at `at` ends, among 16 bytes or more before `end`; NULL: nowhere. `strange` is
- * not 0 if it is not plain. */
-static inline const char *quick_end(const char *at, const char *end, uint32_t *strange)
-{
-#ifdef __SSE2__
-    const char *const last = end - 16;
-    uint32_t stops, odd, before = 0;
-    for (*strange = 0;; at += 16) {
-        if (at > last) {
-            before = (uint32_t)(at - last);
-            at = last;
-        }
-        tl_fix_look(at, &stops, &odd);
-        stops >>= before;
-        odd >>= before;
-        if (stops != 0) {
-            *strange |= odd & (stops ^ (stops - 1));
-            return at + before + __builtin_ctz(stops);
-        }
-        if (at == last)
-            return NULL;
-        *strange |= odd;
-    }
-#else
-    const tl_fix_stretch value = tl_fix_to_soh(at, 0, (uint32_t)(end - at));
-    *strange = !value.plain;
-    return at + value.end == end ? NULL : at + value.end;
-#endif
-}
-
-/* At most BATCH fields from `from` on as if none were data; how many. Their `depth` tells whether
- * they are strange. */
-__attribute__((noinline)) static uint32_t cut(const char *bytes, uint32_t size, uint32_t from,
-                                              tl_fix_field *fields)
-{
-    const char *at = bytes + from, *const end = bytes + size;
-    uint32_t count = 0, tag;
-    for (; count < BATCH && end - at > 5; count++) {
-        const uint32_t head = quick_tag(at, &tag);
-        if (head == 0 || tag >= TL_FIX_LOW_TAGS)
-            break;
-        at += head;
-        const char *stop = quick_end(at, end, &fields[count].depth);
-        if (stop == NULL)
-            break;
-        fields[count].tag = tag;
-        fields[count].at = (uint32_t)(at - bytes);
-        fields[count].size = (uint32_t)(stop - at);
-        at = stop + 1;
-    }
-    return count;
-}
+ * come once: so many at a time, in two short loops, one in fix_message_cut.c. */
 
 /* So many of the `count` fields that were cut are what they seem: they are taken. */
 __attribute__((noinline)) static uint32_t take(tl_fix_splitter *splitter, tl_fix_field *fields,
@@ -387,7 +316,7 @@ static void take_quickly(tl_fix_splitter *splitter, uint32_t *at)
     uint32_t cuts, taken;
     do {
         tl_fix_field *fields = &message->fields[message->count];
-        cuts = cut(message->bytes, message->size, *at, fields);
+        cuts = tl_fix_split_cut(message->bytes, message->size, *at, fields);
         taken = take(splitter, fields, cuts);
         if (message->count == 2 && message->dictionary == NULL && taken < cuts &&
             fields[taken].tag == MSG_TYPE) {
@@ -399,7 +328,7 @@ static void take_quickly(tl_fix_splitter *splitter, uint32_t *at)
         }
         if (taken > 0)
             *at = fields[taken - 1].at + fields[taken - 1].size + 1;
-    } while (taken == BATCH);
+    } while (taken == TL_FIX_BATCH);
 }
 
 /* ── the whole message ───────────────────────────────────────────────────────────────────────── */

@@ -20,6 +20,7 @@ enum {
     TL_FIX_BAD_COUNT = 16
 };
 #define TL_FIX_USER_TAG_MIN 5000u
+#define TL_FIX_BATCH 32u
 #define TL_FIX_MEMBER_WORDS (TL_FIX_MEMBERS_MAX / 64)
 
 typedef struct tl_fix_level { /* a group that is open */
@@ -47,6 +48,10 @@ typedef struct tl_fix_ruled {
     const tl_fix_dictionary *dictionary;
     const tl_fix_field_rule *rule;
 } tl_fix_ruled;
+
+/* At most TL_FIX_BATCH fields from `from` on, as if none were data, of a message of 16 bytes or
+ * more; how many. Those have tags below TL_FIX_LOW_TAGS; `depth` is not 0 if a value is not plain. */
+uint32_t tl_fix_split_cut(const char *bytes, uint32_t size, uint32_t from, tl_fix_field *fields);
 
 /* The field that was split last is a member of an open group; those it is none of are ended. */
 bool tl_fix_split_member(tl_fix_splitter *splitter, uint32_t at);

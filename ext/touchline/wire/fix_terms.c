@@ -91,25 +91,6 @@ static const char *name_of(uint32_t tag, bool *zero)
     return NULL;
 }
 
-/* Bits of the tags that pass, made once; a tag that has a rule of its own below is among them. */
-static const uint64_t *passing(void)
-{
-    static uint64_t bits[TAG_MAX / 64];
-    if (__atomic_load_n(&bits[0], __ATOMIC_ACQUIRE) != 0)
-        return bits;
-    uint64_t made[TAG_MAX / 64] = {0};
-    for (size_t i = 0; i < sizeof used / sizeof *used; i++)
-        made[used[i] / 64] |= UINT64_C(1) << (used[i] % 64);
-    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
-        if (harmless[i] < TAG_MAX)
-            made[harmless[i] / 64] |= UINT64_C(1) << (harmless[i] % 64);
-    for (size_t i = 0; i < sizeof ruled / sizeof *ruled; i++)
-        made[ruled[i] / 64] |= UINT64_C(1) << (ruled[i] % 64);
-    memcpy(bits + 1, made + 1, sizeof bits - sizeof *bits);
-    __atomic_store_n(&bits[0], made[0], __ATOMIC_RELEASE);
-    return bits;
-}
-
 /* Of the header or the trailer, which the session has read. */
 static bool is_frame(uint32_t tag)
 {
@@ -122,6 +103,36 @@ static bool is_frame(uint32_t tag)
     default:
         return false;
     }
+}
+
+/* Bits of the tags that pass whatever their value is, made once. */
+static const uint64_t *passing(void)
+{
+    static uint64_t bits[TAG_MAX / 64];
+    if (__atomic_load_n(&bits[0], __ATOMIC_ACQUIRE) != 0)
+        return bits;
+    uint64_t made[TAG_MAX / 64] = {0};
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++)
+        made[used[i] / 64] |= UINT64_C(1) << (used[i] % 64);
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (harmless[i] < TAG_MAX)
+            made[harmless[i] / 64] |= UINT64_C(1) << (harmless[i] % 64);
+    for (size_t i = 0; i < sizeof ruled / sizeof *ruled; i++)
+        made[ruled[i] / 64] &= ~(UINT64_C(1) << (ruled[i] % 64));
+    for (uint32_t tag = 0; tag < TAG_MAX; tag++)
+        if (is_frame(tag))
+            made[tag / 64] |= UINT64_C(1) << (tag % 64);
+    memcpy(bits + 1, made + 1, sizeof bits - sizeof *bits);
+    __atomic_store_n(&bits[0], made[0], __ATOMIC_RELEASE);
+    return bits;
+}
+
+static bool lists(const uint16_t *tags, size_t count, uint32_t tag)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tags[i] == tag)
+            return true;
+    return false;
 }
 
 static bool only_zeros(const char *text, size_t size)
@@ -202,9 +213,10 @@ bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument
     for (uint32_t i = 0; i < message->count; i++) {
         const tl_fix_field *field = &message->fields[i];
         const uint32_t tag = field->tag;
-        if ((tag >= USER_DEFINED && tag < USER_DEFINED_END) || is_frame(tag))
+        if ((tag < TAG_MAX && (passes[tag / 64] >> (tag % 64) & 1) != 0) ||
+            (tag >= USER_DEFINED && tag < USER_DEFINED_END) || is_frame(tag))
             continue;
-        if (tag < TAG_MAX && (passes[tag / 64] >> (tag % 64) & 1) != 0) {
+        if (lists(ruled, sizeof ruled / sizeof *ruled, tag)) {
             if (by_value_refused(message, field, instrument, text))
                 return true;
             continue;
@@ -219,14 +231,6 @@ bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument
             snprintf(text, TL_FIX_TEXT_MAX, "field %u is not supported", tag);
         return true;
     }
-    return false;
-}
-
-static bool lists(const uint16_t *tags, size_t count, uint32_t tag)
-{
-    for (size_t i = 0; i < count; i++)
-        if (tags[i] == tag)
-            return true;
     return false;
 }
 

@@ -34,6 +34,7 @@ static const uint64_t powers[] = {
     10000000000000000u,
     100000000000000000u,
     1000000000000000000u,
+    10000000000000000000u,
 };
 
 static const char pairs[] = "00010203040506070809101112131415161718192021222324"
@@ -183,6 +184,14 @@ tl_fix_number_fault tl_fix_read_units(const char *text, size_t size, const tl_fi
 
 /* ── writing ─────────────────────────────────────────────────────────────────────────────────── */
 
+/* How many digits it is written with. */
+static inline uint32_t digits_of(uint64_t number)
+{
+    const uint32_t bits = 64 - (uint32_t)__builtin_clzll(number | 1);
+    const uint32_t least = bits * 1233 >> 12; /* bits * log10(2) */
+    return least + (number >= powers[least]) + (number == 0);
+}
+
 /* The digits of `number` before `end`, at least one; gives their start. */
 static char *digits_before(char *end, uint64_t number)
 {
@@ -223,17 +232,38 @@ static char *write_before(char *at, const char *start, const char *end)
 
 char *tl_fix_write_uint(char *at, uint64_t number)
 {
-    if (number < 10) {
-        *at = (char)('0' + number);
-        return at + 1;
+    char *const end = at + digits_of(number);
+    digits_before(end, number);
+    return end;
+}
+
+/* As write_decimal, of a number of 64 bits: in place. */
+static char *write_short_decimal(char *at, uint64_t number, uint32_t decimals)
+{
+    if (decimals == 0)
+        return tl_fix_write_uint(at, number);
+    const uint32_t digits = digits_of(number);
+    char *const end = at + (digits > decimals ? digits : decimals + 1) + 1;
+    char *to = end;
+    uint32_t left = decimals;
+    for (; left >= 2; left -= 2, number /= 100) {
+        to -= 2;
+        memcpy(to, pairs + number % 100 * 2, 2);
     }
-    char digits[WIDE_DIGITS_MAX], *end = digits + sizeof digits;
-    return write_before(at, digits_before(end, number), end);
+    if (left != 0) {
+        *--to = (char)('0' + number % 10);
+        number /= 10;
+    }
+    *--to = '.';
+    digits_before(to, number);
+    return end;
 }
 
 /* `number` with its last `decimals` digits behind a dot. */
 static char *write_decimal(char *at, wide number, uint32_t decimals)
 {
+    if (number <= UINT64_MAX)
+        return write_short_decimal(at, (uint64_t)number, decimals);
     char digits[WIDE_DIGITS_MAX], *end = digits + sizeof digits;
     char *start = wide_digits_before(end, number), *dot = end - decimals;
     if (decimals == 0)
@@ -277,7 +307,14 @@ char *tl_fix_write_average(char *at, __int128 notional, uint64_t qty, const tl_f
     }
     bool negative = notional < 0;
     wide magnitude = negative ? 0 - (wide)notional : (wide)notional;
-    wide units = magnitude / qty, rest = magnitude % qty;
+    wide units, rest;
+    if (magnitude <= UINT64_MAX) {
+        units = (uint64_t)magnitude / qty;
+        rest = (uint64_t)magnitude % qty;
+    } else {
+        units = magnitude / qty;
+        rest = magnitude % qty;
+    }
     if (rest == 0) {
         if (negative)
             *at++ = '-';
@@ -298,51 +335,7 @@ char *tl_fix_write_average(char *at, __int128 notional, uint64_t qty, const tl_f
     return write_long_average(at, whole, part, unit->decimals);
 }
 
-/* ── fields ──────────────────────────────────────────────────────────────────────────────────── */
-
-static char *put_tag(char *at, uint32_t tag)
-{
-    at = tl_fix_write_uint(at, tag);
-    *at++ = '=';
-    return at;
-}
-
-char *tl_fix_put_text(char *at, uint32_t tag, const char *value, size_t size)
-{
-    at = put_tag(at, tag);
-    memcpy(at, value, size);
-    at[size] = '\x01';
-    return at + size + 1;
-}
-
-char *tl_fix_put_char(char *at, uint32_t tag, char value)
-{
-    at = put_tag(at, tag);
-    *at++ = value;
-    *at++ = '\x01';
-    return at;
-}
-
-char *tl_fix_put_uint(char *at, uint32_t tag, uint64_t value)
-{
-    at = tl_fix_write_uint(put_tag(at, tag), value);
-    *at++ = '\x01';
-    return at;
-}
-
-char *tl_fix_put_units(char *at, uint32_t tag, int64_t units, const tl_fix_unit *unit)
-{
-    at = tl_fix_write_units(put_tag(at, tag), units, unit);
-    *at++ = '\x01';
-    return at;
-}
-
-char *tl_fix_put_time(char *at, uint32_t tag, int64_t ts_ns, int decimals)
-{
-    at = tl_fix_write_time(put_tag(at, tag), ts_ns, decimals);
-    *at++ = '\x01';
-    return at;
-}
+/* ── bytes ───────────────────────────────────────────────────────────────────────────────────── */
 
 /* A control character is 0 to 1F, 7F, or 80 to 9F, which begins with the byte C2. */
 bool tl_fix_printable(const char *text, size_t size)

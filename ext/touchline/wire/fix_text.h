@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A tick or lot size: `digits` without the dot, and how many of them stand behind it. */
 typedef struct tl_fix_unit {
@@ -35,6 +36,8 @@ bool tl_fix_read_int(const char *text, size_t size, int64_t *number);
 /* "YYYYMMDD" of a day that exists: days since 1970. */
 bool tl_fix_read_date(const char *text, size_t size, int64_t *days);
 bool tl_fix_is_date(const char *text, size_t size);
+/* Would tl_fix_read_time read it, if years went on for ever? */
+bool tl_fix_is_time(const char *text, size_t size);
 /* "HH:MM:SS" with 0, 3, 6 or 9 decimals: nanoseconds since midnight; a leap second, 60, is one. */
 bool tl_fix_read_time_of_day(const char *text, size_t size, int64_t *ns);
 /* UTCTimestamp with 0, 3, 6 or 9 decimals of a second (a leap second, 60, included; the date must
@@ -51,12 +54,62 @@ char *tl_fix_write_average(char *at, __int128 notional, uint64_t qty, const tl_f
 /* UTCTimestamp; decimals 0, 3, 6 or 9. */
 char *tl_fix_write_time(char *at, int64_t ts_ns, int decimals);
 
+/* "tag=": a few stores where the tag is a constant. */
+static inline char *tl_fix_put_tag(char *at, uint32_t tag)
+{
+    if (tag >= 10000)
+        at = tl_fix_write_uint(at, tag);
+    else {
+        if (tag >= 1000)
+            *at++ = (char)('0' + tag / 1000);
+        if (tag >= 100)
+            *at++ = (char)('0' + tag / 100 % 10);
+        if (tag >= 10)
+            *at++ = (char)('0' + tag / 10 % 10);
+        *at++ = (char)('0' + tag % 10);
+    }
+    *at++ = '=';
+    return at;
+}
+
 /* "tag=value" and SOH. */
-char *tl_fix_put_text(char *at, uint32_t tag, const char *value, size_t size);
-char *tl_fix_put_char(char *at, uint32_t tag, char value);
-char *tl_fix_put_uint(char *at, uint32_t tag, uint64_t value);
-char *tl_fix_put_units(char *at, uint32_t tag, int64_t units, const tl_fix_unit *unit);
-char *tl_fix_put_time(char *at, uint32_t tag, int64_t ts_ns, int decimals);
+static inline char *tl_fix_put_text(char *at, uint32_t tag, const char *value, size_t size)
+{
+    at = tl_fix_put_tag(at, tag);
+    memcpy(at, value, size);
+    at[size] = '\x01';
+    return at + size + 1;
+}
+
+static inline char *tl_fix_put_char(char *at, uint32_t tag, char value)
+{
+    at = tl_fix_put_tag(at, tag);
+    *at++ = value;
+    *at++ = '\x01';
+    return at;
+}
+
+static inline char *tl_fix_put_uint(char *at, uint32_t tag, uint64_t value)
+{
+    at = tl_fix_write_uint(tl_fix_put_tag(at, tag), value);
+    *at++ = '\x01';
+    return at;
+}
+
+static inline char *tl_fix_put_units(char *at, uint32_t tag, int64_t units,
+                                     const tl_fix_unit *unit)
+{
+    at = tl_fix_write_units(tl_fix_put_tag(at, tag), units, unit);
+    *at++ = '\x01';
+    return at;
+}
+
+static inline char *tl_fix_put_time(char *at, uint32_t tag, int64_t ts_ns, int decimals)
+{
+    at = tl_fix_write_time(tl_fix_put_tag(at, tag), ts_ns, decimals);
+    *at++ = '\x01';
+    return at;
+}
 
 /* No control character among UTF-8 text? */
 bool tl_fix_printable(const char *text, size_t size);

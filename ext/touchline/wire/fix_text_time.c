@@ -4,6 +4,7 @@
 #include "touchline/wire/fix_text_scan.h"
 
 #include <assert.h>
+#include <string.h>
 
 #define SECOND_NS INT64_C(1000000000)
 #define DAY_S INT64_C(86400)
@@ -104,6 +105,26 @@ bool tl_fix_read_time_of_day(const char *text, size_t size, int64_t *ns)
     return true;
 }
 
+bool tl_fix_is_time(const char *text, size_t size)
+{
+    /* All but the last digit of the seconds at once, each within what can stand there. */
+    static const char from[] = "00000000-00:00:0";
+    static const char most[] = {9, 9, 9, 9, 1, 9, 3, 9, 0, 2, 9, 0, 5, 9, 0, 6};
+    uint8_t digits[sizeof most];
+    uint32_t fraction;
+    if (size < DATE_SIZE + 1 + TIME_SIZE || !tl_fix_eight(text, from, most, digits) ||
+        !tl_fix_eight(text + 8, from + 8, most + 8, digits + 8))
+        return false;
+    const uint32_t month = pair(digits + 4), day = pair(digits + 6);
+    const unsigned last = (unsigned char)text[16] - (unsigned)'0';
+    if (month < 1 || month > 12 || day < 1 || pair(digits + 9) > 23 ||
+        last > (digits[15] == 6 ? 0 : 9))
+        return false;
+    if (day > 28 && day > days_of(pair(digits) * 100 + pair(digits + 2), month))
+        return false;
+    return size == 17 || read_fraction(text + 17, size - 17, &fraction);
+}
+
 bool tl_fix_read_time(const char *text, size_t size, int64_t *ts_ns)
 {
     int64_t days, ns, day_ns;
@@ -111,6 +132,14 @@ bool tl_fix_read_time(const char *text, size_t size, int64_t *ts_ns)
            tl_fix_read_time_of_day(text + DATE_SIZE + 1, size - DATE_SIZE - 1, &ns) &&
            !__builtin_mul_overflow(days, DAY_S * SECOND_NS, &day_ns) &&
            !__builtin_add_overflow(day_ns, ns, ts_ns);
+}
+
+/* Two digits at `at`; its end. */
+static inline char *write_two(char *at, uint32_t number)
+{
+    at[0] = (char)('0' + number / 10);
+    at[1] = (char)('0' + number % 10);
+    return at + 2;
 }
 
 static char *write_padded(char *at, uint32_t number, int digits)
@@ -129,24 +158,40 @@ static char *write_date(char *at, int64_t days)
     uint32_t month = (5 * of_year + 2) / 153;
     uint32_t day = of_year - (153 * month + 2) / 5 + 1;
     month = month < 10 ? month + 3 : month - 9;
-    at = write_padded(at, (uint32_t)(year + era * 400 + (month <= 2)), 4);
-    return write_padded(write_padded(at, month, 2), day, 2);
+    year = (uint32_t)(year + era * 400 + (month <= 2));
+    at = write_two(write_two(at, year / 100 % 100), year % 100);
+    return write_two(write_two(at, month), day);
 }
 
-char *tl_fix_write_time(char *at, int64_t ts_ns, int decimals)
+static void write_second(char *at, int64_t seconds)
 {
-    assert(decimals == 0 || decimals == 3 || decimals == 6 || decimals == 9);
-    int64_t seconds = ts_ns / SECOND_NS - (ts_ns % SECOND_NS < 0);
-    uint32_t ns = (uint32_t)(ts_ns - seconds * SECOND_NS);
     int64_t days = seconds / DAY_S - (seconds % DAY_S < 0);
     uint32_t second = (uint32_t)(seconds - days * DAY_S);
     at = write_date(at, days);
     *at++ = '-';
-    at = write_padded(at, second / 3600, 2);
+    at = write_two(at, second / 3600);
     *at++ = ':';
-    at = write_padded(at, second / 60 % 60, 2);
+    at = write_two(at, second / 60 % 60);
     *at++ = ':';
-    at = write_padded(at, second % 60, 2);
+    write_two(at, second % 60);
+}
+
+char *tl_fix_write_time(char *at, int64_t ts_ns, int decimals)
+{
+    /* Most times that a thread writes are of the second of the one before. */
+    static _Thread_local struct {
+        int64_t seconds;
+        char text[DATE_SIZE + 1 + TIME_SIZE];
+    } last = {.seconds = INT64_MIN};
+    assert(decimals == 0 || decimals == 3 || decimals == 6 || decimals == 9);
+    int64_t seconds = ts_ns / SECOND_NS - (ts_ns % SECOND_NS < 0);
+    uint32_t ns = (uint32_t)(ts_ns - seconds * SECOND_NS);
+    if (seconds != last.seconds) {
+        write_second(last.text, seconds);
+        last.seconds = seconds;
+    }
+    memcpy(at, last.text, sizeof last.text);
+    at += sizeof last.text;
     if (decimals == 0)
         return at;
     *at++ = '.';
