@@ -136,8 +136,8 @@ static int tell_list(tl_fix_market *market, tl_fix_item *item, int64_t utc_ns)
 }
 
 /* A list that is told in pieces; one at a time, so that nobody asks for more than he reads. */
-static tl_fix_asked begin_list(tl_fix_market *market, const tl_fix_asker *asker, const tl_fix_named *to,
-                               tl_fix_item_kind kind)
+static tl_fix_asked begin_list(tl_fix_market *market, const tl_fix_asker *asker,
+                               const tl_fix_named *to, tl_fix_item_kind kind)
 {
     tl_fix_item *item = tl_fix_item_add(market, asker, kind, 0, to->id, to->id_size);
     if (item == NULL)
