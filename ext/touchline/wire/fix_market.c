@@ -343,8 +343,11 @@ tl_fix_asked tl_fix_market_missing(tl_fix_market *market, const tl_fix_asker *as
 int tl_fix_market_reject(tl_fix_market *market, uint32_t session, const char *id, size_t id_size,
                          char reason)
 {
+    const bool old = market->sessions[session].dialect->version == TL_FIX_42;
     char *at = tl_fix_put_text(market->body, 58, market->text, strlen(market->text));
     at = tl_fix_put_text(at, 262, id, id_size);
+    if (old && reason > TL_FIX_MD_ENTRY_TYPE) /* FIX 4.2 has none beyond that */
+        reason = TL_FIX_MD_NONE;
     if (reason != TL_FIX_MD_NONE)
         at = tl_fix_put_char(at, 281, reason);
     return tl_fix_market_send(market, session, "Y", market->body, at, false);
