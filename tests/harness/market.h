@@ -4,6 +4,8 @@
 #ifndef TOUCHLINE_TEST_MARKET_H
 #define TOUCHLINE_TEST_MARKET_H
 
+#define _GNU_SOURCE /* memmem */
+
 #include "check.h"
 #include "touchline/core/engine.h"
 #include "touchline/wire/fix_market.h"
@@ -42,6 +44,7 @@ static tl_fix_market *market;
 static tl_fix_message message;
 static client clients[BOOKS];
 static bool ready[SESSIONS];
+static bool keeping = true; /* books, as told */
 static char sent[SENT_BYTES]; /* since `ask` or `clear` */
 static size_t sent_size;
 static uint32_t sent_count;
@@ -180,7 +183,7 @@ static inline int on_send(void *nothing, uint32_t session, const char *msg_type,
     CHECK(size <= TL_FIX_MARKET_BODY);
     CHECK(passing == (strchr("WXfh", msg_type[0]) != NULL));
     check_valid(session, msg_type, body, size);
-    if (msg_type[0] == 'W' || msg_type[0] == 'X')
+    if (keeping && (msg_type[0] == 'W' || msg_type[0] == 'X'))
         apply(msg_type, body, size);
     if (sent_size + size + 16 < SENT_BYTES) {
         sent_size += (size_t)sprintf(sent + sent_size, "35=%s|", msg_type);

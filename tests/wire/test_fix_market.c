@@ -247,8 +247,68 @@ static void without_books_there_is_no_market_data(void)
     end();
 }
 
+/* A request with fields left out, doubled, exchanged and overwritten. */
+static void mutate(uint64_t *state, const char *from, char *to, size_t room)
+{
+    static const char *const spare[] = {"55=AAA", "55=ZZZ", "146=3",  "146=0", "267=2", "269=1",
+                                        "269=2",  "263=1",  "263=2",  "264=1", "264=0", "265=0",
+                                        "265=1",  "48=AAA", "15=EUR", "336=1", "547=N", "711=0",
+                                        "559=4",  "321=3",  "262=7",  "386=0", "1500=x", "5001=y"};
+    size_t size = (size_t)(strchr(from, '|') + 1 - from);
+    memcpy(to, from, size);
+    for (const char *at = from + size; *at != 0;) {
+        const char *end = strchr(at, '|') + 1;
+        const uint64_t r = random_next(state);
+        const unsigned copies = r % 16 == 0 ? 0 : r % 16 == 1 ? 2 : 1;
+        for (unsigned i = 0; i < copies && size + 64 < room; i++) {
+            memcpy(to + size, at, (size_t)(end - at));
+            size += (size_t)(end - at);
+        }
+        if (r % 16 == 2)
+            size += (size_t)sprintf(to + size, "%s|", spare[(r >> 8) % 24]);
+        if (r % 16 == 3 && size > 2 && to[size - 2] != '=')
+            to[size - 2] = (char)('0' + (r >> 8) % 75);
+        at = end;
+    }
+    to[size] = 0;
+}
+
+static void spoilt_requests_do_no_harm(void)
+{
+    static const char *const requests[] = {
+        "V|262=5|263=1|264=0|265=1|267=3|269=0|269=1|269=2|146=2|55=AAA|55=BBB|",
+        "V|262=6|263=0|264=5|266=Y|267=1|269=0|146=1|55=CCC|48=CCC|",
+        "x|320=q|559=0|55=AAA|", "c|320=q|321=0|55=AAA|15=EUR|", "e|324=s|55=AAA|263=1|",
+        "g|335=v|336=1|338=1|263=1|"};
+    char fields[2048];
+    uint64_t state = 7;
+    begin();
+    keeping = false; /* sessions share names here */
+    for (int i = 0; i < 30000; i++) {
+        const uint64_t r = random_next(&state);
+        const tl_fix_asker asker = {(uint32_t)(r % SESSIONS), dialect_of((uint32_t)(r % SESSIONS)),
+                                    3, true};
+        mutate(&state, requests[(r >> 8) % 6], fields, sizeof fields);
+        ready[r >> 16 & 1] = (r >> 17 & 7) != 0;
+        clear();
+        ask_as(asker, (r >> 20 & 1) != 0, fields);
+        order((uint16_t)((r >> 24) % INSTRUMENTS), r >> 32 & 1 ? TL_SIDE_BUY : TL_SIDE_SELL,
+              (int64_t)(1000 + (r >> 33) % 16), 1);
+        if (i % 64 == 63)
+            settle();
+        if (i % 4096 == 4095)
+            tl_fix_market_left(market, (uint32_t)(r % SESSIONS));
+        for (uint32_t session = 0; session < SESSIONS; session++)
+            CHECK(tl_fix_market_items(market, session) <= TL_FIX_ITEMS_MAX);
+    }
+    CHECK(tl_fix_market_fault(market) == NULL);
+    keeping = true;
+    end();
+}
+
 int main(void)
 {
+    spoilt_requests_do_no_harm();
     requests_are_refused_by_name();
     what_a_session_may_ask_for_is_bounded();
     instruments_are_listed();
