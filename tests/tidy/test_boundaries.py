@@ -74,7 +74,7 @@ C_PARTS = {
         "fix_orders": {"fix_route"},
         "fix_desk": {"fix_message", "fix_names", "fix_orders", "fix_route", "fix_text"},
         "fix_terms": {"fix_desk"},
-        "fix_market": {"fix_message", "fix_names", "fix_text", "fix_tables"},
+        "fix_market": {"fix_message", "fix_names", "fix_route", "fix_text", "fix_tables"},
         "fix_log": {"fix_text"},
         "tls": set[str](),
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}

@@ -247,6 +247,23 @@ static void without_books_there_is_no_market_data(void)
     end();
 }
 
+static void answers_go_back_the_way_their_request_came(void)
+{
+    begin();
+    ask(0, "V|50=DESK|115=CLIENT|262=0|263=1|264=0|265=1|267=1|269=0|146=1|55=AAA|");
+    ask(0, "e|50=OTHER|324=s|55=AAA|263=0|");
+    check_said("35=f|57=OTHER|55=AAA|");
+    settle();
+    check_said("35=W|57=DESK|128=CLIENT|55=AAA|");
+    clear();
+    order(0, TL_SIDE_BUY, 1000, 5);
+    settle();
+    check_said("35=X|57=DESK|128=CLIENT|262=0|");
+    ask(0, "x|50=%040d|320=q|559=0|55=AAA|", 1);
+    check_said("|58=SenderSubID(50) is too long to be answered");
+    end();
+}
+
 /* A request with fields left out, doubled, exchanged and overwritten. */
 static void mutate(uint64_t *state, const char *from, char *to, size_t room)
 {
@@ -308,6 +325,7 @@ static void spoilt_requests_do_no_harm(void)
 
 int main(void)
 {
+    answers_go_back_the_way_their_request_came();
     spoilt_requests_do_no_harm();
     requests_are_refused_by_name();
     what_a_session_may_ask_for_is_bounded();
