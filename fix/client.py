@@ -113,17 +113,21 @@ class Connection:
         return self.receive()
 
     def receive(self) -> Message:
-        """The next message; Closed when there is none and will be none."""
+        """The next message, of each tag its first field; Closed when there will be none."""
+        return dict(self.receive_fields()[::-1])
+
+    def receive_fields(self) -> list[tuple[str, str]]:
+        """Tags and values of the next message, in order: for repeating groups."""
         deadline = time.monotonic() + self._timeout_s
         while (end := self._end()) is None:
             self._buffer += self._more(deadline)
         raw, self._buffer = self._buffer[:end], self._buffer[end:]
         if self._on_wire is not None:
             self._on_wire(False, raw)
-        pairs = raw.decode("utf-8", "surrogateescape").split(SOH)[-2::-1]
+        pairs = raw.decode("utf-8", "surrogateescape").split(SOH)[:-1]
         if broken := [pair for pair in pairs if "=" not in pair]:
             raise Closed(f"{self.comp_id}: {broken[0]!r} is no field, in {raw[:200]!r}")
-        return dict(pair.split("=", 1) for pair in pairs)
+        return [(tag, value) for tag, _, value in (pair.partition("=") for pair in pairs)]
 
     def _more(self, deadline: float) -> bytes:
         if len(self._buffer) >= BYTES_MAX:

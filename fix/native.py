@@ -140,7 +140,7 @@ class NativeGateway:
             instruments_max=settings.instruments_max,
             accounts_max=settings.accounts_max,
             orders_max=settings.orders_max,
-            books=self._book_sizes(),
+            books=self._book_sizes() if self._has_market_data() else None,
             message_max=settings.message_bytes_max,
             logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
             newcomers_max=newcomers(settings.newcomers_max, len(settings.sessions)),
@@ -151,6 +151,9 @@ class NativeGateway:
             log_rotate_bytes=settings.log_rotate_mb << 20,
             log_keep=settings.log_keep,
         )
+
+    def _has_market_data(self) -> bool:
+        return any("market-data" in session.permissions for session in self._settings.sessions)
 
     def _book_sizes(self) -> EngineCapacities:
         """How large the books of market data are: as the engine's, now and after its next start."""

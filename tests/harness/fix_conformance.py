@@ -42,6 +42,25 @@ BROKERS = {
 }
 TIMES = frozenset(("52", "60", "122", "9", "10"))
 NUMBERED = ("37", "17")
+# What QuickFIX's gateway has not.
+MARKET = (
+    "a_market_data_request_has_a_name_of_its_own",
+    "a_market_data_request_is_answered_by_a_snapshot",
+    "a_security_definition_is_given",
+    "a_security_list_names_all_instruments",
+    "a_security_list_names_an_instrument",
+    "a_security_status_is_given",
+    "a_trading_session_status_is_given",
+    "market_data_can_be_full_each_time",
+    "market_data_ends_when_it_is_asked_to",
+    "market_data_ends_with_the_connection",
+    "market_data_goes_on_with_what_is_new",
+    "market_data_is_not_sent_again",
+    "market_data_needs_its_permission",
+    "market_data_that_is_not_offered_is_refused",
+    "security_definitions_of_all_instruments_are_given",
+    "trades_are_told_as_market_data",
+)
 # Where QuickFIX does other than the standard, and than its scripts: rule by rule, and why.
 KNOWN: dict[str, dict[str, str]] = {
     "native": {},
@@ -59,7 +78,8 @@ KNOWN: dict[str, dict[str, str]] = {
         "numbers_above_2_to_the_31_are_numbers": "numbers are an int in places",
         "reports_go_the_way_of_the_latest_request": "the gateway does not reverse routes",
         "sub_ids_come_back_the_other_way_round": "the gateway does not reverse them",
-    },
+    }
+    | dict.fromkeys(MARKET, "the gateway has no market data and no reference data"),
 }
 
 

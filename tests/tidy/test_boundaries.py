@@ -17,7 +17,7 @@ C_ROOMS = {
     "market": {"core"},
     "marketdata": {"core"},
     "measure": {"core", "runtime"},
-    "wire": {"core", "runtime"},
+    "wire": {"core", "runtime", "marketdata"},
 }
 # Inside a room: what a part may include of its neighbours; messages, and in a shell the checks of
 # arguments, everybody may.
@@ -75,10 +75,11 @@ C_PARTS = {
         "fix_orders": {"fix_route"},
         "fix_desk": {"fix_message", "fix_names", "fix_orders", "fix_route", "fix_text"},
         "fix_terms": {"fix_desk"},
+        "fix_market": {"fix_message", "fix_names", "fix_route", "fix_text", "fix_tables"},
         "fix_log": {"fix_text"},
         "tls": set[str](),
-        "fix_server": {"fix_desk", "fix_session", "fix_store", "fix_message", "fix_text"}
-        | {"fix_dialect", "fix_log", "tls"},
+        "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
+        | {"fix_text", "fix_dialect", "fix_log", "tls"},
     },
 }
 # Files whose stem does not begin with their part's name: inside the engine.
@@ -114,7 +115,12 @@ SHELL_FACES = C_FACES | {"core": {"messages", "engine", "answer", "arguments", "
 FACES_OF = {
     "marketdata": {"core": {"messages", "book", "engine", "capacities", "arguments"}},
     # The shell holds its bus and lane as what belongs to one process.
-    "wire": {"core": {"messages", "arguments"}, "runtime": {"bus", "owned"}},
+    # The books of market data are the mirror's, as the publisher's are.
+    "wire": {
+        "core": {"messages", "arguments"},
+        "runtime": {"bus", "owned"},
+        "marketdata": {"mirror"},
+    },
 }
 
 # The pure step needs nothing of the world. Memory is state.c's business, at open and close alone.

@@ -20,6 +20,8 @@ int tl_fix_market_open(tl_fix_market **out, const tl_fix_market_config *config,
         return -ENOMEM;
     market->config = *config;
     market->hooks = *hooks;
+    market->body = market->whole + TL_FIX_ROUTE_BYTES;
+    market->route = &market->asked;
     market->entry_status = TL_ENTRY_STATUS_OPEN;
     market->instruments = calloc(config->instruments_max, sizeof *market->instruments);
     market->touched = calloc(config->instruments_max, sizeof *market->touched);
@@ -172,15 +174,16 @@ void tl_fix_market_events(tl_fix_market *market, const tl_event *events, size_t 
 
 static int tell(tl_fix_market *market, tl_fix_item *item, int64_t utc_ns)
 {
-    switch (item->kind) {
-    case TL_FIX_ITEM_BOOK:
-        return tl_fix_tell_book(market, item);
-    case TL_FIX_ITEM_STATUS:
-    case TL_FIX_ITEM_VENUE:
-        return tl_fix_tell_status(market, item, utc_ns);
-    default:
-        return tl_fix_tell_reference(market, item, utc_ns);
-    }
+    int rc;
+    market->route = &item->route;
+    if (item->kind == TL_FIX_ITEM_BOOK)
+        rc = tl_fix_tell_book(market, item);
+    else if (item->kind == TL_FIX_ITEM_STATUS || item->kind == TL_FIX_ITEM_VENUE)
+        rc = tl_fix_tell_status(market, item, utc_ns);
+    else
+        rc = tl_fix_tell_reference(market, item, utc_ns);
+    market->route = &market->asked; /* the item may have ended */
+    return rc;
 }
 
 /* Put who was told to the end of the line, so that the next to be told is another one. */
@@ -275,6 +278,14 @@ tl_fix_asked tl_fix_market_request(tl_fix_market *market, const tl_fix_asker *as
     audience->dialect = asker->dialect;
     audience->time_decimals = asker->time_decimals;
     names_wanted = names_wanted && may_wait;
+    const uint32_t unfit = tl_fix_route_of(&market->asked, message);
+    market->route = &market->asked;
+    if (unfit != 0) {
+        tl_fix_market_say(market, "%s(%u) is too long to be answered: allowed are %u bytes, "
+                          "printable, and %u of such fields together", tl_fix_route_name(unfit),
+                          unfit, TL_FIX_ROUTE_VALUE_MAX, TL_FIX_ROUTE_BYTES);
+        return tl_fix_market_business(market, asker, message, 0, 0, market->text);
+    }
     if (id == NULL)
         return tl_fix_market_missing(market, asker, message, tag, tag);
     if (id->size > TL_FIX_REQ_ID_MAX) {
@@ -312,9 +323,12 @@ void tl_fix_market_say(tl_fix_market *market, const char *format, ...)
 int tl_fix_market_send(tl_fix_market *market, uint32_t session, const char *msg_type,
                        const char *from, const char *end, bool passing)
 {
-    const size_t size = (size_t)(end - from);
+    const tl_fix_route *route = market->route;
+    char *whole = market->whole + (from - market->whole) - route->size;
+    memcpy(whole, route->text, route->size);
+    const size_t size = (size_t)(end - whole);
     market->sent += size;
-    return market->hooks.send(market->hooks.context, session, msg_type, from, size, passing);
+    return market->hooks.send(market->hooks.context, session, msg_type, whole, size, passing);
 }
 
 tl_fix_asked tl_fix_market_business(tl_fix_market *market, const tl_fix_asker *asker,
@@ -343,8 +357,11 @@ tl_fix_asked tl_fix_market_missing(tl_fix_market *market, const tl_fix_asker *as
 int tl_fix_market_reject(tl_fix_market *market, uint32_t session, const char *id, size_t id_size,
                          char reason)
 {
+    const bool old = market->sessions[session].dialect->version == TL_FIX_42;
     char *at = tl_fix_put_text(market->body, 58, market->text, strlen(market->text));
     at = tl_fix_put_text(at, 262, id, id_size);
+    if (old && reason > TL_FIX_MD_ENTRY_TYPE) /* FIX 4.2 has none beyond that */
+        reason = TL_FIX_MD_NONE;
     if (reason != TL_FIX_MD_NONE)
         at = tl_fix_put_char(at, 281, reason);
     return tl_fix_market_send(market, session, "Y", market->body, at, false);

@@ -23,11 +23,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TL_FIX_ITEMS_MAX 256u       /* of a session: symbols it has subscribed to, lists under way */
+#define TL_FIX_ITEMS_MAX 256u       /* of a session: symbols subscribed to, lists under way */
 #define TL_FIX_SYMBOLS_MAX 64u      /* of a request */
 #define TL_FIX_REQ_ID_MAX 64u       /* bytes of MDReqID(262), SecurityReqID(320) and their like */
 #define TL_FIX_LEVELS_MAX 131072u   /* price levels that all items of a session remember */
-#define TL_FIX_TRADES_MAX 64u       /* of an instrument; a session further behind misses some */
+#define TL_FIX_TRADES_MAX 4096u     /* of an instrument; a session further behind misses some */
 #define TL_FIX_MARKET_BODY 16384u   /* bytes of a message's fields after the header */
 #define TL_FIX_MARKET_SLICE 32768u  /* bytes for one session in a round */
 #define TL_FIX_MARKET_ROUND 262144u /* for all */
@@ -84,7 +84,7 @@ tl_fix_asked tl_fix_market_request(tl_fix_market *market, const tl_fix_asker *as
                                    bool names_wanted);
 int tl_fix_market_error(const tl_fix_market *market); /* of the send hook, or -ENOMEM */
 
-/* What is due, for sessions that are ready: a slice of each, within a round's bytes. 0 or -errno. */
+/* What is due, for sessions that are ready: a slice of each, within a round's bytes. 0, -errno. */
 int tl_fix_market_write(tl_fix_market *market, int64_t utc_ns);
 
 /* The session's connection is gone, and its subscriptions with it. */

@@ -32,7 +32,7 @@ static writer new_writer(tl_fix_market *market, tl_fix_item *item)
                     .dialect = audience->dialect,
                     .time_decimals = audience->time_decimals,
                     .at = market->body + TL_FIX_PREFIX_MAX,
-                    .end = market->body + sizeof market->body};
+                    .end = market->body + TL_FIX_FIELDS_BYTES};
 }
 
 /* Room for one more, and for the trade of a W besides. */
@@ -275,6 +275,7 @@ static told tell_trades(writer *to)
 static int end_all(tl_fix_market *market, tl_fix_item *item, char reason)
 {
     const tl_fix_item last = *item;
+    market->route = &last.route;
     tl_fix_items_end(market, last.session, TL_FIX_KIND_BIT(TL_FIX_ITEM_BOOK), last.id,
                      last.id_size);
     return tl_fix_market_reject(market, last.session, last.id, last.id_size, reason);

@@ -31,6 +31,7 @@ tl_fix_item *tl_fix_item_add(tl_fix_market *market, const tl_fix_asker *asker,
     item->instrument = instrument;
     item->id_size = (uint8_t)id_size;
     memcpy(item->id, id, id_size);
+    item->route = market->asked;
     if (audience->items == NULL)
         audience->last = &audience->items;
     *audience->last = item;

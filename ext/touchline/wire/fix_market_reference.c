@@ -118,7 +118,7 @@ static int tell_list(tl_fix_market *market, tl_fix_item *item, int64_t utc_ns)
     const tl_fix_named to = tl_fix_named_item(market, item);
     char *at = market->body + TL_FIX_PREFIX_MAX;
     uint32_t count = 0;
-    for (; item->from < item->to && market->body + sizeof market->body - at >= ENTRY_MAX;
+    for (; item->from < item->to && market->body + TL_FIX_FIELDS_BYTES - at >= ENTRY_MAX;
          item->from++) {
         const tl_fix_instrument *found = tl_fix_instrument_at(market->hooks.names, item->from);
         if (found == NULL || item->written == item->listed)
@@ -136,8 +136,8 @@ static int tell_list(tl_fix_market *market, tl_fix_item *item, int64_t utc_ns)
 }
 
 /* A list that is told in pieces; one at a time, so that nobody asks for more than he reads. */
-static tl_fix_asked begin_list(tl_fix_market *market, const tl_fix_asker *asker, const tl_fix_named *to,
-                               tl_fix_item_kind kind)
+static tl_fix_asked begin_list(tl_fix_market *market, const tl_fix_asker *asker,
+                               const tl_fix_named *to, tl_fix_item_kind kind)
 {
     tl_fix_item *item = tl_fix_item_add(market, asker, kind, 0, to->id, to->id_size);
     if (item == NULL)

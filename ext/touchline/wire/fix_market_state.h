@@ -12,10 +12,12 @@
 
 #include "touchline/marketdata/mirror.h"
 #include "touchline/wire/fix_market.h"
+#include "touchline/wire/fix_route.h"
 #include "touchline/wire/fix_text.h"
 
 #define TL_FIX_MARKET_TEXT 256u
 #define TL_FIX_PREFIX_MAX 512u /* bytes of a message before its entries */
+#define TL_FIX_FIELDS_BYTES (TL_FIX_MARKET_BODY - TL_FIX_ROUTE_BYTES) /* of a body, but its route */
 
 /* MDReqRejReason(281) */
 #define TL_FIX_MD_UNKNOWN_SYMBOL '0'
@@ -65,6 +67,7 @@ typedef struct tl_fix_item {
     uint8_t told;    /* the status told last */
     uint8_t id_size;
     char id[TL_FIX_REQ_ID_MAX];
+    tl_fix_route route; /* back to who asked */
     uint32_t depth; /* levels a side; UINT32_MAX: all */
     tl_fix_levels sides[2];
     uint64_t levels_seq; /* the mirror's number of the last level looked at */
@@ -118,8 +121,11 @@ struct tl_fix_market {
     tl_fix_level *now, *between; /* a side as it is, and as it is told on the way there */
     uint32_t looked_room;
     size_t sent;                 /* bytes, in the slice at hand */
+    tl_fix_route asked;          /* the route of the request at hand */
+    const tl_fix_route *route;   /* of the answer at hand */
     char text[TL_FIX_MARKET_TEXT];
-    char body[TL_FIX_MARKET_BODY];
+    char *body; /* in `whole`, behind the room for a route; TL_FIX_FIELDS_BYTES */
+    char whole[TL_FIX_MARKET_BODY];
 };
 
 /* Items. */

@@ -62,7 +62,8 @@ static tl_fix_taken ask_market(tl_fix_server *server, const tl_fix_seat *seat,
     const tl_fix_asker asker = {.session = seat->party.number,
                                 .dialect = seat->party.dialect,
                                 .time_decimals = seat->party.time_decimals,
-                                .may_market_data = true};
+                                .may_market_data = (seat->party.permissions &
+                                                    TL_FIX_MAY_MARKET_DATA) != 0};
     switch (tl_fix_market_request(server->market, &asker, message, server->now.utc_ns, patience,
                                   tl_fix_desk_wants_names(server->desk))) {
     case TL_FIX_ASKED_LATER:
