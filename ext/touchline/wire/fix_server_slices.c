@@ -93,7 +93,7 @@ static bool stand_in(tl_fix_seat *seat, const tl_fix_message *message, const cha
 }
 
 /* Of another version: the other engine ends the session by a Logout, whatever else is in it. */
-static tl_fix_asked strange_one(tl_fix_seat *seat, const tl_fix_message *message)
+static tl_fix_replaced strange_one(tl_fix_seat *seat, const tl_fix_message *message)
 {
     char version[BEGIN_BYTES_MAX + 1] = {0};
     uint64_t number = 0;
@@ -104,7 +104,7 @@ static tl_fix_asked strange_one(tl_fix_seat *seat, const tl_fix_message *message
     return stand_in(seat, message, version) ? TL_FIX_ASKED_REPLACED : TL_FIX_ASKED_AMISS;
 }
 
-tl_fix_asked tl_fix_slices_asked(tl_fix_server *server, tl_fix_seat *seat,
+tl_fix_replaced tl_fix_slices_asked(tl_fix_server *server, tl_fix_seat *seat,
                                  const tl_fix_message *message, bool strange)
 {
     tl_fix_slices *slices = &seat->slices;

@@ -271,14 +271,14 @@ void tl_fix_server_write_market(tl_fix_server *server);
 
 /* The relay's resends. */
 void tl_fix_slices_begin(tl_fix_slices *slices);
-typedef enum tl_fix_asked {
+typedef enum tl_fix_replaced {
     TL_FIX_ASKED_NOTHING,  /* to be handed on like any message */
     TL_FIX_ASKED_REPLACED, /* noted; what goes on in its place is in `own` */
     TL_FIX_ASKED_AMISS     /* the session has to go */
-} tl_fix_asked;
+} tl_fix_replaced;
 /* A message of the broker's, before it is handed on; `own` is free. `strange`: tl_fix_parse would
  * not have it. */
-tl_fix_asked tl_fix_slices_asked(tl_fix_server *server, tl_fix_seat *seat,
+tl_fix_replaced tl_fix_slices_asked(tl_fix_server *server, tl_fix_seat *seat,
                                  const tl_fix_message *message, bool strange);
 /* A message of the other engine's. */
 void tl_fix_slices_saw(tl_fix_slices *slices, const tl_fix_message *message);
