@@ -70,6 +70,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "a_trade_capture_request_that_can_not_be_said_is_refused": NO_TRADES,
         "a_trade_capture_subscription_goes_on": NO_TRADES,
         "an_answer_goes_back_the_way_its_request_came": "the gateway does not reverse routes",
+        "answers_about_many_go_the_way_of_their_request": NO_MASS,
         "copies_that_were_missed_are_sent_again": NO_COPY,
         "each_report_is_copied_to_who_watches": NO_COPY,
         "numbers_above_2_to_the_31_are_numbers": "numbers are an int in places",
