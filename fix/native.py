@@ -49,7 +49,7 @@ SUPPLY_AT_ONCE = 4096
 SUPPLY_PAUSE_S = 0.005
 SEGMENT_BYTES = 16 << 20
 ANSWER_S = 0.5  # a request waits for the engine so long before it is told that it is not there
-NAMES = (Text.SYMBOL, Text.TICK_SIZE, Text.LOT_SIZE, Text.ACCOUNT)
+NAMES = (Text.SYMBOL, Text.TICK_SIZE, Text.LOT_SIZE, Text.ACCOUNT, Text.SESSION)
 
 
 class NativeGateway:

@@ -35,7 +35,7 @@ def symbols(engine: str) -> Iterator[str]:
 @pytest.mark.parametrize("begin_string", VERSIONS)
 @pytest.mark.parametrize("path", SCRIPTS, ids=[path.stem for path in SCRIPTS])
 def test_script(venue: PartsVenue, symbols: Iterator[str], path: Path, begin_string: str) -> None:
-    if reason := known_fault(venue.fix_engine, path.stem):
+    if reason := known_fault(venue.fix_engine, path.stem, begin_string):
         pytest.xfail(reason)
     Script(path, stage(venue.port, begin_string, next(symbols)), begin_string).run()
 

@@ -109,10 +109,18 @@ static inline uint64_t hook_refusal(void *context)
     return ++refusals;
 }
 
+static inline uint32_t hook_room(void *context, uint32_t session)
+{
+    (void)context;
+    (void)session;
+    return 64;
+}
+
 static inline void venue_open(venue *of, int version)
 {
-    const tl_fix_desk_hooks hooks = {of, hook_send, hook_submit, hook_number, hook_refusal};
-    const tl_fix_desk_config config = {2, 4, 64, SESSIONS};
+    const tl_fix_desk_hooks hooks = {of,          hook_send,    hook_submit,
+                                     hook_number, hook_refusal, hook_room};
+    const tl_fix_desk_config config = {2, 4, 64, SESSIONS, 0};
     char *bytes = of->bytes != NULL ? of->bytes : malloc(SAID_BYTES);
     memset(of, 0, sizeof *of);
     of->bytes = bytes;
@@ -125,7 +133,7 @@ static inline void venue_open(venue *of, int version)
             .accounts = both_accounts,
             .accounts_count = 2,
             .time_decimals = 3,
-            .permissions = TL_FIX_MAY_ALL};
+            .permissions = TL_FIX_MAY_ALL & ~TL_FIX_MAY_COPY};
         CHECK(of->parties[i].dialect != NULL);
     }
 }

@@ -115,7 +115,7 @@ static void open_server(const tl_command texts[4])
                               .heartbeat_max_s = 30,
                               .sending_time_tolerance_s = 120,
                               .time_decimals = 3,
-                              .permissions = TL_FIX_MAY_ALL};
+                              .permissions = TL_FIX_MAY_ALL & ~TL_FIX_MAY_COPY};
         snprintf(terms.comp_id, sizeof terms.comp_id, "B%u", number);
         strcpy(terms.venue_comp_id, "TL");
         CHECK(tl_fix_server_session(server, &terms, &account, 1, true, TL_FIX_MARK_STORED) == 0);

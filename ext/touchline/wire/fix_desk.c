@@ -17,9 +17,15 @@ int tl_fix_desk_open(tl_fix_desk **out, const tl_fix_desk_config *config,
     desk->hooks = *hooks;
     tl_fix_names_open(&desk->names, config->instruments_max, config->accounts_max);
     desk->sessions = calloc(config->sessions_max, sizeof *desk->sessions);
-    int rc = desk->sessions == NULL ? -ENOMEM : 0;
+    desk->copying = calloc(config->sessions_max, sizeof *desk->copying);
+    desk->working = calloc(config->sessions_max, sizeof *desk->working);
+    int rc =
+        desk->sessions == NULL || desk->copying == NULL || desk->working == NULL ? -ENOMEM : 0;
     if (rc == 0)
         rc = tl_fix_orders_open(&desk->orders, config->sessions_max, config->orders_max);
+    if (rc == 0)
+        rc = tl_fix_trades_open(&desk->trades,
+                                config->trades_max != 0 ? config->trades_max : TL_FIX_TRADES_KEPT);
     if (rc != 0) {
         tl_fix_desk_close(desk);
         return rc;
@@ -32,17 +38,38 @@ void tl_fix_desk_close(tl_fix_desk *desk)
 {
     if (desk == NULL)
         return;
-    for (uint32_t i = 0; desk->sessions != NULL && i < desk->config.sessions_max; i++)
+    for (uint32_t i = 0; desk->sessions != NULL && i < desk->config.sessions_max; i++) {
+        tl_fix_desk_left(desk, i);
+        free(desk->sessions[i].accounts);
         free(desk->sessions[i].told);
+    }
     free(desk->sessions);
+    free(desk->copying);
+    free(desk->working);
     tl_fix_names_close(&desk->names);
     tl_fix_orders_close(desk->orders);
+    tl_fix_trades_close(&desk->trades);
     free(desk);
 }
 
 int tl_fix_desk_error(const tl_fix_desk *desk)
 {
     return desk->error;
+}
+
+static int by_number(const void *one, const void *other)
+{
+    const uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
+    return (a > b) - (a < b);
+}
+
+static void list_copying(tl_fix_desk *desk)
+{
+    desk->copies = 0;
+    for (uint32_t i = 0; i < desk->config.sessions_max; i++)
+        if (desk->sessions[i].dialect != NULL &&
+            (desk->sessions[i].permissions & TL_FIX_MAY_COPY) != 0)
+            desk->copying[desk->copies++] = (uint16_t)i;
 }
 
 int tl_fix_desk_party(tl_fix_desk *desk, const tl_fix_party *party, uint64_t mark)
@@ -52,8 +79,18 @@ int tl_fix_desk_party(tl_fix_desk *desk, const tl_fix_party *party, uint64_t mar
     tl_fix_seated *seated = &desk->sessions[party->number];
     if (seated->dialect == NULL)
         seated->mark = mark;
+    uint32_t *accounts = malloc((party->accounts_count + 1) * sizeof *accounts);
+    if (accounts == NULL)
+        return -ENOMEM;
+    memcpy(accounts, party->accounts, party->accounts_count * sizeof *accounts);
+    qsort(accounts, party->accounts_count, sizeof *accounts, by_number);
+    free(seated->accounts);
+    seated->accounts = accounts;
+    seated->accounts_count = party->accounts_count;
     seated->dialect = party->dialect;
     seated->time_decimals = party->time_decimals;
+    seated->permissions = party->permissions;
+    list_copying(desk);
     return 0;
 }
 
@@ -166,6 +203,8 @@ int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, const tl_fix_rou
 {
     pending->number = cmd->cl_ord_id;
     pending->msg_type = cmd->type;
+    if (cmd->type == TL_MSG_TYPE_MASS_CANCEL)
+        pending->left = tl_fix_mass_commands(cmd);
     if (cmd->type == TL_MSG_TYPE_NEW_ORDER) {
         pending->order = asked_for(desk, pending->session, cmd, &pending->name);
         if (pending->order == TL_FIX_NO_ROW)
@@ -182,7 +221,7 @@ static int replay_command(tl_fix_desk *desk, const tl_command *cmd)
         return tl_fix_names_take(&desk->names, cmd);
     }
     const bool asks = cmd->type == TL_MSG_TYPE_NEW_ORDER || cmd->type == TL_MSG_TYPE_CANCEL ||
-                      cmd->type == TL_MSG_TYPE_REPLACE;
+                      cmd->type == TL_MSG_TYPE_REPLACE || cmd->type == TL_MSG_TYPE_MASS_CANCEL;
     if (!asks || cmd->cl_ord_id != desk->named_number || desk->named_number == 0 ||
         desk->named_session >= desk->config.sessions_max)
         return 0;
@@ -195,7 +234,7 @@ static int replay_command(tl_fix_desk *desk, const tl_command *cmd)
         return 0; /* a number that comes twice is no lane's */
     tl_fix_request_hash(desk->orders, pending.session, pending.name.text, pending.name.size,
                         pending.hash);
-    if (cmd->type != TL_MSG_TYPE_NEW_ORDER)
+    if (cmd->type == TL_MSG_TYPE_CANCEL || cmd->type == TL_MSG_TYPE_REPLACE)
         pending.order = tl_fix_order_of(desk->orders, cmd->order_id);
     return tl_fix_desk_enter(desk, cmd, &desk->named_route, &pending);
 }

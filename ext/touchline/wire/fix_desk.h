@@ -31,7 +31,10 @@ typedef struct tl_fix_desk tl_fix_desk;
 typedef struct tl_fix_desk_config {
     uint32_t instruments_max, accounts_max, orders_max; /* the engine's */
     uint32_t sessions_max;
+    uint32_t trades_max; /* trades that are remembered for AD; 0: TL_FIX_TRADES_KEPT */
 } tl_fix_desk_config;
+
+#define TL_FIX_TRADES_KEPT (1u << 20)
 
 /* What the desk asks of the one who owns it. None of them calls the desk. */
 typedef struct tl_fix_desk_hooks {
@@ -41,13 +44,15 @@ typedef struct tl_fix_desk_hooks {
      * more. */
     int (*send)(void *context, uint32_t session, const char *msg_type, const char *body,
                 size_t size, uint64_t key);
-    /* Commands for the engine, all or none, at most TL_FIX_SUBMIT_MAX. 0; -EAGAIN: the lane is
+    /* Commands for the engine, all or none, some dozens. 0; -EAGAIN: the lane is
      * full, or the engine does not take from it. */
     int (*submit)(void *context, const tl_command *commands, uint32_t count);
     /* A number for a request, lane << 32 | counter; 0: there are none left. */
     uint64_t (*number)(void *context);
     /* A number for an answer without an event, never given out before, also after a restart. */
     uint64_t (*refusal)(void *context);
+    /* How many messages that can wait the session may be sent now; 0: not any, or it is away. */
+    uint32_t (*room)(void *context, uint32_t session);
 } tl_fix_desk_hooks;
 
 /* What a session may ask for; whose request is of none of these is told so. */
@@ -107,6 +112,12 @@ tl_fix_taken tl_fix_desk_request(tl_fix_desk *desk, const tl_fix_party *party,
                                  const tl_fix_message *message, int64_t utc_ns, bool patience,
                                  bool available);
 int tl_fix_desk_error(const tl_fix_desk *desk);
+
+/* Answers of many messages (to AF, AD) are given in slices, so that nobody waits for them: a slice
+ * of each that is under way. 1: there is more to be done at once; 0: not now; -errno. */
+int tl_fix_desk_work(tl_fix_desk *desk, int64_t utc_ns);
+/* The session's connection is gone: what it asked for so and did not get is not sent any more. */
+void tl_fix_desk_left(tl_fix_desk *desk, uint32_t session);
 
 /* Requests of the session that the engine has not answered yet. */
 uint32_t tl_fix_desk_pending(const tl_fix_desk *desk, uint32_t session);

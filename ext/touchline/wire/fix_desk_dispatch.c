@@ -11,6 +11,9 @@ static const row rows[TL_FIX_MSG_TYPES_COUNT] = {
     [TL_FIX_ORDER_CANCEL_REQUEST] = {TL_FIX_MAY_ORDER, tl_fix_ask_change},
     [TL_FIX_ORDER_CANCEL_REPLACE_REQUEST] = {TL_FIX_MAY_ORDER, tl_fix_ask_change},
     [TL_FIX_ORDER_STATUS_REQUEST] = {TL_FIX_MAY_ORDER, tl_fix_ask_status},
+    [TL_FIX_ORDER_MASS_CANCEL_REQUEST] = {TL_FIX_MAY_ORDER, tl_fix_ask_mass_cancel},
+    [TL_FIX_ORDER_MASS_STATUS_REQUEST] = {TL_FIX_MAY_ORDER, tl_fix_ask_mass_status},
+    [TL_FIX_TRADE_CAPTURE_REPORT_REQUEST] = {TL_FIX_MAY_CAPTURE, tl_fix_ask_capture},
 };
 
 tl_fix_taken tl_fix_desk_request(tl_fix_desk *desk, const tl_fix_party *party,

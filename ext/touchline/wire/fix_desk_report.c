@@ -46,7 +46,7 @@ int tl_fix_desk_send(tl_fix_desk *desk, uint32_t session, const char *msg_type, 
 
 /* Fields of an ExecutionReport */
 
-static char *put_account(const tl_fix_desk *desk, char *at, uint32_t number)
+char *tl_fix_put_account(const tl_fix_desk *desk, char *at, uint32_t number)
 {
     const tl_fix_name *name = tl_fix_account_at(&desk->names, number);
     return name != NULL ? tl_fix_put_text(at, 1, name->text, name->size)
@@ -110,7 +110,7 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
     const tl_fix_unit *tick = instrument != NULL ? &instrument->tick : &one;
     const tl_fix_unit *lot = instrument != NULL ? &instrument->lot : &one;
     const bool old = report->dialect->version == TL_FIX_42;
-    at = put_account(desk, at, order->account);
+    at = tl_fix_put_account(desk, at, order->account);
     at = put_average(at, order, tick);
     if (report->cl_ord_id->size != 0) /* of an order that was over long ago it is forgotten */
         at = tl_fix_put_text(at, 11, report->cl_ord_id->text, report->cl_ord_id->size);
@@ -127,21 +127,35 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
     if (report->transact_ns != 0)
         at = tl_fix_put_time(at, 60, report->transact_ns, report->time_decimals);
     if (report->ord_rej_reason >= 0)
-        at = tl_fix_put_uint(at, 103, (uint64_t)report->ord_rej_reason);
+        at = tl_fix_put_uint(
+            at, 103, (uint64_t)tl_fix_ord_reason(report->dialect, report->ord_rej_reason));
+    if (report->copy && old)
+        at = tl_fix_put_entering(desk, report, at);
     at = tl_fix_put_char(at, 150, exec_type_in(report));
     at = tl_fix_put_units(at, 151, order->leaves_qty, lot);
+    if (report->copy && !old)
+        at = tl_fix_put_entering(desk, report, at);
+    if (report->mass_id != NULL)
+        at = tl_fix_put_text(at, 584, report->mass_id, report->mass_id_size);
     if (report->status_id != NULL && !old)
         at = tl_fix_put_text(at, 790, report->status_id, report->status_id_size);
+    if (report->copy && !old)
+        at = tl_fix_put_char(at, 797, 'Y');
     if (report->liquidity != 0 && !old)
         at = tl_fix_put_char(at, 851, report->liquidity);
+    if (report->mass_id != NULL) {
+        at = tl_fix_put_uint(at, 911, report->reports);
+        at = tl_fix_put_char(at, 912, report->last ? 'Y' : 'N');
+    }
     return at;
 }
 
 /* Who is told */
 
-/* The session, if it is to be told of a report with this key; NULL. */
-static const tl_fix_seated *listener(const tl_fix_desk *desk, uint32_t session, uint64_t key)
+const tl_fix_seated *tl_fix_listener(const tl_fix_desk *desk, uint32_t session, uint64_t key)
 {
+    if (session >= desk->config.sessions_max)
+        return NULL;
     const tl_fix_seated *seated = &desk->sessions[session];
     return seated->dialect != NULL && key > seated->mark ? seated : NULL;
 }
@@ -153,8 +167,8 @@ static int tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_r
     char exec_id[32];
     const tl_fix_order *order = tl_fix_order_at(desk->orders, row);
     const uint64_t key = tl_fix_key(event->seq, side);
-    const tl_fix_seated *seated = listener(desk, order->session, key);
-    if (seated == NULL)
+    const tl_fix_seated *seated = tl_fix_listener(desk, order->session, key);
+    if (seated == NULL && desk->copies == 0)
         return 0;
     char *end = tl_fix_write_uint(exec_id, event->seq);
     if (side != 0) {
@@ -162,16 +176,20 @@ static int tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_r
         *end++ = (char)('0' + side);
     }
     *end = 0;
-    report->dialect = seated->dialect;
-    report->time_decimals = seated->time_decimals;
     report->order = order;
     if (report->cl_ord_id == NULL)
         report->cl_ord_id = tl_fix_order_name(desk->orders, row);
     report->exec_id = exec_id;
     report->transact_ns = event->ts_ns;
-    char *begin = tl_fix_desk_begin(desk, tl_fix_order_route(desk->orders, row));
-    return tl_fix_desk_send(desk, order->session, "8", tl_fix_write_report(desk, report, begin),
-                            key);
+    int rc = 0;
+    if (seated != NULL) {
+        char *begin = tl_fix_desk_begin(desk, tl_fix_order_route(desk->orders, row));
+        report->dialect = seated->dialect;
+        report->time_decimals = seated->time_decimals;
+        rc = tl_fix_desk_send(desk, order->session, "8", tl_fix_write_report(desk, report, begin),
+                              key);
+    }
+    return rc != 0 || desk->copies == 0 ? rc : tl_fix_send_copies(desk, report, key);
 }
 
 /* Events, one function a kind */
@@ -223,7 +241,7 @@ static int apply_cancel_rejected(tl_fix_desk *desk, const tl_event *event)
     const uint32_t row = pending->order != TL_FIX_NO_ROW
                              ? pending->order
                              : tl_fix_order_of(desk->orders, event->order_id);
-    const tl_fix_seated *seated = listener(desk, session, key);
+    const tl_fix_seated *seated = tl_fix_listener(desk, session, key);
     char *end = NULL;
     if (seated != NULL && !told_already(seated, pending->hash))
         end = write_cancel_reject(desk, event, row, pending, seated);
@@ -234,11 +252,18 @@ static int apply_cancel_rejected(tl_fix_desk *desk, const tl_event *event)
 static int apply_new(tl_fix_desk *desk, const tl_event *event)
 {
     tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
-    if (pending == NULL || pending->order == TL_FIX_NO_ROW)
+    uint32_t row = TL_FIX_NO_ROW;
+    if (pending != NULL && pending->order != TL_FIX_NO_ROW) {
+        row = pending->order;
+        tl_fix_request_answered(desk->orders, pending, row, TL_FIX_REQUEST_ACCEPTED);
+    } else if (pending == NULL && tl_fix_copied(desk, event->account)) {
+        row = tl_fix_foreign_order(desk, event);
+        if (row == TL_FIX_NO_ROW)
+            return -ENOMEM;
+    }
+    if (row == TL_FIX_NO_ROW)
         return 0;
-    const uint32_t row = pending->order;
     tl_fix_order *order = tl_fix_order_at(desk->orders, row);
-    tl_fix_request_answered(desk->orders, pending, row, TL_FIX_REQUEST_ACCEPTED);
     order->order_id = event->order_id;
     order->leaves_qty = event->leaves_qty;
     order->ord_status = '0';
@@ -253,6 +278,8 @@ static int apply_rejected(tl_fix_desk *desk, const tl_event *event)
     tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
     if (pending == NULL)
         return 0;
+    if (pending->msg_type == TL_MSG_TYPE_MASS_CANCEL)
+        return tl_fix_mass_rejected(desk, event, pending);
     if (pending->msg_type != TL_MSG_TYPE_NEW_ORDER)
         return apply_cancel_rejected(desk, event);
     const uint32_t row = pending->order;
@@ -262,21 +289,17 @@ static int apply_rejected(tl_fix_desk *desk, const tl_event *event)
     tl_fix_order *order = tl_fix_order_at(desk->orders, row);
     order->ord_status = '8';
     const tl_fix_instrument *of = tl_fix_instrument_at(&desk->names, order->instrument);
-    const tl_fix_seated *seated = &desk->sessions[order->session];
-    tl_fix_report report = {.exec_type = '8', .ord_rej_reason = -1};
+    tl_fix_report report = {.exec_type = '8',
+                            .ord_rej_reason = tl_fix_reason_row(event->reason)->ord_rej_reason};
     report.text = tl_fix_refusal_text(desk, event->reason, event->value, event->limit, of);
-    if (seated->dialect != NULL)
-        report.ord_rej_reason =
-            tl_fix_ord_reason(seated->dialect, tl_fix_reason_row(event->reason)->ord_rej_reason);
     const int rc = tell(desk, row, event, &report, 0);
     tl_fix_order_over(desk->orders, row);
     return rc;
 }
 
 /* One side of a trade. `side`: 1 the buyer, 2 the seller. */
-static int fill(tl_fix_desk *desk, const tl_event *event, uint64_t order_id, unsigned side)
+static int fill(tl_fix_desk *desk, const tl_event *event, uint32_t row, unsigned side)
 {
-    const uint32_t row = tl_fix_order_of(desk->orders, order_id);
     if (row == TL_FIX_NO_ROW)
         return 0;
     tl_fix_order *order = tl_fix_order_at(desk->orders, row);
@@ -298,8 +321,12 @@ static int fill(tl_fix_desk *desk, const tl_event *event, uint64_t order_id, uns
 static int apply_trade(tl_fix_desk *desk, const tl_event *event)
 {
     const bool buys = event->side == TL_SIDE_BUY;
-    const int rc = fill(desk, event, buys ? event->order_id : event->contra_order_id, 1);
-    return rc != 0 ? rc : fill(desk, event, buys ? event->contra_order_id : event->order_id, 2);
+    const uint32_t taker = tl_fix_order_of(desk->orders, event->order_id);
+    const uint32_t maker = tl_fix_order_of(desk->orders, event->contra_order_id);
+    int rc = tl_fix_trades_add(&desk->trades, event, taker, maker);
+    if (rc == 0)
+        rc = fill(desk, event, buys ? taker : maker, 1);
+    return rc != 0 ? rc : fill(desk, event, buys ? maker : taker, 2);
 }
 
 /* The order goes on under the ClOrdID of the request answered, if a session's; the one before. */
@@ -308,7 +335,7 @@ static int accept_change(tl_fix_desk *desk, const tl_event *event, uint32_t row,
 {
     tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
     orig->size = 0;
-    if (pending == NULL)
+    if (pending == NULL || pending->msg_type == TL_MSG_TYPE_MASS_CANCEL)
         return 0;
     const tl_fix_cl_ord_id name = pending->name;
     const bool changes = pending->msg_type != TL_MSG_TYPE_NEW_ORDER;
@@ -376,6 +403,8 @@ int tl_fix_desk_apply(tl_fix_desk *desk, const tl_event *event)
         return apply_replaced(desk, event);
     case TL_EXEC_TYPE_CANCEL_REJECTED:
         return apply_cancel_rejected(desk, event);
+    case TL_EXEC_TYPE_MASS_CANCELED:
+        return tl_fix_mass_canceled(desk, event);
     case TL_EXEC_TYPE_SECURITY_DEFINITION:
     case TL_EXEC_TYPE_ACCOUNT:
         desk->wants_names = true;

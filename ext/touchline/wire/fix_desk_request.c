@@ -18,12 +18,10 @@ static void hash_of(const request *of, const tl_fix_field *field, uint64_t hash[
                         field->size, hash);
 }
 
-typedef enum underway { GO_ON, ANSWERED, WAIT } underway;
-
 /* Is the ClOrdID's first request with the engine? "Not available" must not be said of it then: it
  * will be carried out. A message that says it may have been sent before needs no answer but the
  * first one's; any other is told that it is not the one that acts, when none comes in time. */
-static underway look_up(request *of)
+underway tl_fix_look_up(request *of)
 {
     const tl_fix_field *name = tl_fix_find(of->message, 11);
     hash_of(of, name, of->hash);
@@ -59,7 +57,7 @@ static bool redelivered(request *of)
     return true;
 }
 
-static int check_name(const request *of, const tl_fix_field *name)
+int tl_fix_check_name(const request *of, const tl_fix_field *name)
 {
     if (name->size <= TL_FIX_CL_ORD_ID_MAX &&
         tl_fix_printable(tl_fix_value(of->message, name), name->size))
@@ -93,7 +91,7 @@ static int wanted(const request *of, tl_command *cmd, bool *wait)
     tl_fix_desk *desk = of->desk;
     const tl_fix_message *message = of->message;
     const tl_fix_field *symbol = tl_fix_find(message, 55);
-    int reason = check_name(of, tl_fix_find(message, 11));
+    int reason = tl_fix_check_name(of, tl_fix_find(message, 11));
     if (reason >= 0)
         return reason;
     const uint32_t number =
@@ -137,8 +135,8 @@ static bool keeps_orig(const request *of, const tl_fix_field *orig, uint32_t row
            memcmp(name->text, tl_fix_value(of->message, orig), name->size) != 0;
 }
 
-/* Send names, route and command together; if that fails, nothing was sent. */
-static tl_fix_taken submit(const request *of, tl_command *cmd, uint32_t row)
+/* Send names, route and commands together; if that fails, nothing was sent. */
+tl_fix_taken tl_fix_submit(const request *of, tl_command *some, uint32_t some_count, uint32_t row)
 {
     tl_fix_desk *desk = of->desk;
     if (!of->available)
@@ -148,20 +146,24 @@ static tl_fix_taken submit(const request *of, tl_command *cmd, uint32_t row)
                               .hash = {of->hash[0], of->hash[1]},
                               .order = row,
                               .session = (uint16_t)of->party->number};
-    cmd->cl_ord_id = desk->hooks.number(desk->hooks.context);
-    if (cmd->cl_ord_id == 0)
+    const uint64_t number = desk->hooks.number(desk->hooks.context);
+    if (number == 0)
         return unavailable(of);
+    for (uint32_t i = 0; i < some_count; i++)
+        some[i].cl_ord_id = number;
     keep_name(&pending.name, of->message, tl_fix_find(of->message, 11));
     if (orig != NULL && row != TL_FIX_NO_ROW && keeps_orig(of, orig, row))
         keep_name(&pending.orig, of->message, orig);
-    tl_command commands[TL_FIX_SUBMIT_MAX];
-    const uint32_t count = tl_fix_desk_commands(desk, of->message, &pending, cmd, commands);
+    tl_command commands[TL_FIX_SUBMIT_MAX + TL_FIX_COMMANDS_MAX];
+    uint32_t count = tl_fix_desk_commands(desk, of->message, &pending, some, commands);
+    for (uint32_t i = 1; i < some_count; i++)
+        commands[count++] = some[i];
     const int rc = desk->hooks.submit(desk->hooks.context, commands, count);
     if (rc == -EAGAIN)
         return of->patience ? TL_FIX_LATER : unavailable(of);
     if (rc != 0)
         return done(desk, rc);
-    return done(desk, tl_fix_desk_enter(desk, cmd, &desk->asked, &pending));
+    return done(desk, tl_fix_desk_enter(desk, some, &desk->asked, &pending));
 }
 
 /* Messages */
@@ -171,7 +173,7 @@ tl_fix_taken tl_fix_ask_order(request *of)
     tl_fix_desk *desk = of->desk;
     bool wait = false;
     tl_command cmd = {0};
-    switch (look_up(of)) {
+    switch (tl_fix_look_up(of)) {
     case ANSWERED:
         return done(desk, desk->error);
     case WAIT:
@@ -195,7 +197,7 @@ tl_fix_taken tl_fix_ask_order(request *of)
         reason = wanted(of, &cmd, &wait);
     }
     if (reason < 0)
-        return submit(of, &cmd, TL_FIX_NO_ROW);
+        return tl_fix_submit(of, &cmd, 1, TL_FIX_NO_ROW);
     if (wait)
         return TL_FIX_LATER;
     return done(desk, tl_fix_answer_order(desk, of->party, of->message, reason, of->utc_ns));
@@ -294,7 +296,7 @@ tl_fix_taken tl_fix_ask_change(request *of)
     const uint32_t naming = tl_fix_find(of->message, 41) != NULL ? 41 : 37;
     if (tl_fix_find(of->message, naming) == NULL) /* FIX 5.0 lets both be left out */
         return missing(of, 41);
-    const underway how = look_up(of);
+    const underway how = tl_fix_look_up(of);
     if (how != GO_ON)
         return how == WAIT ? TL_FIX_LATER : done(desk, desk->error);
     if (of->known != NULL && redelivered(of))
@@ -313,14 +315,14 @@ tl_fix_taken tl_fix_ask_change(request *of)
     else if (of->known != NULL)
         reason = tl_fix_refuse(desk, TL_FIX_CXL_DUPLICATE, "ClOrdID %.*s was used before",
                         SHOWN(of->message, name));
-    else if ((reason = check_name(of, name)) < 0 && (reason = check_same(of, order)) < 0)
+    else if ((reason = tl_fix_check_name(of, name)) < 0 && (reason = check_same(of, order)) < 0)
         reason = read_change(of, order, &cmd);
     if (reason >= 0)
         return done(desk,
                     tl_fix_answer_change(desk, of->party, of->message, reason, row, of->utc_ns));
     cmd.order_id = order->order_id;
     cmd.account = order->account;
-    return submit(of, &cmd, row);
+    return tl_fix_submit(of, &cmd, 1, row);
 }
 
 tl_fix_taken tl_fix_ask_status(request *of)

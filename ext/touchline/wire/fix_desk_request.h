@@ -16,10 +16,23 @@ typedef struct request { /* the message at hand and who sent it */
     const tl_fix_request *known; /* of that ClOrdID, answered; NULL */
 } request;
 
+#define TL_FIX_COMMANDS_MAX 128u /* of one request */
+
 /* fix_desk_request.c */
 tl_fix_taken tl_fix_ask_order(request *of);
 tl_fix_taken tl_fix_ask_change(request *of);
 tl_fix_taken tl_fix_ask_status(request *of);
+typedef enum underway { GO_ON, ANSWERED, WAIT } underway;
+/* Is the ClOrdID's first request with the engine? Else `known` is what it was used for, NULL. */
+underway tl_fix_look_up(request *of);
+/* -1, or why the ClOrdID can not be one. */
+int tl_fix_check_name(const request *of, const tl_fix_field *name);
+/* Send commands for the engine under the request's ClOrdID, all or none. */
+tl_fix_taken tl_fix_submit(const request *of, tl_command *some, uint32_t count, uint32_t row);
+/* fix_desk_mass.c, fix_desk_status.c, fix_desk_capture_request.c */
+tl_fix_taken tl_fix_ask_mass_cancel(request *of);
+tl_fix_taken tl_fix_ask_mass_status(request *of);
+tl_fix_taken tl_fix_ask_capture(request *of);
 
 /* What an answer came to. */
 static inline tl_fix_taken done(tl_fix_desk *desk, int rc)

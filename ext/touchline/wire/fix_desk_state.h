@@ -6,6 +6,7 @@
 #include "touchline/wire/fix_names.h"
 #include "touchline/wire/fix_orders.h"
 #include "touchline/wire/fix_route.h"
+#include "touchline/wire/fix_trades.h"
 
 #define TL_FIX_TEXT_MAX 512 /* bytes of a Text(58) of ours */
 #define TL_FIX_BODY_BYTES 16384 /* as TL_FIX_BODY_MAX of fix_session.h */
@@ -31,9 +32,24 @@ enum {
     TL_FIX_BUSINESS_NOT_AUTHORIZED = 6 /* FIX 4.2 has none above 5 */
 };
 
+#define TL_FIX_CAPTURES_MAX 4u    /* requests for trades of a session at a time */
+#define TL_FIX_ASKED_ID_MAX 64u   /* bytes of a MassStatusReqID(584), a TradeRequestID(568) */
+#define TL_FIX_SLICE_LOOKS 4096u  /* orders or trades looked at in a slice */
+#define TL_FIX_SLICE_REPORTS 128u /* messages sent in a slice */
+#define TL_FIX_NO_SESSION UINT16_MAX /* whose order it is: of a program, not of a session */
+
+typedef struct tl_fix_mass_status tl_fix_mass_status; /* fix_desk_status.c */
+typedef struct tl_fix_capture tl_fix_capture;         /* fix_desk_capture.c */
+
 typedef struct tl_fix_seated { /* a session that is told of events */
     const tl_fix_dialect *dialect; /* NULL: none is */
     uint64_t mark;
+    uint32_t *accounts; /* sorted */
+    uint32_t accounts_count;
+    uint8_t permissions;
+    tl_fix_mass_status *status; /* NULL: none is under way */
+    tl_fix_capture *captures[TL_FIX_CAPTURES_MAX];
+    uint32_t tasks; /* of these, under way */
     uint64_t (*told)[2]; /* hashes of refused changes it knows of beyond its mark */
     uint32_t told_count;
     uint8_t time_decimals;
@@ -45,6 +61,11 @@ struct tl_fix_desk {
     tl_fix_names names;
     tl_fix_orders *orders;
     tl_fix_seated *sessions;
+    tl_fix_trades trades;
+    uint16_t *working; /* sessions that have answers under way */
+    uint32_t working_count;
+    uint16_t *copying; /* sessions that are sent copies */
+    uint32_t copies;
     bool wants_names;
     int error;
     tl_fix_route asked; /* of the request at hand */
@@ -103,6 +124,10 @@ typedef struct tl_fix_report {
     const char *exec_id, *text;               /* text NULL: none */
     const char *status_id;                    /* OrdStatusReqID(790); NULL: none */
     uint32_t status_id_size;
+    const char *mass_id; /* MassStatusReqID(584); NULL: none */
+    uint32_t mass_id_size, reports; /* TotNumReports(911), with mass_id */
+    bool last;                      /* LastRptRequested(912), with mass_id */
+    bool copy;                      /* of what another session is told */
     int64_t transact_ns; /* 0: no TransactTime(60) */
     int64_t last_px;     /* ticks; with last_qty */
     uint32_t last_qty;   /* 0: no trade */
@@ -130,6 +155,41 @@ int tl_fix_answer_change(tl_fix_desk *desk, const tl_fix_party *party,
                          const tl_fix_message *message, int reason, uint32_t row, int64_t utc_ns);
 int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
                          const tl_fix_message *message, uint32_t row, int64_t utc_ns);
+
+/* fix_desk_mass.c: a mass cancel of a session has come to an end, or is refused by the engine. */
+int tl_fix_mass_canceled(tl_fix_desk *desk, const tl_event *event);
+int tl_fix_mass_rejected(tl_fix_desk *desk, const tl_event *event, tl_fix_pending *pending);
+/* How many commands the request is that this one belongs to. */
+uint32_t tl_fix_mass_commands(const tl_command *cmd);
+
+/* fix_desk_copy.c: has the session this account? */
+bool tl_fix_has_account(const tl_fix_seated *seated, uint32_t account);
+/* Does anybody want copies of this account's reports? */
+bool tl_fix_copied(const tl_fix_desk *desk, uint32_t account);
+/* Send copies of a report to all who are to have one. 0 or -errno. */
+int tl_fix_send_copies(tl_fix_desk *desk, const tl_fix_report *report, uint64_t key);
+/* An order that no session entered, for those who are sent copies: its row, NO_ROW. */
+uint32_t tl_fix_foreign_order(tl_fix_desk *desk, const tl_event *event);
+/* Who entered an order, for a copy: the name of its session. */
+char *tl_fix_put_entering(const tl_fix_desk *desk, const tl_fix_report *report, char *at);
+/* Account(1), or its number where it has no name. */
+char *tl_fix_put_account(const tl_fix_desk *desk, char *at, uint32_t number);
+
+/* One more answer of the session is under way, or one less. */
+void tl_fix_task_began(tl_fix_desk *desk, uint32_t session);
+void tl_fix_task_over(tl_fix_desk *desk, uint32_t session);
+/* A slice of an answer under way. `over`: it is done, and gone. 1: more can be done at once. */
+int tl_fix_mass_status_slice(tl_fix_desk *desk, uint32_t session, int64_t utc_ns, bool *over);
+int tl_fix_capture_slice(tl_fix_desk *desk, uint32_t session, tl_fix_capture *capture,
+                         int64_t utc_ns, bool *over);
+void tl_fix_mass_status_close(tl_fix_mass_status *status);
+void tl_fix_capture_close(tl_fix_capture *capture);
+
+/* The first field that is neither of the header or trailer, nor user-defined, nor in `tags`. */
+const tl_fix_field *tl_fix_stranger(const tl_fix_message *message, const uint16_t *tags,
+                                    size_t count);
+/* The session, if it is to be told of a report with this key; NULL. */
+const tl_fix_seated *tl_fix_listener(const tl_fix_desk *desk, uint32_t session, uint64_t key);
 
 /* How many bytes of a field's value a text of ours repeats: whole characters, at most `most`. */
 static inline int tl_fix_shown(const tl_fix_message *message, const tl_fix_field *field,

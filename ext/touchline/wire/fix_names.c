@@ -141,6 +141,8 @@ int tl_fix_names_take(tl_fix_names *names, const tl_command *text)
     name.size = (uint8_t)strnlen(bytes, TL_TEXT_BYTES);
     memcpy(name.text, bytes, name.size);
     const uint32_t kind = text->field, key = text->key;
+    if (kind == TL_TEXT_SESSION && key < TL_SESSIONS_MAX && names->sessions[key].size == 0)
+        names->sessions[key] = name;
     if (kind == TL_TEXT_ACCOUNT && key < names->accounts_max) {
         void *array = names->accounts;
         const int rc = reach(&array, &names->accounts_count, sizeof *names->accounts, key,
@@ -188,4 +190,10 @@ const tl_fix_name *tl_fix_account_at(const tl_fix_names *names, uint32_t number)
     if (number >= names->accounts_count || names->accounts[number].size == 0)
         return NULL;
     return &names->accounts[number];
+}
+
+const tl_fix_name *tl_fix_session_at(const tl_fix_names *names, uint32_t number)
+{
+    return number < TL_SESSIONS_MAX && names->sessions[number].size != 0 ? &names->sessions[number]
+                                                                         : NULL;
 }

@@ -33,6 +33,7 @@ typedef struct tl_fix_index { /* numbers by name */
 typedef struct tl_fix_names {
     tl_fix_instrument *instruments;
     tl_fix_name *accounts;
+    tl_fix_name sessions[TL_SESSIONS_MAX];
     uint32_t instruments_count, accounts_count; /* places in these arrays */
     uint32_t instruments_max, accounts_max;
     tl_fix_index symbols, account_names;
@@ -48,6 +49,7 @@ const tl_fix_instrument *tl_fix_instrument_at(const tl_fix_names *names, uint32_
 uint32_t tl_fix_instrument_named(const tl_fix_names *names, const char *text, size_t size);
 uint32_t tl_fix_account_named(const tl_fix_names *names, const char *text, size_t size);
 /* NULL: it has no name. */
+const tl_fix_name *tl_fix_session_at(const tl_fix_names *names, uint32_t number);
 const tl_fix_name *tl_fix_account_at(const tl_fix_names *names, uint32_t number);
 
 #endif

@@ -68,6 +68,7 @@ typedef struct tl_fix_pending {
     uint32_t before, after; /* of the same session, in order of arrival; NO_ROW */
     uint16_t session;
     uint8_t msg_type;
+    uint32_t left, affected; /* a mass cancel: commands not done, orders taken off so far */
     tl_fix_cl_ord_id name, orig; /* orig: what a change named; size 0: the order's at its answer */
 } tl_fix_pending;
 
@@ -89,6 +90,9 @@ tl_fix_order *tl_fix_order_at(const tl_fix_orders *orders, uint32_t row);
 int tl_fix_order_accepted(tl_fix_orders *orders, uint32_t row);
 /* The row of an OrderID that a session of this venue has or had; NO_ROW. */
 uint32_t tl_fix_order_of(const tl_fix_orders *orders, uint64_t order_id);
+/* The last order of each slot, to walk over all that may be open: NO_ROW where there is none. */
+uint32_t tl_fix_order_slots(const tl_fix_orders *orders);
+uint32_t tl_fix_order_in_slot(const tl_fix_orders *orders, uint32_t number);
 /* Give the order this ClOrdID. 0 or -ENOMEM. */
 int tl_fix_order_call(tl_fix_orders *orders, uint32_t row, const tl_fix_cl_ord_id *name);
 /* Its ClOrdID; of one that has been over for long, size 0. */

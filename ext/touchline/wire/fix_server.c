@@ -80,6 +80,20 @@ static uint64_t hook_refusal(void *context)
     return ++server->refusal_next;
 }
 
+#define WAITING_MAX 512u /* messages not yet on the wire, when none is added that can wait */
+
+static uint32_t hook_room(void *context, uint32_t session)
+{
+    const tl_fix_server *server = context;
+    tl_fix_session_status status;
+    if (session >= server->sessions_max || server->seats[session].conn == NULL)
+        return 0;
+    tl_fix_session_status_read(server->seats[session].session, &status);
+    return status.state == TL_FIX_ON && status.unwritten < WAITING_MAX
+               ? WAITING_MAX - (uint32_t)status.unwritten
+               : 0;
+}
+
 /* Opening. */
 
 static int open_refusals(tl_fix_server *server, const char *directory)
@@ -149,7 +163,8 @@ static int open_parts(tl_fix_server *server, const char *directory)
                                      .send = hook_send,
                                      .submit = hook_submit,
                                      .number = hook_number,
-                                     .refusal = hook_refusal};
+                                     .refusal = hook_refusal,
+                                     .room = hook_room};
     int rc = open_tables(server);
     if (rc == 0)
         rc = tl_fix_mail_open(server);

@@ -145,6 +145,17 @@ static void report_events(tl_fix_server *server)
         tl_fix_mail_signal(server);
 }
 
+/* Long answers, a slice of each. */
+static void go_on_with_answers(tl_fix_server *server)
+{
+    if (server->relay)
+        return;
+    const int rc = tl_fix_desk_work(server->desk, server->now.utc_ns);
+    server->more_work = rc > 0;
+    if (rc < 0 && server->failure == 0)
+        server->failure = rc;
+}
+
 /* Does the engine still have something of ours, sent so lately that it is worth to wait awake? */
 static bool answer_is_near(const tl_fix_server *server)
 {
@@ -178,7 +189,7 @@ static int sleep_ms(const tl_fix_server *server)
  * and the sockets are looked at now and then. */
 static void wait_for_work(tl_fix_server *server)
 {
-    if (server->busy.count > 0 || server->dirty.count > 0) {
+    if (server->busy.count > 0 || server->dirty.count > 0 || server->more_work) {
         look_at_sockets(server, 0);
         return;
     }
@@ -259,6 +270,7 @@ int tl_fix_server_run(tl_fix_server *server, uint64_t next_event)
         report_events(server);
         tl_fix_seats_unblock(server);
         tl_fix_seats_serve(server);
+        go_on_with_answers(server);
         tl_fix_seats_tick(server);
         tl_fix_seats_write(server);
         tl_fix_server_write_market(server);

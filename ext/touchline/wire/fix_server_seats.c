@@ -202,6 +202,8 @@ void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once)
         tl_fix_session_left(seat->session, &server->now);
     if (server->market != NULL)
         tl_fix_market_left(server->market, seat->party.number);
+    if (server->desk != NULL)
+        tl_fix_desk_left(server->desk, seat->party.number);
     if (seat->inner != NULL)
         tl_fix_conn_close(server, seat->inner);
     seat->inner = NULL;

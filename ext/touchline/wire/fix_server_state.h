@@ -194,6 +194,7 @@ struct tl_fix_server {
     int64_t stopping_ns; /* 0: not */
     bool relay;
     bool bus_lost;
+    bool more_work; /* answers of many messages can go on at once */
     int64_t snapshots_ns;
     uint64_t *refusals; /* the mapped page of the counter, and how far it was reserved */
     uint64_t refusal_next, refusal_end;

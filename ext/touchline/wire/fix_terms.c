@@ -247,3 +247,15 @@ tl_fix_term tl_fix_term_of(uint32_t tag)
         return TL_FIX_TERM_HARMLESS;
     return name_of(tag, &zero) != NULL ? TL_FIX_TERM_REFUSED : TL_FIX_TERM_UNLISTED;
 }
+
+const tl_fix_field *tl_fix_stranger(const tl_fix_message *message, const uint16_t *tags,
+                                    size_t count)
+{
+    for (uint32_t i = 0; i < message->count; i++) {
+        const tl_fix_field *field = &message->fields[i];
+        const bool own = field->tag >= USER_DEFINED && field->tag < USER_DEFINED_END;
+        if (!own && !is_frame(field->tag) && !lists(tags, count, field->tag))
+            return field;
+    }
+    return NULL;
+}
