@@ -81,7 +81,7 @@ const char *tl_fix_session_logon(tl_fix_session *session, const tl_fix_message *
         number_of(logon, 789, &wanted);
     number_of(logon, 108, &value);
     session->heartbeat_s = (uint32_t)value;
-    session->send_next = next_out;
+    session->send_next = session->welcome = next_out;
     session->written = 0;
     session->test_requests = 0;
     session->asked = (number_range){1, 0};

@@ -31,6 +31,7 @@ struct tl_fix_session {
     uint32_t test_requests;              /* unanswered */
     number_range asked;                  /* what the peer was asked to send again */
     uint64_t send_next;                  /* number of the message to be written next */
+    uint64_t welcome;                    /* that of our Logon on this connection */
     uint32_t written;                    /* bytes of it that are on the wire */
     number_range resend, resend_later;
     uint64_t gap_from; /* numbers from here to resend.from become a gap fill; 0: none */
