@@ -261,6 +261,11 @@ uint32_t tl_fix_order_add(tl_fix_orders *orders)
     return row;
 }
 
+uint32_t tl_fix_orders_count(const tl_fix_orders *orders)
+{
+    return orders->orders.count;
+}
+
 tl_fix_order *tl_fix_order_at(const tl_fix_orders *orders, uint32_t row)
 {
     return row_at(&orders->orders, row);
@@ -319,6 +324,17 @@ uint32_t tl_fix_order_of(const tl_fix_orders *orders, uint64_t order_id)
     if (low == of->count || tl_fix_order_at(orders, of->earlier[low])->order_id != order_id)
         return TL_FIX_NO_ROW;
     return of->earlier[low];
+}
+
+uint32_t tl_fix_order_slots(const tl_fix_orders *orders)
+{
+    return orders->slots;
+}
+
+uint32_t tl_fix_order_in_slot(const tl_fix_orders *orders, uint32_t number)
+{
+    const uint32_t last = orders->of_slot[number].last;
+    return last != 0 ? last - 1 : TL_FIX_NO_ROW;
 }
 
 int tl_fix_order_call(tl_fix_orders *orders, uint32_t row, const tl_fix_cl_ord_id *name)

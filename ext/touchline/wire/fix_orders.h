@@ -89,6 +89,9 @@ tl_fix_order *tl_fix_order_at(const tl_fix_orders *orders, uint32_t row);
 int tl_fix_order_accepted(tl_fix_orders *orders, uint32_t row);
 /* The row of an OrderID that a session of this venue has or had; NO_ROW. */
 uint32_t tl_fix_order_of(const tl_fix_orders *orders, uint64_t order_id);
+/* The last order of each slot, to walk over all that may be open: NO_ROW where there is none. */
+uint32_t tl_fix_order_slots(const tl_fix_orders *orders);
+uint32_t tl_fix_order_in_slot(const tl_fix_orders *orders, uint32_t number);
 /* Give the order this ClOrdID. 0 or -ENOMEM. */
 int tl_fix_order_call(tl_fix_orders *orders, uint32_t row, const tl_fix_cl_ord_id *name);
 /* Its ClOrdID; of one that has been over for long, size 0. */
@@ -98,6 +101,8 @@ const tl_fix_route *tl_fix_order_route(const tl_fix_orders *orders, uint32_t row
 /* Nothing can become of it any more: its route is forgotten, its ClOrdID after some time. Once an
  * order. */
 void tl_fix_order_over(tl_fix_orders *orders, uint32_t row);
+/* How many rows there are: the next order's. */
+uint32_t tl_fix_orders_count(const tl_fix_orders *orders);
 
 /* Routes: kept for pending requests and open orders that have one, a copy each. */
 

@@ -26,6 +26,7 @@ struct tl_fix_session {
     tl_fix_store *store;
     tl_fix_session_state state;
     int64_t since_ns;
+    bool logged_out; /* by the peer, on this connection or the last */
     uint32_t heartbeat_s;
     int64_t heard_ns, spoke_ns, over_ns; /* monotonic */
     uint32_t test_requests;              /* unanswered */
