@@ -228,6 +228,9 @@ class NativeGateway:
             decimals=configured.time_decimals,
             mark=mark,
             permissions=configured.permissions,
+            cancel_on=configured.cancel_on,
+            cancel_grace_s=configured.cancel_grace_s,
+            throttle=configured.throttle,
         )
 
     def _allow(self, number: int, configured: SessionSettings, whether: bool) -> None:

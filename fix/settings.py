@@ -40,6 +40,9 @@ class SessionSettings:
     certificate: str | None = None  # common name of the client's
     time_decimals: int = 3
     permissions: tuple[str, ...] = USUAL_PERMISSIONS
+    cancel_on: str = "off"  # logout, disconnect, both: whose leaving ends his orders
+    cancel_grace_s: int = 0
+    throttle: int = 0  # messages a second; 0: any number
     schedule: Schedule = ALWAYS
 
     @classmethod
@@ -55,6 +58,9 @@ class SessionSettings:
             section.certificate,
             section.time_decimals,
             section.permissions,
+            section.cancel_on_disconnect,
+            section.cancel_grace_s,
+            section.throttle or 0,
             Schedule.read(section.time_zone, section.open, section.close, section.reset),
         )
 

@@ -90,6 +90,7 @@ def test_a_session_is_added_with_a_password_that_nobody_sees(venue: WholeVenue) 
         facts = answered(
             venue, "sessions", "add", "NEW1", "--account", "ACC2", "--account", "ACC1",
             "--begin-string", "FIX.4.2", "--address", "127.0.0.0/8", "--password-stdin",
+            "--throttle", "900", "--cancel-on-disconnect", "both", "--permission", "orders",
             said=f"{SECRET}\n",
         )  # fmt: skip
         assert facts["taken_up"] is True
@@ -104,7 +105,9 @@ def test_a_session_is_added_with_a_password_that_nobody_sees(venue: WholeVenue) 
     assert b"$argon2id$" in after[len(before) :]
     (added,) = (one for one in load(venue.path).sessions if one.comp_id == "NEW1")
     assert (added.accounts, added.begin_string) == (("ACC2", "ACC1"), "FIX.4.2")
+    assert (added.throttle, added.cancel_on_disconnect) == (900, "both")
     assert standing(venue, "NEW1")["password"] == "argon2"
+    assert standing(venue, "NEW1")["permissions"] == ["orders"]
     until(lambda: standing(venue, "NEW1")["state"] == "away", "it is away")
     with FixClient(venue.config.fix.port, "NEW1", "FIX.4.2") as client:
         client.next_seq = 9

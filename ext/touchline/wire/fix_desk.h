@@ -124,6 +124,18 @@ uint32_t tl_fix_desk_pending(const tl_fix_desk *desk, uint32_t session);
 /* The lowest MsgSeqNum(34) among them; UINT64_MAX: none. */
 uint64_t tl_fix_desk_unanswered(const tl_fix_desk *desk, uint32_t session);
 
+/* The open orders of a session whose peer has left, to be taken off. */
+typedef struct tl_fix_leaving {
+    uint32_t session, slot;
+    uint32_t rows; /* orders from this one on are newer */
+    uint32_t sent; /* so many are being canceled */
+} tl_fix_leaving;
+
+/* Those that it has now; and a slice of them canceled: 1: there are more, 0: that was all, -EAGAIN:
+ * not now, since requests are under way or the lane is full, or another -errno. */
+void tl_fix_desk_leave(const tl_fix_desk *desk, uint32_t session, tl_fix_leaving *leaving);
+int tl_fix_desk_left_orders(tl_fix_desk *desk, tl_fix_leaving *leaving);
+
 /* Orders all reports: by event, and the buyer's before the seller's; the low two bits are 0, 1, 2
  * (side of a trade). */
 static inline uint64_t tl_fix_key(uint64_t event_seq, unsigned side)

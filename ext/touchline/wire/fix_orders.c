@@ -261,6 +261,11 @@ uint32_t tl_fix_order_add(tl_fix_orders *orders)
     return row;
 }
 
+uint32_t tl_fix_orders_count(const tl_fix_orders *orders)
+{
+    return orders->orders.count;
+}
+
 tl_fix_order *tl_fix_order_at(const tl_fix_orders *orders, uint32_t row)
 {
     return row_at(&orders->orders, row);

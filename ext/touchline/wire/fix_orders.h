@@ -102,6 +102,8 @@ const tl_fix_route *tl_fix_order_route(const tl_fix_orders *orders, uint32_t row
 /* Nothing can become of it any more: its route is forgotten, its ClOrdID after some time. Once an
  * order. */
 void tl_fix_order_over(tl_fix_orders *orders, uint32_t row);
+/* How many rows there are: the next order's. */
+uint32_t tl_fix_orders_count(const tl_fix_orders *orders);
 
 /* Routes: kept for pending requests and open orders that have one, a copy each. */
 

@@ -75,6 +75,9 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint32_t sending_time_tolerance_s
         uint8_t time_decimals
         uint8_t permissions
+        uint8_t cancel_on
+        uint32_t cancel_grace_s
+        uint32_t throttle
     ctypedef enum tl_fix_session_state:
         TL_FIX_AWAY
         TL_FIX_ON
@@ -187,3 +190,4 @@ cdef class FixServer(Owned):
     cdef int check_open(self) except -1
     cdef int check_idle(self) except -1
     cdef object error(self, int code, str what)
+    cdef int check(self, int code, str what) except -1

@@ -25,6 +25,7 @@ cnp.import_array()
 
 STATES = ("away", "on", "leaving", "over")
 CLIENTS = ("any", "asked", "required")
+CANCEL_ON = ("off", "logout", "disconnect", "both")
 PERMISSIONS = ("orders", "market-data", "drop-copy", "trade-capture")  # bits of TL_FIX_MAY_...
 USUAL_PERMISSIONS = ("orders", "market-data", "trade-capture")
 cdef int64_t LOG_FLUSH_NS = 200_000_000  # a line of the message log waits at most so long
@@ -77,9 +78,8 @@ class ServerStatus(NamedTuple):
 
 
 class SessionStatus(NamedTuple):
-    """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` messages wait for the
-    peer, `held` ones came before others they follow, `pending` requests are with the engine.
-    `resets` count those by reset()."""
+    """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` wait for the peer, `held`
+    came before others they follow, `pending` are with the engine; `resets`: reset() did it."""
 
     state: str
     address: str
@@ -245,6 +245,11 @@ cdef class FixServer(Owned):
         said = os.strerror(-code) if text == NULL else (<bytes>text).decode(errors="replace")
         return OSError(-code, said, what)
 
+    cdef int check(self, int code, str what) except -1:
+        if code != 0:
+            raise self.error(code, what)
+        return 0
+
     def marks(self, session):
         """What the session of that number goes on from, as its store says. Before run()."""
         cdef uint32_t number = <uint32_t>whole(session, "session", 0, self.sessions_max - 1)
@@ -264,11 +269,12 @@ cdef class FixServer(Owned):
 
     def session(self, number, comp_id, begin_string, venue_comp_id, accounts, *,
                 bint enabled=True, heartbeat_max_s=30, tolerance_s=120, decimals=3, mark=None,
-                permissions=USUAL_PERMISSIONS):
+                permissions=USUAL_PERMISSIONS, cancel_on="off", cancel_grace_s=0, throttle=0):
         """Add a session, or change what is agreed with it: what accounts it may use, shape (n,),
-        and its `permissions`, some of PERMISSIONS, at once; the rest when it is away. `mark`: the key of the last event a new one was told of;
-        None: as its store says. Raises ValueError for a version that is not spoken here, OSError.
-        """
+        its `permissions`, some of PERMISSIONS, its `throttle` in messages a second (0: none) and
+        what its peer's leaving ends (CANCEL_ON) at once; the rest when it is away. `mark`: the key
+        of the last event a new one was told of; None: as its store says. Raises ValueError for a
+        version that is not spoken here, OSError."""
         cdef tl_fix_terms terms
         cdef uint32_t[::1] taken = np.ascontiguousarray(accounts, dtype=np.uint32)
         cdef bytes name = comp_id.encode()
@@ -292,24 +298,24 @@ cdef class FixServer(Owned):
             if permission not in PERMISSIONS:
                 raise ValueError(f"{permission!r} is none of {', '.join(PERMISSIONS)}")
             terms.permissions |= <uint8_t>(1 << PERMISSIONS.index(permission))
+        terms.cancel_on = <uint8_t>CANCEL_ON.index(cancel_on)
+        terms.cancel_grace_s = <uint32_t>whole(cancel_grace_s, "cancel_grace_s", 0, 86400)
+        terms.throttle = <uint32_t>whole(throttle, "throttle", 0, 1_000_000)
         cdef const uint32_t *first = &taken[0] if len(taken) else NULL
         cdef int code = tl_fix_server_session(self.server, &terms, first, <uint32_t>len(taken),
                                               enabled, key)
-        if code != 0:
-            raise self.error(code, comp_id)
+        self.check(code, comp_id)
 
     def names(self, texts, *, bint complete):
         """TEXT commands of the journal that name instruments, accounts and sizes, shape (n,), dtype
         COMMAND or COMMAND_TEXT. `complete`: they are all that is there now."""
-        cdef cnp.ndarray taken
         self.check_open()
         if texts.dtype != COMMAND_TEXT and texts.dtype != COMMAND:
             raise TypeError("texts are of dtype COMMAND or COMMAND_TEXT")
-        taken = np.ascontiguousarray(texts)
+        cdef cnp.ndarray taken = np.ascontiguousarray(texts)
         cdef int code = tl_fix_server_names(
             self.server, <const tl_command *>cnp.PyArray_DATA(taken), len(taken), complete)
-        if code != 0:
-            raise self.error(code, "names")
+        self.check(code, "names")
 
     def replay(self, commands, events):
         """A batch of the journal's commands, shape (n,), dtype COMMAND, and the events they caused,
@@ -328,8 +334,7 @@ cdef class FixServer(Owned):
             raise ValueError("a relay has no desk")
         with nogil:
             code = tl_fix_server_replay(self.server, first, count, first_event, events_count)
-        if code != 0:
-            raise self.error(code, "replay")
+        self.check(code, "replay")
 
     def listen(self, fd, Tls tls=None):
         """Listen with a bound socket's descriptor, the server's from now on. Before run().
@@ -341,8 +346,7 @@ cdef class FixServer(Owned):
             self.kept.append(tls)
         cdef int code = tl_fix_server_listen(self.server, <int>whole(fd, "fd", 0, 1 << 30),
                                              NULL if tls is None else tls.tls)
-        if code != 0:
-            raise self.error(code, "listen")
+        self.check(code, "listen")
 
     def run(self, next_event):
         """Serve in the calling thread, without the GIL, until stop(): peers are logged out then.
@@ -357,8 +361,7 @@ cdef class FixServer(Owned):
         with nogil:
             code = tl_fix_server_run(self.server, first)
         self.running = False
-        if code != 0:
-            raise self.error(code, self.store_dir)
+        self.check(code, self.store_dir)
 
     def stop(self):
         """Let run() end."""
@@ -376,8 +379,7 @@ cdef class FixServer(Owned):
         self.check_open()
         cdef int code = tl_fix_server_reset(self.server, number, natural(next_out, "next_out"),
                                             natural(next_in, "next_in"))
-        if code != 0:
-            raise self.error(code, f"session {number}")
+        self.check(code, f"session {number}")
 
     def question(self, timeout_s=0.1):
         """The next Question, or None after timeout_s, and sooner when names are wanted or the loop
@@ -402,10 +404,7 @@ cdef class FixServer(Owned):
         cdef uint64_t number = natural(ticket, "ticket")
         cdef bytes text = b"" if refusal is None else refusal.encode()
         self.check_open()
-        if refusal is None:
-            tl_fix_server_verdict(self.server, number, NULL)
-        else:
-            tl_fix_server_verdict(self.server, number, text)
+        tl_fix_server_verdict(self.server, number, NULL if refusal is None else <char *>text)
 
     @property
     def wants_names(self):
@@ -441,23 +440,18 @@ cdef class FixServer(Owned):
             self.server, <const tl_event *>cnp.PyArray_DATA(taken), len(taken))
         if code == -errno.EAGAIN:
             return False
-        if code != 0:
-            raise self.error(code, "supply")
+        self.check(code, "supply")
         return True
 
     @staticmethod
     def utc_s():
         """The host's clock, in seconds since 1970."""
-        cdef timespec now
-        clock_gettime(CLOCK_REALTIME, &now)
-        return now.tv_sec + now.tv_nsec / 1e9
+        return _seconds(CLOCK_REALTIME)
 
     @staticmethod
     def monotonic_s():
         """The clock of Question.asked_s, in seconds; no step of the host's clock moves it."""
-        cdef timespec now
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return now.tv_sec + now.tv_nsec / 1e9
+        return _seconds(CLOCK_MONOTONIC)
 
     def status(self):
         """How the loop does, as a ServerStatus."""
@@ -493,6 +487,12 @@ cdef class FixServer(Owned):
 
     def __exit__(self, *exc):
         self.close()
+
+
+cdef double _seconds(int clock):
+    cdef timespec now
+    clock_gettime(clock, &now)
+    return now.tv_sec + now.tv_nsec / 1e9
 
 
 cdef str _text(const char *text):

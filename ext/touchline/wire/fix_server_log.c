@@ -55,6 +55,12 @@ void tl_fix_log_event(tl_fix_server *server, uint32_t session, const char *what,
     note_due(server);
 }
 
+void tl_fix_log_words(tl_fix_server *server, uint32_t session, const char *text)
+{
+    tl_fix_log_note(server->log, session, server->now.utc_ns, text);
+    note_due(server);
+}
+
 void tl_fix_log_flush(tl_fix_server *server)
 {
     if (server->log != NULL && server->now.mono_ns >= server->log_due_ns)

@@ -264,6 +264,7 @@ int tl_fix_server_run(tl_fix_server *server, uint64_t next_event)
     server->reader.next = next_event;
     tl_fix_read_clocks(server);
     set_running(server, true);
+    tl_fix_seats_left_before(server);
     while (server->failure == 0 && !stopped(server)) {
         wait_for_work(server);
         tl_fix_mail_take(server);

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define PIECES_MAX 64
-#define OVER_NS (2 * TL_FIX_SECOND_NS) /* for the last words of a session that is over */
 
 static uint32_t name_hash(const char *name, size_t size)
 {
@@ -85,13 +84,6 @@ static int open_seat(tl_fix_server *server, tl_fix_seat *seat, uint32_t number)
     return 0;
 }
 
-static void seat_due(tl_fix_server *server, const tl_fix_seat *seat, int64_t due_ns)
-{
-    server->due_ns[seat->party.number] = due_ns;
-    if (due_ns < server->first_due_ns)
-        server->first_due_ns = due_ns;
-}
-
 /* New terms of a session that is known: at once if it is away. */
 static void renew_terms(tl_fix_server *server, tl_fix_seat *seat)
 {
@@ -105,7 +97,7 @@ static void renew_terms(tl_fix_server *server, tl_fix_seat *seat)
         seat->stale = tl_fix_session_agree(seat->session, &seat->terms) != 0;
     else if (!seat->enabled) {
         tl_fix_session_logout(seat->session, "the session is disabled", &server->now);
-        seat_due(server, seat, server->now.mono_ns); /* a peer who does not answer has his time */
+        tl_fix_seat_due(server, seat, server->now.mono_ns); /* who does not answer has his time */
         tl_fix_seat_touch(server, seat);
     }
 }
@@ -181,12 +173,13 @@ void tl_fix_seat_take(tl_fix_server *server, tl_fix_seat *seat, tl_fix_conn *con
     conn->readable = true; /* what came while the policy thought was not looked at */
     seat->conn = conn;
     seat->over_ns = seat->blocked_ns = 0;
+    tl_fix_seat_back(seat);
     if (server->relay && !tl_fix_relay_take(server, seat)) {
         tl_fix_seat_leave(server, seat, true);
         return;
     }
     if (!server->relay)
-        seat_due(server, seat, server->now.mono_ns);
+        tl_fix_seat_due(server, seat, server->now.mono_ns);
     tl_fix_seat_queue(server, seat);
     tl_fix_seat_touch(server, seat);
     tl_fix_mail_snapshot(server, seat->party.number);
@@ -198,8 +191,10 @@ void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once)
     seat->conn = NULL;
     seat->over_ns = seat->blocked_ns = 0;
     server->due_ns[seat->party.number] = TL_FIX_NEVER;
-    if (seat->session != NULL)
+    if (seat->session != NULL) {
         tl_fix_session_left(seat->session, &server->now);
+        tl_fix_seat_left(server, seat, tl_fix_session_logged_out(seat->session));
+    }
     if (server->market != NULL)
         tl_fix_market_left(server->market, seat->party.number);
     if (server->desk != NULL)
@@ -306,19 +301,18 @@ static progress serve_held(tl_fix_server *server, tl_fix_seat *seat, uint32_t *b
     return NEXT;
 }
 
-/* A share of a round for one session. */
-static progress serve(tl_fix_server *server, tl_fix_seat *seat)
+/* At most so many messages of a session; what is left of the number. */
+static progress serve_some(tl_fix_server *server, tl_fix_seat *seat, uint32_t *budget)
 {
     tl_fix_conn *conn = seat->conn;
-    uint32_t budget = TL_FIX_MESSAGES_A_ROUND;
     bool ended = false;
     for (bool read = false;;) {
-        const progress made = serve_held(server, seat, &budget);
+        const progress made = serve_held(server, seat, budget);
         if (made != NEXT)
             return made;
         if (tl_fix_session_state_of(seat->session) == TL_FIX_OVER)
             return GONE;
-        if (budget == 0)
+        if (*budget == 0)
             break;
         const int64_t size = tl_fix_next_message(server, conn, 0);
         if (size < 0)
@@ -333,25 +327,25 @@ static progress serve(tl_fix_server *server, tl_fix_seat *seat)
         if (dealt != NEXT)
             return dealt;
         conn->in_at += (uint32_t)size;
-        budget--;
+        --*budget;
     }
     if (conn->in != NULL && conn->in_at == conn->in_end)
         tl_fix_conn_give_back(server, conn);
     if (ended)
         return GONE;
-    if (budget == 0 || conn->readable)
+    if (*budget == 0 || conn->readable)
         tl_fix_seat_queue(server, seat);
     return NEXT;
 }
 
-/* The connection has to go, once what is due is written; nothing more is read from it. */
-static void over(tl_fix_server *server, tl_fix_seat *seat)
+/* A share of a round for one session. */
+static progress serve(tl_fix_server *server, tl_fix_seat *seat)
 {
-    if (seat->over_ns == 0) {
-        seat->over_ns = server->now.mono_ns;
-        seat_due(server, seat, server->now.mono_ns + OVER_NS);
-    }
-    tl_fix_seat_touch(server, seat);
+    const uint32_t budget = tl_fix_seat_budget(server, seat);
+    uint32_t left = budget;
+    const progress made = budget == 0 ? NEXT : serve_some(server, seat, &left);
+    tl_fix_seat_spent(seat, budget - left);
+    return made;
 }
 
 void tl_fix_seats_serve(tl_fix_server *server)
@@ -374,7 +368,7 @@ void tl_fix_seats_serve(tl_fix_server *server)
         if (made == WAIT)
             block(server, seat);
         else if (made == GONE)
-            over(server, seat);
+            tl_fix_seat_over(server, seat);
     }
 }
 
@@ -387,31 +381,6 @@ void tl_fix_seats_unblock(tl_fix_server *server)
             tl_fix_seat_queue(server, seat);
     }
     server->blocked.count = 0;
-}
-
-void tl_fix_seats_tick(tl_fix_server *server)
-{
-    int64_t first = TL_FIX_NEVER;
-    if (server->now.mono_ns < server->first_due_ns)
-        return;
-    for (uint32_t number = 0; number < server->sessions_max; number++) {
-        if (server->due_ns[number] <= server->now.mono_ns) {
-            tl_fix_seat *seat = &server->seats[number];
-            if (seat->over_ns != 0) {
-                tl_fix_seat_leave(server, seat, true);
-                continue;
-            }
-            server->due_ns[number] = tl_fix_session_tick(seat->session, &server->now);
-            if (server->due_ns[number] <= server->now.mono_ns)
-                server->due_ns[number] = server->now.mono_ns + 1;
-            if (tl_fix_session_state_of(seat->session) == TL_FIX_OVER)
-                over(server, seat);
-            tl_fix_seat_touch(server, seat);
-        }
-        if (server->due_ns[number] < first)
-            first = server->due_ns[number];
-    }
-    server->first_due_ns = first;
 }
 
 /* How far requests are answered, for the next record: a store that outlives the bus goes by it. */

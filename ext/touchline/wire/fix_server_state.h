@@ -7,6 +7,7 @@
  *   fix_server_newcomers.c  before a Logon, and on the way out
  *   fix_server_seats.c      sessions: input to the desk, the store to output
  *   fix_server_market.c     market data: written when all else is
+ *   fix_server_due.c        heartbeats, orders of who has left, who sends too fast
  *   fix_server_relay.c      sessions of another engine: looked at and handed on
  *   fix_server_slices.c     what that engine sends again, a slice at a time
  *   fix_server_mail.c       what other threads hand in, and what they are asked
@@ -109,6 +110,11 @@ typedef struct tl_fix_seat { /* a configured session */
     bool urgent;        /* dirty with more than market data */
     int64_t blocked_ns; /* since when the desk can not take its next message; 0: it can */
     int64_t over_ns;    /* since when it is over and not all is written; 0: it is not */
+    int64_t cancel_ns;  /* when the orders of its peer, who has left, are taken off; 0: they stay */
+    bool canceling;     /* that has begun */
+    bool throttled;     /* not read from until its pace allows the next message */
+    int64_t pace_ns;
+    tl_fix_leaving leaving;
 } tl_fix_seat;
 
 typedef struct tl_fix_seats { /* numbers of seats; each at most once, by a flag of its own */
@@ -249,9 +255,22 @@ void tl_fix_seat_touch(tl_fix_server *server, tl_fix_seat *seat);
 void tl_fix_seat_touch_later(tl_fix_server *server, tl_fix_seat *seat);
 void tl_fix_seats_unblock(tl_fix_server *server);
 void tl_fix_seats_serve(tl_fix_server *server);
-void tl_fix_seats_tick(tl_fix_server *server);
 void tl_fix_seats_write(tl_fix_server *server);
 void tl_fix_seat_leave(tl_fix_server *server, tl_fix_seat *seat, bool at_once);
+
+/* What comes due at a seat. */
+void tl_fix_seat_due(tl_fix_server *server, const tl_fix_seat *seat, int64_t due_ns);
+/* The connection has to go, once what is due is written; nothing more is read from it. */
+void tl_fix_seat_over(tl_fix_server *server, tl_fix_seat *seat);
+void tl_fix_seats_tick(tl_fix_server *server);
+/* Its peer has left, and what is agreed may end his orders; he is here again. */
+void tl_fix_seat_left(tl_fix_server *server, tl_fix_seat *seat, bool by_logout);
+void tl_fix_seat_back(tl_fix_seat *seat);
+/* The same of those who were away, or left unseen, before the loop ran. */
+void tl_fix_seats_left_before(tl_fix_server *server);
+/* How many messages may be taken in this round; how many were. */
+uint32_t tl_fix_seat_budget(tl_fix_server *server, tl_fix_seat *seat);
+void tl_fix_seat_spent(tl_fix_seat *seat, uint32_t messages);
 
 /* The relay. */
 bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat);
@@ -303,6 +322,7 @@ void tl_fix_log_out(tl_fix_server *server, uint32_t session, const struct iovec 
                     size_t written);
 void tl_fix_log_event(tl_fix_server *server, uint32_t session, const char *what,
                       const tl_fix_conn *conn);
+void tl_fix_log_words(tl_fix_server *server, uint32_t session, const char *text);
 void tl_fix_log_flush(tl_fix_server *server);
 
 /* Sleeping. */

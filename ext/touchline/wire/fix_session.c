@@ -322,6 +322,7 @@ static tl_fix_received logout(tl_fix_session *session, const tl_fix_message *mes
                               const tl_fix_clock *now)
 {
     /* A number beyond what is expected stays unexpected: the next Logon asks for the gap. */
+    session->logged_out = true;
     took(session, message, now);
     if (session->state == TL_FIX_ON)
         tl_fix_send_admin(session, "5", "", 0, NULL, now);

@@ -39,7 +39,12 @@ typedef struct tl_fix_terms { /* what is agreed with the peer */
     uint32_t sending_time_tolerance_s;    /* 120 */
     uint8_t time_decimals;                /* of the times we write: 3, 6 or 9 */
     uint8_t permissions;                  /* TL_FIX_MAY_... of fix_desk.h; the desk's, at once */
+    uint8_t cancel_on;                    /* TL_FIX_CANCEL_ON_...: orders end when the peer leaves */
+    uint32_t cancel_grace_s;              /* and is not back by then */
+    uint32_t throttle;                    /* messages a second that are read; 0: any number */
 } tl_fix_terms;
+
+enum { TL_FIX_CANCEL_ON_LOGOUT = 1, TL_FIX_CANCEL_ON_DISCONNECT = 2 };
 
 typedef enum tl_fix_session_state {
     TL_FIX_AWAY,       /* no connection; what is sent is kept */
@@ -125,6 +130,10 @@ int tl_fix_session_output(tl_fix_session *session, struct iovec *pieces, int max
 void tl_fix_session_wrote(tl_fix_session *session, size_t bytes, const tl_fix_clock *now);
 /* The connection is gone. Numbers stay; what was not written will be asked for. */
 void tl_fix_session_left(tl_fix_session *session, const tl_fix_clock *now);
+/* Did the peer send a Logout on his last connection? */
+bool tl_fix_session_logged_out(const tl_fix_session *session);
+/* The same as its store tells: was the last Logon or Logout sent to him a Logout? */
+bool tl_fix_ended_by_logout(tl_fix_store *store, uint32_t session);
 
 typedef struct tl_fix_session_status {
     tl_fix_session_state state;

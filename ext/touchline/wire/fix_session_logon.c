@@ -81,13 +81,14 @@ const char *tl_fix_session_logon(tl_fix_session *session, const tl_fix_message *
         number_of(logon, 789, &wanted);
     number_of(logon, 108, &value);
     session->heartbeat_s = (uint32_t)value;
-    session->send_next = next_out;
+    session->send_next = session->welcome = next_out;
     session->written = 0;
     session->test_requests = 0;
     session->asked = (number_range){1, 0};
     session->heard_ns = now->mono_ns;
     tl_fix_resend_forget(session);
     tl_fix_held_forget(session);
+    session->logged_out = false;
     bool says_next = tl_fix_find(logon, 789) != NULL;
     tl_fix_enter(session, TL_FIX_ON, now);
     if (send_logon(session, reset, says_next ? expected + in_order : 0, now) != 0) {
@@ -177,6 +178,26 @@ void tl_fix_session_left(tl_fix_session *session, const tl_fix_clock *now)
     session->asked = (number_range){1, 0};
     tl_fix_resend_forget(session);
     tl_fix_held_forget(session);
+}
+
+bool tl_fix_session_logged_out(const tl_fix_session *session)
+{
+    return session->logged_out;
+}
+
+bool tl_fix_ended_by_logout(tl_fix_store *store, uint32_t session)
+{
+    tl_fix_stored found;
+    const uint64_t first = tl_fix_store_first(store, session, 1);
+    for (uint64_t number = tl_fix_store_marks(store, session)->next_out; number-- > first;) {
+        if (!tl_fix_store_find(store, session, number, &found))
+            continue;
+        const char *type = found.bytes + found.msg_type_at;
+        if (found.kind == TL_FIX_STORED_ADMIN && type[1] == TL_FIX_SOH &&
+            (type[0] == '5' || type[0] == 'A'))
+            return type[0] == '5';
+    }
+    return false;
 }
 
 void tl_fix_session_status_read(const tl_fix_session *session, tl_fix_session_status *out)

@@ -188,11 +188,11 @@ int tl_fix_session_output(tl_fix_session *session, struct iovec *pieces, int max
 {
     if (session->state == TL_FIX_AWAY || max < 1)
         return 0;
-    bool resending = session->resend.from <= session->resend.to || session->gap_from != 0;
+    bool due = session->resend.from <= session->resend.to || session->gap_from != 0;
+    bool resending = due && session->send_next > session->welcome; /* a Logon comes first */
     if (session->slice_at == session->slice_size) {
         if (session->written != 0 || !resending) {
-            int limit = session->written != 0 && resending ? 1 : max;
-            int count = output_live(session, pieces, max, limit);
+            int count = output_live(session, pieces, max, due ? 1 : max);
             uint64_t end = fix_marks(session)->next_out;
             if (count != 0 || session->send_next >= end || session->written != 0)
                 return count;

@@ -26,11 +26,13 @@ struct tl_fix_session {
     tl_fix_store *store;
     tl_fix_session_state state;
     int64_t since_ns;
+    bool logged_out; /* by the peer, on this connection or the last */
     uint32_t heartbeat_s;
     int64_t heard_ns, spoke_ns, over_ns; /* monotonic */
     uint32_t test_requests;              /* unanswered */
     number_range asked;                  /* what the peer was asked to send again */
     uint64_t send_next;                  /* number of the message to be written next */
+    uint64_t welcome;                    /* that of our Logon on this connection */
     uint32_t written;                    /* bytes of it that are on the wire */
     number_range resend, resend_later;
     uint64_t gap_from; /* numbers from here to resend.from become a gap fill; 0: none */

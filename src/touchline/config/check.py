@@ -123,6 +123,10 @@ def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Proble
         yield (*loc, "open"), "and close belong together: give both or neither"
     if len(set(session.permissions)) != len(session.permissions):
         yield (*loc, "permissions"), "names a permission twice"
+    for key in ("cancel_on_disconnect", "throttle"):
+        usual = type(session).model_fields[key].default
+        if getattr(session, key) != usual and parts.fix.engine == "quickfix":
+            yield (*loc, key), 'needs fix.engine = "native"'
     if set(session.permissions) != set(USUAL_PERMISSIONS) and parts.fix.engine == "quickfix":
         yield (*loc, "permissions"), 'needs fix.engine = "native"'
     if session.begin_string == "FIXT.1.1" and parts.fix.engine == "quickfix":

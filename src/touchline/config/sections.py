@@ -193,6 +193,9 @@ class SessionSection(_Section):
     certificate: str | None = None
     time_decimals: Literal[3, 6, 9] = 3
     permissions: tuple[Permission, ...] = Field(default=USUAL_PERMISSIONS, min_length=1)
+    cancel_on_disconnect: Literal["off", "logout", "disconnect", "both"] = "off"
+    cancel_grace_s: int = Field(default=0, ge=0, le=86_400)
+    throttle: int | None = Field(default=None, ge=1, le=1_000_000)
     open: Moment | None = None
     close: Moment | None = None
     reset: Moment | None = None

@@ -12,6 +12,7 @@ from touchline.runtime.owned import Owned
 
 STATES: tuple[str, ...]
 CLIENTS: tuple[str, ...]
+CANCEL_ON: tuple[str, ...]
 PERMISSIONS: tuple[str, ...]
 USUAL_PERMISSIONS: tuple[str, ...]
 
@@ -119,6 +120,9 @@ class FixServer(Owned):
         decimals: int = 3,
         mark: int | None = None,
         permissions: Collection[str] = ...,
+        cancel_on: str = "off",
+        cancel_grace_s: int = 0,
+        throttle: int = 0,
     ) -> None: ...
     def names(self, texts: NDArray[np.void], *, complete: bool) -> None: ...
     def replay(self, commands: NDArray[np.void], events: NDArray[np.void]) -> None: ...
