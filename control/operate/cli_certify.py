@@ -184,8 +184,8 @@ def certify(options: Any, names: tuple[str, ...], as_json: bool, **given: Any) -
     that: --reset allows it. Without --instrument no order is entered; what is entered is canceled
     again. With --host it needs no configuration.
 
-    Exit code 0: all that was played passed. 1: something failed. 2: nothing was played. 3: the
-    venue can not be reached.
+    Exit code 0: all that was played passed. 1: something failed, or the logon was refused. 2:
+    nothing could be played. 3: the venue can not be reached.
     """
     from touchline.fix.certify import NotAvailable, certify, used_before
     from touchline.fix.script import scripts
