@@ -22,7 +22,7 @@ from touchline.fix.script import Broker, Script, Stage, scripts
 # The instrument that the scripts are written for.
 TICK, LOT, PRICE = Decimal("0.05"), Decimal(10), Decimal("10.00")
 PRICES = frozenset(("6", "31", "44", "270"))
-QUANTITIES = frozenset(("14", "32", "38", "151", "271"))
+QUANTITIES = frozenset(("14", "32", "38", "151", "271", "561"))
 LARGE = 1_000_000  # numbers from here on are meant to be too large
 SECRET = re.compile(r"\b(554|925|96)=[^|]*")
 NEEDS = re.compile(r"^# Needs (.+?)\.?$", re.MULTILINE)
@@ -121,7 +121,11 @@ def left_out(path: Path, subject: Subject) -> str:
     fields |= {line.split("|")[0].split(" ")[-1] for line in steps}
     if any(re.match(r"1=\w", one) for one in fields):
         return "names an account of the tests' own venue"
-    if subject.instrument is None and any(re.match(r"(55=|35=[DFGH]$)", one) for one in fields):
+    if any(re.fullmatch(r"55=S\d+", one) for one in fields):
+        return "names an instrument of the tests' own venue"
+    if subject.instrument is None and any(
+        re.match(r"(55=|35=([DFGHq]|A[DF])$)", one) for one in fields
+    ):
         return "enters orders: --instrument"
     if subject.begin_string == "FIXT.1.1" and re.search(r"^R .*\b35=A\b", text, re.MULTILINE):
         return "is a Logon without DefaultApplVerID(1137)"

@@ -159,6 +159,16 @@ def report(results: list[Result], as_json: bool, subject: Subject) -> None:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Who signed that certificate.",
 )
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Your own, where the venue asks for one.",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Of that certificate, when it is in a file of its own.",
+)
 @click.option("--ask-password", is_flag=True, help="Ask for the passwords at the terminal.")
 @click.option("--password-stdin", is_flag=True, help="Read them, a line each, from standard input.")
 @click.option("--script", "names", multiple=True, help="This one; may be given several times.")
@@ -174,8 +184,8 @@ def certify(options: Any, names: tuple[str, ...], as_json: bool, **given: Any) -
     that: --reset allows it. Without --instrument no order is entered; what is entered is canceled
     again. With --host it needs no configuration.
 
-    Exit code 0: all that was played passed. 1: something failed. 2: nothing was played. 3: the
-    venue can not be reached.
+    Exit code 0: all that was played passed. 1: something failed, or the logon was refused. 2:
+    nothing could be played. 3: the venue can not be reached.
     """
     from touchline.fix.certify import NotAvailable, certify, used_before
     from touchline.fix.script import scripts
@@ -201,6 +211,22 @@ def certify(options: Any, names: tuple[str, ...], as_json: bool, **given: Any) -
         raise click.exceptions.Exit(NO)
 
 
+def tls_of(
+    wanted: bool, ca: Path | None, certificate: Path | None, key: Path | None
+) -> ssl.SSLContext | None:
+    """How TLS is spoken, the venue's certificate checked; None: it is not."""
+    if not wanted:
+        if ca or certificate or key:
+            raise click.UsageError("--ca, --certificate and --key are of --tls")
+        return None
+    if key and not certificate:
+        raise click.UsageError("--key is of a --certificate")
+    context = ssl.create_default_context(cafile=ca)
+    if certificate is not None:
+        context.load_cert_chain(certificate, key)
+    return context
+
+
 def subject_of(options: Any, **given: Any) -> Subject:
     """The session, where it is and what it may use, from options and configuration."""
     from touchline.fix.certify import Subject
@@ -214,8 +240,6 @@ def subject_of(options: Any, **given: Any) -> Subject:
         raise click.UsageError("--host wants a --port")
     else:
         address, target, version = (given["host"], given["port"]), "TOUCHLINE", "FIX.4.4"
-    if given["ca"] is not None and not given["tls"]:
-        raise click.UsageError("--ca is of --tls")
     if given["counterparty"] == given["session"]:
         raise click.UsageError("the counterparty is another session")
     comp_ids = [given["session"], *filter(None, [given["counterparty"]])]
@@ -230,7 +254,7 @@ def subject_of(options: Any, **given: Any) -> Subject:
         traded(
             config, given["instrument"], (given["tick_size"], given["lot_size"], given["price"])
         ),
-        ssl.create_default_context(cafile=given["ca"]) if given["tls"] else None,
+        tls_of(given["tls"], given["ca"], given["certificate"], given["key"]),
     )
 
 

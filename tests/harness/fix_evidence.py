@@ -20,7 +20,8 @@ from harness.fix_venue import PartsVenue
 from touchline.fix.client import framed
 from touchline.fix.script import Script
 
-NOW, SYMBOL = "20260102-09:30:00", "ACME"
+DATE, TIME, SYMBOL = "20260102", "09:30:00", "ACME"
+NOW = f"{DATE}-{TIME}"
 # The brokers of FIX 5.0 SP2, as venue_config has those of the other versions.
 NEW: list[dict[str, Any]] = [
     {"comp_id": "NEW1", "accounts": ["ACC1N", "ACC1M"]},
@@ -29,8 +30,10 @@ NEW: list[dict[str, Any]] = [
     {"comp_id": "NEW4", "accounts": ["ACC1N", "ACC2N"], "permissions": ["drop-copy"]},
 ]
 PLAYS = len(SCRIPTS) * len(DICTIONARIES)
+INSTRUMENTS = 600  # the venue's: one for each play, and two to try fields on
 # Fields whose values count what happened in the venue before: OrderID, ExecID and their like.
-COUNTED = {17, 19, 37, 198, 278, 280, 527, 571, 572, 818, 880, 1003, 1040, 1126, 1127}
+COUNTED = {17, 19, 37, 198, 278, 280, 322, 527, 571, 572, 818, 880, 964, 1003, 1040, 1126, 1127}
+DATES = {"UTCDATE", "UTCDATEONLY", "LOCALMKTDATE"}
 ADMINISTRATIVE = set("01234") | {"5", "A"}
 
 
@@ -63,6 +66,7 @@ class Play:
     rule: str
     begin_string: str
     said: list[Said]
+    timed: bool  # how much is said is a matter of time
 
 
 @dataclass
@@ -97,9 +101,7 @@ class Cleaner:
     """Makes one play's messages independent of when, where and after what it was played."""
 
     def __init__(self, begin_string: str, symbol: str) -> None:
-        self._times = {
-            tag for tag, one in book(begin_string).fields.items() if one.type == "UTCTIMESTAMP"
-        }
+        self._types = {tag: one.type for tag, one in book(begin_string).fields.items()}
         self._symbol = re.compile(rf"\b{symbol}\b")
         self._numbers: dict[str, str] = {}
 
@@ -113,8 +115,15 @@ class Cleaner:
     def clean(self, tag: int, value: str) -> str:
         if tag in COUNTED:
             return self._counted(value)
-        if tag in self._times and re.fullmatch(r"20\d{6}-\d\d:\d\d:\d\d(\.\d+)?", value):
+        kind = self._types.get(tag, "")
+        if kind == "UTCTIMESTAMP" and re.fullmatch(r"20\d{6}-\d\d:\d\d:\d\d(\.\d+)?", value):
             return NOW + re.sub(r"\d", "0", value[len(NOW) :])
+        if kind == "UTCTIMEONLY" and re.fullmatch(r"\d\d:\d\d:\d\d(\.\d+)?", value):
+            return TIME + re.sub(r"\d", "0", value[len(TIME) :])
+        if kind in DATES and re.fullmatch(r"20\d{6}", value):
+            return DATE
+        if tag == 58:
+            value = re.sub(r"\d{8,}", lambda found: self._numbers.get(found[0], found[0]), value)
         return self._symbol.sub(SYMBOL, value)
 
 
@@ -152,7 +161,8 @@ def gather(venue: PartsVenue) -> Evidence:
                 raise
             continue
         said = list(said_in(script, version, f"S{number:02d}"))
-        found.plays.append(Play(path.stem, rule_of(path), version, said))
+        timed = re.search(r"^(4\.[24]:)?U", path.read_text(), re.MULTILINE) is not None
+        found.plays.append(Play(path.stem, rule_of(path), version, said, timed))
         note(found, version, said)
     return found
 

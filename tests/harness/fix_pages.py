@@ -228,7 +228,9 @@ class Page:
 
     def shows(self, play: Play, version: str) -> bool:
         """Whether a play has the message, as one that was sent or taken, and none too long."""
-        if play.begin_string != version or any(len(each.raw()) > LONGEST for each in play.said):
+        if play.begin_string != version or play.timed:
+            return False
+        if any(len(each.raw()) > LONGEST for each in self.shown(play)):
             return False
         ways = [
             way for way, versions in ((True, self.taken), (False, self.sent)) if version in versions

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.fix_dictionary import DICTIONARIES, Layout, Member, book
-from harness.fix_evidence import NEW, PLAYS, Evidence, gather
+from harness.fix_evidence import INSTRUMENTS, NEW, PLAYS, Evidence, gather
 from harness.fix_probe import Verdict, Verdicts, path_to, probe
 from harness.fix_venue import PartsVenue, venue_config
 from touchline.config import Config
@@ -87,6 +87,7 @@ class Survey:
 
 def survey(directory: Path) -> Survey:
     """Play and try everything on a venue of its own."""
+    assert PLAYS + 2 <= INSTRUMENTS
     plain = venue_config(directory)
     names = dict.fromkeys(name for session in NEW for name in session["accounts"])
     sessions = [session.model_dump() for session in plain.sessions]
@@ -95,13 +96,14 @@ def survey(directory: Path) -> Survey:
         "accounts": [{"name": name} for name in [*(a.name for a in plain.accounts), *names]],
         "engine": plain.engine.model_dump() | {"instruments_max": 1024},
         "instruments": [
-            {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"} for n in range(PLAYS + 2)
+            {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"}
+            for n in range(INSTRUMENTS)
         ],
     }
     venue = PartsVenue(Config.model_validate(plain.model_dump() | values))
     try:
         venue.open()
-        verdicts = probe(venue.port, (f"S{PLAYS:02d}", f"S{PLAYS + 1:02d}"))
+        verdicts = probe(venue.port, (f"S{INSTRUMENTS - 1}", f"S{INSTRUMENTS - 2}"))
         return Survey(gather(venue), verdicts)
     finally:
         venue.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from harness.certificates import Authority
 from harness.fix_client import FixClient
 from harness.fix_venue import PartsVenue, running_venue
 from harness.waiting import free_ports
@@ -164,6 +166,7 @@ def test_a_rule_without_what_it_needs_is_left_out(venue: PartsVenue) -> None:
         (["--ask-password", "--password-stdin"], 2, "exclude"),
         (["--password-stdin"], 2, "no line for the password of S"),
         (["--ca", __file__], 2, "of --tls"),
+        (["--tls", "--key", __file__], 2, "of a --certificate"),
         ([], 3, "nothing listens"),
     ],
 )
@@ -171,6 +174,19 @@ def test_what_can_not_be_is_refused_by_name(words: list[str], code: int, told: s
     address = ["--host", "127.0.0.1", "--port", str(free_ports(1)[0])]
     result = CliRunner().invoke(main, ["certify", "--session", "S", *address, *words])
     assert (result.exit_code, told in result.stderr) == (code, True), result.output
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command here")
+def test_a_session_by_tls_is_put_to_the_test(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    own = authority.sign("venue", "venue.example")
+    files = {"tls_certificate": str(own.certificate), "tls_key": str(own.key)}
+    words = ["--tls", "--script", "a_logon_is_answered_by_a_logon"]
+    with running_venue(tmp_path / "v", fix={"port": free_ports(1)[0], **files}) as venue:
+        result = certify(venue, "BROKER1", *words, "--ca", str(authority.root.certificate))
+        assert (result.exit_code, "1 passed" in result.stdout) == (0, True), result.output
+        stranger = certify(venue, "BROKER1", *words, "--reset")
+        assert (stranger.exit_code, "certificate" in stranger.stderr) == (5, True)
 
 
 def test_a_session_is_found_in_the_configuration(tmp_path: Path) -> None:
