@@ -1,24 +1,17 @@
 /* Orders and requests. fix_orders.h says what is kept. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_orders.h"
+#include "touchline/wire/fix_orders_rows.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define CHUNK 4096u      /* rows of a piece of memory */
 #define PART 512u        /* places of a part of the table */
 #define PART_FULL 384u
 #define DEPTH_MAX 26u
 #define NUMBERS_MAX (1u << 24)
-
-/* Rows that never move, in pieces. */
-typedef struct rows {
-    char **chunks;
-    size_t width;
-    uint32_t chunks_count, count, free; /* free: first of the chain of given back places */
-} rows;
 
 typedef struct slot {   /* orders that had the same place in the engine, one after the other */
     uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them */
@@ -46,96 +39,10 @@ struct tl_fix_orders {
     uint64_t key[2];
 };
 
-/* Rows */
-
-static void *row_at(const rows *some, uint32_t row)
-{
-    return some->chunks[row / CHUNK] + (size_t)(row % CHUNK) * some->width;
-}
-
-static uint32_t row_add(rows *some)
-{
-    if (some->free != TL_FIX_NO_ROW) {
-        const uint32_t row = some->free;
-        memcpy(&some->free, row_at(some, row), sizeof some->free);
-        memset(row_at(some, row), 0, some->width);
-        return row;
-    }
-    if (some->count == some->chunks_count * CHUNK) {
-        char **grown = realloc(some->chunks, (some->chunks_count + 1) * sizeof *grown);
-        if (grown == NULL || some->count > UINT32_MAX - 2 * CHUNK)
-            return TL_FIX_NO_ROW;
-        some->chunks = grown;
-        grown[some->chunks_count] = calloc(CHUNK, some->width);
-        if (grown[some->chunks_count] == NULL)
-            return TL_FIX_NO_ROW;
-        some->chunks_count++;
-    }
-    return some->count++;
-}
-
-static void row_drop(rows *some, uint32_t row)
-{
-    memcpy(row_at(some, row), &some->free, sizeof some->free);
-    some->free = row;
-}
-
-static void rows_close(rows *some)
-{
-    for (uint32_t i = 0; i < some->chunks_count; i++)
-        free(some->chunks[i]);
-    free(some->chunks);
-}
-
-/* SipHash-1-3 with 128 bits (Aumasson and Bernstein, 2012). */
-
-static uint64_t turned(uint64_t word, int by)
-{
-    return word << by | word >> (64 - by);
-}
-
-static void sip_round(uint64_t v[4])
-{
-    v[0] += v[1], v[1] = turned(v[1], 13) ^ v[0], v[0] = turned(v[0], 32);
-    v[2] += v[3], v[3] = turned(v[3], 16) ^ v[2];
-    v[0] += v[3], v[3] = turned(v[3], 21) ^ v[0];
-    v[2] += v[1], v[1] = turned(v[1], 17) ^ v[2], v[2] = turned(v[2], 32);
-}
-
-static void sip_word(uint64_t v[4], uint64_t word)
-{
-    v[3] ^= word;
-    sip_round(v);
-    v[0] ^= word;
-}
-
-static uint64_t sip_end(uint64_t v[4])
-{
-    for (int i = 0; i < 3; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 void tl_fix_request_hash(const tl_fix_orders *orders, uint32_t session, const char *cl_ord_id,
                          size_t size, uint64_t hash[2])
 {
-    const uint64_t *key = orders->key;
-    uint64_t v[4] = {key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f83),
-                     key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573)};
-    sip_word(v, session);
-    size_t at = 0;
-    for (uint64_t word; at + 8 <= size; at += 8) {
-        memcpy(&word, cl_ord_id + at, 8);
-        sip_word(v, word);
-    }
-    uint64_t last = (uint64_t)size << 56;
-    for (size_t i = 0; at + i < size; i++)
-        last |= (uint64_t)(unsigned char)cl_ord_id[at + i] << (8 * i);
-    sip_word(v, last);
-    v[2] ^= 0xee;
-    hash[0] = sip_end(v);
-    v[1] ^= 0xdd;
-    hash[1] = sip_end(v);
+    tl_fix_keyed_hash(orders->key, session, cl_ord_id, size, hash);
 }
 
 /* The table */
