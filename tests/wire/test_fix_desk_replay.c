@@ -79,6 +79,17 @@ static void change(uint32_t session)
         names_count[session] = index - 1;
 }
 
+static void take_all_off(uint32_t session)
+{
+    char request[512];
+    if (dialect()->version == TL_FIX_42) /* it has no mass cancel */
+        return;
+    snprintf(request, sizeof request, "q%s|11=%s|530=%s", route(), new_name(session),
+             below(2) == 0 ? "7" : "1|55=XYZ");
+    if (ask(session, request) == TL_FIX_LATER)
+        names_count[session]--;
+}
+
 static void take_off(void)
 {
     administer((tl_command){.type = TL_MSG_TYPE_MASS_CANCEL,
@@ -93,8 +104,10 @@ static void flow(void)
         const uint32_t what = below(100);
         if (what < 55)
             enter(below(SESSIONS));
-        else if (what < 98)
+        else if (what < 97)
             change(below(SESSIONS));
+        else if (what < 98)
+            take_all_off(below(SESSIONS));
         else
             take_off();
         if (below(3) == 0)
@@ -103,6 +116,15 @@ static void flow(void)
             tell();
     }
     step();
+}
+
+/* How many messages of a type the flow has made. */
+static uint32_t said_of(const char *type)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < live.said_count; i++)
+        count += live.said[i].key != 0 && strcmp(live.said[i].type, type) == 0;
+    return count;
 }
 
 /* The next report on an event beyond the mark; NULL. */
@@ -162,6 +184,8 @@ int main(void)
         names_count[0] = names_count[1] = 0;
         begin(version);
         flow();
+        CHECK(said_of("8") > ROUNDS / 2 && said_of("9") > 50);
+        CHECK(version == TL_FIX_42 || said_of("r") > 3);
         replay(version, 0, 1);
         replay(version, 0, 40);
         replay(version, 0, JOURNAL_MAX);
