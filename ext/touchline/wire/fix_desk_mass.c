@@ -103,7 +103,8 @@ static int field_refused(const request *of, const tl_fix_field *field)
     const int reason = field->tag == 336 || field->tag == 625 ? MASS_TRADING_SESSION
                        : field->tag >= 305 && field->tag <= 318 ? MASS_UNDERLYING
                                                                 : MASS_OTHER;
-    return tl_fix_refuse(of->desk, reason, "field %u is not supported in a mass cancel", field->tag);
+    return tl_fix_refuse(of->desk, reason, "field %u is not supported in a mass cancel",
+                         field->tag);
 }
 
 /* The instrument that is meant. -1, or why not. */
