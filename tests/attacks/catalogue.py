@@ -48,7 +48,30 @@ WITH_NUMBERS_AND_WEATHER = (
 ATTACKS = WITHOUT_A_PASSWORD + WITH_A_SESSION + WITH_NUMBERS_AND_WEATHER
 # Of an engine named here the attacks it stands today; any other must stand all of them.
 STOOD = {
-    "quickfix": frozenset(("1a", "1b", "1c", "2", "3", "7a", "7b", "9a", "11a", "12", "13", "22")),
+    "quickfix": frozenset(
+        [
+            "1a",
+            "1b",
+            "1c",
+            "2",
+            "3",
+            "4",
+            "5a",
+            "5b",
+            "6",
+            "7a",
+            "7b",
+            "8",
+            "9a",
+            "11a",
+            "11b",
+            "12",
+            "13",
+            "22",
+            "23",
+            "24",
+        ]
+    ),
 }
 
 
