@@ -80,6 +80,12 @@ static int keep_command(void *context, const tl_command *both, uint32_t count)
     return 0;
 }
 
+static uint32_t no_room(void *context, uint32_t to)
+{
+    (void)context, (void)to;
+    return 0;
+}
+
 static uint64_t next_number(void *context)
 {
     (void)context;
@@ -104,7 +110,8 @@ static tl_fix_party party(void)
                           .dialect = dialect,
                           .accounts = accounts,
                           .accounts_count = 1,
-                          .time_decimals = 3};
+                          .time_decimals = 3,
+                          .permissions = TL_FIX_MAY_ORDER};
 }
 
 static void open_desk(void)
@@ -116,7 +123,8 @@ static void open_desk(void)
     const tl_fix_desk_hooks hooks = {.send = keep_report,
                                      .submit = keep_command,
                                      .number = next_number,
-                                     .refusal = next_number};
+                                     .refusal = next_number,
+                                     .room = no_room};
     const tl_fix_party seated = party();
     if (tl_fix_desk_open(&desk, &config, &hooks) != 0 || tl_fix_desk_party(desk, &seated, 0) != 0)
         fail("no desk");

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.fix_differential import DICTIONARIES, run
-from touchline.wire import fix_codec
+from touchline.wire import fix_message
 
 APPLICATION = {"FIX.4.2": "FIX42", "FIX.4.4": "FIX44", "FIXT.1.1": "FIX50SP2"}
 
@@ -30,4 +30,4 @@ def test_the_reasons_of_a_version_are_those_of_its_dictionary(begin_string: str)
         for tag in (103, 102)
     ]
     assert all(listed)
-    assert list(fix_codec.reasons(begin_string)) == listed
+    assert list(fix_message.reasons(begin_string)) == listed

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import quickfix
 
-from touchline.wire import fix_codec
+from touchline.wire import fix_message
 
 SOH = "\x01"
 SCRIPTS = Path(__file__).resolve().parents[1] / "fix" / "conformance"
@@ -108,8 +108,8 @@ def framing(case: Case) -> bool:
 
 
 def data_alone(case: Case) -> bool:
-    """A data field without its length before it: dropped, or taken as text; here 373 = 6."""
-    return case.ours[0] == 6 and case.ours[1] in DATA_TAGS
+    """Data without its length before it, or a length without its data: dropped or taken."""
+    return case.ours[0] == 6 and case.ours[1] in DATA_TAGS | LENGTH_TAGS
 
 
 def credentials(case: Case) -> bool:
@@ -151,6 +151,7 @@ def entries(case: Case) -> bool:
 MONTHS = (200, 205)
 COUNTS = (78, 146, 267, 268, 453, 802)
 MEMBERS = {55, 79, 80, 269, 270, 447, 448, 452, 523, 802, 803}
+LENGTH_TAGS = {90, 93, 95, 212, 348, 350, 352, 354, 356, 358, 360, 362, 364, 445, 618, 621}
 DATA_TAGS = {89, 91, 96, 213, 349, 351, 353, 355, 357, 359, 361, 363, 365, 446, 619, 622}
 KINDS: tuple[Callable[[Case], bool], ...] = (
     torn,
@@ -222,8 +223,12 @@ class Sides:
         self.dictionary.checkUserDefinedFields(False)
 
     def ours(self, whole: bytes) -> tuple[int, int]:
-        verdict = fix_codec.check(self.version, whole)
-        return DROPPED if verdict is None else (verdict.reason, verdict.ref_tag)
+        found = fix_message.framed(whole)
+        if found is None:
+            return DROPPED
+        skip, size = found
+        examined = fix_message.examine(whole[skip : skip + size], self.version)
+        return DROPPED if examined is None else (examined.verdict.reason, examined.verdict.ref_tag)
 
     def theirs(self, whole: bytes) -> tuple[int, int]:
         text = whole.decode("utf-8", "surrogateescape")

@@ -67,7 +67,6 @@ C_PARTS = {
         "fix_message": {"fix_dialect", "fix_tables", "fix_text", "fix_format"},
         "fix_frame": {"fix_message", "fix_text"},
         "fix_check": {"fix_message", "fix_tables", "fix_text", "fix_format"},
-        "fix_codec": {"fix_message"},
         "fix_store": set[str](),
         "fix_session": {"fix_message", "fix_store", "fix_text", "fix_dialect", "fix_route"},
         "fix_names": {"fix_text"},
@@ -106,8 +105,8 @@ C_PART_OF = dict.fromkeys(
 )
 # What a shell hands out of another part: the record it keeps answers in.
 SHELL_PARTS = {"engine": {"answer", "arrays", "capacities"}}
-# A shell that has another's header, or a part of it, which that one needs first.
-HEADER_OF = {"capacities": "engine", "fix_codec": "fix_message"}
+# A shell that has a part of another's header, which that one needs first.
+HEADER_OF = {"capacities": "engine"}
 # A shell of several headers, because what they are for is one thing to Python.
 ALSO_DECLARED = {"fix_server": {"touchline/wire/tls.h"}}
 # What a room includes of another: its public face alone.

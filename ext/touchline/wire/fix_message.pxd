@@ -8,7 +8,8 @@ cdef extern from "touchline/wire/fix_message.h" nogil:
     enum: TL_FIX_MESSAGE_MAX
 
     ctypedef struct tl_fix_dialect:
-        pass
+        uint64_t ord_rej_reasons[2]
+        uint64_t cxl_rej_reasons[2]
     const tl_fix_dialect *tl_fix_dialect_find(const char *begin_string, const char *appl_ver_id)
 
     ctypedef enum tl_fix_framing:

@@ -76,3 +76,16 @@ def examine(message, begin_string):
 cdef object _verdict(tl_fix_verdict said):
     text = "" if said.text == NULL else said.text[:strlen(said.text)].decode()
     return Verdict(said.reason, said.business, said.ref_tag, text)
+
+
+def reasons(begin_string):
+    """The OrdRejReasons(103) and CxlRejReasons(102) that the version knows."""
+    cdef bytes version = begin_string.encode()
+    cdef const tl_fix_dialect *dialect = tl_fix_dialect_find(version, b"9")
+    if dialect == NULL:
+        raise ValueError(f"{begin_string!r} is not spoken here")
+    return _bits(dialect.ord_rej_reasons), _bits(dialect.cxl_rej_reasons)
+
+
+cdef set _bits(const uint64_t *words):
+    return {n for n in range(128) if words[n // 64] >> n % 64 & 1}

@@ -50,7 +50,7 @@ typedef struct tl_fix_ruled {
 } tl_fix_ruled;
 
 /* At most TL_FIX_BATCH fields from `from` on, as if none were data, of a message of 16 bytes or
- * more; how many. Those have tags below TL_FIX_LOW_TAGS; `depth` is not 0 if a value is not plain. */
+ * more; how many. Their tags are below TL_FIX_LOW_TAGS; `depth` is 0 if the value is plain. */
 uint32_t tl_fix_split_cut(const char *bytes, uint32_t size, uint32_t from, tl_fix_field *fields);
 
 /* The field that was split last is a member of an open group; those it is none of are ended. */
