@@ -21,12 +21,12 @@ from touchline.core.messages import LANE_ADMIN
 from touchline.runtime.bus import Bus
 
 TESTS = Path(__file__).parents[1]
-SYMBOLS = 240
+SYMBOLS = 400
 _NUMBERS = count()
 
 
 def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Config:
-    """Brokers of both versions, and who watches them; symbols S00 to S239, tick 0.05, lot 10."""
+    """Brokers of both versions, and who watches them; symbols S00 to S399, tick 0.05, lot 10."""
     sessions: list[dict[str, Any]] = [
         {"comp_id": "BROKER1", "accounts": ["ACC1", "ACC1B"]},
         {"comp_id": "BROKER2", "accounts": ["ACC2"]},
@@ -42,7 +42,7 @@ def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Conf
         ]
     values: dict[str, Any] = {
         "venue": {"name": f"fix{os.getpid()}-{next(_NUMBERS)}", "data_dir": str(data_dir)},
-        "engine": {"instruments_max": 256, "orders_max": 4096},
+        "engine": {"instruments_max": 512, "orders_max": 4096},
         "fix": {"port": free_ports(1)[0], "engine": engine},
         "instruments": [
             {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"} for n in range(SYMBOLS)
