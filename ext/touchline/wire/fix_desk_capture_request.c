@@ -61,7 +61,8 @@ static int read_parties(const request *of, tl_fix_criteria *criteria)
         return -1;
     if (!tl_fix_is(of->message, 453, '1') ||
         !tl_fix_group(of->message, of->party->dialect, 453, 0, &first, &fields))
-        return tl_fix_refuse(of->desk, TL_FIX_CAPTURE_PARTIES, "one party, an account, may be given");
+        return tl_fix_refuse(of->desk, TL_FIX_CAPTURE_PARTIES,
+                             "one party, an account, may be given");
     for (uint32_t i = 0; i < fields; i++) {
         id = first[i].tag == 448 ? &first[i] : id;
         role = first[i].tag == 452 ? &first[i] : role;
@@ -261,8 +262,8 @@ static int begin(const request *of, const tl_fix_capture *asked)
     while (free_at < TL_FIX_CAPTURES_MAX && seated->captures[free_at] != NULL)
         free_at++;
     if (free_at == TL_FIX_CAPTURES_MAX)
-        return tl_fix_refuse(desk, TL_FIX_CAPTURE_OTHER, "%u requests are under way, and not more may be",
-                      TL_FIX_CAPTURES_MAX);
+        return tl_fix_refuse(desk, TL_FIX_CAPTURE_OTHER,
+                             "%u requests are under way, and not more may be", TL_FIX_CAPTURES_MAX);
     tl_fix_capture *capture = malloc(sizeof *capture);
     if (capture == NULL)
         return tl_fix_refuse(desk, TL_FIX_CAPTURE_OTHER, "there is no memory for it");

@@ -103,7 +103,8 @@ static int field_refused(const request *of, const tl_fix_field *field)
     const int reason = field->tag == 336 || field->tag == 625 ? MASS_TRADING_SESSION
                        : field->tag >= 305 && field->tag <= 318 ? MASS_UNDERLYING
                                                                 : MASS_OTHER;
-    return tl_fix_refuse(of->desk, reason, "field %u is not supported in a mass cancel", field->tag);
+    return tl_fix_refuse(of->desk, reason, "field %u is not supported in a mass cancel",
+                         field->tag);
 }
 
 /* The instrument that is meant. -1, or why not. */
@@ -155,8 +156,9 @@ static int wanted(const request *of, tl_command *cmd, bool *wait)
                       SHOWN(of->message, side));
     cmd->side = side == NULL ? 0 : (uint8_t)*tl_fix_value(of->message, side);
     if (of->party->accounts_count < 1 || of->party->accounts_count > TL_FIX_COMMANDS_MAX)
-        return tl_fix_refuse(of->desk, MASS_OTHER, "the session has %u accounts; the most are %u here",
-                      of->party->accounts_count, TL_FIX_COMMANDS_MAX);
+        return tl_fix_refuse(of->desk, MASS_OTHER,
+                             "the session has %u accounts; the most are %u here",
+                             of->party->accounts_count, TL_FIX_COMMANDS_MAX);
     return -1;
 }
 
