@@ -103,28 +103,29 @@ def test_a_logon_for_another_version_does_not_come_in(venue: PartsVenue, version
 def test_many_orders_and_trades_are_asked_about(venue: PartsVenue) -> None:
     with FixClient(venue.port, "NEW1", "FIXT.1.1") as client:
         client.logon("1137=9")
-        client.send("D", *order("c1"))
+        buy = [field.replace("55=S00", "55=S01") for field in order("m1")]
+        client.send("D", *buy)
         assert client.application()["150"] == "0"
-        sell = [field.replace("54=1", "54=2").replace("38=100", "38=40") for field in order("c2")]
-        client.send("D", *sell)
+        changed = {"11=m1": "11=m2", "54=1": "54=2", "38=100": "38=40"}
+        client.send("D", *(changed.get(field, field) for field in buy))
         assert [client.application()["39"] for _ in range(3)] == ["0", "1", "2"]
-        client.send("AF", "584=all", "585=7")
-        status = client.expect(_35="8", _584="all", _911="1", _912="Y", _11="c1")
+        client.send("AF", "584=all", "585=1", "55=S01")
+        status = client.expect(_35="8", _584="all", _911="1", _912="Y", _11="m1")
         assert (status["150"], status["151"]) == ("I", "60")
         client.send("AD", "568=t", "569=1", "1003=" + trade_of(client))
         client.expect(_35="AQ", _568="t", _748="2", _749="0", _750="0")
-        bought = client.expect(_35="AE", _54="1", _1="ACC1", _11="c1", _912="N")
-        sold = client.expect(_35="AE", _54="2", _11="c2", _912="Y", _1003=bought["1003"])
+        bought = client.expect(_35="AE", _54="1", _1="ACC1", _11="m1", _912="N")
+        sold = client.expect(_35="AE", _54="2", _11="m2", _912="Y", _1003=bought["1003"])
         assert (bought["571"], sold["571"]) == (f"{bought['1003']}-1", f"{bought['1003']}-2")
-        client.send("q", "11=c3", "530=7", f"60={utc_now()}")
-        client.expect(_35="8", _11="c1", _150="4")
-        report = client.expect(_35="r", _11="c3", _531="7", _533="1")
+        client.send("q", "11=m3", "530=1", "55=S01", f"60={utc_now()}")
+        client.expect(_35="8", _11="m1", _150="4")
+        report = client.expect(_35="r", _11="m3", _531="1", _533="1")
         assert report["1369"] == report["37"]
 
 
 def trade_of(client: FixClient) -> str:
-    """The number of the one trade there is."""
-    client.send("AD", "568=first", "569=1")
+    """The number of the one trade there is in S01."""
+    client.send("AD", "568=first", "569=1", "55=S01")
     client.expect(_35="AQ", _748="2")
     trades = [client.expect(_35="AE")["1003"] for _ in range(2)]
     assert trades[0] == trades[1]

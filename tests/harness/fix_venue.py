@@ -21,12 +21,12 @@ from touchline.core.messages import LANE_ADMIN
 from touchline.runtime.bus import Bus
 
 TESTS = Path(__file__).parents[1]
-SYMBOLS = 320
+SYMBOLS = 400
 _NUMBERS = count()
 
 
 def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Config:
-    """Brokers of both versions, and who watches them; symbols S00 to S319, tick 0.05, lot 10."""
+    """Brokers of both versions, and who watches them; symbols S00 to S399, tick 0.05, lot 10."""
     sessions: list[dict[str, Any]] = [
         {"comp_id": "BROKER1", "accounts": ["ACC1", "ACC1B"]},
         {"comp_id": "BROKER2", "accounts": ["ACC2"]},

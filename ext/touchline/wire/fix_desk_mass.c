@@ -156,8 +156,9 @@ static int wanted(const request *of, tl_command *cmd, bool *wait)
                       SHOWN(of->message, side));
     cmd->side = side == NULL ? 0 : (uint8_t)*tl_fix_value(of->message, side);
     if (of->party->accounts_count < 1 || of->party->accounts_count > TL_FIX_COMMANDS_MAX)
-        return tl_fix_refuse(of->desk, MASS_OTHER, "the session has %u accounts; the most are %u here",
-                      of->party->accounts_count, TL_FIX_COMMANDS_MAX);
+        return tl_fix_refuse(of->desk, MASS_OTHER,
+                             "the session has %u accounts; the most are %u here",
+                             of->party->accounts_count, TL_FIX_COMMANDS_MAX);
     return -1;
 }
 

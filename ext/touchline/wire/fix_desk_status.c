@@ -164,8 +164,8 @@ static int read_scope(const request *of, tl_fix_mass_status *status, bool *wait)
         return tl_fix_refuse(desk, TL_FIX_ORD_UNSUPPORTED, "field %u is not supported here",
                       stranger->tag);
     if (side != NULL && !tl_fix_is(message, 54, '1') && !tl_fix_is(message, 54, '2'))
-        return tl_fix_refuse(desk, TL_FIX_ORD_UNSUPPORTED, "Side(54) %.*s is not supported; allowed: 1, 2",
-                      SHOWN(message, side));
+        return tl_fix_refuse(desk, TL_FIX_ORD_UNSUPPORTED,
+                             "Side(54) %.*s is not supported; allowed: 1, 2", SHOWN(message, side));
     status->side = side == NULL ? 0 : (uint8_t)*tl_fix_value(message, side);
     status->instrument = TL_INSTRUMENT_ALL;
     status->account = TL_ACCOUNT_ALL;
@@ -184,7 +184,8 @@ static int read_scope(const request *of, tl_fix_mass_status *status, bool *wait)
         tl_fix_account_named(&desk->names, tl_fix_value(message, account), account->size);
     if (tl_fix_has_account(&desk->sessions[of->party->number], status->account))
         return -1;
-    return tl_fix_refuse(desk, TL_FIX_ORD_ACCOUNT, "unknown account '%.*s'", SHOWN(message, account));
+    return tl_fix_refuse(desk, TL_FIX_ORD_ACCOUNT, "unknown account '%.*s'",
+                         SHOWN(message, account));
 }
 
 tl_fix_taken tl_fix_ask_mass_status(request *of)
