@@ -93,9 +93,10 @@ void tl_fix_server_stop(tl_fix_server *server);
 /* Have the loop go round now, which brings what is told of sessions up to date. */
 void tl_fix_server_wake(tl_fix_server *server);
 /* Add a session, or change what is agreed: taken up at once if it is away, else when it leaves,
- * but accounts and permissions at once. `enabled` false logs it out and keeps it out. `mark`: for a new one, the
- * key of the last event it was told of; TL_FIX_MARK_STORED: what its store says. -EINVAL; of a new
- * session before the loop runs also what store and desk answer. */
+ * but accounts, permissions, throttle and what its leaving ends at once. `enabled` false logs it out
+ * and keeps it out. `mark`: for a new one, the key of the last event it was told of;
+ * TL_FIX_MARK_STORED: what its store says. -EINVAL; of a new session before the loop runs also what
+ * store and desk answer. */
 #define TL_FIX_MARK_STORED UINT64_MAX
 int tl_fix_server_session(tl_fix_server *server, const tl_fix_terms *terms,
                           const uint32_t *accounts, uint32_t accounts_count, bool enabled,
