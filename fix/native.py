@@ -105,7 +105,11 @@ class NativeGateway:
         self._entrance.listen(self._server)
         cleanup.callback(self._write_presence)
         self._operators = Operators(
-            settings.fix_dir, self._server, self._entrance.sessions, self._hours
+            settings.fix_dir,
+            self._server,
+            self._entrance.sessions,
+            self._hours,
+            self._write_presence,
         )
         cleanup.callback(self._operators.close)
         self._spawn("fix-loop", lambda: self._server.run(next_event), self._server.stop)

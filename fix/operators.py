@@ -18,7 +18,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,9 @@ class Operators:
         server: FixServer,
         sessions: Mapping[int, SessionSettings],
         hours: Hours,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
+        self._changed = changed  # numbers were; called before that is answered
         self._server = server
         self._sessions = sessions
         self._hours = hours
@@ -173,6 +175,7 @@ class Operators:
             raise SessionError("the store did not take the numbers; see the log")
         name = self._sessions[reset.number].comp_id
         LOG.warning("an operator set %s to out %d, in %d", name, reset.next_out, reset.next_in)
+        self._changed()
         return {"session": name, "next_out": reset.next_out, "next_in": reset.next_in}
 
 

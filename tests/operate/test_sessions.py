@@ -195,11 +195,12 @@ def test_numbers_are_set_and_a_killed_gateway_comes_back_with_them(venue: WholeV
         answer = client.logon(reset=False)
         assert (answer["35"], answer["34"]) == ("A", "500")
         assert order(client, "R1")["34"] == "501"
-    until(lambda: standing(venue)["state"] == "away", "it is away")
+        until(lambda: standing(venue)["next_in"] == 702, "what it sent is told")
     facts = answered(
         venue, "sessions", "reset-seq", "BROKER1", "--in", "9", "--yes", "--timeout", "30"
     )
     assert facts == {"session": "BROKER1", "next_out": 502, "next_in": 9}
+    assert standing(venue)["next_in"] == 9
     facts = answered(venue, "sessions", "reset-seq", "BROKER1", "--yes", "--timeout", "30")
     assert (facts["next_out"], facts["next_in"]) == (1, 1)
     last = history(venue.config.journal_dir, 1)[0]["command"]

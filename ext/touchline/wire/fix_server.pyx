@@ -78,8 +78,8 @@ class ServerStatus(NamedTuple):
 
 
 class SessionStatus(NamedTuple):
-    """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` wait for the peer, `held`
-    came before others they follow, `pending` are with the engine; `resets`: reset() did it."""
+    """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` wait for the peer,
+    `held` came before others they follow, `pending` are with the engine; `resets` by reset()."""
 
     state: str
     address: str
@@ -160,8 +160,8 @@ cdef class FixServer(Owned):
     def __cinit__(self, store_dir, Bus bus not None, Lane lane not None, *, sessions_max,
                   message_max, logon_max, newcomers_max, logon_s, segment_bytes=16777216,
                   keep_bytes=0, durable=False, instruments_max=1, accounts_max=1, orders_max=1,
-                  books=None, answer_s=0.5, spin=False, log_dir=None, log_rotate_bytes=67108864, log_keep=8,
-                  relay_to=None):
+                  books=None, answer_s=0.5, spin=False, log_dir=None, log_rotate_bytes=67108864,
+                  log_keep=8, relay_to=None):
         cdef tl_fix_server_config config
         cdef bytes directory = path_bytes(store_dir, "store_dir")
         cdef int code

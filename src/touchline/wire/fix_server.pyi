@@ -119,7 +119,7 @@ class FixServer(Owned):
         tolerance_s: int = 120,
         decimals: int = 3,
         mark: int | None = None,
-        permissions: Collection[str] = ...,
+        permissions: Collection[str] = ("orders", "market-data", "trade-capture"),
         cancel_on: str = "off",
         cancel_grace_s: int = 0,
         throttle: int = 0,
