@@ -143,7 +143,7 @@ def entries(case: Case) -> bool:
     """Within an entry QuickFIX looks at nothing, and a field that is there twice begins another."""
     if not case.has(*COUNTS):
         return False
-    if case.theirs[0] == 1 and case.theirs[1] in MEMBERS:
+    if case.theirs[0] in (1, 16) and case.theirs[1] in MEMBERS.union(COUNTS):
         return True
     return case.ours[1] in MEMBERS if case.ours[0] != 16 else case.ours[1] in COUNTS
 
