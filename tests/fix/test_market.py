@@ -77,6 +77,10 @@ class Watcher:
         if action != "2":
             side.insert(place, (price, int(entry["271"]) // LOT, int(entry["346"])))
 
+    def follow(self, venue: PartsVenue) -> None:
+        """Listen until the book is the engine's."""
+        until(lambda: self.has(venue), "the book is the engine's")
+
     def has(self, venue: PartsVenue) -> bool:
         """Is the book the engine's, as deep as it was asked for?"""
         self.listen()
@@ -127,13 +131,13 @@ def test_books_are_the_engines_at_every_depth_and_after_a_restart(venue: PartsVe
         before = traded(venue)
         trade(broker, seed=2)
         for watcher in watchers:
-            until(lambda watcher=watcher: watcher.has(venue), "the book is the engine's")
+            watcher.follow(venue)
             assert watcher.traded == traded(venue) - before > 0
             watcher.client.close()
     venue.restart()
     for name, depth in WATCHERS.items():
         watcher = Watcher(venue, name, depth)
-        until(lambda watcher=watcher: watcher.has(venue), "the book is the engine's")
+        watcher.follow(venue)
         watcher.client.close()
 
 
