@@ -8,11 +8,12 @@ messages, so a page says what the venue did. Nothing in it depends on when it is
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import textwrap
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from harness.fix_dictionary import DICTIONARIES, SHORT, Field, book
@@ -255,16 +256,26 @@ class Page:
         return [*lines, "```", ""]
 
 
+def pieces(text: str, room: int) -> Iterator[str]:
+    """A text cut before spaces where there are any, so that no line ends in one."""
+    while len(text) > room:
+        cut = text.rfind(" ", 1, room)
+        cut = cut if cut > 0 else room
+        yield text[:cut]
+        text = text[cut:]
+    yield text
+
+
 def raw_lines(mark: str, raw: str) -> list[str]:
     """A message in lines that are not too long, broken behind a field where that is possible."""
     lines, line = [], mark
-    for piece in raw.replace("|", "|\n").splitlines():
-        for part in textwrap.wrap(piece, WIDTH - 6, drop_whitespace=False) or [""]:
-            if len(line) + len(part) > WIDTH:
-                lines.append(line.rstrip())
+    for field in re.findall(r"[^|]*\|?", raw):
+        for piece in pieces(field, WIDTH - 6):
+            if len(line) + len(piece) > WIDTH:
+                lines.append(line)
                 line = "    "
-            line += part
-    return [*lines, line.rstrip()]
+            line += piece
+    return [*lines, line]
 
 
 def frame_page(of: Survey) -> list[str]:
