@@ -173,8 +173,15 @@ def refused_type(message: Said) -> str:
     return message.value(372) if reason and message.value(reason[0]) == reason[1] else ""
 
 
+# Of an answer that may say either: the field that says it, and when all is well.
+GRANTED = {"r": (531, "1234567"), "AQ": (749, "0"), "y": (560, "0")}
+
+
 def refuses(message: Said) -> bool:
-    return message.msg_type in ("3", "j", "9") or message.value(39) == "8"
+    if message.msg_type in GRANTED:
+        tag, good = GRANTED[message.msg_type]
+        return message.value(tag) not in good
+    return message.msg_type in ("3", "j", "9", "Y") or message.value(39) == "8"
 
 
 def answered(said: list[Said], at: int) -> bool:

@@ -327,6 +327,8 @@ number where there are several, and `|` stands for the separator, the byte 1.
   is checked and changes nothing.
 - *always*, *at times*: in all or some of the messages of the scripts.
 
+In the table below *you* send a message in that version, the *venue*, or *both*.
+
 For programs there is an Orchestra file (FIX Orchestra 1.0) of each version:
 {files}.
 """
@@ -343,13 +345,13 @@ def index(pages: list[Page]) -> list[str]:
     lines.append("| | [Header and trailer](Header.md) | both | both | both |")
     for page in pages:
         ways = [
-            {(True, True): "both", (True, False): "you send", (False, True): "you receive"}.get(
+            {(True, True): "both", (True, False): "you", (False, True): "venue"}.get(
                 (version in page.taken, version in page.sent), ""
             )
             for version in DICTIONARIES
         ]
-        lines.append(f"| {page.msg_type} | [{page.name}] | {' | '.join(ways)} |")
-    return [*lines, "", *(f"[{page.name}]: {page.file}" for page in pages), ""]
+        lines.append(f"| {page.msg_type} | [{page.name}]({page.file}) | {' | '.join(ways)} |")
+    return [*lines, ""]
 
 
 def files(of: Survey) -> dict[str, str]:
