@@ -350,8 +350,8 @@ def index(pages: list[Page]) -> list[str]:
             )
             for version in DICTIONARIES
         ]
-        lines.append(f"| {page.msg_type} | [{page.name}] | {' | '.join(ways)} |")
-    return [*lines, "", *(f"[{page.name}]: {page.file}" for page in pages), ""]
+        lines.append(f"| {page.msg_type} | [{page.name}]({page.file}) | {' | '.join(ways)} |")
+    return [*lines, ""]
 
 
 def files(of: Survey) -> dict[str, str]:
