@@ -395,7 +395,9 @@ static void fields_that_mean_something_are_refused(void)
 static void texts_end_between_characters(void)
 {
     char request[256], expected[256];
-    const char *umlauts = "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4";
+    const char *umlauts =
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4";
     snprintf(request, sizeof request, "D|11=a|55=x%s%s%s%s|54=1|40=2|38=1|44=1.00", umlauts,
              umlauts, umlauts, umlauts);
     in(0, request);

@@ -166,7 +166,8 @@ static bool by_value_refused(const tl_fix_message *message, const tl_fix_field *
             return false;
         snprintf(text, TL_FIX_TEXT_MAX, "Currency(15) %.*s: %.*s is traded in %.*s",
                  shown(message, field), value, (int)instrument->symbol.size,
-                 instrument->symbol.text, (int)instrument->currency.size, instrument->currency.text);
+                 instrument->symbol.text, (int)instrument->currency.size,
+                 instrument->currency.text);
         return true;
     case 21:
         if (first != '3')
