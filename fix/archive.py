@@ -19,7 +19,7 @@ REQUEST = np.dtype(
     [
         ("name", f"S{NAME_BYTES}"),
         ("order", "<u4"),  # row of the order it entered, changed or named; NO_ORDER
-        ("session", "u1"),
+        ("session", "<u2"),
         ("state", "u1"),
         ("msg_type", "u1"),
     ]
@@ -35,7 +35,7 @@ ORDER = np.dtype(
         ("account", "<u4"),
         ("request", "<u4"),  # row of the latest accepted request, whose ClOrdID the order has
         ("instrument", "<u2"),
-        ("session", "u1"),
+        ("session", "<u2"),
         ("side", "u1"),
         ("ord_type", "u1"),
         ("time_in_force", "u1"),

@@ -15,15 +15,15 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from touchline.config import SESSIONS_MAX
 from touchline.errors import SessionError
 from touchline.fix.orders import report_key
 
+QUICKFIX_SESSIONS_MAX = 256
 MAGIC = b"TLFIX001"
 _HEAD = struct.Struct("<8sQQ")  # magic, the journal it belongs to, refusals numbered so far
 _WORD = struct.Struct("<Q")
 _JOURNAL_AT, _REFUSALS_AT, _MARKS_AT = 8, 16, 24
-FILE_BYTES = _MARKS_AT + SESSIONS_MAX * _WORD.size
+FILE_BYTES = _MARKS_AT + QUICKFIX_SESSIONS_MAX * _WORD.size
 TAIL_BYTES = 64 * 1024  # of the store's index: thousands of messages, far more than one is unsure
 
 _EXEC_ID = re.compile(rb"\x0117=(\d+)(?:-([12]))?\x01")
@@ -53,7 +53,7 @@ class Delivered:
         (known,) = _WORD.unpack_from(self._map, _JOURNAL_AT)
         if known == journal_id:
             return True
-        for session in range(SESSIONS_MAX):
+        for session in range(QUICKFIX_SESSIONS_MAX):
             self.set_mark(session, report_key(newest_event))
         _WORD.pack_into(self._map, _JOURNAL_AT, journal_id)
         return False

@@ -84,10 +84,15 @@ class Operators:
             finally:
                 os.umask(before)
         self._listener.listen(CALLERS_MAX)
+        self._file = fix_dir / FILE
+        self._inode = self._file.stat().st_ino
 
     def close(self) -> None:
         """Let all go; who waits for an answer sees the end of the line."""
         self._listener.close()
+        with contextlib.suppress(FileNotFoundError):
+            if self._file.stat().st_ino == self._inode:  # and not a later gateway's
+                self._file.unlink()
         for caller in self._callers:
             caller.line.close()
 

@@ -26,6 +26,7 @@ from touchline.core.messages import (
     EVENT,
     EVENT_REFUSAL,
     LANE_FIX,
+    TEXT_LANES,
     ExecType,
     MsgType,
     Side,
@@ -230,13 +231,14 @@ class Orders:
     def replay(self, commands: NDArray[np.void]) -> None:
         """Enter the requests among journalled commands; their events are applied afterwards."""
         mine = np.isin(commands["field"], (Text.CL_ORD_ID, Text.REQUEST_FIELD))
-        mine &= (commands["type"] == MsgType.TEXT) & (commands["side"] == LANE_FIX)
-        for text, key, _, _, field, flags in commands[mine].view(TEXT_PICKED).tolist():
+        mine &= (commands["type"] == MsgType.TEXT) & (commands["side"] % TEXT_LANES == LANE_FIX)
+        for text, key, _, side, field, flags in commands[mine].view(TEXT_PICKED).tolist():
             number = LANE_FIX << LANE_BITS | key
             # Not UTF-8 is no name; the engine refuses it today, an older journal may hold it.
             with contextlib.suppress(UnicodeDecodeError):
                 if field == Text.CL_ORD_ID:
-                    self._names[number] = (flags, text.decode("utf-8"))
+                    session = side // TEXT_LANES << 8 | flags
+                    self._names[number] = (session, text.decode("utf-8"))
                 elif flags == CL_ORD_ID and number in self._names:
                     session, name = self._names[number]
                     self._names[number] = (session, name + text.decode("utf-8"))

@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.config import SESSIONS_MAX
-from touchline.core.messages import LANE_FIX, ExecType, MsgType, Text, text_commands
+from touchline.core.messages import (
+    LANE_FIX,
+    TEXT_LANES,
+    ExecType,
+    MsgType,
+    Text,
+    text_commands,
+)
 from touchline.fix.archive import NAME_BYTES, NO_ORDER, ORDER, REQUEST, Archive, Rows
 
 PENDING, ACCEPTED, REFUSED = range(3)
@@ -23,7 +30,7 @@ LANE_BITS = 32
 _TOLD_ALL = np.iinfo(np.uint64).max
 _ENDED = (ExecType.CANCELED, ExecType.EXPIRED)
 _STATUS_NEW, _STATUS_PARTLY, _STATUS_FILLED, _STATUS_REFUSED = (ord(c) for c in "0128")
-_NAMED = np.dtype([("number", "<u8"), ("session", "u1"), ("name", f"S{NAME_BYTES}")])
+_NAMED = np.dtype([("number", "<u8"), ("session", "<u2"), ("name", f"S{NAME_BYTES}")])
 CL_ORD_ID = 11  # the tag of what a ClOrdID longer than a text goes on with
 Numbers = NDArray[np.uint64]
 
@@ -134,7 +141,7 @@ class Past:
     def _named(self, commands: Rows) -> Rows:
         """The ClOrdIDs that texts give: number, session and name."""
         texts = text_commands(commands)
-        texts = texts[texts["side"] == LANE_FIX]
+        texts = texts[texts["side"] % TEXT_LANES == LANE_FIX]
         rest = texts[(texts["field"] == Text.REQUEST_FIELD) & (texts["flags"] == CL_ORD_ID)]
         texts = texts[texts["field"] == Text.CL_ORD_ID]
         texts = texts[_are_names(texts["text"])]
@@ -142,7 +149,8 @@ class Past:
         fresh = named[len(self._texts) :]
         named[: len(self._texts)] = self._texts
         fresh["number"] = texts["key"].astype(np.uint64) | np.uint64(LANE_FIX << LANE_BITS)
-        fresh["session"], fresh["name"] = texts["flags"], texts["text"]
+        fresh["session"] = texts["flags"] | texts["side"].astype("u2") // TEXT_LANES << 8
+        fresh["name"] = texts["text"]
         numbers = rest["key"].astype(np.uint64) | np.uint64(LANE_FIX << LANE_BITS)
         at = _Lookup.of(named["number"], np.arange(len(named))).find(numbers)
         for row, text in zip(at[at >= 0].tolist(), rest["text"][at >= 0].tolist(), strict=True):

@@ -12,8 +12,8 @@ from typing import Any
 
 import quickfix as fix
 
-from touchline.config import SESSIONS_MAX
 from touchline.errors import SessionError
+from touchline.fix.delivery import QUICKFIX_SESSIONS_MAX
 from touchline.fix.desk import Session
 from touchline.fix.settings import GatewaySettings, SessionSettings
 
@@ -43,10 +43,10 @@ class Roster:
         self._lock = threading.Lock()
         for configured in settings.sessions:
             number = numbers.get(configured.comp_id)
-            if number is None or number >= SESSIONS_MAX:
+            if number is None or number >= QUICKFIX_SESSIONS_MAX:
                 raise SessionError(
                     f"session {configured.comp_id!r} has number {number} in the journal; "
-                    f"the venue's start should give it one below {SESSIONS_MAX}"
+                    f"the venue's start should give it one below {QUICKFIX_SESSIONS_MAX}"
                 )
             session = Session(
                 number, configured.comp_id, configured.begin_string, configured.accounts

@@ -92,7 +92,7 @@ extern "C" {
 
 /* What Command.field names in a TEXT command, and what `key` then holds. */
 #define TL_TEXTS(X)                                                                                \
-    X(TEXT, CL_ORD_ID, 1)    /* key: low 32 bits of cl_ord_id; side: its lane */                   \
+    X(TEXT, CL_ORD_ID, 1)    /* key: low 32 bits of cl_ord_id; side, flags: lane and session */    \
     X(TEXT, SYMBOL, 2)       /* key: instrument */                                                 \
     X(TEXT, TICK_SIZE, 3)    /* key: instrument; a decimal number */                               \
     X(TEXT, LOT_SIZE, 4)     /* key: instrument; a decimal number */                               \
@@ -182,7 +182,7 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #define TL_QTY_MAX ((INT64_C(1) << 31) - 1)
 #define TL_LIMIT_UNSET INT64_MAX
 #define TL_TEXT_BYTES 36 /* of a TEXT command */
-#define TL_SESSIONS_MAX 256 /* a session's number is one byte of the TEXT that names a ClOrdID */
+#define TL_SESSIONS_MAX 8192 /* tl_text_session has room for so many */
 
 /* Prices that share a place among the price blocks an engine has room for. Rule 2.7. */
 #define TL_BLOCK_LEVELS 32u
@@ -225,6 +225,23 @@ static_assert(offsetof(tl_command, checksum) - offsetof(tl_command, order_id) ==
 static inline char *tl_command_text(tl_command *cmd)
 {
     return (char *)cmd + offsetof(tl_command, order_id);
+}
+
+/* A TEXT that belongs to a request has the lane in the low three bits of `side`; CL_ORD_ID the
+ * sender's session besides, its low eight bits in `flags` and the others above the lane. */
+#define TL_TEXT_LANES 8u
+
+static inline uint32_t tl_text_lane(const tl_command *text)
+{
+    return text->side % TL_TEXT_LANES;
+}
+static inline uint32_t tl_text_session(const tl_command *text)
+{
+    return text->side / TL_TEXT_LANES << 8 | text->flags;
+}
+static inline uint8_t tl_text_side(uint32_t lane, uint32_t session)
+{
+    return (uint8_t)(lane | session >> 8 << 3);
 }
 
 /* An OrderID is the place an order has in the engine's memory while it is open, its slot, below

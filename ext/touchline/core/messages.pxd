@@ -97,6 +97,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     uint32_t TL_ACCOUNT_ALL
     enum: TL_TEXT_BYTES
     enum: TL_SESSIONS_MAX
+    enum: TL_TEXT_LANES
     enum: TL_BLOCK_LEVELS
     enum: TL_LANE_ADMIN
     enum: TL_LANE_FIX

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static_assert(TL_GATE_LANES == TL_TEXT_LANES, "a text can name every lane");
+
 int tl_gate_open(tl_gate *gate, const tl_gate_config *config)
 {
     *gate = (tl_gate){.config = *config};
@@ -163,7 +165,7 @@ static uint8_t number_refusal(const tl_gate *gate, uint32_t lane, uint64_t cl_or
 
 static uint64_t number_named(const tl_command *cmd)
 {
-    return (uint64_t)cmd->side << 32 | cmd->key;
+    return (uint64_t)tl_text_lane(cmd) << 32 | cmd->key;
 }
 
 /* Commands */
@@ -176,7 +178,7 @@ static uint8_t text_refusal(const tl_gate *gate, uint32_t lane, const tl_command
         return TL_REASON_INVALID_TEXT;
     if (!TL_TEXT_OF_REQUEST(cmd->field))
         return name_refusal(gate, cmd);
-    if (cmd->side != lane || jumps(gate, lane, cmd->key))
+    if (tl_text_lane(cmd) != lane || jumps(gate, lane, cmd->key))
         return TL_REASON_FOREIGN_CL_ORD_ID;
     return 0;
 }

@@ -160,14 +160,14 @@ static void take_text(tl_fix_desk *desk, const tl_command *text)
 {
     const char *bytes = (const char *)text + offsetof(tl_command, order_id);
     const size_t size = strnlen(bytes, TL_TEXT_BYTES);
-    if (!TL_TEXT_OF_REQUEST(text->field) || text->side != TL_LANE_FIX)
+    if (!TL_TEXT_OF_REQUEST(text->field) || tl_text_lane(text) != TL_LANE_FIX)
         return;
     const uint64_t number = (uint64_t)TL_LANE_FIX << 32 | text->key;
     if (text->field == TL_TEXT_CL_ORD_ID) {
         desk->named.size = desk->named_orig.size = desk->named_route.size = 0;
         append(&desk->named, bytes, size);
         desk->named_number = number;
-        desk->named_session = text->flags;
+        desk->named_session = tl_text_session(text);
     } else if (number == desk->named_number) {
         if (text->flags == 11)
             append(&desk->named, bytes, size);

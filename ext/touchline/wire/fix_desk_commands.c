@@ -32,8 +32,9 @@ uint32_t tl_fix_desk_commands(const tl_fix_desk *desk, const tl_fix_message *mes
     const uint64_t number = cmd->cl_ord_id;
     tl_command *out = commands;
     uint32_t tag;
-    const size_t first = put_piece(out++, TL_TEXT_CL_ORD_ID, pending->session, number, name->text,
+    const size_t first = put_piece(out, TL_TEXT_CL_ORD_ID, pending->session, number, name->text,
                                    name->size);
+    out++->side = tl_text_side(TL_LANE_FIX, pending->session);
     out = put_field(out, 11, number, name->text + first, name->size - first);
     out = put_field(out, 41, number, orig->text, orig->size);
     for (uint32_t i = 0; desk->asked.size != 0 && (tag = tl_fix_route_tag(i)) != 0; i++) {

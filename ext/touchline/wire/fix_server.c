@@ -197,7 +197,7 @@ int tl_fix_server_open(tl_fix_server **out, const char *store_directory,
     if (config->message_max < 1024 || config->message_max > TL_FIX_MESSAGE_MAX ||
         config->logon_max < 256 || config->logon_max > 8192 || config->newcomers_max == 0 ||
         config->newcomers_max > 65536 || config->store.sessions_max == 0 ||
-        config->store.sessions_max > 65535 || config->relay_bytes > 100 ||
+        config->store.sessions_max > 65535 || config->relay_bytes > TL_FIX_RELAY_BYTES ||
         config->logon_ns <= 0 || config->answer_ns <= 0)
         return -EINVAL;
     tl_fix_server *server = calloc(1, sizeof *server);
@@ -207,6 +207,9 @@ int tl_fix_server_open(tl_fix_server **out, const char *store_directory,
     server->bus = bus;
     server->lane = lane;
     server->relay = config->relay_to != NULL;
+    if (server->relay)
+        memcpy(server->relay_to, config->relay_to, config->relay_bytes);
+    server->config.relay_to = server->relay_to;
     server->sessions_max = config->store.sessions_max;
     server->input_bytes = config->message_max + TL_FIX_INPUT_EXTRA;
     server->epoll_fd = server->spare_fd = server->bell.wake_fd = -1;

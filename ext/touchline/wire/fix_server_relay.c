@@ -26,7 +26,7 @@ bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat)
 {
     struct sockaddr_un place = {.sun_family = AF_UNIX};
     const uint32_t size = server->config.relay_bytes;
-    memcpy(place.sun_path, server->config.relay_to, size);
+    memcpy(place.sun_path, server->relay_to, size);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;

@@ -31,6 +31,7 @@
 #define TL_FIX_ASKED_MAX 64u         /* Logons that the policy is asked about at a time */
 #define TL_FIX_SUPPLY_MAX 4096u
 #define TL_FIX_FAULT_BYTES 256u
+#define TL_FIX_RELAY_BYTES 100u
 #define TL_FIX_NEVER INT64_MAX
 
 /* Where an epoll event belongs. */
@@ -199,6 +200,7 @@ struct tl_fix_server {
     int64_t sent_last_ns;
     int64_t stopping_ns; /* 0: not */
     bool relay;
+    char relay_to[TL_FIX_RELAY_BYTES]; /* the config's, copied */
     bool bus_lost;
     bool more_work; /* answers of many messages can go on at once */
     int64_t snapshots_ns;

@@ -26,6 +26,7 @@ from touchline.core.messages import (
     EVENT_TRADE,
     INSTRUMENT_ALL,
     TEXT_BYTES,
+    TEXT_LANES,
     EntryStatus,
     ExecType,
     Flag,
@@ -179,7 +180,9 @@ def of_commands(commands: Array) -> dict[str, Column]:
         "status": _where(fields + _ENTRY_PAGE * entry.astype("<i4"), status, NAME, _STATUSES),
         "text": _where(_at(commands, "order_id", f"S{TEXT_BYTES}"), text, TEXT),
         "key": _where(_at(commands, "instrument", "<u4"), text),
-        "lane": _where(sides, text & np.isin(fields, (Text.CL_ORD_ID, Text.REQUEST_FIELD))),
+        "lane": _where(
+            sides % TEXT_LANES, text & np.isin(fields, (Text.CL_ORD_ID, Text.REQUEST_FIELD))
+        ),
         "flags": Column(INTEGER, commands["flags"]),
     }  # fmt: skip
 
