@@ -82,7 +82,7 @@ def scene_config(directory: Path, engine: str, more_sessions: int) -> Config:
     usual = venue_config(
         directory, fix=fix, sessions=sessions, accounts=[{"name": name} for name in names]
     )
-    engine_section = {"instruments_max": 256, "orders_max": 1 << 17, "sync": "batch"}
+    engine_section = {"instruments_max": 512, "orders_max": 1 << 17, "sync": "batch"}
     return Config.model_validate(usual.model_dump() | {"engine": engine_section})
 
 

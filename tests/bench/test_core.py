@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.common import ROOT, Case, flow_file
-from benchmarks.gate import BUDGET, Counts, compare, inclusive_costs
+from benchmarks.gate import BUDGET, STAGES, Counts, compare, inclusive_costs
 from harness.programs import compiled
 from touchline.core.engine import Engine
 from touchline.core.messages import (
@@ -261,6 +261,8 @@ def test_every_case_has_a_budget() -> None:
         "flash-crash",
         "normal-limits",
         "normal-100-symbols",
+        "fix",
     }
+    assert set(budget.pop("fix")) == {"all", *STAGES}
     for counts in budget.values():
         assert set(counts) == {"all", "new_order", "cancel", "replace"}
