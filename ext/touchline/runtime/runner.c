@@ -25,7 +25,6 @@ _Static_assert(TL_JOURNAL_CAPACITIES * sizeof(uint32_t) == sizeof(tl_engine_capa
 #define LANE_BATCH_SYNC 256u /* more share one sync, which costs the same for all */
 #define RECOVER_BATCH 4096u
 #define LOOKS_MAX 512            /* looks before parking or yielding: a few microseconds */
-#define NEAR_NS INT64_C(50000)   /* who answers a report does so in less: only then it parks */
 #define BEAT_LOOKS 65536u        /* idle looks between heartbeats when never sleeping */
 #define PARK_NS INT64_C(100000000) /* a parked engine still shows its heartbeat */
 
@@ -46,8 +45,7 @@ struct tl_runner {
     uint32_t lane_batch;
     uint32_t wait;
     int32_t cpu;
-    uint32_t idle;         /* looks in vain since the last batch */
-    int64_t idle_since_ns; /* by the steady clock, as of LOOKS_MAX */
+    uint32_t idle; /* looks in vain since the last batch */
     _Atomic int stop;
     tl_command batch[TL_BUS_LANES_MAX * LANE_BATCH_SYNC];
 };
@@ -380,16 +378,6 @@ static void beat(tl_runner *r)
     atomic_store_explicit(&r->header->heartbeat_ns, r->host_ns, memory_order_relaxed);
 }
 
-/* Is the last batch so fresh that its answer may be on the way? To be woken costs a command more
- * than all of its matching, and a yield gives the processor to whoever wants it. */
-static int answer_is_near(tl_runner *r)
-{
-    const int64_t now_ns = tl_clock_steady_ns();
-    if (r->idle == LOOKS_MAX + 1)
-        r->idle_since_ns = now_ns;
-    return now_ns - r->idle_since_ns < NEAR_NS;
-}
-
 static void park(tl_runner *r)
 {
     const uint32_t armed = tl_doorbell_arm(&r->header->engine);
@@ -403,7 +391,7 @@ static void idle(tl_runner *r)
 {
     r->idle++;
     if (r->wait != TL_WAIT_SPIN && r->idle > LOOKS_MAX) {
-        if (r->wait == TL_WAIT_PARK && !answer_is_near(r))
+        if (r->wait == TL_WAIT_PARK)
             park(r);
         else
             sched_yield();
