@@ -10,8 +10,8 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+
+from touchline.runtime.closing import Closing
 
 SOH = "\x01"
 TIMEOUT_S = 10.0
@@ -43,7 +43,7 @@ class Unexpected(AssertionError):
     """The venue has sent something else than it should."""
 
 
-class Connection:
+class Connection(Closing):
     """One connection. `next_seq` is the MsgSeqNum(34) that send() uses.
 
     `on_wire` is told of each message, whether it was sent, and its bytes.
@@ -71,17 +71,6 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             self._socket = tls.wrap_socket(self._socket, server_hostname=server_name)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._socket.close()
