@@ -2,6 +2,7 @@
 #include "touchline/wire/fix_session.h"
 #include "touchline/wire/fix_text.h"
 #include "check.h"
+#include "folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,18 +23,6 @@ static char received[1 << 20]; /* what the peer was sent, shortened by `shorten`
 static char text[4096];
 static char reply[4096];
 
-static void clear(void)
-{
-    DIR *names = opendir(directory);
-    if (names == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(names)) != NULL;)
-        if (entry->d_name[0] != '.')
-            CHECK(unlinkat(dirfd(names), entry->d_name, 0) == 0);
-    closedir(names);
-    CHECK(rmdir(directory) == 0);
-}
-
 static void begin(void)
 {
     tl_fix_store_config config = {.sessions_max = 4, .segment_bytes = 64u << 20};
@@ -53,7 +42,7 @@ static void end(void)
 {
     tl_fix_session_close(session);
     tl_fix_store_close(store);
-    clear();
+    folder_remove(directory);
 }
 
 /* A whole message around "35=..|34=..|..." with the names and time put in behind 34. */

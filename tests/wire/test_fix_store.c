@@ -1,6 +1,7 @@
 /* The outbound store: what was appended is found again, whatever happened in between. */
 #include "touchline/wire/fix_store.h"
 #include "check.h"
+#include "folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,18 +17,6 @@
 
 static char directory[64];
 static const tl_fix_store_config small = {.sessions_max = 8, .segment_bytes = 1u << 20};
-
-static void clear(void)
-{
-    DIR *names = opendir(directory);
-    if (names == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(names)) != NULL;)
-        if (entry->d_name[0] != '.')
-            CHECK(unlinkat(dirfd(names), entry->d_name, 0) == 0);
-    closedir(names);
-    CHECK(rmdir(directory) == 0);
-}
 
 static tl_fix_store *reopen(const tl_fix_store_config *config)
 {
@@ -108,7 +97,7 @@ static void messages_are_found_by_number_after_reopening(void)
         store = reopen(&small);
     }
     tl_fix_store_close(store);
-    clear();
+    folder_remove(directory);
 }
 
 static void marks_go_on_after_reopening(void)
@@ -125,7 +114,7 @@ static void marks_go_on_after_reopening(void)
     CHECK(marks->answered == 9 && marks->next_out == 2 && marks->created_ns == 1234);
     CHECK(marks->last_out_ns == 10 && marks->key == 4);
     tl_fix_store_close(store);
-    clear();
+    folder_remove(directory);
 }
 
 static void a_reset_forgets_older_messages(void)
@@ -153,7 +142,7 @@ static void a_reset_forgets_older_messages(void)
     CHECK(found(store, 1, UINT64_C(9000000000000000039)));
     CHECK(tl_fix_store_first(store, 1, 1) == UINT64_C(9000000000000000000));
     tl_fix_store_close(store);
-    clear();
+    folder_remove(directory);
 }
 
 static void the_oldest_segments_go_and_numbers_stay(void)
@@ -180,7 +169,7 @@ static void the_oldest_segments_go_and_numbers_stay(void)
     }
     CHECK(append(store, 7) == 0 && found(store, 7, 11));
     tl_fix_store_close(store);
-    clear();
+    folder_remove(directory);
 }
 
 static void a_live_store_is_held_alone(void)
@@ -195,7 +184,7 @@ static void a_live_store_is_held_alone(void)
     CHECK(stat(path, &status) == 0 && (status.st_mode & 0777) == 0600);
     snprintf(path, sizeof path, "%s/sessions", directory);
     CHECK(stat(path, &status) == 0 && (status.st_mode & 0777) == 0600);
-    clear();
+    folder_remove(directory);
 }
 
 static int file(const char *name)
@@ -242,7 +231,7 @@ static void an_end_torn_at_any_byte_is_cut_off(void)
     }
     close(marks_file);
     close(fd);
-    clear();
+    folder_remove(directory);
 }
 
 static void a_flipped_bit_is_damage(void)
@@ -264,7 +253,7 @@ static void a_flipped_bit_is_damage(void)
     }
     close(fd);
     CHECK(open_error() == 0);
-    clear();
+    folder_remove(directory);
 }
 
 static void pages_lost_in_a_power_cut_end_the_log(void)
@@ -288,7 +277,7 @@ static void pages_lost_in_a_power_cut_end_the_log(void)
     CHECK(open_error() == 0);
     close(fd);
     close(marks_file);
-    clear();
+    folder_remove(directory);
 }
 
 static void a_missing_segment_is_damage(void)
@@ -301,7 +290,7 @@ static void a_missing_segment_is_damage(void)
     snprintf(path, sizeof path, "%s/out-00000002.log", directory);
     CHECK(unlink(path) == 0);
     CHECK(open_error() == -EBADMSG);
-    clear();
+    folder_remove(directory);
 }
 
 static void a_full_disk_changes_nothing(void)
@@ -327,7 +316,7 @@ static void a_full_disk_changes_nothing(void)
     store = reopen(&small);
     CHECK(tl_fix_store_marks(store, 3)->next_out == marks.next_out + 1);
     tl_fix_store_close(store);
-    clear();
+    folder_remove(directory);
 }
 
 typedef struct progress { /* shared with the child that is killed */
@@ -402,7 +391,7 @@ static void a_kill_at_any_moment_loses_nothing(void)
         tl_fix_store_close(store);
     }
     munmap(shared, sizeof *shared);
-    clear();
+    folder_remove(directory);
 }
 
 /* MiB of files that this process has mapped and looked at. */
@@ -444,7 +433,7 @@ static void a_long_log_is_not_in_memory(void)
         CHECK(mapped_mb() < bound);
     }
     tl_fix_store_close(store);
-    clear();
+    folder_remove(directory);
 }
 
 static double seconds(void)
@@ -471,7 +460,7 @@ static void millions_of_messages_open_again(long count)
     printf("%ld messages: %.0f ns an append, reopened in %.3f s\n", count,
            (appended - begin) * 1e9 / (double)count, opened - closed);
     tl_fix_store_close(store);
-    clear();
+    folder_remove(directory);
 }
 
 int main(int argc, char **argv)

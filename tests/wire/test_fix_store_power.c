@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "touchline/wire/fix_store.h"
 #include "check.h"
+#include "folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -269,18 +270,6 @@ static void check(tl_fix_store *store, uint32_t session)
     now[session] = (shadow){(uint64_t)resets, marks->next_out, marks->answered};
 }
 
-static void clear(void)
-{
-    DIR *names = opendir(directory);
-    if (names == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(names)) != NULL;)
-        if (entry->d_name[0] != '.')
-            CHECK(unlinkat(dirfd(names), entry->d_name, 0) == 0);
-    closedir(names);
-    CHECK(rmdir(directory) == 0);
-}
-
 static void begin(void)
 {
     for (int i = 0; i < SESSIONS; i++)
@@ -301,7 +290,7 @@ static void what_was_synced_outlives_a_power_cut(long cuts)
         cut_power();
     }
     CHECK(syncs > cuts);
-    clear();
+    folder_remove(directory);
 }
 
 /* Records at the very end of a segment, and no other beyond: the oldest goes, what is asked for of
@@ -329,7 +318,7 @@ static void retention_is_kept_to_at_the_end_of_room(void)
     CHECK(tl_fix_store_first(store, 0, 1) == first);
     CHECK(tl_fix_store_marks(store, 0)->next_out == 20001);
     tl_fix_store_close(store);
-    clear();
+    folder_remove(directory);
 }
 
 int main(int argc, char **argv)
