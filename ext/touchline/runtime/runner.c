@@ -25,6 +25,10 @@ _Static_assert(TL_JOURNAL_CAPACITIES * sizeof(uint32_t) == sizeof(tl_engine_capa
 #define LANE_BATCH_SYNC 256u /* more share one sync, which costs the same for all */
 #define RECOVER_BATCH 4096u
 #define LOOKS_MAX 512            /* looks before parking or yielding: a few microseconds */
+#define LOOKS_A_TIME 16u         /* between two looks at the clock; LOOKS_MAX is a multiple */
+#define LINGER_NS INT64_C(60000) /* an engine that had work stays awake so long: a client's answer
+                                    to an answer finds it so, and nobody waits longer for its
+                                    processor */
 #define BEAT_LOOKS 65536u        /* idle looks between heartbeats when never sleeping */
 #define PARK_NS INT64_C(100000000) /* a parked engine still shows its heartbeat */
 
@@ -46,6 +50,8 @@ struct tl_runner {
     uint32_t wait;
     int32_t cpu;
     uint32_t idle; /* looks in vain since the last batch */
+    int64_t linger_ns;     /* 0 where others have no processor meanwhile */
+    int64_t idle_since_ns; /* on the steady clock */
     _Atomic int stop;
     tl_command batch[TL_BUS_LANES_MAX * LANE_BATCH_SYNC];
 };
@@ -234,6 +240,7 @@ int tl_runner_open(tl_runner **out, const tl_runner_config *config, tl_runner_re
     r->lane_batch = config->sync_batch ? LANE_BATCH_SYNC : LANE_BATCH;
     r->wait = config->wait;
     r->cpu = config->cpu;
+    r->linger_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? LINGER_NS : 0;
     r->utc_ns = config->utc_ns != NULL ? config->utc_ns : tl_clock_utc_ns;
     r->steady_ns = config->steady_ns != NULL ? config->steady_ns : tl_clock_steady_ns;
     r->sink = (tl_event_sink){r->bus->events, r->header->geometry.event_slots - 1, 1};
@@ -387,15 +394,24 @@ static void park(tl_runner *r)
     }
 }
 
+/* Is the last batch hardly any time ago? */
+static bool lingers(tl_runner *r)
+{
+    if (r->linger_ns == 0 || r->idle % LOOKS_A_TIME != 0)
+        return r->linger_ns != 0;
+    const int64_t now_ns = tl_clock_steady_ns();
+    if (r->idle < LOOKS_MAX + LOOKS_A_TIME)
+        r->idle_since_ns = now_ns;
+    return now_ns - r->idle_since_ns < r->linger_ns;
+}
+
 static void idle(tl_runner *r)
 {
     r->idle++;
-    if (r->wait != TL_WAIT_SPIN && r->idle > LOOKS_MAX) {
-        if (r->wait == TL_WAIT_PARK)
-            park(r);
-        else
-            sched_yield();
-    }
+    if (r->wait == TL_WAIT_PARK && r->idle >= LOOKS_MAX && !lingers(r))
+        park(r);
+    else if (r->wait == TL_WAIT_YIELD && r->idle > LOOKS_MAX)
+        sched_yield();
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif

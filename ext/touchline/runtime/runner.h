@@ -22,7 +22,7 @@ extern "C" {
 enum tl_wait {
     TL_WAIT_SPIN = 0, /* look again at once: takes a processor for itself */
     TL_WAIT_YIELD = 1,
-    TL_WAIT_PARK = 2 /* look a while, then sleep until rung */
+    TL_WAIT_PARK = 2 /* look for 60 us, then sleep until rung */
 };
 
 typedef struct tl_runner_config {

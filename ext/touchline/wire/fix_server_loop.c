@@ -4,14 +4,13 @@
 #include "touchline/wire/fix_server_state.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #define EPOLL_EVENTS 256
 #define READS_A_ROUND 4     /* batches of events */
-#define SPIN_NS 60000       /* a request's event is waited for so long without sleeping */
+#define SPIN_NS 30000       /* a request's event is waited for so long without sleeping */
 #define LOOKS 24            /* at the event ring, between two looks at the sockets */
 #define SLEEP_MS_MAX 1000
 #define BLOCKED_MS 5        /* who is blocked is tried again this often, come what may */
@@ -200,8 +199,6 @@ static void wait_for_work(tl_fix_server *server)
     if (server->config.spin || answer_is_near(server)) {
         for (int i = 0; i < LOOKS && tl_event_reader_look(&server->reader) == 0; i++)
             relax();
-        if (answer_is_near(server) && tl_event_reader_look(&server->reader) == 0)
-            sched_yield(); /* the engine may wait for this very processor */
         tl_fix_read_clocks(server);
         look_at_sockets(server, 0);
         return;
