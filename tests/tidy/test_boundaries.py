@@ -81,6 +81,7 @@ C_PARTS = {
         "tls": set[str](),
         "fields": set[str](),
         "itch": {"fields"},
+        "soupbin": {"fields"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
         | {"fix_text", "fix_dialect", "fix_log", "tls"},
     },
