@@ -82,6 +82,7 @@ C_PARTS = {
         "fields": set[str](),
         "itch": {"fields"},
         "soupbin": {"fields"},
+        "moldudp64": {"fields"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
         | {"fix_text", "fix_dialect", "fix_log", "tls"},
     },
