@@ -79,6 +79,10 @@ C_PARTS = {
         "fix_market": {"fix_message", "fix_names", "fix_route", "fix_text", "fix_tables"},
         "fix_log": {"fix_text"},
         "tls": set[str](),
+        "fields": set[str](),
+        "itch": {"fields"},
+        "soupbin": {"fields"},
+        "moldudp64": {"fields"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
         | {"fix_text", "fix_dialect", "fix_log", "tls"},
     },
