@@ -78,6 +78,7 @@ C_PARTS = {
         "fix_terms": {"fix_desk"},
         "fix_market": {"fix_message", "fix_names", "fix_route", "fix_text", "fix_tables"},
         "fix_log": {"fix_text"},
+        "port": set[str](),
         "tls": set[str](),
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
         | {"fix_text", "fix_dialect", "fix_log", "tls"},
