@@ -78,6 +78,7 @@ C_PARTS = {
         "fix_terms": {"fix_desk"},
         "fix_market": {"fix_message", "fix_names", "fix_route", "fix_text", "fix_tables"},
         "fix_log": {"fix_text"},
+        "port": set[str](),
         "tls": set[str](),
         "fields": set[str](),
         "itch": {"fields"},
