@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -112,8 +113,14 @@ class NativeGateway:
             self._write_presence,
         )
         cleanup.callback(self._operators.close)
-        self._spawn("fix-loop", lambda: self._server.run(next_event), self._server.stop)
+        self._spawn("fix-loop", lambda: self._run_loop(next_event), self._server.stop)
         cleanup.callback(self._close_feed)
+
+    def _run_loop(self, next_event: int) -> None:
+        cpu = self._settings.cpu
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})  # of this thread alone
+        self._server.run(next_event)
 
     def _wait_for_names(self) -> None:
         """Wait until the journal has a number for every configured session and account."""

@@ -179,7 +179,7 @@ static int open_parts(tl_fix_server *server, const char *directory)
     if (rc == 0)
         rc = tl_fix_log_of_server(server);
     if (rc == 0)
-        rc = tl_fix_bell_open(&server->bell, server->bus);
+        rc = tl_fix_bell_open(&server->bell, &server->bus->header->lane[TL_LANE_FIX].space);
     if (rc != 0)
         return rc;
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

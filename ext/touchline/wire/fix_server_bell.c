@@ -1,8 +1,9 @@
-/* Sleeping for sockets and events at once: the loop in epoll, a helper on the bus's doorbell.
+/* Sleeping for sockets and events at once: the loop in epoll, a helper on the doorbell of the lane.
  *
- * The helper waits for rings all the time, but only the loop, when it goes to sleep, raises the
- * flag that makes the engine ring. So an awake loop costs the engine nothing, and going to sleep
- * costs no system call and no switch of threads. */
+ * The engine rings that after each batch, whatever was in it, and nobody but the lane's producer
+ * waits there: so the flag that makes the engine ring is the loop's alone. It raises it when it
+ * goes to sleep and takes it back when it wakes, so an awake loop costs the engine nothing, and
+ * going to sleep costs no system call and no switch of threads. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_server_state.h"
 
@@ -21,7 +22,7 @@ void tl_fix_bell_wake(tl_fix_bell *bell)
 static void *listen_for_rings(void *argument)
 {
     tl_fix_bell *bell = argument;
-    tl_doorbell *rings = &bell->bus->header->readers;
+    tl_doorbell *rings = bell->rings;
     for (;;) {
         /* Acquire: a ring that is seen here comes with `asleep` as it was before the loop armed. */
         const uint32_t seen = atomic_load_explicit(&rings->rings, memory_order_acquire);
@@ -34,10 +35,10 @@ static void *listen_for_rings(void *argument)
     }
 }
 
-int tl_fix_bell_open(tl_fix_bell *bell, const tl_bus *bus)
+int tl_fix_bell_open(tl_fix_bell *bell, tl_doorbell *rings)
 {
     sigset_t all, before;
-    bell->bus = bus;
+    bell->rings = rings;
     bell->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (bell->wake_fd < 0)
         return -errno;
@@ -54,7 +55,7 @@ void tl_fix_bell_close(tl_fix_bell *bell)
 {
     if (bell->started) {
         atomic_store(&bell->over, 1);
-        tl_doorbell_wake(&bell->bus->header->readers);
+        tl_doorbell_wake(bell->rings);
         pthread_join(bell->thread, NULL);
     }
     if (bell->wake_fd >= 0)
@@ -66,7 +67,7 @@ void tl_fix_bell_close(tl_fix_bell *bell)
 bool tl_fix_bell_sleep(tl_fix_bell *bell, const tl_event_reader *reader)
 {
     atomic_store(&bell->asleep, 1);
-    (void)tl_doorbell_arm(&bell->bus->header->readers);
+    (void)tl_doorbell_arm(bell->rings);
     if (tl_event_reader_look(reader) == 0)
         return true;
     atomic_store(&bell->asleep, 0);
@@ -77,4 +78,5 @@ void tl_fix_bell_awake(tl_fix_bell *bell)
 {
     /* Relaxed: a wake that comes too late costs one needless round. */
     atomic_store_explicit(&bell->asleep, 0, memory_order_relaxed);
+    atomic_store_explicit(&bell->rings->waiting, 0, memory_order_relaxed);
 }

@@ -159,7 +159,7 @@ typedef struct tl_fix_mailbox {
 } tl_fix_mailbox;
 
 typedef struct tl_fix_bell {
-    const tl_bus *bus;
+    tl_doorbell *rings;
     int wake_fd; /* an eventfd; never read, since each write is an edge of its own */
     atomic_uint asleep, over;
     pthread_t thread;
@@ -328,7 +328,7 @@ void tl_fix_log_words(tl_fix_server *server, uint32_t session, const char *text)
 void tl_fix_log_flush(tl_fix_server *server);
 
 /* Sleeping. */
-int tl_fix_bell_open(tl_fix_bell *bell, const tl_bus *bus);
+int tl_fix_bell_open(tl_fix_bell *bell, tl_doorbell *rings);
 void tl_fix_bell_close(tl_fix_bell *bell);
 void tl_fix_bell_wake(tl_fix_bell *bell);
 /* Before epoll_wait: false when there is something to do already. */
