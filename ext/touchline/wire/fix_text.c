@@ -55,6 +55,11 @@ bool tl_fix_read_uint(const char *text, size_t size, uint64_t *number)
     size_t at = 0;
     if (size == 0)
         return false;
+    if (size <= TL_FIX_WORD) {
+        const uint64_t word = tl_fix_short_word(text, size);
+        *number = tl_fix_digits_value(word);
+        return tl_fix_all_digits(word);
+    }
     for (; at < size && at < SURE_DIGITS; at++) {
         unsigned digit = (unsigned char)text[at] - (unsigned)'0';
         if (digit > 9)
