@@ -121,13 +121,15 @@ typedef struct tl_fix_report {
     const tl_fix_dialect *dialect;
     const tl_fix_order *order;
     const tl_fix_cl_ord_id *cl_ord_id, *orig; /* orig: NULL or size 0: none */
-    const char *exec_id, *text;               /* text NULL: none */
+    const char *text; /* NULL: none */
     const char *status_id;                    /* OrdStatusReqID(790); NULL: none */
     uint32_t status_id_size;
     const char *mass_id; /* MassStatusReqID(584); NULL: none */
     uint32_t mass_id_size, reports; /* TotNumReports(911), with mass_id */
     bool last;                      /* LastRptRequested(912), with mass_id */
     bool copy;                      /* of what another session is told */
+    uint64_t exec_id;    /* ExecID(17): this number, ... */
+    unsigned exec_side;  /* ... and of a trade which side: 1, 2; 0: none */
     int64_t transact_ns; /* 0: no TransactTime(60) */
     int64_t last_px;     /* ticks; with last_qty */
     uint32_t last_qty;   /* 0: no trade */

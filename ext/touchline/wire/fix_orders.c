@@ -13,8 +13,11 @@
 #define DEPTH_MAX 26u
 #define NUMBERS_MAX (1u << 24)
 
+#define EARLIER_MIN 4u
+
 typedef struct slot {   /* orders that had the same place in the engine, one after the other */
-    uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them */
+    uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them, */
+                        /* EARLIER_MIN at least */
     uint32_t count;
     uint32_t last; /* row plus one; 0: there was none */
 } slot;
@@ -199,8 +202,9 @@ int tl_fix_order_accepted(tl_fix_orders *orders, uint32_t row)
         return -ENOMEM;
     slot *of = &orders->of_slot[number];
     if (of->last != 0) {
-        if ((of->count & (of->count - 1)) == 0) { /* full, or none yet */
-            const size_t room = of->count == 0 ? 1 : 2 * (size_t)of->count;
+        const bool full = of->count >= EARLIER_MIN && (of->count & (of->count - 1)) == 0;
+        if (full || of->count == 0) {
+            const size_t room = of->count == 0 ? EARLIER_MIN : 2 * (size_t)of->count;
             uint32_t *grown = realloc(of->earlier, room * sizeof *grown);
             if (grown == NULL)
                 return -ENOMEM;

@@ -187,6 +187,24 @@ static inline uint32_t tl_fix_digits_value(uint64_t word)
     return (uint32_t)(word >> 32);
 }
 
+/* The digits of a number below 10^8, below 10^4: the first in the lowest byte. */
+static inline uint64_t tl_fix_eight_digits(uint32_t number)
+{
+    const uint32_t high = number / 10000;
+    uint64_t word = high | (uint64_t)(number - high * 10000) << 32, tens;
+    tens = (word * 10486 >> 20) & UINT64_C(0x0000007F0000007F); /* of four digits, those above 99 */
+    word = tens | (word - tens * 100) << 16;
+    tens = (word * 103 >> 10) & UINT64_C(0x000F000F000F000F);
+    return tens | (word - tens * 10) << 8;
+}
+
+static inline uint32_t tl_fix_four_digits(uint32_t number)
+{
+    const uint32_t high = number * 10486 >> 20, pairs = high | (number - high * 100) << 16;
+    const uint32_t tens = (pairs * 103 >> 10) & 0x000F000F;
+    return tens | (pairs - tens * 10) << 8;
+}
+
 /* The bits of the lowest byte that is a dot, 0: there is none. */
 static inline uint64_t tl_fix_first_dot(uint64_t word)
 {
