@@ -140,7 +140,7 @@ int tl_fix_route_keep(tl_fix_orders *orders, const tl_fix_route *route, uint32_t
     *place = TL_FIX_NO_ROW;
     if (route->size == 0)
         return 0;
-    *place = row_add(&orders->routes);
+    *place = row_take(&orders->routes);
     if (*place == TL_FIX_NO_ROW)
         return -ENOMEM;
     *(tl_fix_route *)row_at(&orders->routes, *place) = *route;
@@ -252,7 +252,7 @@ int tl_fix_order_call(tl_fix_orders *orders, uint32_t row, const tl_fix_cl_ord_i
 {
     tl_fix_order *order = tl_fix_order_at(orders, row);
     if (order->name == TL_FIX_NO_ROW)
-        order->name = row_add(&orders->names);
+        order->name = row_take(&orders->names);
     if (order->name == TL_FIX_NO_ROW)
         return -ENOMEM;
     *(tl_fix_cl_ord_id *)row_at(&orders->names, order->name) = *name;
@@ -355,7 +355,7 @@ int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
         if (numbers_widen(orders) != 0)
             return -ENOMEM;
     tl_fix_request *request = place_for(orders, pending->hash);
-    const uint32_t place = request == NULL ? TL_FIX_NO_ROW : row_add(&orders->pending);
+    const uint32_t place = request == NULL ? TL_FIX_NO_ROW : row_take(&orders->pending);
     if (place == TL_FIX_NO_ROW)
         return -ENOMEM;
     *request = (tl_fix_request){.hash = {pending->hash[0], pending->hash[1]},

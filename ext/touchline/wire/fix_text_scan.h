@@ -228,6 +228,24 @@ static inline uint64_t tl_fix_word_before(const char *end, size_t size)
     return (word ^ TL_FIX_EACH('0')) & ~UINT64_C(0) << (64 - 8 * size);
 }
 
+/* Up to 64 bytes, most of them few: without a call. */
+static inline void tl_fix_copy(char *to, const char *from, size_t size)
+{
+    if (size >= 2 * TL_FIX_WORD) {
+        for (size_t at = 0; at + 2 * TL_FIX_WORD < size; at += 2 * TL_FIX_WORD)
+            memcpy(to + at, from + at, 2 * TL_FIX_WORD);
+        memcpy(to + size - 2 * TL_FIX_WORD, from + size - 2 * TL_FIX_WORD, 2 * TL_FIX_WORD);
+        return;
+    }
+    if (size >= TL_FIX_WORD) {
+        memcpy(to, from, TL_FIX_WORD);
+        memcpy(to + size - TL_FIX_WORD, from + size - TL_FIX_WORD, TL_FIX_WORD);
+        return;
+    }
+    for (size_t at = 0; at < size; at++)
+        to[at] = from[at];
+}
+
 /* Digits, and at most one dot among them? */
 static inline bool tl_fix_is_decimal(uint64_t word, size_t size)
 {
