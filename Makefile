@@ -215,8 +215,8 @@ fuzz: build build/sanitized/build.ninja
 # The FIX codec under sanitizers: by libFuzzer where clang is, by the test's own mutator elsewhere.
 FUZZ_SEED   := 1
 FUZZ_INPUTS := 10000000
-CODEC := $(addprefix ext/touchline/wire/fix_,frame.c message.c message_cut.c message_groups.c \
-  check.c format.c text.c text_time.c dialect.c tables.c)
+CODEC := $(addprefix ext/touchline/wire/fix_,frame.c message.c message_quick.c message_shape.c \
+  message_groups.c check.c format.c text.c text_time.c dialect.c tables.c)
 .PHONY: fuzz-libfuzzer fuzz-mutator
 fuzz-libfuzzer:
 	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \

@@ -85,9 +85,25 @@ int tl_fix_read_price(tl_fix_desk *desk, const tl_fix_message *message,
                       const tl_fix_instrument *instrument, int64_t *price);
 int tl_fix_read_qty(tl_fix_desk *desk, const tl_fix_message *message,
                     const tl_fix_instrument *instrument, int64_t *qty);
+int tl_fix_choice_refused(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
+                          const char *name, const char *allowed);
 /* One of the characters in `allowed`; `usual` where the field is not there, 0: it has to be. */
-int tl_fix_read_choice(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
-                       const char *name, const char *allowed, uint8_t usual, uint8_t *chosen);
+static inline int tl_fix_read_choice(tl_fix_desk *desk, const tl_fix_message *message,
+                                     uint32_t tag, const char *name, const char *allowed,
+                                     uint8_t usual, uint8_t *chosen)
+{
+    const tl_fix_field *field = tl_fix_find(message, tag);
+    *chosen = usual;
+    if (field == NULL && usual != 0)
+        return -1;
+    const char choice = field == NULL || field->size != 1 ? '\0' : *tl_fix_value(message, field);
+    for (const char *one = allowed; *one != '\0'; one++)
+        if (*one == choice) {
+            *chosen = (uint8_t)choice;
+            return -1;
+        }
+    return tl_fix_choice_refused(desk, message, tag, name, allowed);
+}
 /* Why a message's fields can not be carried out, in `text`; false: they can. `currency` is the
  * instrument's. Fields that the desk reads, and those that change nothing, pass. */
 bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument *instrument,
@@ -121,13 +137,15 @@ typedef struct tl_fix_report {
     const tl_fix_dialect *dialect;
     const tl_fix_order *order;
     const tl_fix_cl_ord_id *cl_ord_id, *orig; /* orig: NULL or size 0: none */
-    const char *exec_id, *text;               /* text NULL: none */
+    const char *text; /* NULL: none */
     const char *status_id;                    /* OrdStatusReqID(790); NULL: none */
     uint32_t status_id_size;
     const char *mass_id; /* MassStatusReqID(584); NULL: none */
     uint32_t mass_id_size, reports; /* TotNumReports(911), with mass_id */
     bool last;                      /* LastRptRequested(912), with mass_id */
     bool copy;                      /* of what another session is told */
+    uint64_t exec_id;    /* ExecID(17): this number, ... */
+    unsigned exec_side;  /* ... and of a trade which side: 1, 2; 0: none */
     int64_t transact_ns; /* 0: no TransactTime(60) */
     int64_t last_px;     /* ticks; with last_qty */
     uint32_t last_qty;   /* 0: no trade */

@@ -13,8 +13,11 @@
 #define DEPTH_MAX 26u
 #define NUMBERS_MAX (1u << 24)
 
+#define EARLIER_MIN 4u
+
 typedef struct slot {   /* orders that had the same place in the engine, one after the other */
-    uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them */
+    uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them, */
+                        /* EARLIER_MIN at least */
     uint32_t count;
     uint32_t last; /* row plus one; 0: there was none */
 } slot;
@@ -137,7 +140,7 @@ int tl_fix_route_keep(tl_fix_orders *orders, const tl_fix_route *route, uint32_t
     *place = TL_FIX_NO_ROW;
     if (route->size == 0)
         return 0;
-    *place = row_add(&orders->routes);
+    *place = row_take(&orders->routes);
     if (*place == TL_FIX_NO_ROW)
         return -ENOMEM;
     *(tl_fix_route *)row_at(&orders->routes, *place) = *route;
@@ -199,8 +202,9 @@ int tl_fix_order_accepted(tl_fix_orders *orders, uint32_t row)
         return -ENOMEM;
     slot *of = &orders->of_slot[number];
     if (of->last != 0) {
-        if ((of->count & (of->count - 1)) == 0) { /* full, or none yet */
-            const size_t room = of->count == 0 ? 1 : 2 * (size_t)of->count;
+        const bool full = of->count >= EARLIER_MIN && (of->count & (of->count - 1)) == 0;
+        if (full || of->count == 0) {
+            const size_t room = of->count == 0 ? EARLIER_MIN : 2 * (size_t)of->count;
             uint32_t *grown = realloc(of->earlier, room * sizeof *grown);
             if (grown == NULL)
                 return -ENOMEM;
@@ -248,7 +252,7 @@ int tl_fix_order_call(tl_fix_orders *orders, uint32_t row, const tl_fix_cl_ord_i
 {
     tl_fix_order *order = tl_fix_order_at(orders, row);
     if (order->name == TL_FIX_NO_ROW)
-        order->name = row_add(&orders->names);
+        order->name = row_take(&orders->names);
     if (order->name == TL_FIX_NO_ROW)
         return -ENOMEM;
     *(tl_fix_cl_ord_id *)row_at(&orders->names, order->name) = *name;
@@ -351,7 +355,7 @@ int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
         if (numbers_widen(orders) != 0)
             return -ENOMEM;
     tl_fix_request *request = place_for(orders, pending->hash);
-    const uint32_t place = request == NULL ? TL_FIX_NO_ROW : row_add(&orders->pending);
+    const uint32_t place = request == NULL ? TL_FIX_NO_ROW : row_take(&orders->pending);
     if (place == TL_FIX_NO_ROW)
         return -ENOMEM;
     *request = (tl_fix_request){.hash = {pending->hash[0], pending->hash[1]},

@@ -207,10 +207,21 @@ static bool by_value_refused(const tl_fix_message *message, const tl_fix_field *
     return true;
 }
 
+/* Is every field surely one that passes? Of a message of a known shape all tags are `present`. */
+static bool all_pass(const tl_fix_message *message, const uint64_t *passes)
+{
+    uint64_t others = 0;
+    for (uint32_t i = 0; i < TL_FIX_LOW_TAGS / 64; i++)
+        others |= message->present[i] & ~passes[i];
+    return message->shape != NULL && others == 0;
+}
+
 bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument *instrument,
                           char text[TL_FIX_TEXT_MAX])
 {
     const uint64_t *passes = passing();
+    if (all_pass(message, passes))
+        return false;
     for (uint32_t i = 0; i < message->count; i++) {
         const tl_fix_field *field = &message->fields[i];
         const uint32_t tag = field->tag;
