@@ -236,6 +236,43 @@ def reset_seq(
     emit(as_json, facts, done)
 
 
+@sessions.command()
+@click.argument("headline")
+@click.option("--session", "names", multiple=True, help="To this one; several may be named.")
+@click.option("--account", "accounts", multiple=True, help="To whoever has this account.")
+@click.option("--permission", "permissions", multiple=True, help="To whoever has this permission.")
+@click.option("--all", "everybody", is_flag=True, help="To every session.")
+@click.option("--line", "lines", multiple=True, help="A line of text below the headline.")
+@click.option("--urgent", is_flag=True, help="Urgency(61) = 1, flash.")
+@timeout_option
+@json_option
+@click.pass_obj
+@guarded
+def news(
+    options: Any,
+    headline: str,
+    names: tuple[str, ...],
+    accounts: tuple[str, ...],
+    permissions: tuple[str, ...],
+    everybody: bool,
+    lines: tuple[str, ...],
+    urgent: bool,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Tell sessions something by News(B), here or away: one, some, or all."""
+    from touchline.control.operate import sessions as held
+
+    if everybody == bool(names or accounts or permissions):
+        raise click.UsageError("say to whom: --session, --account, --permission, or --all alone")
+    chosen = {"sessions": names, "accounts": accounts, "permissions": permissions}
+    whom = {key: ",".join(values) or None for key, values in chosen.items()}
+    words = words_of("sessions news", whom | {"all": everybody, "headline": headline})
+    said = {"headline": headline, "lines": lines, "urgent": urgent, "all": everybody}
+    facts = held.ask_gateway(options.load(), {"ask": "news"} | chosen | said, timeout_s, words)
+    emit(as_json, facts, f"told to {len(facts['sessions'])} sessions")
+
+
 def _numbers(next_out: int | None, next_in: int | None) -> str:
     said = {"out": next_out, "in": next_in}
     return ", ".join(f"{name} to {n}" for name, n in said.items() if n is not None)

@@ -409,6 +409,9 @@ int tl_fix_desk_apply(tl_fix_desk *desk, const tl_event *event)
     case TL_EXEC_TYPE_ACCOUNT:
         desk->wants_names = true;
         return 0;
+    case TL_EXEC_TYPE_SECURITY_STATUS:
+    case TL_EXEC_TYPE_VENUE_STATUS:
+        return tl_fix_news_of_status(desk, event);
     default:
         return 0;
     }

@@ -175,6 +175,9 @@ char *tl_fix_put_entering(const tl_fix_desk *desk, const tl_fix_report *report, 
 /* Account(1), or its number where it has no name. */
 char *tl_fix_put_account(const tl_fix_desk *desk, char *at, uint32_t number);
 
+/* fix_desk_news.c: an instrument is halted or trades again, or the venue. 0 or -errno. */
+int tl_fix_news_of_status(tl_fix_desk *desk, const tl_event *event);
+
 /* One more answer of the session is under way, or one less. */
 void tl_fix_task_began(tl_fix_desk *desk, uint32_t session);
 void tl_fix_task_over(tl_fix_desk *desk, uint32_t session);

@@ -7,7 +7,6 @@ unless it says "before run()". Both types belong to the process that made them.
 
 import errno
 import os
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,80 +19,16 @@ from touchline.core.arguments cimport natural, path_bytes, seconds_in_ns, whole
 from touchline.runtime.bus cimport tl_bus_error_text
 
 from touchline.core.messages import COMMAND, COMMAND_TEXT, EVENT
+from touchline.wire.fix_facts import Marks, Question, ServerStatus, SessionStatus
 
 cnp.import_array()
 
 STATES = ("away", "on", "leaving", "over")
 CLIENTS = ("any", "asked", "required")
 CANCEL_ON = ("off", "logout", "disconnect", "both")
-PERMISSIONS = ("orders", "market-data", "drop-copy", "trade-capture")  # bits of TL_FIX_MAY_...
+PERMISSIONS = ("orders", "market-data", "drop-copy", "trade-capture", "news")  # TL_FIX_MAY_...
 USUAL_PERMISSIONS = ("orders", "market-data", "trade-capture")
 cdef int64_t LOG_FLUSH_NS = 200_000_000  # a line of the message log waits at most so long
-
-
-class Marks(NamedTuple):
-    """What a session goes on from; `key`: of the last report on an event in its store.
-
-    `created_ns`: when the numbers were last at 1, UTC.
-    """
-
-    next_out: int
-    next_in: int
-    answered: int
-    lane_sent: int
-    key: int
-    created_ns: int
-
-
-class Question(NamedTuple):
-    """A whole, well-formed Logon of a configured session that is away: may its sender come in?
-
-    `certificate`: common name of the client's, "" without TLS or without one. `asked_s`: monotonic
-    seconds.
-    """
-
-    ticket: int
-    session: int
-    address: str
-    port: int
-    username: str
-    password: str
-    certificate: str
-    heartbeat_s: int
-    reset: bool
-    asked_s: float
-
-
-class ServerStatus(NamedTuple):
-    """`rounds` goes on while the loop does; newcomers are here now, the rest since the opening."""
-
-    rounds: int
-    events: int
-    newcomers: int
-    accepted: int
-    refused: int
-    evicted: int
-    received: int
-    sent: int
-
-
-class SessionStatus(NamedTuple):
-    """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` wait for the peer,
-    `held` came before others they follow, `pending` are with the engine; `resets` by reset()."""
-
-    state: str
-    address: str
-    since_ns: int
-    next_in: int
-    next_out: int
-    unwritten: int
-    held: int
-    pending: int
-    heartbeat_s: int
-    last_in_ns: int
-    last_out_ns: int
-    resends: int
-    resets: int
 
 
 cdef class Tls(Owned):
@@ -379,6 +314,17 @@ cdef class FixServer(Owned):
         self.check_open()
         cdef int code = tl_fix_server_reset(self.server, number, natural(next_out, "next_out"),
                                             natural(next_in, "next_in"))
+        self.check(code, f"session {number}")
+
+    def news(self, session, text, *, bint urgent=False):
+        """News(B) for a session: its headline, and lines below it. It is in the store once the loop
+        went round. Raises ValueError for more than can be said."""
+        cdef uint32_t number = <uint32_t>whole(session, "session", 0, self.sessions_max - 1)
+        cdef bytes said = text.encode()
+        self.check_open()
+        if not 0 < len(said) <= TL_FIX_NEWS_BYTES:
+            raise ValueError(f"news of {len(said)} bytes; allowed are 1 to {TL_FIX_NEWS_BYTES}")
+        cdef int code = tl_fix_server_news(self.server, number, said, len(said), urgent)
         self.check(code, f"session {number}")
 
     def question(self, timeout_s=0.1):
