@@ -234,6 +234,7 @@ class NativeGateway:
             cancel_on=configured.cancel_on,
             cancel_grace_s=configured.cancel_grace_s,
             throttle=configured.throttle,
+            pending_reports=configured.pending_reports,
         )
 
     def _allow(self, number: int, configured: SessionSettings, whether: bool) -> None:

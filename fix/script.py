@@ -25,7 +25,7 @@ whether it is leaves the script out.
 
 A broker logs on, with sequence numbers from 1, when a script first names him, unless by C. Broker 3
 has a password; 4 is broker 1 once more, on a connection of its own; 5 may send no orders and is
-sent copies of what the accounts of brokers 1 and 2 do; 6 is told of halts.
+sent copies of what the accounts of brokers 1 and 2 do; 6 is told of halts and of pending states.
 
 A line begins with its kind; fields are separated by |. `4.4:` or `4.2:` before a field or a line
 restricts it to that version; what is of 4.4 is of FIX 5.0 SP2 too. In what is expected `tag=*` is
@@ -128,6 +128,7 @@ class Script:
         self._open: dict[tuple[str, str], Message] = {}
         self.streams: dict[str, list[Message]] = {}
         self.wire = Wire()
+        self._paused = False
 
     def run(self) -> None:
         try:
@@ -135,6 +136,8 @@ class Script:
                 if line.strip() and not line.startswith("#"):
                     self._step(f"{self._path.name}:{number} ({self._version})", line.strip())
         finally:
+            if self._paused:
+                self._operate("continue", "1")
             for client in self._clients.values():
                 client.close()
 
@@ -281,6 +284,7 @@ class Script:
         (what, _), *fields = self._fields(rest, broker)
         if self._stage.operate is None:
             raise ValueError(f"nobody operates this venue: {rest}")
+        self._paused = what == "pause"
         self._stage.operate(what, dict(fields))
 
     def _raw(self, rest: str, broker: str) -> bytes:

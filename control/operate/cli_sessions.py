@@ -84,6 +84,7 @@ def show(options: Any, session: str, as_json: bool) -> None:
 @click.option("--cancel-on-disconnect", type=click.Choice(["off", "logout", "disconnect", "both"]))
 @click.option("--cancel-grace", "cancel_grace_s", type=click.IntRange(0, 86_400))
 @click.option("--throttle", type=click.IntRange(1, 1_000_000), help="Messages a second.")
+@click.option("--pending-reports", is_flag=True, help="It is told of requests under way.")
 @click.option("--open", "opens", metavar="MOMENT", help="08:00, or Sun 17:00.")
 @click.option("--close", metavar="MOMENT")
 @click.option("--reset", metavar="MOMENT", help="When its numbers go back to 1.")
@@ -115,7 +116,7 @@ def add(
     options = context.obj
     if password_stdin and no_password:
         raise click.UsageError("--password-stdin and --no-password exclude each other")
-    given = {key: value for key, value in values.items() if value not in (None, ())}
+    given = {key: value for key, value in values.items() if value not in (None, (), False)}
     if "time_decimals" in given:
         given["time_decimals"] = int(given["time_decimals"])
     given |= {"comp_id": session, "open": opens, "enabled": not disabled}

@@ -116,6 +116,7 @@ def _agreed(one: SessionSection) -> Facts:
         "cancel_on_disconnect": one.cancel_on_disconnect,
         "cancel_grace_s": one.cancel_grace_s,
         "throttle": one.throttle,
+        "pending_reports": one.pending_reports,
         "open": one.open,
         "close": one.close,
         "reset": one.reset,

@@ -68,6 +68,14 @@ MARKET = (
 NO_MASS = "its gateway takes single orders alone"
 NO_TRADES = "its gateway has no trade capture"
 NO_COPY = "its gateway sends no copies"
+NO_PENDING = "its gateway has no pending states"
+PENDING = (
+    "a_cancel_that_a_fill_overtakes_is_rejected",
+    "a_fill_that_overtakes_a_cancel_says_it_is_pending",
+    "a_fill_that_overtakes_a_replace_says_it_is_pending",
+    "a_pending_cancel_goes_before_a_pending_replace",
+    "pending_states_come_before_what_is_decided",
+)
 # Where QuickFIX does other than the standard, and than its scripts: rule by rule, and why.
 KNOWN: dict[str, dict[str, str]] = {
     "native": {},
@@ -102,7 +110,8 @@ KNOWN: dict[str, dict[str, str]] = {
         "sub_ids_come_back_the_other_way_round": "the gateway does not reverse them",
         "who_watches_is_told_of_refusals_by_the_engine": NO_COPY,
     }
-    | dict.fromkeys(MARKET, "the gateway has no market data and no reference data"),
+    | dict.fromkeys(MARKET, "the gateway has no market data and no reference data")
+    | dict.fromkeys(PENDING, NO_PENDING),
 }
 
 

@@ -29,7 +29,12 @@ NEW: list[dict[str, Any]] = [
     {"comp_id": "NEW2", "accounts": ["ACC2N"]},
     {"comp_id": "NEW3", "accounts": ["ACC3N"], "password": "secret"},
     {"comp_id": "NEW4", "accounts": ["ACC1N", "ACC2N"], "permissions": ["drop-copy"]},
-    {"comp_id": "NEW5", "accounts": ["ACC5N"], "permissions": [*USUAL_PERMISSIONS, "news"]},
+    {
+        "comp_id": "NEW5",
+        "accounts": ["ACC5N"],
+        "permissions": [*USUAL_PERMISSIONS, "news"],
+        "pending_reports": True,
+    },
 ]
 PLAYS = len(SCRIPTS) * len(DICTIONARIES)
 INSTRUMENTS = 600  # the venue's: one for each play, and two to try fields on

@@ -7,9 +7,10 @@ the script's to say.
 import os
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 
 from harness.fix_venue import PartsVenue
-from harness.waiting import DEADLINE_S
+from harness.waiting import DEADLINE_S, until
 from touchline.control.supervisor.admin import Admin
 from touchline.fix.operators import ask
 from touchline.runtime.bus import Bus
@@ -28,5 +29,13 @@ def operate(venue: PartsVenue, what: str, fields: Mapping[str, str]) -> None:
         with Bus.attach(str(config.bus_path)) as bus:
             pid = bus.status()["pid"]
         os.kill(pid, signal.SIGSTOP if what == "pause" else signal.SIGCONT)
+        if what == "pause":
+            until(lambda: stands_still(pid), "the engine is paused")
     else:
         raise ValueError(f"no operator does {what}")
+
+
+def stands_still(pid: int) -> bool:
+    """Whether the signal has reached every thread."""
+    states = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)

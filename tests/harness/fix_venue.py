@@ -36,7 +36,7 @@ def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Conf
     ]
     if engine == "native":
         copies = {"permissions": ["drop-copy"]}
-        told = {"permissions": [*USUAL_PERMISSIONS, "news"]}
+        told = {"permissions": [*USUAL_PERMISSIONS, "news"], "pending_reports": True}
         sessions += [
             {"comp_id": "WATCHER", "accounts": ["ACC1", "ACC1B", "ACC2"], **copies},
             {"comp_id": "OLD3", "begin_string": "FIX.4.2", "accounts": ["ACC3", "ACC4"], **copies},

@@ -72,6 +72,7 @@ typedef struct tl_fix_party { /* a session as the desk knows it */
     uint32_t accounts_count;
     uint8_t time_decimals;
     uint8_t permissions; /* TL_FIX_MAY_... */
+    bool pending_reports; /* it is told of requests that are with the engine */
 } tl_fix_party;
 
 int tl_fix_desk_open(tl_fix_desk **out, const tl_fix_desk_config *config,

@@ -78,6 +78,7 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint8_t permissions
         uint8_t cancel_on
         uint32_t cancel_grace_s
+        bint pending_reports
         uint32_t throttle
     ctypedef enum tl_fix_session_state:
         TL_FIX_AWAY

@@ -204,9 +204,11 @@ cdef class FixServer(Owned):
 
     def session(self, number, comp_id, begin_string, venue_comp_id, accounts, *,
                 bint enabled=True, heartbeat_max_s=30, tolerance_s=120, decimals=3, mark=None,
-                permissions=USUAL_PERMISSIONS, cancel_on="off", cancel_grace_s=0, throttle=0):
+                permissions=USUAL_PERMISSIONS, cancel_on="off", cancel_grace_s=0, throttle=0,
+                bint pending_reports=False):
         """Add a session, or change what is agreed with it: what accounts it may use, shape (n,),
-        its `permissions`, some of PERMISSIONS, its `throttle` in messages a second (0: none) and
+        its `permissions`, some of PERMISSIONS, its `throttle` in messages a second (0: none),
+        `pending_reports`, whether it is told of requests that are with the engine, and
         what its peer's leaving ends (CANCEL_ON) at once; the rest when it is away. `mark`: the key
         of the last event a new one was told of; None: as its store says. Raises ValueError for a
         version that is not spoken here, OSError."""
@@ -235,6 +237,7 @@ cdef class FixServer(Owned):
             terms.permissions |= <uint8_t>(1 << PERMISSIONS.index(permission))
         terms.cancel_on = <uint8_t>CANCEL_ON.index(cancel_on)
         terms.cancel_grace_s = <uint32_t>whole(cancel_grace_s, "cancel_grace_s", 0, 86400)
+        terms.pending_reports = pending_reports
         terms.throttle = <uint32_t>whole(throttle, "throttle", 0, 1_000_000)
         cdef const uint32_t *first = &taken[0] if len(taken) else NULL
         cdef int code = tl_fix_server_session(self.server, &terms, first, <uint32_t>len(taken),
