@@ -26,11 +26,14 @@ from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
 from touchline.fix.hours import Hours
 from touchline.fix.inbound import receive
 from touchline.fix.names import JournalNames
+from touchline.fix.notices import Notice, Notices
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
+from touchline.fix.operators import Operators
 from touchline.fix.orders import Orders, report_key
 from touchline.fix.outbound import Reporter
 from touchline.fix.past import Past
 from touchline.fix.presence import Presence
+from touchline.fix.quickfix_asks import QuickfixRenumber, news
 from touchline.fix.roster import Roster
 from touchline.fix.settings import GatewaySettings, SessionSettings, quickfix_settings
 from touchline.runtime.bus import Lane
@@ -146,6 +149,7 @@ class Gateway:
             raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
         if (sessions := fresh()) is not None:
             self._change(sessions)
+        self._operators.look()
         if self._looks % BEAT_LOOKS == 0:
             self._tell({"beat": self._looks})
             self._presence.write(self._server, self._entrance.sessions)
@@ -229,6 +233,23 @@ class Gateway:
             raise OSError(f"QuickFIX could not start: {error}") from error
         cleanup.callback(door.close)
         door.take_over(inner_port)
+        renumber = QuickfixRenumber(
+            self._server, self.roster.by_number, self.roster.live, self._hours
+        )
+        asks = {
+            "news": Notices(self._entrance.sessions, self._send_news).ask,
+            "reset-seq": renumber.ask,
+        }
+        self._operators = Operators(settings.fix_dir, asks)
+        cleanup.callback(self._operators.close)
+
+    def _send_news(self, numbers: list[int], notice: Notice) -> Callable[[], bool]:
+        """They are in QuickFIX's stores at once."""
+        for number in numbers:
+            party = self.roster.by_number[number]
+            told = news(party.session.begin_string, notice, FixServer.utc_s())
+            self._post(party.session_id, told)
+        return lambda: True
 
     def _relay(self, lane: Lane, address: bytes) -> None:
         """Let brokers in: to QuickFIX by way of the relay, which looks at each message first. It
@@ -318,16 +339,16 @@ class Gateway:
 
     def _send(self, session: int, key: int, text: str) -> None:
         """A report for a session, and the mark that it has had it."""
-        self._post(self.roster.by_number[session].session_id, text)
+        self._post(self.roster.by_number[session].session_id, fix.Message(text, False))
         self._marks[session] = key
         self._delivered.set_mark(session, key)
 
     def _reply(self, session: Session, text: str) -> None:
-        self._post(self.roster.by_number[session.number].session_id, text)
+        self._post(self.roster.by_number[session.number].session_id, fix.Message(text, False))
 
-    def _post(self, session_id: Any, text: str) -> None:
+    def _post(self, session_id: Any, message: Any) -> None:
         """Store a message under the next sequence number, and send it if its receiver is there."""
-        if not fix.Session.sendToTarget(fix.Message(text, False), session_id):
+        if not fix.Session.sendToTarget(message, session_id):
             self._failure = OSError(f"{self._settings.store_dir} can not be written")
             raise self._failure
 

@@ -44,6 +44,7 @@ class SessionSettings:
     cancel_on: str = "off"  # logout, disconnect, both: whose leaving ends his orders
     cancel_grace_s: int = 0
     throttle: int = 0  # messages a second; 0: any number
+    pending_reports: bool = False  # it is told of requests that are with the engine
     schedule: Schedule = ALWAYS
 
     @classmethod
@@ -62,6 +63,7 @@ class SessionSettings:
             section.cancel_on_disconnect,
             section.cancel_grace_s,
             section.throttle or 0,
+            section.pending_reports,
             Schedule.read(section.time_zone, section.open, section.close, section.reset),
         )
 

@@ -109,7 +109,7 @@ C_PART_OF = dict.fromkeys(
     "engine",
 )
 # What a shell hands out of another part: the record it keeps answers in.
-SHELL_PARTS = {"engine": {"answer", "arrays", "capacities"}}
+SHELL_PARTS = {"engine": {"answer", "arrays", "capacities"}, "fix_server": {"fix_facts"}}
 # A shell that has a part of another's header, which that one needs first.
 HEADER_OF = {"capacities": "engine"}
 # A shell of several headers, because what they are for is one thing to Python.

@@ -168,7 +168,9 @@ tl_fix_taken tl_fix_submit(const request *of, tl_command *some, uint32_t some_co
         return of->patience ? TL_FIX_LATER : unavailable(of);
     if (rc != 0)
         return done(desk, rc);
-    return done(desk, tl_fix_desk_enter(desk, some, &desk->asked, &pending));
+    const int entered = tl_fix_desk_enter(desk, some, &desk->asked, &pending);
+    return done(desk, entered != 0 ? entered
+                                   : tl_fix_tell_pending(desk, of->party, &pending, of->utc_ns));
 }
 
 /* Messages */

@@ -47,6 +47,7 @@ typedef struct tl_fix_seated { /* a session that is told of events */
     uint32_t *accounts; /* sorted */
     uint32_t accounts_count;
     uint8_t permissions;
+    bool pending_reports;
     tl_fix_mass_status *status; /* NULL: none is under way */
     tl_fix_capture *captures[TL_FIX_CAPTURES_MAX];
     uint32_t tasks; /* of these, under way */
@@ -119,8 +120,9 @@ const char *tl_fix_refusal_text(tl_fix_desk *desk, uint8_t reason, int64_t value
 /* The reason as the version knows it. */
 int tl_fix_ord_reason(const tl_fix_dialect *dialect, int reason);
 int tl_fix_cxl_reason(const tl_fix_dialect *dialect, int reason);
-/* OrdStatus(39): FIX 4.2 still has Replaced(5), for an order that has not traded since. */
-char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order);
+/* OrdStatus(39): FIX 4.2 still has Replaced(5), for an order that has not traded since. `pending`:
+ * for a session that hears of pending states, which go before all others, a cancel's first. */
+char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order, bool pending);
 
 /* Names and route of the request at hand, and `cmd`: what the journal needs to answer it again.
  * How many commands that is. */
@@ -144,8 +146,10 @@ typedef struct tl_fix_report {
     uint32_t mass_id_size, reports; /* TotNumReports(911), with mass_id */
     bool last;                      /* LastRptRequested(912), with mass_id */
     bool copy;                      /* of what another session is told */
-    uint64_t exec_id;    /* ExecID(17): this number, ... */
+    char exec_letter;    /* ExecID(17): this letter; 0: none, ... */
+    uint64_t exec_id;    /* ... this number, ... */
     unsigned exec_side;  /* ... and of a trade which side: 1, 2; 0: none */
+    bool pending;                   /* for a session that hears of pending states */
     int64_t transact_ns; /* 0: no TransactTime(60) */
     int64_t last_px;     /* ticks; with last_qty */
     uint32_t last_qty;   /* 0: no trade */
@@ -192,6 +196,13 @@ uint32_t tl_fix_foreign_order(tl_fix_desk *desk, const tl_event *event);
 char *tl_fix_put_entering(const tl_fix_desk *desk, const tl_fix_report *report, char *at);
 /* Account(1), or its number where it has no name. */
 char *tl_fix_put_account(const tl_fix_desk *desk, char *at, uint32_t number);
+
+/* fix_desk_pending.c: the request is with the engine now. 0 or -errno. */
+int tl_fix_tell_pending(tl_fix_desk *desk, const tl_fix_party *party,
+                        const tl_fix_pending *pending, int64_t utc_ns);
+
+/* fix_desk_news.c: an instrument is halted or trades again, or the venue. 0 or -errno. */
+int tl_fix_news_of_status(tl_fix_desk *desk, const tl_event *event);
 
 /* One more answer of the session is under way, or one less. */
 void tl_fix_task_began(tl_fix_desk *desk, uint32_t session);

@@ -38,6 +38,7 @@ struct tl_fix_orders {
     uint32_t over[TL_FIX_OVER_NAMED]; /* row plus one, a ring: those that still have a name */
     uint64_t over_count;
     tl_fix_queue *queues;
+    uint32_t orphans; /* pending changes whose order has no row yet */
     uint32_t sessions_max;
     uint64_t key[2];
 };
@@ -343,10 +344,35 @@ static void count_change(tl_fix_orders *orders, const tl_fix_pending *pending, b
     if (pending->msg_type == TL_MSG_TYPE_NEW_ORDER || pending->order == TL_FIX_NO_ROW)
         return;
     tl_fix_order *order = tl_fix_order_at(orders, pending->order);
+    const bool cancels = pending->msg_type == TL_MSG_TYPE_CANCEL;
     if (entered && order->changes < UINT16_MAX)
         order->changes++;
     else if (!entered && order->changes > 0)
         order->changes--;
+    if (cancels && entered && order->cancels < INT16_MAX)
+        order->cancels++;
+    else if (cancels && !entered && order->cancels > 0)
+        order->cancels--;
+}
+
+static bool is_orphan(const tl_fix_pending *pending)
+{
+    return pending->order == TL_FIX_NO_ROW && pending->order_id != 0;
+}
+
+void tl_fix_pending_adopt(tl_fix_orders *orders, uint32_t row)
+{
+    const tl_fix_order *order = tl_fix_order_at(orders, row);
+    uint32_t place = orders->orphans == 0 ? TL_FIX_NO_ROW : orders->queues[order->session].first;
+    while (place != TL_FIX_NO_ROW) {
+        tl_fix_pending *pending = row_at(&orders->pending, place);
+        if (is_orphan(pending) && pending->order_id == order->order_id) {
+            pending->order = row;
+            orders->orphans--;
+            count_change(orders, pending, true);
+        }
+        place = pending->after;
+    }
 }
 
 int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
@@ -364,6 +390,7 @@ int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
                                 .state = TL_FIX_REQUEST_PENDING};
     *(tl_fix_pending *)row_at(&orders->pending, place) = *pending;
     count_change(orders, pending, true);
+    orders->orphans += is_orphan(pending);
     *number_place(orders, pending->number) = place + 1;
     queue_in(orders, place);
     return 0;
@@ -397,6 +424,7 @@ void tl_fix_request_answered(tl_fix_orders *orders, tl_fix_pending *pending, uin
         route_drop(orders, &pending->route);
     }
     count_change(orders, pending, false);
+    orders->orphans -= is_orphan(pending);
     queue_out(orders, pending);
     row_drop(&orders->pending, *place - 1);
     *place = 0;

@@ -125,15 +125,17 @@ typedef struct tl_fix_seats { /* numbers of seats; each at most once, by a flag 
 
 typedef struct tl_fix_mail {
     struct tl_fix_mail *next;
-    enum { TL_FIX_MAIL_SESSION, TL_FIX_MAIL_RESET, TL_FIX_MAIL_VERDICT, TL_FIX_MAIL_NAMES } kind;
+    enum { TL_FIX_MAIL_SESSION, TL_FIX_MAIL_RESET, TL_FIX_MAIL_VERDICT, TL_FIX_MAIL_NAMES,
+           TL_FIX_MAIL_NEWS } kind;
     tl_fix_terms terms;
     uint32_t session, count;
     uint64_t ticket, next_out, next_in, mark;
-    bool flag;         /* enabled, refused, complete */
+    bool flag;         /* enabled, refused, complete, urgent */
     char refusal[256];
     union {
         uint32_t accounts[1];
         tl_command texts[1];
+        char text[1];
     } rest[];
 } tl_fix_mail;
 
