@@ -6,9 +6,9 @@
 #include "touchline/wire/fix_names.h"
 #include "touchline/wire/fix_orders.h"
 #include "touchline/wire/fix_route.h"
+#include "touchline/wire/fix_terms.h"
 #include "touchline/wire/fix_trades.h"
 
-#define TL_FIX_TEXT_MAX 512 /* bytes of a Text(58) of ours */
 #define TL_FIX_BODY_BYTES 16384 /* as TL_FIX_BODY_MAX of fix_session.h */
 
 /* OrdRejReason(103), CxlRejReason(102), BusinessRejectReason(380). */
@@ -88,10 +88,6 @@ int tl_fix_read_qty(tl_fix_desk *desk, const tl_fix_message *message,
 /* One of the characters in `allowed`; `usual` where the field is not there, 0: it has to be. */
 int tl_fix_read_choice(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
                        const char *name, const char *allowed, uint8_t usual, uint8_t *chosen);
-/* Why a message's fields can not be carried out, in `text`; false: they can. `currency` is the
- * instrument's. Fields that the desk reads, and those that change nothing, pass. */
-bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument *instrument,
-                          char text[TL_FIX_TEXT_MAX]);
 
 /* The engine's reason: its row, its words, and these with value and bound in the units of the
  * instrument (NULL: as they are), in desk->text. */
@@ -185,9 +181,6 @@ int tl_fix_capture_slice(tl_fix_desk *desk, uint32_t session, tl_fix_capture *ca
 void tl_fix_mass_status_close(tl_fix_mass_status *status);
 void tl_fix_capture_close(tl_fix_capture *capture);
 
-/* The first field that is neither of the header or trailer, nor user-defined, nor in `tags`. */
-const tl_fix_field *tl_fix_stranger(const tl_fix_message *message, const uint16_t *tags,
-                                    size_t count);
 /* The session, if it is to be told of a report with this key; NULL. */
 const tl_fix_seated *tl_fix_listener(const tl_fix_desk *desk, uint32_t session, uint64_t key);
 
