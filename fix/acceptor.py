@@ -43,9 +43,18 @@ Tell = Callable[[dict[str, Any]], None]
 Sessions = tuple[SessionSettings, ...]
 
 LOG = logging.getLogger("touchline.fix")
+MSG_SEQ_NUM, MSG_TYPE, LOGOUT = 34, 35, "5"
 BEAT_LOOKS = 10
 STUCK_WATCHES = 100  # times WATCH_S: a callback that takes this long will never return
 REPLAY_AT_ONCE = 1 << 16  # commands of the journal
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        LOG.exception(what)
 
 
 class _Application(fix.Application):  # type: ignore[misc]
@@ -54,6 +63,7 @@ class _Application(fix.Application):  # type: ignore[misc]
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
         self._gateway = gateway
+        self._gaps: dict[str, int] = {}  # by CompID: the number expected when a Logout had another
 
     def onCreate(self, session_id: Any) -> None:
         pass
@@ -63,7 +73,11 @@ class _Application(fix.Application):  # type: ignore[misc]
         LOG.info("logon: %s", session_id.toString())
 
     def onLogout(self, session_id: Any) -> None:
-        self._gateway.roster.left(session_id.getTargetCompID().getValue())
+        comp_id = session_id.getTargetCompID().getValue()
+        self._gateway.roster.left(comp_id)
+        if (expected := self._gaps.pop(comp_id, 0)) > 0:
+            with _logged("a gap before a Logout could not be kept"):
+                fix.Session.lookupSession(session_id).setNextTargetMsgSeqNum(expected)
         LOG.info("logout: %s", session_id.toString())
 
     def toAdmin(self, message: Any, session_id: Any) -> None:
@@ -73,7 +87,15 @@ class _Application(fix.Application):  # type: ignore[misc]
         pass
 
     def fromAdmin(self, message: Any, session_id: Any) -> None:
-        pass
+        """QuickFIX counts a Logout as the next message, whatever its number is: what is missing
+        before it would never be asked for."""
+        with _logged("a message of the session could not be looked at"):
+            header = message.getHeader()
+            if header.getField(MSG_TYPE) != LOGOUT:
+                return
+            expected = int(fix.Session.lookupSession(session_id).getExpectedTargetNum())
+            if int(header.getField(MSG_SEQ_NUM)) != expected:
+                self._gaps[session_id.getTargetCompID().getValue()] = expected
 
     def fromApp(self, message: Any, session_id: Any) -> None:
         malformed = 0

@@ -70,7 +70,6 @@ NOT_IN_42 = ("a_security_list_names_all_instruments", "a_security_list_names_an_
 KNOWN: dict[str, dict[str, str]] = {
     "native": {},
     "quickfix": {
-        "a_gap_before_a_logout_is_asked_for": "counts a Logout with a gap as received in order",
         "a_mass_cancel_is_carried_out_once": NO_MASS,
         "a_mass_cancel_leaves_others_alone": NO_MASS,
         "a_mass_cancel_takes_off_what_it_names": NO_MASS,
