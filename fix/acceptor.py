@@ -44,6 +44,7 @@ Sessions = tuple[SessionSettings, ...]
 
 LOG = logging.getLogger("touchline.fix")
 MSG_SEQ_NUM, MSG_TYPE, LOGOUT = 34, 35, "5"
+DESCRIPTORS_A_SESSION = 8  # four files of its store, two of its log, two sockets
 BEAT_LOOKS = 10
 STUCK_WATCHES = 100  # times WATCH_S: a callback that takes this long will never return
 REPLAY_AT_ONCE = 1 << 16  # commands of the journal
@@ -210,6 +211,9 @@ class Gateway:
         settings, cleanup = self._settings, self._cleanup
         for directory in (settings.fix_dir, settings.store_dir, settings.log_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._newcomers_max = newcomers(
+            settings.newcomers_max, len(settings.sessions), DESCRIPTORS_A_SESSION
+        )
         self._entrance = Entrance(settings)
         cleanup.callback(self._entrance.close)
         self.address = self._entrance.address
@@ -264,7 +268,7 @@ class Gateway:
             sessions_max=max(self.roster.by_number) + 1,
             message_max=settings.message_bytes_max,
             logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
-            newcomers_max=newcomers(settings.newcomers_max, len(settings.sessions)),
+            newcomers_max=self._newcomers_max,
             logon_s=settings.logon_timeout_s,
         )
         self._server = cleanup.enter_context(server)
