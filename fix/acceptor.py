@@ -46,9 +46,19 @@ Tell = Callable[[dict[str, Any]], None]
 Sessions = tuple[SessionSettings, ...]
 
 LOG = logging.getLogger("touchline.fix")
+MSG_SEQ_NUM, MSG_TYPE, LOGOUT = 34, 35, "5"
+DESCRIPTORS_A_SESSION = 8  # four files of its store, two of its log, two sockets
 BEAT_LOOKS = 10
 STUCK_WATCHES = 100  # times WATCH_S: a callback that takes this long will never return
 REPLAY_AT_ONCE = 1 << 16  # commands of the journal
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        LOG.exception(what)
 
 
 class _Application(fix.Application):  # type: ignore[misc]
@@ -57,6 +67,7 @@ class _Application(fix.Application):  # type: ignore[misc]
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
         self._gateway = gateway
+        self._gaps: dict[str, int] = {}  # by CompID: the number expected when a Logout had another
 
     def onCreate(self, session_id: Any) -> None:
         pass
@@ -66,7 +77,11 @@ class _Application(fix.Application):  # type: ignore[misc]
         LOG.info("logon: %s", session_id.toString())
 
     def onLogout(self, session_id: Any) -> None:
-        self._gateway.roster.left(session_id.getTargetCompID().getValue())
+        comp_id = session_id.getTargetCompID().getValue()
+        self._gateway.roster.left(comp_id)
+        if (expected := self._gaps.pop(comp_id, 0)) > 0:
+            with _logged("a gap before a Logout could not be kept"):
+                fix.Session.lookupSession(session_id).setNextTargetMsgSeqNum(expected)
         LOG.info("logout: %s", session_id.toString())
 
     def toAdmin(self, message: Any, session_id: Any) -> None:
@@ -76,7 +91,15 @@ class _Application(fix.Application):  # type: ignore[misc]
         pass
 
     def fromAdmin(self, message: Any, session_id: Any) -> None:
-        pass
+        """QuickFIX counts a Logout as the next message, whatever its number is: what is missing
+        before it would never be asked for."""
+        with _logged("a message of the session could not be looked at"):
+            header = message.getHeader()
+            if header.getField(MSG_TYPE) != LOGOUT:
+                return
+            expected = int(fix.Session.lookupSession(session_id).getExpectedTargetNum())
+            if int(header.getField(MSG_SEQ_NUM)) != expected:
+                self._gaps[session_id.getTargetCompID().getValue()] = expected
 
     def fromApp(self, message: Any, session_id: Any) -> None:
         malformed = 0
@@ -192,6 +215,9 @@ class Gateway:
         settings, cleanup = self._settings, self._cleanup
         for directory in (settings.fix_dir, settings.store_dir, settings.log_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._newcomers_max = newcomers(
+            settings.newcomers_max, len(settings.sessions), DESCRIPTORS_A_SESSION
+        )
         self._entrance = Entrance(settings)
         cleanup.callback(self._entrance.close)
         self.address = self._entrance.address
@@ -263,7 +289,7 @@ class Gateway:
             sessions_max=max(self.roster.by_number) + 1,
             message_max=settings.message_bytes_max,
             logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
-            newcomers_max=newcomers(settings.newcomers_max, len(settings.sessions)),
+            newcomers_max=self._newcomers_max,
             logon_s=settings.logon_timeout_s,
         )
         self._server = cleanup.enter_context(server)

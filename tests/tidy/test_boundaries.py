@@ -73,9 +73,9 @@ C_PARTS = {
         "fix_route": {"fix_message", "fix_text"},
         "fix_orders": {"fix_route"},
         "fix_trades": set[str](),
+        "fix_terms": {"fix_message", "fix_names", "fix_text"},
         "fix_desk": {"fix_message", "fix_names", "fix_orders", "fix_route", "fix_text"}
-        | {"fix_trades"},
-        "fix_terms": {"fix_desk"},
+        | {"fix_terms", "fix_trades"},
         "fix_market": {"fix_message", "fix_names", "fix_route", "fix_text", "fix_tables"},
         "fix_log": {"fix_text"},
         "port": set[str](),

@@ -7,7 +7,6 @@
  * tell it twice. Until the answer comes other reports on the order say that it is pending: of all
  * requests on the orders of a session the gateway alone is the sender, so whatever was not reported
  * when it died happened while they were under way. */
-#include <stdio.h>
 
 #include "touchline/wire/fix_desk_state.h"
 

@@ -6,9 +6,9 @@
 #include "touchline/wire/fix_names.h"
 #include "touchline/wire/fix_orders.h"
 #include "touchline/wire/fix_route.h"
+#include "touchline/wire/fix_terms.h"
 #include "touchline/wire/fix_trades.h"
 
-#define TL_FIX_TEXT_MAX 512 /* bytes of a Text(58) of ours */
 #define TL_FIX_BODY_BYTES 16384 /* as TL_FIX_BODY_MAX of fix_session.h */
 
 /* OrdRejReason(103), CxlRejReason(102), BusinessRejectReason(380). */
@@ -105,10 +105,6 @@ static inline int tl_fix_read_choice(tl_fix_desk *desk, const tl_fix_message *me
         }
     return tl_fix_choice_refused(desk, message, tag, name, allowed);
 }
-/* Why a message's fields can not be carried out, in `text`; false: they can. `currency` is the
- * instrument's. Fields that the desk reads, and those that change nothing, pass. */
-bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument *instrument,
-                          char text[TL_FIX_TEXT_MAX]);
 
 /* The engine's reason: its row, its words, and these with value and bound in the units of the
  * instrument (NULL: as they are), in desk->text. */
@@ -214,9 +210,6 @@ int tl_fix_capture_slice(tl_fix_desk *desk, uint32_t session, tl_fix_capture *ca
 void tl_fix_mass_status_close(tl_fix_mass_status *status);
 void tl_fix_capture_close(tl_fix_capture *capture);
 
-/* The first field that is neither of the header or trailer, nor user-defined, nor in `tags`. */
-const tl_fix_field *tl_fix_stranger(const tl_fix_message *message, const uint16_t *tags,
-                                    size_t count);
 /* The session, if it is to be told of a report with this key; NULL. */
 const tl_fix_seated *tl_fix_listener(const tl_fix_desk *desk, uint32_t session, uint64_t key);
 
