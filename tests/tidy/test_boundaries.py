@@ -18,6 +18,7 @@ C_ROOMS = {
     "marketdata": {"core"},
     "measure": {"core", "runtime"},
     "wire": {"core", "runtime", "marketdata"},
+    "study": {"core", "wire"},
 }
 # Inside a room: what a part may include of its neighbours; messages, and in a shell the checks of
 # arguments, everybody may.
@@ -59,6 +60,13 @@ C_PARTS = {
     },
     "marketdata": {"mirror": set[str]()},
     "measure": {"measure": set[str]()},
+    "study": {
+        "market": set[str](),
+        "ladder": set[str](),
+        "books": {"market", "ladder"},
+        "feed": {"market"},
+        "table": set[str](),
+    },
     "wire": {
         "fix_dialect": {"fix_tables"},
         "fix_tables": {"fix_dialect"},
@@ -128,6 +136,8 @@ FACES_OF = {
         "runtime": {"bus", "owned"},
         "marketdata": {"mirror"},
     },
+    # Files of Nasdaq's are read by the decoder that the venue's own feed has.
+    "study": {"core": {"messages", "arguments"}, "wire": {"itch", "fields"}},
 }
 
 # The pure step needs nothing of the world. Memory is state.c's business, at open and close alone.
@@ -145,7 +155,7 @@ FORBIDDEN = {
 OPTIONAL = {
     f"src/touchline/data/{file}.py": {"pyarrow", "pandas", "polars"}
     for file in ("frames", "history")
-}
+} | {"src/touchline/data/market_frames.py": {"pandas"}}
 # What one room may use all the same: the history is asked through DuckDB and Arrow.
 ALLOWED = {"src/touchline/data": ("duckdb", "pyarrow")}
 # The modules below use time, chance or the environment; everybody else is given them as arguments.
@@ -178,11 +188,12 @@ PACKAGE_ROOMS = {
     "core": set[str](),
     "runtime": {"core"},
     "market": {"core"},
-    "data": {"core", "runtime", "market"},
+    "data": {"core", "runtime", "market", "study"},
     "config": {"core"},
     "marketdata": {"core"},
     "measure": {"core", "runtime"},
     "wire": {"core", "runtime"},
+    "study": {"core"},
 }
 CONTROL_ROOMS = {
     "supervisor": set[str](),
