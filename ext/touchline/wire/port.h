@@ -131,6 +131,19 @@ typedef struct tl_port_counts {
 /* UDP sockets, unicast and multicast. 0 or -errno; `fault` may be NULL. */
 int tl_port_udp_open(tl_port **out, const tl_port_options *options, tl_port_fault *fault);
 
+/* A network of one port, for tests: what is sent comes out of its own poll, with the faults of a
+ * network, the same ones for the same seed. Faults are shares of a million. */
+typedef struct tl_port_loop_options {
+    uint32_t batch;    /* most datagrams of one poll or send */
+    uint32_t size_max; /* largest datagram */
+    uint32_t slots;    /* datagrams on their way; more are lost, as in a switch */
+    uint32_t delay;    /* polls until any datagram comes */
+    uint32_t late_max; /* polls more that a late one takes, at most; the others overtake it */
+    uint32_t lost, doubled, shortened, late;
+    uint64_t seed;
+} tl_port_loop_options;
+int tl_port_loop_open(tl_port **out, const tl_port_loop_options *options, tl_port_fault *fault);
+
 /* What has come, at most `max` and the option's batch: their number, or -errno. Waits so many
  * milliseconds for the first; 0 returns at once, below 0 waits for ever. */
 int tl_port_poll(tl_port *port, tl_port_datagram *out, uint32_t max, int timeout_ms);
