@@ -81,7 +81,8 @@ C_PARTS = {
         "port": set[str](),
         "tls": set[str](),
         "fields": set[str](),
-        "itch": {"fields"},
+        "stock": {"fix_names"},
+        "itch": {"fields", "stock"},
         "soupbin": {"fields"},
         "moldudp64": {"fields"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}

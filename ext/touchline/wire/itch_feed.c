@@ -1,0 +1,466 @@
+/* What each event is in ITCH. itch_feed.h has the list. */
+#include "touchline/wire/itch_feed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "touchline/marketdata/mirror.h"
+
+#define EVENTS_AT_ONCE 4096u
+#define BLOCK_MAX (2u + TL_ITCH_BYTES_MAX)
+#define BLOCKS_PER_EVENT 4u /* but for VENUE_STATUS */
+#define DAY_NS INT64_C(86400000000000)
+
+/* An order as it is shown, by its slot. */
+typedef struct shown {
+    uint64_t ref; /* 0: not shown */
+    uint32_t price; /* ticks */
+    uint32_t leaves_qty; /* lots */
+} shown;
+
+typedef struct listing {
+    tl_stock stock;
+    uint8_t fault; /* enum tl_stock_fault */
+    bool named;    /* its SECURITY_DEFINITION command has been seen */
+    bool listed;   /* and its event */
+    bool halted;
+} listing;
+
+struct tl_itch_feed {
+    tl_itch_feed_config config;
+    tl_fix_names names;
+    tl_mirror *mirror;
+    listing *listings;
+    shown *orders;
+    uint8_t *bytes;
+    size_t room, size;
+    uint64_t count, unshown;
+    bool closed; /* the venue's kill switch is on */
+};
+
+static void *of_zeros(size_t count, size_t width)
+{
+    return calloc(count == 0 ? 1 : count, width);
+}
+
+int tl_itch_feed_open(tl_itch_feed **out, const tl_itch_feed_config *config)
+{
+    *out = NULL;
+    tl_itch_feed *feed = calloc(1, sizeof *feed);
+    if (feed == NULL)
+        return -ENOMEM;
+    feed->config = *config;
+    tl_fix_names_open(&feed->names, config->instruments_max, 0);
+    int rc = tl_mirror_open(&feed->mirror, config->instruments_max, config->orders_max,
+                            config->price_blocks_max);
+    if (rc == 0) {
+        feed->room = BLOCK_MAX * (EVENTS_AT_ONCE * BLOCKS_PER_EVENT + config->instruments_max);
+        feed->listings = of_zeros(config->instruments_max, sizeof *feed->listings);
+        feed->orders = of_zeros(config->orders_max, sizeof *feed->orders);
+        feed->bytes = of_zeros(feed->room, 1);
+        if (feed->listings == NULL || feed->orders == NULL || feed->bytes == NULL)
+            rc = -ENOMEM;
+    }
+    if (rc != 0)
+        tl_itch_feed_close(feed);
+    else
+        *out = feed;
+    return rc;
+}
+
+void tl_itch_feed_close(tl_itch_feed *feed)
+{
+    if (feed == NULL)
+        return;
+    tl_fix_names_close(&feed->names);
+    tl_mirror_close(feed->mirror);
+    free(feed->listings);
+    free(feed->orders);
+    free(feed->bytes);
+    free(feed);
+}
+
+int tl_itch_feed_command(tl_itch_feed *feed, const tl_command *cmd)
+{
+    if (cmd->type == TL_MSG_TYPE_TEXT)
+        return tl_fix_names_take(&feed->names, cmd);
+    if (cmd->type != TL_MSG_TYPE_SECURITY_DEFINITION ||
+        cmd->instrument >= feed->config.instruments_max)
+        return 0;
+    listing *of = &feed->listings[cmd->instrument];
+    if (of->named)
+        return 0;
+    of->named = true;
+    of->fault = (uint8_t)tl_stock_of(tl_fix_instrument_at(&feed->names, cmd->instrument),
+                                     &of->stock);
+    return 0;
+}
+
+/* Messages */
+
+static uint64_t since_midnight(const tl_itch_feed *feed, int64_t ts_ns)
+{
+    const int64_t ns = (ts_ns - feed->config.midnight_ns) % DAY_NS;
+    return (uint64_t)(ns < 0 ? ns + DAY_NS : ns);
+}
+
+/* A message with its header; the caller writes what follows. */
+static void *begin(tl_itch_feed *feed, const tl_event *event, char type, uint32_t locate)
+{
+    const size_t size = tl_itch_sizes[(uint8_t)type];
+    uint8_t *at = feed->bytes + feed->size;
+    tl_put_u16(at, (uint16_t)size);
+    tl_itch_delete_wire *message = (tl_itch_delete_wire *)(at + 2);
+    message->type = type;
+    tl_put_u16(message->locate, (uint16_t)locate);
+    tl_put_u16(message->tracking, 0);
+    tl_put_u48(message->ts_ns, since_midnight(feed, event->ts_ns));
+    feed->size += 2 + size;
+    feed->count++;
+    return message;
+}
+
+static uint32_t locate_of(const tl_event *event)
+{
+    return event->instrument + 1u;
+}
+
+static const tl_stock *stock_of(const tl_itch_feed *feed, const tl_event *event)
+{
+    return &feed->listings[event->instrument].stock;
+}
+
+static char side_of(uint8_t side)
+{
+    return side == TL_SIDE_BUY ? 'B' : 'S';
+}
+
+static void tell_system(tl_itch_feed *feed, const tl_event *event)
+{
+    for (const char *code = "OSQ"; *code != '\0'; code++)
+        ((tl_itch_system_event_wire *)begin(feed, event, 'S', 0))->event_code = *code;
+}
+
+static void tell_state(tl_itch_feed *feed, const tl_event *event, uint32_t instrument)
+{
+    const listing *of = &feed->listings[instrument];
+    tl_itch_trading_action_wire *message = begin(feed, event, 'H', instrument + 1);
+    memcpy(message->stock, of->stock.symbol, sizeof message->stock);
+    message->trading_state = of->halted || feed->closed ? 'H' : 'T';
+    message->reserved = ' ';
+    memset(message->reason, ' ', sizeof message->reason);
+}
+
+/* What is not known of a stock is said as ITCH says "not available". */
+static void tell_stock(tl_itch_feed *feed, const tl_event *event)
+{
+    const tl_stock *stock = stock_of(feed, event);
+    const tl_itch_stock_directory said = {.type = 'R',
+                                          .locate = (uint16_t)locate_of(event),
+                                          .ts_ns = since_midnight(feed, event->ts_ns),
+                                          .market_category = ' ',
+                                          .financial_status = ' ',
+                                          .round_lot_size = stock->share_scale,
+                                          .round_lots_only = 'N',
+                                          .issue_classification = 'C',
+                                          .issue_sub_type = {'Z', ' '},
+                                          .authenticity = 'P',
+                                          .short_sale_threshold = ' ',
+                                          .ipo_flag = ' ',
+                                          .luld_tier = ' ',
+                                          .etp_flag = ' ',
+                                          .inverse = 'N'};
+    tl_itch_stock_directory_wire *message = begin(feed, event, 'R', locate_of(event));
+    tl_itch_stock_directory_put(message, &said);
+    memcpy(message->stock, stock->symbol, sizeof message->stock);
+    tell_state(feed, event, event->instrument);
+}
+
+static void tell_add(tl_itch_feed *feed, const tl_event *event, const shown *order)
+{
+    const tl_stock *stock = stock_of(feed, event);
+    tl_itch_add_order_wire *message = begin(feed, event, 'A', locate_of(event));
+    tl_put_u64(message->order_ref, order->ref);
+    message->side = side_of(event->side);
+    tl_put_u32(message->shares, order->leaves_qty * stock->share_scale);
+    memcpy(message->stock, stock->symbol, sizeof message->stock);
+    tl_put_u32(message->price, order->price * stock->price_scale);
+}
+
+static void tell_delete(tl_itch_feed *feed, const tl_event *event, uint64_t ref)
+{
+    tl_itch_delete_wire *message = begin(feed, event, 'D', locate_of(event));
+    tl_put_u64(message->order_ref, ref);
+}
+
+static void tell_cancel(tl_itch_feed *feed, const tl_event *event, uint64_t ref, uint32_t lots)
+{
+    tl_itch_cancel_wire *message = begin(feed, event, 'X', locate_of(event));
+    tl_put_u64(message->order_ref, ref);
+    tl_put_u32(message->shares, lots * stock_of(feed, event)->share_scale);
+}
+
+static void tell_replace(tl_itch_feed *feed, const tl_event *event, uint64_t ref,
+                         const shown *order)
+{
+    const tl_stock *stock = stock_of(feed, event);
+    tl_itch_replace_wire *message = begin(feed, event, 'U', locate_of(event));
+    tl_put_u64(message->order_ref, ref);
+    tl_put_u64(message->new_order_ref, order->ref);
+    tl_put_u32(message->shares, order->leaves_qty * stock->share_scale);
+    tl_put_u32(message->price, order->price * stock->price_scale);
+}
+
+static void tell_executed(tl_itch_feed *feed, const tl_event *event, uint64_t ref)
+{
+    tl_itch_executed_wire *message = begin(feed, event, 'E', locate_of(event));
+    tl_put_u64(message->order_ref, ref);
+    tl_put_u32(message->shares, event->qty * stock_of(feed, event)->share_scale);
+    tl_put_u64(message->match_number, event->seq);
+}
+
+/* A trade with an order that is not shown: of the side that rested, where it can be said. */
+static void tell_trade(tl_itch_feed *feed, const tl_event *event)
+{
+    const tl_stock *stock = stock_of(feed, event);
+    uint32_t price, shares;
+    if (!tl_stock_price(stock, event->price, &price) ||
+        !tl_stock_shares(stock, event->qty, &shares))
+        return;
+    tl_itch_trade_wire *message = begin(feed, event, 'P', locate_of(event));
+    tl_put_u64(message->order_ref, 0);
+    message->side = event->side == TL_SIDE_BUY ? 'S' : 'B';
+    tl_put_u32(message->shares, shares);
+    memcpy(message->stock, stock->symbol, sizeof message->stock);
+    tl_put_u32(message->price, price);
+    tl_put_u64(message->match_number, event->seq);
+}
+
+/* Events */
+
+/* An order of this event, which has come to its place at this price. */
+static shown place(tl_itch_feed *feed, const tl_event *event)
+{
+    const tl_stock *stock = stock_of(feed, event);
+    uint32_t price, shares;
+    if (!tl_stock_price(stock, event->price, &price) ||
+        !tl_stock_shares(stock, event->leaves_qty, &shares)) {
+        feed->unshown++;
+        return (shown){0};
+    }
+    return (shown){.ref = event->seq,
+                   .price = (uint32_t)event->price,
+                   .leaves_qty = event->leaves_qty};
+}
+
+/* Would an order of the event's side at this price trade with what rests after the event? */
+static bool crosses(const tl_event *event, int64_t price, const tl_touch *touch)
+{
+    return event->side == TL_SIDE_BUY ? touch->ask_price != 0 && price >= touch->ask_price
+                                      : touch->bid_price != 0 && price <= touch->bid_price;
+}
+
+/* Rule 3.4: only these rest. */
+static bool may_rest(const tl_event *event)
+{
+    return event->ord_type == TL_ORD_TYPE_LIMIT &&
+           (event->time_in_force == TL_TIME_IN_FORCE_DAY ||
+            event->time_in_force == TL_TIME_IN_FORCE_GTC);
+}
+
+static void tell_new(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
+{
+    if (!may_rest(event))
+        return;
+    shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    *order = place(feed, event);
+    if (order->ref != 0 && !crosses(event, event->price, touch))
+        tell_add(feed, event, order);
+}
+
+static void tell_executions(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
+{
+    shown *maker = &feed->orders[TL_ORDER_SLOT(event->contra_order_id)];
+    if (maker->ref != 0) {
+        maker->leaves_qty -= event->qty;
+        tell_executed(feed, event, maker->ref);
+    } else {
+        tell_trade(feed, event);
+    }
+    if (!may_rest(event))
+        return;
+    shown *taker = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    if (taker->ref == 0)
+        return;
+    taker->leaves_qty = event->leaves_qty;
+    if (event->leaves_qty != 0 && !crosses(event, taker->price, touch))
+        tell_add(feed, event, taker);
+}
+
+/* A remainder taken off an order that never rested? */
+static bool never_rested(const tl_event *event)
+{
+    return event->reason == TL_REASON_IOC_REMAINDER || event->reason == TL_REASON_FOK_UNFILLED ||
+           event->reason == TL_REASON_MARKET_REMAINDER;
+}
+
+static void tell_end(tl_itch_feed *feed, const tl_event *event)
+{
+    if (never_rested(event))
+        return;
+    const shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    if (order->ref != 0)
+        tell_delete(feed, event, order->ref);
+}
+
+static void tell_change(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
+{
+    shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    const shown before = *order;
+    if ((event->flags & TL_FLAG_PRIORITY_KEPT) != 0) {
+        order->leaves_qty = event->leaves_qty;
+        if (before.ref != 0 && before.leaves_qty != event->leaves_qty)
+            tell_cancel(feed, event, before.ref, before.leaves_qty - event->leaves_qty);
+        return;
+    }
+    *order = event->leaves_qty != 0 ? place(feed, event) : (shown){0};
+    const bool rests = order->ref != 0 && !crosses(event, event->price, touch);
+    if (before.ref != 0 && rests)
+        tell_replace(feed, event, before.ref, order);
+    else if (before.ref != 0)
+        tell_delete(feed, event, before.ref);
+    else if (rests)
+        tell_add(feed, event, order);
+}
+
+static void tell_venue(tl_itch_feed *feed, const tl_event *event)
+{
+    const bool closed = event->qty != TL_ENTRY_STATUS_OPEN;
+    if (closed == feed->closed)
+        return;
+    feed->closed = closed;
+    for (uint32_t i = 0; i < feed->config.instruments_max; i++) {
+        const listing *of = &feed->listings[i];
+        if (of->listed && of->fault == TL_STOCK_FAULT_NONE && !of->halted)
+            tell_state(feed, event, i);
+    }
+}
+
+static void tell_status(tl_itch_feed *feed, const tl_event *event)
+{
+    feed->listings[event->instrument].halted = event->qty != TL_TRADING_STATUS_READY_TO_TRADE;
+    tell_state(feed, event, event->instrument);
+}
+
+/* An event that the mirror has found possible. */
+static void tell(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
+{
+    if (event->seq == 1)
+        tell_system(feed, event);
+    if (event->exec_type == TL_EXEC_TYPE_VENUE_STATUS) {
+        tell_venue(feed, event);
+        return;
+    }
+    if (event->instrument >= feed->config.instruments_max)
+        return;
+    listing *of = &feed->listings[event->instrument];
+    if (event->exec_type == TL_EXEC_TYPE_SECURITY_DEFINITION)
+        of->listed = true;
+    if (!of->listed || of->fault != TL_STOCK_FAULT_NONE)
+        return;
+    switch (event->exec_type) {
+    case TL_EXEC_TYPE_SECURITY_DEFINITION:
+        tell_stock(feed, event);
+        break;
+    case TL_EXEC_TYPE_SECURITY_STATUS:
+        tell_status(feed, event);
+        break;
+    case TL_EXEC_TYPE_NEW:
+        tell_new(feed, event, touch);
+        break;
+    case TL_EXEC_TYPE_TRADE:
+        tell_executions(feed, event, touch);
+        break;
+    case TL_EXEC_TYPE_CANCELED:
+    case TL_EXEC_TYPE_EXPIRED:
+        tell_end(feed, event);
+        break;
+    case TL_EXEC_TYPE_REPLACED:
+        tell_change(feed, event, touch);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Is the name of what this event lists not known yet? */
+static bool wants_names(const tl_itch_feed *feed, const tl_event *event)
+{
+    return event->exec_type == TL_EXEC_TYPE_SECURITY_DEFINITION &&
+           event->instrument < feed->config.instruments_max &&
+           !feed->listings[event->instrument].named;
+}
+
+static bool has_room(const tl_itch_feed *feed, const tl_event *event)
+{
+    const size_t most = event->exec_type == TL_EXEC_TYPE_VENUE_STATUS
+                            ? feed->config.instruments_max + BLOCKS_PER_EVENT
+                            : BLOCKS_PER_EVENT;
+    return feed->room - feed->size >= most * BLOCK_MAX;
+}
+
+size_t tl_itch_feed_apply(tl_itch_feed *feed, const tl_event *events, size_t count,
+                          tl_itch_blocks *blocks, tl_itch_feed_stop *stop)
+{
+    const uint64_t before = feed->count;
+    size_t done = 0;
+    feed->size = 0;
+    *stop = TL_ITCH_FEED_STOP_NONE;
+    for (; done < count && *stop == TL_ITCH_FEED_STOP_NONE; done++) {
+        const tl_event *event = &events[done];
+        tl_touch touch;
+        if (wants_names(feed, event))
+            *stop = TL_ITCH_FEED_STOP_NAMES;
+        else if (!has_room(feed, event))
+            *stop = TL_ITCH_FEED_STOP_FULL;
+        else if (tl_mirror_follow(feed->mirror, event, 1, &touch) != 1)
+            *stop = TL_ITCH_FEED_STOP_EVENT;
+        else
+            tell(feed, event, &touch);
+    }
+    if (*stop != TL_ITCH_FEED_STOP_NONE)
+        done--;
+    *blocks = (tl_itch_blocks){.bytes = feed->bytes,
+                               .size = feed->size,
+                               .first = before + 1,
+                               .count = feed->count - before};
+    return done;
+}
+
+#define STOP_TEXT(name, text) text,
+const char *tl_itch_feed_stop_text(const tl_itch_feed *feed, tl_itch_feed_stop stop)
+{
+    static const char *const texts[] = {TL_ITCH_FEED_STOPS(STOP_TEXT)};
+    if (stop == TL_ITCH_FEED_STOP_EVENT)
+        return tl_mirror_fault_text(tl_mirror_fault(feed->mirror));
+    return (size_t)stop < sizeof texts / sizeof *texts ? texts[stop] : "unknown";
+}
+
+const tl_stock *tl_itch_feed_stock(const tl_itch_feed *feed, uint16_t instrument,
+                                   tl_stock_fault *fault)
+{
+    if (instrument >= feed->config.instruments_max || !feed->listings[instrument].listed)
+        return NULL;
+    *fault = (tl_stock_fault)feed->listings[instrument].fault;
+    return &feed->listings[instrument].stock;
+}
+
+uint64_t tl_itch_feed_unshown(const tl_itch_feed *feed)
+{
+    return feed->unshown;
+}
+
+uint64_t tl_itch_feed_count(const tl_itch_feed *feed)
+{
+    return feed->count;
+}
