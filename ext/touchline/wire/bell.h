@@ -1,0 +1,28 @@
+/* Sleeping for sockets and events at once: a loop in epoll, a helper on the bus's doorbell. */
+#ifndef TOUCHLINE_BELL_H
+#define TOUCHLINE_BELL_H
+
+#include "touchline/runtime/bus.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+typedef struct tl_bell {
+    const tl_bus *bus;
+    int wake_fd; /* an eventfd; never read, since each write is an edge of its own */
+    atomic_uint asleep, over;
+    pthread_t thread;
+    bool started;
+} tl_bell;
+
+/* 0 or -errno. The loop's epoll has `wake_fd`, by edges. */
+int tl_bell_open(tl_bell *bell, const tl_bus *bus);
+void tl_bell_close(tl_bell *bell);
+/* From any thread: have the loop go round. */
+void tl_bell_wake(tl_bell *bell);
+/* Before epoll_wait: false when there is something to do already. */
+bool tl_bell_sleep(tl_bell *bell, const tl_event_reader *reader);
+void tl_bell_awake(tl_bell *bell);
+
+#endif
