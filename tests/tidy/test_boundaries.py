@@ -86,6 +86,13 @@ C_PARTS = {
         "soupbin": {"fields"},
         "moldudp64": {"fields"},
         "bell": set[str](),
+        "spool": set[str](),
+        "glimpse": {"fields", "itch", "soupbin", "spool"},
+        "wire_door": set[str](),
+        "wire_events": {"wire_door"},
+        "wire_peers": {"port", "soupbin", "spool", "wire_door"},
+        "wire_feed": {"itch", "moldudp64", "port", "spool", "wire_door", "wire_events"},
+        "wire_recovery": {"glimpse", "moldudp64", "wire_feed", "wire_peers"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
         | {"fix_text", "fix_dialect", "fix_log", "tls", "bell"},
     },

@@ -3,8 +3,8 @@
  *   spool of the feed ─► tl_glimpse_follow ─► stocks, states, open orders
  *                                                └─► tl_glimpse_tell ─► a spool of packets
  *
- * A snapshot tells in ITCH: the last system event, R and H of each stock, A of each open order, stock
- * by stock, the best price first and in the order of the queue within a price; last a 'G' with the
+ * A snapshot tells in ITCH: the last system event, R and H of each stock, A of each open
+ * order, stock by stock, the best price first and by the queue within a price; last a 'G' with the
  * number of the feed's message that follows. The layout of 'G' is from Nasdaq's "GLIMPSE 5.0": the
  * type, and the number as 20 characters. It is a function of the feed's messages alone.
  *

@@ -39,8 +39,8 @@ static int open_unnamed(const char *directory)
     return fd;
 }
 
-/* Have the file's bytes from `from` on, `size` of them: on the disk, not only in its length, since a
- * write to a mapped page that finds the disk full kills. */
+/* Have the file's bytes from `from` on, `size` of them: on the disk, not only in its length, since
+ * a write to a mapped page that finds the disk full kills. */
 static int have(const tl_spool *spool, uint64_t from, uint64_t size)
 {
     int rc;

@@ -1,6 +1,6 @@
 /* A spool: the messages of one numbered stream, each as it is sent, to be read again by number.
  *
- *   memory, reserved once:  [ message 1 | message 2 | … ──►        ][ where each ends, 8 bytes ──► ]
+ *   memory, reserved once:  [ message 1 | message 2 | … ──►     ][ where each ends, 8 bytes ──► ]
  *                             touched as far as the file under it has grown
  *
  * What a stream has sent is a function of the journal, so nothing of it is kept: the file has no
@@ -56,8 +56,8 @@ static inline const uint8_t *tl_spool_message(const tl_spool *spool, uint64_t nu
     *size = spool->ends[number] - spool->ends[number - 1];
     return spool->bytes + spool->ends[number - 1];
 }
-/* Messages from `number` on, up to `last`, which is counted: as many as `room` bytes hold and `most`
- * allows. They lie one behind the other at *bytes, *size in all. */
+/* Messages from `number` on, up to `last`, which is counted: as many as `room` bytes hold and
+ * `most` allows. They lie one behind the other at *bytes, *size in all. */
 uint64_t tl_spool_run(const tl_spool *spool, uint64_t number, uint64_t last, size_t room,
                       uint64_t most, const uint8_t **bytes, size_t *size);
 

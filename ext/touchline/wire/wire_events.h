@@ -1,5 +1,5 @@
-/* The events of the ring for one loop, in order and each once. What the ring no longer holds another
- * thread reads in the journal and hands in. */
+/* The events of the ring for one loop, in order and each once. What the ring no longer holds
+ * another thread reads in the journal and hands in. */
 #ifndef TOUCHLINE_WIRE_EVENTS_H
 #define TOUCHLINE_WIRE_EVENTS_H
 

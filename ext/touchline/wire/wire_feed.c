@@ -53,6 +53,8 @@ static int open_lines(tl_wire_feed *feed, tl_port_fault *fault)
     int rc = 0;
     for (uint32_t i = 0; i < feed->config.lines && rc == 0; i++) {
         tl_port_options options = feed->config.line[i];
+        if (options.local == NULL)
+            options.local = options.to != NULL && options.to[0] == '[' ? "[::]:0" : "0.0.0.0:0";
         options.batch = PACKETS_MAX;
         options.size_max = feed->config.packet_max;
         rc = tl_port_udp_open(&feed->lines[i].port, &options, fault);

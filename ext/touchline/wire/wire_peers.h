@@ -21,7 +21,7 @@ typedef struct tl_wire_peer {
     tl_soupbin_end end;
     tl_soupbin_event login; /* what it asked for */
     const tl_spool *stream;
-    uint64_t last;        /* the stream's last message for it; then it is complete. UINT64_MAX: none */
+    uint64_t last;        /* its last message of the stream, which then is complete */
     int64_t parting_ns;   /* when it is dropped, if it has not gone by itself; 0: it is not to go */
     bool open;            /* the slot is used */
     bool unasked;         /* its login waits for room at the door */
