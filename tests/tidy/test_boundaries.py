@@ -93,8 +93,16 @@ C_PARTS = {
         "itch": {"fields", "stock"},
         "soupbin": {"fields"},
         "moldudp64": {"fields"},
+        "bell": set[str](),
+        "spool": set[str](),
+        "glimpse": {"fields", "itch", "soupbin", "spool"},
+        "wire_door": set[str](),
+        "wire_events": {"wire_door"},
+        "wire_peers": {"port", "soupbin", "spool", "wire_door"},
+        "wire_feed": {"itch", "moldudp64", "port", "spool", "wire_door", "wire_events"},
+        "wire_recovery": {"glimpse", "moldudp64", "wire_feed", "wire_peers"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
-        | {"fix_text", "fix_dialect", "fix_log", "tls"},
+        | {"fix_text", "fix_dialect", "fix_log", "tls", "bell"},
     },
 }
 # Files whose stem does not begin with their part's name: inside the engine.
@@ -211,8 +219,8 @@ PYTHON_FILES = [path for path in sources.files(".py") if sources.top(path) in FO
 
 
 def part_of(stem: str) -> str:
-    """The first word of a file's name; of those about FIX the first two."""
-    first = "_".join(stem.split("_")[: 2 if stem.startswith("fix_") else 1])
+    """The first word of a file's name; of those of a server's parts the first two."""
+    first = "_".join(stem.split("_")[: 2 if stem.startswith(("fix_", "wire_")) else 1])
     return C_PART_OF.get(first, first)
 
 

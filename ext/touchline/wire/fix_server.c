@@ -179,7 +179,7 @@ static int open_parts(tl_fix_server *server, const char *directory)
     if (rc == 0)
         rc = tl_fix_log_of_server(server);
     if (rc == 0)
-        rc = tl_fix_bell_open(&server->bell, &server->bus->header->lane[TL_LANE_FIX].space);
+        rc = tl_bell_open(&server->bell, server->bus, TL_LANE_FIX);
     if (rc != 0)
         return rc;
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -246,7 +246,7 @@ void tl_fix_server_close(tl_fix_server *server)
 {
     if (server == NULL)
         return;
-    tl_fix_bell_close(&server->bell);
+    tl_bell_close(&server->bell);
     close_connections(server);
     tl_fix_market_close(server->market);
     if (server->desk != NULL)

@@ -217,14 +217,14 @@ static void wait_for_work(tl_fix_server *server)
         return;
     }
     const int timeout_ms = sleep_ms(server);
-    if (timeout_ms == 0 || (!server->relay && !tl_fix_bell_sleep(&server->bell, &server->reader)) ||
+    if (timeout_ms == 0 || (!server->relay && !tl_bell_sleep(&server->bell, &server->reader)) ||
         atomic_load(&server->mailbox.mail)) {
-        tl_fix_bell_awake(&server->bell);
+        tl_bell_awake(&server->bell);
         look_at_sockets(server, 0);
         return;
     }
     look_at_sockets(server, timeout_ms);
-    tl_fix_bell_awake(&server->bell);
+    tl_bell_awake(&server->bell);
 }
 
 static void begin_to_stop(tl_fix_server *server)

@@ -122,7 +122,7 @@ static int post(tl_fix_server *server, tl_fix_mail *mail)
     box->last = &mail->next;
     atomic_store_explicit(&box->mail, true, memory_order_release);
     pthread_mutex_unlock(&box->lock);
-    tl_fix_bell_wake(&server->bell);
+    tl_bell_wake(&server->bell);
     return 0;
 }
 
@@ -221,18 +221,18 @@ bool tl_fix_server_wants_names(const tl_fix_server *server)
 void tl_fix_server_available(tl_fix_server *server, bool available)
 {
     if (atomic_exchange(&server->mailbox.available, available) != available)
-        tl_fix_bell_wake(&server->bell);
+        tl_bell_wake(&server->bell);
 }
 
 void tl_fix_server_stop(tl_fix_server *server)
 {
     atomic_store(&server->mailbox.stop, true);
-    tl_fix_bell_wake(&server->bell);
+    tl_bell_wake(&server->bell);
 }
 
 void tl_fix_server_wake(tl_fix_server *server)
 {
-    tl_fix_bell_wake(&server->bell);
+    tl_bell_wake(&server->bell);
 }
 
 bool tl_fix_mail_ask(tl_fix_server *server, const tl_fix_question *question)
@@ -307,7 +307,7 @@ int tl_fix_server_supply(tl_fix_server *server, const tl_event *events, size_t c
     }
     pthread_mutex_unlock(&box->lock);
     if (rc == 0)
-        tl_fix_bell_wake(&server->bell);
+        tl_bell_wake(&server->bell);
     return rc;
 }
 

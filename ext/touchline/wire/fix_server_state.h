@@ -12,12 +12,12 @@
  *   fix_server_pace.c       how much that engine is given at a time
  *   fix_server_slices.c     what it sends again, a slice at a time
  *   fix_server_mail.c       what other threads hand in, and what they are asked
- *   fix_server_bell.c       sleeping for sockets and events at once
  *   fix_server_log.c        what of all this goes into the message log
  */
 #ifndef TOUCHLINE_FIX_SERVER_STATE_H
 #define TOUCHLINE_FIX_SERVER_STATE_H
 
+#include "touchline/wire/bell.h"
 #include "touchline/wire/fix_server.h"
 
 #include <pthread.h>
@@ -171,14 +171,6 @@ typedef struct tl_fix_mailbox {
     atomic_bool snapshots_wanted;
 } tl_fix_mailbox;
 
-typedef struct tl_fix_bell {
-    tl_doorbell *rings;
-    int wake_fd; /* an eventfd; never read, since each write is an edge of its own */
-    atomic_uint asleep, over;
-    pthread_t thread;
-    bool started;
-} tl_fix_bell;
-
 struct tl_fix_server {
     tl_fix_server_config config;
     const tl_bus *bus;
@@ -191,7 +183,7 @@ struct tl_fix_server {
     tl_event_reader reader;
     int epoll_fd, spare_fd;
     tl_fix_kind wake_kind; /* what epoll has for the eventfd */
-    tl_fix_bell bell;
+    tl_bell bell;
     tl_fix_mailbox mailbox;
     tl_fix_clock now;
     tl_fix_listener listeners[TL_FIX_LISTENERS_MAX];
@@ -348,13 +340,5 @@ void tl_fix_log_event(tl_fix_server *server, uint32_t session, const char *what,
                       const tl_fix_conn *conn);
 void tl_fix_log_words(tl_fix_server *server, uint32_t session, const char *text);
 void tl_fix_log_flush(tl_fix_server *server);
-
-/* Sleeping. */
-int tl_fix_bell_open(tl_fix_bell *bell, tl_doorbell *rings);
-void tl_fix_bell_close(tl_fix_bell *bell);
-void tl_fix_bell_wake(tl_fix_bell *bell);
-/* Before epoll_wait: false when there is something to do already. */
-bool tl_fix_bell_sleep(tl_fix_bell *bell, const tl_event_reader *reader);
-void tl_fix_bell_awake(tl_fix_bell *bell);
 
 #endif

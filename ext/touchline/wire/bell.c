@@ -1,18 +1,19 @@
-/* Sleeping for sockets and events at once: the loop in epoll, a helper on the doorbell of the lane.
- *
- * The engine rings that after each batch, whatever was in it, and nobody but the lane's producer
- * waits there: so the flag that makes the engine ring is the loop's alone. It raises it when it
- * goes to sleep and takes it back when it wakes, so an awake loop costs the engine nothing, and
- * going to sleep costs no system call and no switch of threads. */
+/* The helper waits for rings all the time, but only the loop, when it goes to sleep, raises the
+ * flag that makes the engine ring, so that going to sleep costs no system call and no switch of
+ * threads. After each batch the engine rings the readers and each lane's producer. Of a lane the
+ * producer is alone, so its loop takes the flag back when it wakes, and awake costs the engine
+ * nothing; among the readers the flag may be another's. */
 #define _GNU_SOURCE
-#include "touchline/wire/fix_server_state.h"
+#include "touchline/wire/bell.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-void tl_fix_bell_wake(tl_fix_bell *bell)
+#define SECOND_NS INT64_C(1000000000)
+
+void tl_bell_wake(tl_bell *bell)
 {
     const uint64_t one = 1;
     if (write(bell->wake_fd, &one, sizeof one) < 0)
@@ -21,7 +22,7 @@ void tl_fix_bell_wake(tl_fix_bell *bell)
 
 static void *listen_for_rings(void *argument)
 {
-    tl_fix_bell *bell = argument;
+    tl_bell *bell = argument;
     tl_doorbell *rings = bell->rings;
     for (;;) {
         /* Acquire: a ring that is seen here comes with `asleep` as it was before the loop armed. */
@@ -30,15 +31,16 @@ static void *listen_for_rings(void *argument)
             return NULL;
         /* Rung, or a second has passed: then the loop goes round once for nothing. */
         if (atomic_load(&bell->asleep) == 1 && atomic_exchange(&bell->asleep, 0) == 1)
-            tl_fix_bell_wake(bell);
-        tl_doorbell_wait(rings, seen, TL_FIX_SECOND_NS);
+            tl_bell_wake(bell);
+        tl_doorbell_wait(rings, seen, SECOND_NS);
     }
 }
 
-int tl_fix_bell_open(tl_fix_bell *bell, tl_doorbell *rings)
+int tl_bell_open(tl_bell *bell, const tl_bus *bus, uint32_t lane)
 {
     sigset_t all, before;
-    bell->rings = rings;
+    bell->alone = lane != TL_BELL_READER;
+    bell->rings = bell->alone ? &bus->header->lane[lane].space : &bus->header->readers;
     bell->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (bell->wake_fd < 0)
         return -errno;
@@ -51,7 +53,7 @@ int tl_fix_bell_open(tl_fix_bell *bell, tl_doorbell *rings)
     return -rc;
 }
 
-void tl_fix_bell_close(tl_fix_bell *bell)
+void tl_bell_close(tl_bell *bell)
 {
     if (bell->started) {
         atomic_store(&bell->over, 1);
@@ -64,7 +66,7 @@ void tl_fix_bell_close(tl_fix_bell *bell)
     bell->wake_fd = -1;
 }
 
-bool tl_fix_bell_sleep(tl_fix_bell *bell, const tl_event_reader *reader)
+bool tl_bell_sleep(tl_bell *bell, const tl_event_reader *reader)
 {
     atomic_store(&bell->asleep, 1);
     (void)tl_doorbell_arm(bell->rings);
@@ -74,9 +76,10 @@ bool tl_fix_bell_sleep(tl_fix_bell *bell, const tl_event_reader *reader)
     return false;
 }
 
-void tl_fix_bell_awake(tl_fix_bell *bell)
+void tl_bell_awake(tl_bell *bell)
 {
     /* Relaxed: a wake that comes too late costs one needless round. */
     atomic_store_explicit(&bell->asleep, 0, memory_order_relaxed);
-    atomic_store_explicit(&bell->rings->waiting, 0, memory_order_relaxed);
+    if (bell->alone)
+        atomic_store_explicit(&bell->rings->waiting, 0, memory_order_relaxed);
 }

@@ -1,0 +1,404 @@
+/* The loop of recovery: requests, snapshots' connections, a slice of the feed followed. */
+#define _GNU_SOURCE
+#include "touchline/wire/wire_recovery.h"
+
+#include "touchline/wire/moldudp64.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_NS INT64_C(1000000000)
+#define REQUESTS 64u           /* at a time */
+#define ASKERS 1024u           /* a power of two: addresses that are remembered */
+#define SNAPSHOTS 4u           /* kept at a time, while somebody reads them */
+#define FOLLOW_MOST 65536u     /* messages of the feed in a round */
+#define SLEEP_MS 100
+#define BEHIND_MS 2            /* while a stream waits for its peer */
+#define SPOOL_STEP (UINT64_C(4) << 20)
+#define RECEIVE_MAX 4096u
+#define SEND_MAX (256u << 10)
+#define NEWCOMERS_MAX 16u
+#define PAYLOAD_MAX 128u
+
+typedef struct asker {
+    uint8_t ip[16];
+    tl_moldudp64_server server;
+} asker;
+
+typedef struct snapshot {
+    tl_spool spool;
+    uint32_t readers;
+    int64_t made_ns; /* 0: there is none */
+} snapshot;
+
+struct tl_wire_recovery {
+    tl_wire_recovery_config config;
+    const tl_wire_feed *feed;
+    tl_wire_door *door;
+    tl_port *requests;
+    tl_wire_peers peers;
+    bool peers_made;
+    tl_glimpse *glimpse;
+    snapshot snapshots[SNAPSHOTS];
+    asker *askers;
+    uint8_t *packets; /* REQUESTS of packet_max bytes */
+    int epoll_fd, wake_fd;
+    int64_t now_ns;
+    int failure;
+    atomic_bool stop;
+    _Atomic(uint64_t) rounds, came, answered, too_fast, malformed, made;
+};
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+static void more(_Atomic(uint64_t) *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+/* Requests */
+
+static size_t message_of(void *context, uint64_t number, uint8_t *out, size_t room)
+{
+    size_t size;
+    const uint8_t *block = tl_spool_message(context, number, &size);
+    if (size - 2 > room)
+        return SIZE_MAX;
+    memcpy(out, block + 2, size - 2);
+    return size - 2;
+}
+
+/* Who asks, with what it may still ask for. Another address of the same place is forgotten. */
+static asker *asker_of(tl_wire_recovery *recovery, const tl_port_address *from)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < sizeof from->ip; i++)
+        hash = (hash ^ from->ip[i]) * UINT64_C(0x100000001b3);
+    asker *found = &recovery->askers[(hash >> 32) & (ASKERS - 1)];
+    if (found->server.source != NULL && memcmp(found->ip, from->ip, sizeof found->ip) == 0)
+        return found;
+    *found = (asker){.server = {.source = message_of,
+                                .context = (void *)(uintptr_t)tl_wire_feed_spool(recovery->feed),
+                                .per_s = recovery->config.requests_per_s,
+                                .burst = recovery->config.requests_per_s,
+                                .last_ns = recovery->now_ns}};
+    memcpy(found->ip, from->ip, sizeof found->ip);
+    memcpy(found->server.session, tl_wire_feed_session(recovery->feed),
+           sizeof found->server.session);
+    return found;
+}
+
+static void count_refusal(tl_wire_recovery *recovery, tl_moldudp64_fault fault)
+{
+    more(fault == TL_MOLDUDP64_FAULT_RATE ? &recovery->too_fast : &recovery->malformed);
+}
+
+/* Answers are in the order of their requests; those that the system does not take are lost, and
+ * asked for again. */
+static int answer_requests(tl_wire_recovery *recovery)
+{
+    tl_port_datagram requests[REQUESTS];
+    tl_port_packet answers[REQUESTS];
+    uint32_t count = 0;
+    if (recovery->requests == NULL)
+        return 0;
+    const int got = tl_port_poll(recovery->requests, requests, REQUESTS, 0);
+    const uint64_t newest = tl_spool_counted(tl_wire_feed_spool(recovery->feed));
+    for (int i = 0; i < got; i++) {
+        size_t size;
+        uint8_t *out = recovery->packets + count * recovery->config.packet_max;
+        asker *from = asker_of(recovery, &requests[i].from);
+        more(&recovery->came);
+        const tl_moldudp64_fault fault =
+            tl_moldudp64_answer(&from->server, requests[i].bytes, requests[i].size, newest,
+                                recovery->now_ns, out, recovery->config.packet_max, &size);
+        if (fault != TL_MOLDUDP64_FAULT_NONE) {
+            count_refusal(recovery, fault);
+            continue;
+        }
+        answers[count++] = (tl_port_packet){
+            .bytes = out, .size = (uint32_t)size, .to = &requests[i].from};
+    }
+    for (uint32_t at = 0; at < count;) {
+        const int sent = tl_port_send(recovery->requests, answers + at, count - at);
+        if (sent == -EAGAIN || sent == -ENOBUFS || sent == 0)
+            break;
+        at += sent < 0 ? 1 : (uint32_t)sent;
+        atomic_fetch_add_explicit(&recovery->answered, sent < 0 ? 0 : (uint64_t)sent,
+                                  memory_order_relaxed);
+    }
+    return got;
+}
+
+/* Snapshots */
+
+static snapshot *newest(tl_wire_recovery *recovery)
+{
+    snapshot *found = NULL;
+    for (uint32_t i = 0; i < SNAPSHOTS; i++) {
+        snapshot *one = &recovery->snapshots[i];
+        if (one->made_ns != 0 && (found == NULL || one->made_ns > found->made_ns))
+            found = one;
+    }
+    return found;
+}
+
+static snapshot *unread(tl_wire_recovery *recovery)
+{
+    for (uint32_t i = 0; i < SNAPSHOTS; i++)
+        if (recovery->snapshots[i].readers == 0)
+            return &recovery->snapshots[i];
+    return NULL;
+}
+
+static void let_go(snapshot *one)
+{
+    if (one->made_ns != 0)
+        tl_spool_close(&one->spool);
+    one->made_ns = 0;
+}
+
+/* One that is young, a new one, or, while all that can be kept are read, the youngest: it says
+ * itself where it ends, and what follows can be asked for. NULL: it could not be made. */
+static snapshot *snapshot_now(tl_wire_recovery *recovery)
+{
+    snapshot *found = newest(recovery), *made = unread(recovery);
+    if (found != NULL && (made == NULL || recovery->now_ns - found->made_ns < SECOND_NS))
+        return found;
+    let_go(made);
+    recovery->failure = tl_glimpse_follow(recovery->glimpse, tl_wire_feed_spool(recovery->feed),
+                                          UINT64_MAX);
+    if (recovery->failure != 0)
+        return NULL;
+    int rc = tl_spool_open(&made->spool, recovery->config.directory,
+                           recovery->config.spool_bytes_max, SPOOL_STEP);
+    if (rc == 0)
+        rc = tl_glimpse_tell(recovery->glimpse, &made->spool);
+    if (rc != 0) {
+        tl_spool_close(&made->spool);
+        return NULL;
+    }
+    made->made_ns = recovery->now_ns;
+    more(&recovery->made);
+    return made;
+}
+
+/* Each login has a snapshot to itself, from its first message on. */
+static const tl_spool *seat(void *context, tl_wire_peer *peer, uint32_t session)
+{
+    tl_wire_recovery *recovery = context;
+    (void)session;
+    if (peer->login.number > 1)
+        return NULL;
+    snapshot *found = snapshot_now(recovery);
+    if (found == NULL)
+        return NULL;
+    peer->login.number = 1;
+    peer->last = tl_spool_counted(&found->spool);
+    found->readers++;
+    return &found->spool;
+}
+
+static void left(void *context, tl_wire_peer *peer)
+{
+    tl_wire_recovery *recovery = context;
+    for (uint32_t i = 0; i < SNAPSHOTS; i++)
+        if (peer->stream == &recovery->snapshots[i].spool)
+            recovery->snapshots[i].readers--;
+}
+
+static tl_wire_taken message(void *context, tl_wire_peer *peer, const uint8_t *bytes, size_t size)
+{
+    (void)context;
+    (void)peer;
+    (void)bytes;
+    (void)size;
+    return TL_WIRE_BROKEN; /* there is nothing to be said here */
+}
+
+/* Opening */
+
+static int open_requests(tl_wire_recovery *recovery, tl_port_fault *fault)
+{
+    const tl_port_options options = {.local = recovery->config.request_local,
+                                     .batch = REQUESTS,
+                                     .size_max = recovery->config.packet_max};
+    recovery->askers = calloc(ASKERS, sizeof *recovery->askers);
+    recovery->packets = calloc(REQUESTS, recovery->config.packet_max);
+    if (recovery->askers == NULL || recovery->packets == NULL)
+        return -ENOMEM;
+    return tl_port_udp_open(&recovery->requests, &options, fault);
+}
+
+static int open_glimpse(tl_wire_recovery *recovery, tl_port_fault *fault)
+{
+    const tl_wire_recovery_config *from = &recovery->config;
+    tl_wire_peers_config config = {.tcp = {.local = from->glimpse_local,
+                                           .connections_max = from->glimpse_max + NEWCOMERS_MAX,
+                                           .receive_max = RECEIVE_MAX,
+                                           .send_max = SEND_MAX},
+                                   .soupbin = {.heartbeat_ns = TL_SOUPBIN_HEARTBEAT_NS,
+                                               .silence_ns = TL_SOUPBIN_SILENCE_NS,
+                                               .login_ns = from->login_ns,
+                                               .payload_max = PAYLOAD_MAX},
+                                   .loop = TL_WIRE_RECOVERY,
+                                   .newcomers_max = NEWCOMERS_MAX};
+    const tl_wire_hooks hooks = {
+        .context = recovery, .message = message, .seat = seat, .left = left};
+    memcpy(config.session, tl_wire_feed_session(recovery->feed), 10);
+    recovery->peers_made = true;
+    const int rc = tl_glimpse_open(&recovery->glimpse, from->stocks_max, from->orders_max);
+    return rc != 0 ? rc
+                   : tl_wire_peers_open(&recovery->peers, &config, &hooks, recovery->door, fault);
+}
+
+static int watch(tl_wire_recovery *recovery, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events};
+    return epoll_ctl(recovery->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
+static int open_parts(tl_wire_recovery *recovery, tl_port_fault *fault)
+{
+    int rc = 0;
+    recovery->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    recovery->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (recovery->epoll_fd < 0 || recovery->wake_fd < 0)
+        return -errno;
+    rc = watch(recovery, recovery->wake_fd, EPOLLIN | EPOLLET);
+    if (rc == 0 && recovery->config.request_local != NULL)
+        rc = open_requests(recovery, fault);
+    if (rc == 0 && recovery->requests != NULL)
+        rc = watch(recovery, tl_port_fd(recovery->requests), EPOLLIN);
+    if (rc == 0 && recovery->config.glimpse_local != NULL)
+        rc = open_glimpse(recovery, fault);
+    if (rc == 0 && recovery->peers_made)
+        rc = watch(recovery, tl_tcp_fd(recovery->peers.tcp), EPOLLIN);
+    return rc;
+}
+
+int tl_wire_recovery_open(tl_wire_recovery **out, const tl_wire_recovery_config *config,
+                          const tl_wire_feed *feed, tl_wire_door *door, tl_port_fault *fault)
+{
+    *out = NULL;
+    tl_wire_recovery *recovery = calloc(1, sizeof *recovery);
+    if (recovery == NULL)
+        return -ENOMEM;
+    recovery->config = *config;
+    recovery->feed = feed;
+    recovery->door = door;
+    recovery->epoll_fd = recovery->wake_fd = -1;
+    const int rc = open_parts(recovery, fault);
+    if (rc != 0) {
+        tl_wire_recovery_close(recovery);
+        return rc;
+    }
+    door->wake_fd[TL_WIRE_RECOVERY] = recovery->wake_fd;
+    *out = recovery;
+    return 0;
+}
+
+void tl_wire_recovery_close(tl_wire_recovery *recovery)
+{
+    if (recovery == NULL)
+        return;
+    recovery->door->wake_fd[TL_WIRE_RECOVERY] = -1;
+    if (recovery->peers_made)
+        tl_wire_peers_close(&recovery->peers);
+    if (recovery->requests != NULL)
+        tl_port_close(recovery->requests);
+    for (uint32_t i = 0; i < SNAPSHOTS; i++)
+        let_go(&recovery->snapshots[i]);
+    tl_glimpse_close(recovery->glimpse);
+    if (recovery->epoll_fd >= 0)
+        close(recovery->epoll_fd);
+    if (recovery->wake_fd >= 0)
+        close(recovery->wake_fd);
+    free(recovery->askers);
+    free(recovery->packets);
+    free(recovery);
+}
+
+/* The loop */
+
+static int work(tl_wire_recovery *recovery)
+{
+    const int requests = answer_requests(recovery);
+    if (requests < 0)
+        return requests;
+    if (!recovery->peers_made)
+        return requests;
+    const int got = tl_wire_peers_round(&recovery->peers, recovery->now_ns, 0);
+    if (got < 0)
+        return got;
+    tl_wire_peers_write(&recovery->peers);
+    const int rc = tl_glimpse_follow(recovery->glimpse, tl_wire_feed_spool(recovery->feed),
+                                     FOLLOW_MOST);
+    if (rc != 0 || recovery->failure != 0)
+        return rc != 0 ? rc : recovery->failure;
+    const bool behind = tl_glimpse_number(recovery->glimpse) + FOLLOW_MOST <
+                        tl_spool_counted(tl_wire_feed_spool(recovery->feed));
+    return requests + got + behind;
+}
+
+int tl_wire_recovery_run(tl_wire_recovery *recovery)
+{
+    struct epoll_event events[4];
+    while (!atomic_load_explicit(&recovery->stop, memory_order_relaxed)) {
+        recovery->now_ns = monotonic_ns();
+        const int done = work(recovery);
+        if (done < 0)
+            return done;
+        more(&recovery->rounds);
+        if (done > 0)
+            continue;
+        const bool behind = recovery->peers_made && tl_wire_peers_behind(&recovery->peers);
+        (void)epoll_wait(recovery->epoll_fd, events, 4, behind ? BEHIND_MS : SLEEP_MS);
+    }
+    return 0;
+}
+
+void tl_wire_recovery_stop(tl_wire_recovery *recovery)
+{
+    const uint64_t one = 1;
+    atomic_store(&recovery->stop, true);
+    if (write(recovery->wake_fd, &one, sizeof one) < 0)
+        return; /* the counter is full: it is awake */
+}
+
+static uint64_t now(const _Atomic(uint64_t) *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void tl_wire_recovery_status_read(const tl_wire_recovery *recovery, tl_wire_recovery_status *out)
+{
+    *out = (tl_wire_recovery_status){.rounds = now(&recovery->rounds),
+                                     .requests = now(&recovery->came),
+                                     .answered = now(&recovery->answered),
+                                     .too_fast = now(&recovery->too_fast),
+                                     .malformed = now(&recovery->malformed),
+                                     .snapshots = now(&recovery->made),
+                                     .logins = now(&recovery->peers.accepted),
+                                     .refused = now(&recovery->peers.refused)};
+}
+
+const tl_port_address *tl_wire_recovery_requests(const tl_wire_recovery *recovery)
+{
+    return recovery->requests == NULL ? NULL : tl_port_local(recovery->requests);
+}
+
+const tl_port_address *tl_wire_recovery_glimpse(const tl_wire_recovery *recovery)
+{
+    return recovery->peers_made ? tl_tcp_local(recovery->peers.tcp) : NULL;
+}
