@@ -199,18 +199,27 @@ static void try_mutation(uint64_t *random)
 {
     static const char *const begin_strings[] = {"FIX.4.2", "FIX.4.4", "FIXT.1.1"};
     char body[INPUT_MAX + 1], stream[INPUT_MAX + 64];
+    static size_t favourite, left; /* comes again and again, for what is remembered of a message */
     const size_t own = sizeof seeds / sizeof *seeds;
-    const size_t which = random_next(random) % (own + corpus_count);
+    if (left-- == 0) {
+        const bool plain = random_next(random) % 2 != 0; /* one of the last three above */
+        favourite = random_next(random) % (plain ? 3 : own + corpus_count);
+        favourite = plain ? own - 1 - favourite : favourite;
+        left = random_next(random) % 512;
+    }
+    const bool again = random_next(random) % 4 != 0;
+    const size_t which = again ? favourite : random_next(random) % (own + corpus_count);
+    const size_t version = again ? (favourite + left / 256) % 3 : random_next(random) % 3;
     const char *seed = which < own ? seeds[which] : corpus[which - own];
     size_t size = strlen(seed);
     memcpy(body, seed, size);
-    for (uint64_t i = random_next(random) % 6; i > 0; i--)
+    for (uint64_t i = random_next(random) % (again ? 3 : 6); i > 0; i--)
         size = mutate(body, size, random);
     for (size_t i = 0; i < size; i++)
         if (body[i] == '|')
             body[i] = TL_FIX_SOH;
     size_t head = (size_t)sprintf(stream, "8=%s\x01" "9=%zu\x01",
-                                  begin_strings[random_next(random) % 3], size);
+                                  begin_strings[version], size);
     memcpy(stream + head, body, size);
     size += head;
     size += (size_t)sprintf(stream + size, "10=%03u\x01", tl_fix_checksum(stream, size));

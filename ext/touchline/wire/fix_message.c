@@ -319,7 +319,7 @@ static bool split(tl_fix_message *message, const tl_fix_dialect *dialect, bool q
     tl_fix_split_end(&splitter);
     if (!begins_well(message, dialect))
         return false;
-    if (good && message->rule != NULL && tl_fix_missing(message, dialect) == 0)
+    if (good && splitter.plain && message->rule != NULL && tl_fix_missing(message, dialect) == 0)
         tl_fix_learn_shape(message, dialect);
     if (splitter.awaited != 0 && message->malformed == UINT32_MAX)
         malformed(message, message->fields[message->count - 1].tag, TL_FIX_BAD_FORMAT);

@@ -82,7 +82,7 @@ typedef struct tl_fix_message {
                                         searched for. */
     tl_fix_field fields[TL_FIX_FIELDS_MAX];
     uint64_t seen[2][TL_FIX_SEEN_WORDS]; /* tags from 1024 and from 5000 on, while splitting */
-    tl_fix_shape shapes[TL_FIX_SHAPES];
+    tl_fix_shape_set shapes[TL_FIX_SHAPE_SETS];
 } tl_fix_message;
 
 /* Split a WHOLE message of `dialect`. 0; -EBADMSG: its first three fields are not 8, 9, 35 or its

@@ -8,6 +8,7 @@
 #include "touchline/wire/fix_text_scan.h"
 
 #define HEAD_MAX 4u /* of "TAG=" */
+#define LATER_MAX 64u
 enum { SPECIAL = TL_FIX_IS_DATA | TL_FIX_IS_LENGTH | TL_FIX_IS_COUNT };
 
 /* "TAG=" of at most three digits; its size, 0: it is something else. HEAD_MAX bytes can be read. */
@@ -49,35 +50,40 @@ static inline bool surely_good(const tl_fix_dictionary *dictionary, const tl_fix
 }
 
 /* The field at `place`, which may be wrong. */
-__attribute__((noinline)) static void look_closely(tl_fix_splitter *splitter,
-                                                   const tl_fix_dictionary *dictionary,
-                                                   const tl_fix_field_rule *rule, uint32_t place)
+static void look_closely(tl_fix_splitter *splitter, uint32_t place)
 {
     tl_fix_message *message = splitter->message;
     const tl_fix_field *field = &message->fields[place];
+    const tl_fix_dialect *dialect = splitter->dialect;
+    const tl_fix_field_rule *rule = &dialect->application->low[field->tag];
+    const bool framing = (rule->flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) != 0;
+    const tl_fix_dictionary *dictionary = framing ? dialect->session : dialect->application;
     const uint32_t row = tl_fix_low_row(field->tag);
-    int reason = tl_fix_value_fault(dictionary, rule, tl_fix_value(message, field), field->size,
-                                    splitter->plain);
-    if (reason < 0 && (splitter->allowed[row / 64] >> row % 64 & 1) == 0)
+    const bool allowed = (splitter->allowed[row / 64] >> row % 64 & 1) != 0;
+    const char *text = tl_fix_value(message, field);
+    if (allowed && surely_good(dictionary, rule, text, field->size, splitter->plain))
+        return;
+    int reason = tl_fix_value_fault(dictionary, rule, text, field->size, splitter->plain);
+    if (reason < 0 && !allowed)
         reason = rule->tag == 0 ? TL_FIX_INVALID_TAG : TL_FIX_NOT_OF_MESSAGE;
     if (reason >= 0)
         tl_fix_blame(message, rule, place, reason);
 }
 
-uint32_t tl_fix_split_quickly(tl_fix_splitter *splitter, uint32_t from, uint32_t until)
+/* Fields are only cut and entered at first; those that are not just text are looked at closely
+ * afterwards: `later`, so many. Where the next field begins. */
+static inline const char *take(tl_fix_splitter *splitter, const char *at, uint32_t until,
+                               uint16_t later[LATER_MAX], uint32_t *laters)
 {
     tl_fix_message *const message = splitter->message;
-    const tl_fix_dictionary *const session = splitter->dialect->session;
-    const tl_fix_dictionary *const own = splitter->dialect->application;
-    const uint64_t *const allowed = splitter->allowed + tl_fix_low_row(0) / 64;
-    const bool plain = splitter->plain;
-    const char *at = message->bytes + from, *const end = message->bytes + message->size;
+    const tl_fix_field_rule *const rules = splitter->dialect->application->low;
+    const char *const end = message->bytes + message->size;
     uint32_t place = message->count, tag, head;
     uint8_t turn = splitter->turn;
     for (; place < until && end - at > (ptrdiff_t)HEAD_MAX; place++) {
         if ((head = read_head(at, &tag)) == 0)
             break;
-        const tl_fix_field_rule *rule = &own->low[tag];
+        const tl_fix_field_rule *rule = &rules[tag];
         const uint8_t now = (rule->flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) ^ TL_FIX_BODY;
         const uint64_t bit = UINT64_C(1) << tag % 64, before = message->present[tag / 64];
         if ((rule->flags & SPECIAL) != 0 || now < turn || (before & bit) != 0)
@@ -85,18 +91,46 @@ uint32_t tl_fix_split_quickly(tl_fix_splitter *splitter, uint32_t from, uint32_t
         const char *text = at + head, *stop = tl_fix_value_end(text, end);
         if (stop == end)
             break;
-        const uint32_t size = (uint32_t)(stop - text);
         message->present[tag / 64] = before | bit;
         message->place[tag] = (uint16_t)place;
-        message->fields[place] =
-            (tl_fix_field){tag, (uint32_t)(text - message->bytes), size, 0};
-        const tl_fix_dictionary *const dictionary = now == TL_FIX_BODY ? own : session;
-        if ((allowed[tag / 64] & bit) == 0 || !surely_good(dictionary, rule, text, size, plain))
-            look_closely(splitter, dictionary, rule, place);
+        message->fields[place] = (tl_fix_field){tag, (uint32_t)(text - message->bytes),
+                                                (uint32_t)(stop - text), 0};
+        later[*laters] = (uint16_t)place;
+        *laters += rule->type != TL_FIX_TYPE_TEXT || rule->values != 0 || stop == text;
         turn = now;
         at = stop + 1;
     }
     splitter->turn = turn;
     message->count = place;
+    return at;
+}
+
+/* Are all tags of the message? While that is not known, they are where they are good. */
+static inline bool all_allowed(const tl_fix_splitter *splitter)
+{
+    const tl_fix_message *message = splitter->message;
+    if (message->dictionary == NULL)
+        return true;
+    const uint64_t *const allowed = splitter->allowed + tl_fix_low_row(0) / 64;
+    uint64_t others = 0;
+    for (uint32_t i = 0; i < TL_FIX_LOW_TAGS / 64; i++)
+        others |= message->present[i] & ~allowed[i];
+    return others == 0;
+}
+
+uint32_t tl_fix_split_quickly(tl_fix_splitter *splitter, uint32_t from, uint32_t until)
+{
+    tl_fix_message *message = splitter->message;
+    uint16_t later[LATER_MAX];
+    uint32_t laters = 0, first = message->count;
+    if (until > first + LATER_MAX - 1)
+        until = first + LATER_MAX - 1;
+    const char *at = take(splitter, message->bytes + from, until, later, &laters);
+    if (splitter->plain && all_allowed(splitter))
+        for (uint32_t i = 0; i < laters; i++)
+            look_closely(splitter, later[i]);
+    else
+        for (; first < message->count; first++)
+            look_closely(splitter, first);
     return (uint32_t)(at - message->bytes);
 }

@@ -8,11 +8,16 @@
 #include <string.h>
 
 #define HEAD_MAX 4 /* of "TAG=" */
+/* Of so many that look like none one is remembered, and the one remembered longest ago forgotten:
+ * where no two messages look alike, little is lost by it. */
+#define LEARN_EVERY 8u
 
 /* ── met again ───────────────────────────────────────────────────────────────────────────────── */
 
-/* The shape that a message may have: behind "8=...", "9=..." and "35=" a letter alone. NULL. */
-static tl_fix_shape *shape_for(tl_fix_message *message, const tl_fix_dialect *dialect)
+/* The shapes that a message may have, and the letter that MsgType(35) is: behind "8=...", "9=..."
+ * and "35=" and alone. NULL. */
+static tl_fix_shape_set *set_for(tl_fix_message *message, const tl_fix_dialect *dialect,
+                                 char *letter)
 {
     const char *const end = message->bytes + message->size;
     const char *const length = message->bytes + sizeof "8=" + dialect->begin_size;
@@ -21,7 +26,8 @@ static tl_fix_shape *shape_for(tl_fix_message *message, const tl_fix_dialect *di
     const char *at = tl_fix_value_end(length, end);
     if (end - at < 6 || memcmp(at + 1, "35=", 3) != 0 || at[5] != TL_FIX_SOH)
         return NULL;
-    return &message->shapes[(unsigned char)at[4] % TL_FIX_SHAPES];
+    *letter = at[4];
+    return &message->shapes[(unsigned char)*letter % TL_FIX_SHAPE_SETS];
 }
 
 /* Fields with the shape's tags, none empty, in ASCII without NUL: where their values are. */
@@ -96,15 +102,30 @@ static void take_on(tl_fix_message *message, const tl_fix_shape *shape)
     }
 }
 
+/* The shape that the message is cut by, the one met last before others; NULL: it has none. */
+static const tl_fix_shape *cut_by_any(tl_fix_message *message, const tl_fix_dialect *dialect)
+{
+    char letter;
+    tl_fix_shape_set *set = set_for(message, dialect, &letter);
+    if (set == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < TL_FIX_SHAPE_WAYS; i++) {
+        const uint32_t way = (set->last + i) % TL_FIX_SHAPE_WAYS;
+        const tl_fix_shape *shape = &set->ways[way];
+        if (shape->dialect != dialect || *shape->rule->text != letter || !cut(message, shape))
+            continue;
+        set->last = way;
+        return shape;
+    }
+    return NULL;
+}
+
 bool tl_fix_split_by_shape(tl_fix_message *message, const tl_fix_dialect *dialect)
 {
-    const tl_fix_shape *shape = shape_for(message, dialect);
-    if (shape == NULL || shape->dialect != dialect || !cut(message, shape))
-        return false;
-    const tl_fix_field *begin = &message->fields[0], *type = &message->fields[2];
-    if (begin->size != dialect->begin_size ||
-        memcmp(tl_fix_value(message, begin), dialect->begin_string, begin->size) != 0 ||
-        *tl_fix_value(message, type) != *shape->rule->text)
+    const tl_fix_shape *shape = cut_by_any(message, dialect);
+    const tl_fix_field *begin = &message->fields[0];
+    if (shape == NULL || begin->size != dialect->begin_size ||
+        memcmp(tl_fix_value(message, begin), dialect->begin_string, begin->size) != 0)
         return false;
     for (uint32_t i = 0; i < shape->values_count; i++)
         if (!value_good(message, &shape->values[i]))
@@ -156,9 +177,12 @@ static const tl_fix_shape_field no_more = {.head = 1};
 
 void tl_fix_learn_shape(tl_fix_message *message, const tl_fix_dialect *dialect)
 {
-    tl_fix_shape *shape = shape_for(message, dialect);
-    if (shape == NULL || message->count > TL_FIX_SHAPE_FIELDS)
+    char letter;
+    tl_fix_shape_set *set = set_for(message, dialect, &letter);
+    if (set == NULL || message->count > TL_FIX_SHAPE_FIELDS ||
+        set->misses++ % LEARN_EVERY != 0)
         return;
+    tl_fix_shape *shape = &set->ways[set->misses / LEARN_EVERY % TL_FIX_SHAPE_WAYS];
     shape->dialect = dialect;
     shape->dictionary = message->dictionary;
     shape->rule = message->rule;

@@ -11,7 +11,8 @@
 #include "touchline/wire/fix_tables.h"
 
 #define TL_FIX_LOW_TAGS 1024u
-#define TL_FIX_SHAPES 32u       /* by the letter of MsgType(35) */
+#define TL_FIX_SHAPE_SETS 16u   /* by the letter of MsgType(35) */
+#define TL_FIX_SHAPE_WAYS 4u    /* shapes of a set */
 #define TL_FIX_SHAPE_FIELDS 32u /* at most, of a message that is remembered */
 
 typedef struct tl_fix_shape_field {
@@ -46,5 +47,11 @@ typedef struct tl_fix_shape {
     tl_fix_shape_field fields[TL_FIX_SHAPE_FIELDS + 1];
     tl_fix_shape_value values[TL_FIX_SHAPE_FIELDS]; /* of fields that are not just text */
 } tl_fix_shape;
+
+typedef struct tl_fix_shape_set {
+    uint32_t last;   /* the one that was met last */
+    uint32_t misses; /* messages that looked like none */
+    tl_fix_shape ways[TL_FIX_SHAPE_WAYS];
+} tl_fix_shape_set;
 
 #endif

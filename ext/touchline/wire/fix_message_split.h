@@ -54,13 +54,14 @@ typedef struct tl_fix_ruled {
 } tl_fix_ruled;
 
 /* fix_message_quick.c: fields from `from` on, as many as are of the plain kind and come before the
- * one at place `until`, of a message of 16 bytes or more. Where the next one begins. */
+ * one at place `until`, some dozens at most, of a message of 16 bytes or more. Where the next one
+ * begins. */
 uint32_t tl_fix_split_quickly(tl_fix_splitter *splitter, uint32_t from, uint32_t until);
 
 /* fix_message_shape.c: the message looks like one before it, and all is well with it. False: any of
  * its fields and places may have been written. */
 bool tl_fix_split_by_shape(tl_fix_message *message, const tl_fix_dialect *dialect);
-/* All is well with the message, and tl_fix_split_quickly took all its fields. */
+/* All is well with the message, which is plain, and tl_fix_split_quickly took all its fields. */
 void tl_fix_learn_shape(tl_fix_message *message, const tl_fix_dialect *dialect);
 
 /* The field that was split last is a member of an open group; those it is none of are ended. */

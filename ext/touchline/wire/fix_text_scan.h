@@ -121,8 +121,14 @@ static inline const char *tl_fix_plain_end(const char *at, const char *end, tl_f
 static inline bool tl_fix_all_plain(const char *bytes, size_t size)
 {
     tl_fix_plain plain = tl_fix_plain_so_far();
-    for (const char *at = bytes, *const end = bytes + size; at < end; at++)
-        at = tl_fix_plain_end(at, end, &plain);
+#ifdef __SSE2__
+    for (size_t at = 0; at + 16 < size; at += 16)
+        tl_fix_plain_stops(bytes + at, &plain);
+    tl_fix_plain_stops(bytes + size - 16, &plain);
+#else
+    for (const char *at = bytes; at < bytes + size; at++)
+        at = tl_fix_plain_end(at, bytes + size, &plain);
+#endif
     return tl_fix_is_plain(plain);
 }
 
