@@ -1,8 +1,8 @@
 """A session of a venue put to the test: the conformance scripts, played by the broker himself.
 
 What is played has to be safe on a venue that others trade on: an instrument is named for it, what
-the orders of a script leave in its book is canceled, and a script that needs more than the session
-has is left out, with the reason.
+the orders of a script leave in its book is canceled, a session goes on from the numbers it has, and
+a script that needs more than the session has is left out, with the reason.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Literal
 
-from touchline.fix.client import SOH, Closed, Connection, utc_now
+from touchline.fix.client import SOH, Closed, Connection, Message, utc_now
 from touchline.fix.script import Broker, Script, Stage, scripts
 
 # The instrument that the scripts are written for.
@@ -26,6 +26,8 @@ QUANTITIES = frozenset(("14", "32", "38", "151", "271", "561"))
 LARGE = 1_000_000  # numbers from here on are meant to be too large
 SECRET = re.compile(r"\b(554|925|96)=[^|]*")
 NEEDS = re.compile(r"^# Needs (.+?)\.?$", re.MULTILINE)
+RESETS = re.compile(r"141=Y|36=\d{10}|^S3? next\+\d{6}", re.MULTILINE)
+EXPECTED = re.compile(r"expecting (\d+)")
 _STEP = re.compile(r"(?:[45]\.[0-9]:)?[IERNXAUQCDSO]([1-9]?)(?: |$)")
 
 
@@ -78,6 +80,7 @@ class Subject:
     counterparty: Broker | None = None
     instrument: Instrument | None = None
     tls: ssl.SSLContext | None = None
+    reset: bool = False  # numbers may go back to 1
 
     def stage(self, prefix: str) -> Stage:
         brokers = {"1": self.broker, "4": self.broker}
@@ -92,7 +95,48 @@ class Subject:
             prefix,
             self.tls,
             fitted=instrument.fitted,
+            numbers=None if self.reset else self.numbers,
         )
+
+    @property
+    def brokers(self) -> list[Broker]:
+        return [self.broker] + ([self.counterparty] if self.counterparty is not None else [])
+
+    def numbers(self, broker: Broker) -> tuple[int, int]:
+        """The numbers of a session's next message and of the venue's, asked of the venue.
+
+        A Logon with number 1 and without ResetSeqNumFlag changes nothing when it is refused, and
+        the refusal tells which one is expected. NotAvailable when the session can not be had.
+        """
+        answer, came = self._visit(broker, 1)
+        if answer.get("35") != "A" and (found := EXPECTED.search(answer.get("58", ""))):
+            first = int(found[1])
+            answer, came = self._visit(broker, first)
+        else:
+            first = 1
+        if answer.get("35") != "A":
+            raise NotAvailable(f"the Logon was refused: {answer.get('58', answer)}")
+        return first + 2, came + 1
+
+    def _visit(self, broker: Broker, number: int) -> tuple[Message, int]:
+        """Log on with that number and out again: the answer, and the venue's last number."""
+        comp_ids, name = (broker.comp_id, self.target), self.address[0]
+        with Connection(self.address, comp_ids, self.begin_string, self.tls, name) as client:
+            client.next_seq = number
+            version = ["1137=9"] if self.begin_string == "FIXT.1.1" else []
+            try:
+                answer = message = client.logon(*version, *broker.credentials, reset=False)
+            except Closed as error:
+                raise NotAvailable(
+                    f"the venue closed the connection of {broker.comp_id} without an answer: it "
+                    "knows no such session, or the session is logged on, or it is closed"
+                ) from error
+            if answer.get("35") == "A":
+                client.send("5")
+                with contextlib.suppress(Closed):
+                    while True:
+                        message = client.receive()
+            return answer, int(message.get("34", 0))
 
 
 @dataclass
@@ -110,6 +154,8 @@ def left_out(path: Path, subject: Subject) -> str:
     """Why a script can not be played with what the subject has, or ""."""
     text = path.read_text()
     steps = [line for line in text.splitlines() if line and not line.startswith("#")]
+    if not subject.reset and RESETS.search("\n".join(steps)):
+        return "sets sequence numbers: --reset"
     if needs := NEEDS.search(text):
         return f"needs {needs[1]}"
     brokers = {match[1] or "1" for line in steps if (match := _STEP.match(line))}
@@ -132,35 +178,8 @@ def left_out(path: Path, subject: Subject) -> str:
     return ""
 
 
-def used_before(subject: Subject) -> bool:
-    """Whether the session has numbers that would be lost if both went back to 1.
-
-    A Logon with number 1 and without ResetSeqNumFlag changes nothing when it is refused.
-    """
-    address, comp_ids = subject.address, (subject.broker.comp_id, subject.target)
-    name = address[0]
-    with Connection(address, comp_ids, subject.begin_string, subject.tls, name) as client:
-        version = ["1137=9"] if subject.begin_string == "FIXT.1.1" else []
-        try:
-            answer = client.logon(*version, *subject.broker.credentials, reset=False)
-        except Closed as error:
-            raise NotAvailable(
-                f"the venue closed the connection of {subject.broker.comp_id} without an answer: "
-                "it knows no such session, or the session is logged on, or it is closed"
-            ) from error
-        if answer.get("35") == "A":
-            client.send("5")
-            with contextlib.suppress(Closed):
-                while True:
-                    client.receive()
-            return answer.get("34") != "1"
-        if "expecting" in answer.get("58", ""):
-            return True
-        raise NotAvailable(f"the Logon was refused: {answer.get('58', answer)}")
-
-
 def certify(subject: Subject, names: tuple[str, ...] = ()) -> Iterator[Result]:
-    """Play every script, or those named, each from sequence numbers 1 on."""
+    """Play every script, or those named."""
     run = "".join(filter(str.isdigit, utc_now()))[2:]
     for number, path in enumerate(scripts()):
         if names and path.stem not in names:
@@ -180,7 +199,7 @@ def _play(path: Path, rule: str, subject: Subject, prefix: str) -> Result:
             step()
         except AssertionError as error:
             faults.append(str(error))
-        except (Closed, OSError) as error:
+        except (Closed, NotAvailable, OSError) as error:
             faults.append(f"{type(error).__name__}: {error}")
     messages = [
         (broker, sent, SECRET.sub(r"\1=***", data.decode("utf-8", "replace").replace(SOH, "|")))

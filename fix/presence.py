@@ -3,8 +3,8 @@
    pid        of the process whose sessions they are
    written_ns when, UTC
    sessions   a row each: comp_id, number, enabled, state (away, on, leaving, over) since when,
-              address, next_in, next_out, and what waits: unsent, held, pending; times are UTC
-              nanoseconds
+              address, next_in, next_out, and what waits: unsent (and unsent_bytes), held, pending;
+              times are UTC nanoseconds
 
 Written once a second and when somebody came or went; replaced whole, so a reader never sees half of
 one. The numbers of a session that another engine serves are that engine's, and null here.
@@ -68,6 +68,7 @@ class Presence:
             "next_in": status.next_in,
             "next_out": status.next_out,
             "unsent": status.unwritten,
+            "unsent_bytes": status.unwritten_bytes,
             "held": status.held,
             "pending": status.pending,
             "heartbeat_s": status.heartbeat_s,

@@ -60,14 +60,15 @@ class Renumber:
         numbers = {one.comp_id: number for number, one in self._sessions.items()}
         if not isinstance(name, str) or name not in numbers:
             raise SessionError(f"there is no session {name!r:.80}")
+        given = {key: asked.get(key) for key in ("next_out", "next_in")}
+        wanted = {key: checked_number(key, n) for key, n in given.items() if n is not None}
         status = self._server.session_status(numbers[name])
         if status is None:
             raise SessionError(f"session {name} is not open yet")
-        out, come = asked.get("next_out"), asked.get("next_in")
         reset = _Reset(
             numbers[name],
-            checked_number("next_out", status.next_out if out is None else out),
-            checked_number("next_in", status.next_in if come is None else come),
+            wanted.get("next_out", status.next_out),
+            wanted.get("next_in", status.next_in),
             self._server.status().rounds,
         )
         if reset.number in self._under_way:

@@ -65,6 +65,8 @@ USUAL: dict[str, dict[str, str | None]] = {
     "F": {"60": None},
     "G": {"21": "1", "40": "2", "60": None},
 }
+OWN_NUMBERS = ("34", "36")  # count the sender's messages
+PEERS_NUMBERS = ("7", "16", "45", "789")  # count those of who receives it
 HEADER = ("35", "34", "49", "56", "52")
 VERSIONS = {"FIX.4.2": {"4.2"}, "FIX.4.4": {"4.4"}, "FIXT.1.1": {"4.4", "5.0"}}
 _LINE = re.compile(r"(?:([45]\.[0-9]):)?([IERNXAUQCDSO])([1-9]?)(?: (.*))?$")
@@ -90,7 +92,9 @@ class Stage:
     """Where scripts are played: a venue, the brokers by number, an instrument and its ClOrdIDs.
 
     `fitted` makes the value of a field what the instrument wants where the script's is not: it is
-    given the tag, the value, and whether it is one that is expected.
+    given the tag, the value, and whether it is one that is expected. `numbers` tells the numbers of
+    a session's next message and of the venue's, where a session is to go on from them: a script's
+    own, which begin at 1, are counted from there. Without it each Logon resets both to 1.
     """
 
     address: tuple[str, int]
@@ -102,6 +106,7 @@ class Stage:
     source: str = ""
     fitted: Callable[[str, str, bool], str] = lambda tag, value, expected: value
     operate: Callable[[str, Mapping[str, str]], None] | None = None
+    numbers: Callable[[Broker], tuple[int, int]] | None = None
 
 
 @dataclass
@@ -129,6 +134,7 @@ class Script:
         self.streams: dict[str, list[Message]] = {}
         self.wire = Wire()
         self._paused = False
+        self._begun: dict[str, tuple[int, int]] = {}  # the first numbers, of broker and venue
 
     def run(self) -> None:
         try:
@@ -163,7 +169,7 @@ class Script:
         elif kind == "D":
             client.close()
         elif kind == "S":
-            client.next_seq = int(self._filled_in(rest, broker))
+            client.next_seq = int(self._filled_in(self._counted("34", rest, broker, False), broker))
         elif kind == "I":
             self._send(broker, rest)
         elif kind == "R":
@@ -177,9 +183,12 @@ class Script:
             self._expect(where, kind, broker, rest)
 
     def _connect(self, broker: str) -> Connection:
+        stage = self._stage
         if broker in self._clients:
             self._clients[broker].close()
-        stage = self._stage
+        else:
+            goes_on = stage.numbers
+            self._begun[broker] = goes_on(stage.brokers[broker]) if goes_on else (1, 1)
         client = Connection(
             stage.address,
             (stage.brokers[broker].comp_id, stage.target),
@@ -192,7 +201,8 @@ class Script:
         if broker in self._clients:
             client.next_seq = self._clients[broker].next_seq
         else:
-            self._numbers[broker] = {"LAST": 0, "IN": 1}
+            client.next_seq, come = self._begun[broker]
+            self._numbers[broker] = {"LAST": client.next_seq - 1, "IN": come}
             self.streams.setdefault(broker, [])
         self._clients[broker] = client
         return client
@@ -200,7 +210,8 @@ class Script:
     def _client(self, broker: str) -> Connection:
         if broker not in self._clients:
             client = self._connect(broker)
-            answer = client.logon(*self._logon_fields(broker))
+            reset = self._stage.numbers is None
+            answer = client.logon(*self._logon_fields(broker), reset=reset)
             if answer.get("35") != "A":
                 raise Unexpected(f"the Logon of {client.comp_id} was answered by {answer}")
             self._heard(broker, answer)
@@ -227,8 +238,20 @@ class Script:
             tag, _, value = plain.partition("=")
             if not version or version in self._versions:
                 fitted = self._stage.fitted(tag, value, expected)
+                fitted = self._counted(tag, fitted, broker, expected)
                 found.append((tag, self._filled_in(fitted, broker)))
         return found
+
+    def _counted(self, tag: str, value: str, broker: str, expected: bool) -> str:
+        """A number that begins at 1 in a script, counted from where the broker's session is."""
+        ours, venues = self._begun[broker]
+        if expected and tag == "58" and (ours, venues) != (1, 1):
+            return re.sub(r"^~?(.*), expecting .*", r"~\1", value)
+        first = (venues if expected else ours) if tag in OWN_NUMBERS else None
+        first = (ours if expected else venues) if tag in PEERS_NUMBERS else first
+        if first is None or not value.isdecimal() or value == "0":
+            return value
+        return str(int(value) + first - 1)
 
     def _filled_in(self, value: str, broker: str) -> str:
         if match := _NUMBER.fullmatch(value):

@@ -103,8 +103,10 @@ def traded(
     return Instrument(symbol, tick, lot, price)
 
 
-def report(results: list[Result], as_json: bool, subject: Subject) -> None:
-    """Print how every rule went."""
+def report(
+    results: list[Result], as_json: bool, subject: Subject, numbers: dict[str, tuple[int, int]]
+) -> None:
+    """Print how every rule went, and the numbers that sessions have now."""
     counts = {
         kind: sum(one.result == kind for one in results)
         for kind in ("passed", "failed", "left out")
@@ -113,6 +115,10 @@ def report(results: list[Result], as_json: bool, subject: Subject) -> None:
         "session": subject.broker.comp_id,
         "begin_string": subject.begin_string,
         **{kind.replace(" ", "_"): number for kind, number in counts.items()},
+        "numbers": {
+            name: {"next_sent": sent, "next_expected": come}
+            for name, (sent, come) in numbers.items()
+        },
         "rules": [
             {
                 "script": one.script,
@@ -134,8 +140,11 @@ def report(results: list[Result], as_json: bool, subject: Subject) -> None:
             lines += [f"  {who}{'>' if sent else '<'} {text}" for who, sent, text in one.messages]
     if reasons := sorted({one.why for one in results if one.result == "left out"}):
         lines += ["", *(f"left out: {reason}" for reason in reasons)]
+    lines.append("")
+    for name, (sent, come) in numbers.items():
+        lines.append(f"{name} goes on with MsgSeqNum(34) = {sent}, and the venue with {come}")
     summary = ", ".join(f"{number} {kind}" for kind, number in counts.items())
-    emit(as_json, facts, "\n".join([*lines, "", summary]))
+    emit(as_json, facts, "\n".join([*lines, summary]))
 
 
 @click.command()
@@ -172,39 +181,37 @@ def report(results: list[Result], as_json: bool, subject: Subject) -> None:
 @click.option("--ask-password", is_flag=True, help="Ask for the passwords at the terminal.")
 @click.option("--password-stdin", is_flag=True, help="Read them, a line each, from standard input.")
 @click.option("--script", "names", multiple=True, help="This one; may be given several times.")
-@click.option("--reset", is_flag=True, help="Though the session's numbers are in use.")
+@click.option("--reset", is_flag=True, help="Set the session's numbers to 1 for each rule.")
 @json_option
 @click.pass_obj
 @guarded
 def certify(options: Any, names: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Put a session to the test: every rule of the FIX side that it can be shown by.
 
-    The program plays the broker: it logs on as SESSION, from sequence numbers 1 on for each rule,
-    and reports which rules hold. Numbers that are in use, and reports not fetched yet, are lost by
-    that: --reset allows it. Without --instrument no order is entered; what is entered is canceled
+    The program plays the broker: it logs on as SESSION, goes on from the numbers that the venue
+    says, and reports which rules hold and what the numbers are then. Rules about numbers that go
+    back to 1 are left out without --reset, which sets them to 1 for each rule: reports not fetched
+    yet are lost by that. Without --instrument no order is entered; what is entered is canceled
     again. With --host it needs no configuration.
 
     Exit code 0: all that was played passed. 1: something failed, or the logon was refused. 2:
     nothing could be played. 3: the venue can not be reached.
     """
-    from touchline.fix.certify import NotAvailable, certify, used_before
+    from touchline.fix.certify import NotAvailable, certify
     from touchline.fix.script import scripts
 
     if unknown := set(names) - {path.stem for path in scripts()}:
         raise click.UsageError(f"there is no script {min(unknown)!r}")
     subject = subject_of(options, **given)
     try:
-        if used_before(subject) and not given["reset"]:
-            raise click.UsageError(
-                f"the numbers of {subject.broker.comp_id} are in use; certifying starts them at 1 "
-                "for each rule, and reports not fetched yet are lost: --reset allows it"
-            )
+        subject.numbers(subject.broker)  # says why the session can not be had
         results = list(certify(subject, names))
+        numbers = {one.comp_id: subject.numbers(one) for one in subject.brokers}
     except NotAvailable as error:
         fail(str(error), NO)
     except ConnectionRefusedError:
         fail("nothing listens at {}:{}".format(*subject.address), NOT_RUNNING)
-    report(results, as_json, subject)
+    report(results, as_json, subject, numbers)
     if all(one.result == "left out" for one in results):
         raise click.UsageError("no rule could be played")
     if any(one.result == "failed" for one in results):
@@ -255,6 +262,7 @@ def subject_of(options: Any, **given: Any) -> Subject:
             config, given["instrument"], (given["tick_size"], given["lot_size"], given["price"])
         ),
         tls_of(given["tls"], given["ca"], given["certificate"], given["key"]),
+        given["reset"],
     )
 
 

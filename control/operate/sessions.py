@@ -24,9 +24,11 @@ from touchline.errors import SessionError
 
 FILE = "sessions.json"  # of touchline.fix.presence, which is not imported for its name
 BYTES_MAX = 1 << 20
-NUMBERS = ("next_in", "next_out", "unsent", "held", "pending", "heartbeat_s", "resends")
+NUMBERS = (
+    "next_in", "next_out", "unsent", "unsent_bytes", "held", "pending", "heartbeat_s", "resends",
+)  # fmt: skip
 TIMES = {"since": "since_ns", "last_in": "last_in_ns", "last_out": "last_out_ns"}
-COLUMNS = ["session", "state", "since", "address", "in", "out", "unsent", "pending",
+COLUMNS = ["session", "state", "since", "address", "in", "out", "unsent", "bytes", "pending",
            "last in", "last out"]  # fmt: skip
 Facts = dict[str, Any]
 
@@ -77,8 +79,8 @@ def session_rows(facts: Sequence[Facts]) -> tuple[list[str], list[list[Any]]]:
         state = fact["state"] if fact["enabled"] else f"{fact['state']}, disabled"
         rows.append([
             fact["comp_id"], state, _short(fact["since"]), fact["address"], fact["next_in"],
-            fact["next_out"], fact["unsent"], fact["pending"], _short(fact["last_in"]),
-            _short(fact["last_out"]),
+            fact["next_out"], fact["unsent"], fact["unsent_bytes"], fact["pending"],
+            _short(fact["last_in"]), _short(fact["last_out"]),
         ])  # fmt: skip
     return COLUMNS, rows
 
@@ -175,7 +177,16 @@ def reset_seq(
     timeout_s: float,
     words: str,
 ) -> Facts:
-    """Have the running gateway change a session's numbers; what they are now."""
+    """Have the running gateway change a session's numbers, or change them in the store of one that
+    does not run; what they are now."""
+    if read_state(config) is None:
+        from touchline.fix.offline import renumber
+
+        numbers = read_journal(config.journal_dir).names.numbers(Text.SESSION)
+        try:
+            return renumber(config, numbers, session, next_out, next_in)
+        except SessionError as error:
+            raise Refused(str(error)) from error
     request = {"ask": "reset-seq", "session": session, "next_out": next_out, "next_in": next_in}
     return ask_gateway(config, request, timeout_s, words)
 

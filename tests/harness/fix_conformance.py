@@ -59,6 +59,7 @@ MARKET = (
     "market_data_ends_when_it_is_asked_to",
     "market_data_ends_with_the_connection",
     "market_data_goes_on_with_what_is_new",
+    "market_data_goes_the_way_of_its_request",
     "market_data_is_not_sent_again",
     "market_data_needs_its_permission",
     "market_data_that_is_not_offered_is_refused",

@@ -105,18 +105,32 @@ def test_a_rule_that_does_not_hold_is_shown_with_its_messages(venue: PartsVenue)
     assert re.search(r"1< 8=FIX\.4\.4\|.*\|39=8\|", result.stdout)
 
 
-def test_numbers_in_use_are_reset_only_when_that_is_asked_for(venue: PartsVenue) -> None:
+def test_a_session_goes_on_from_its_numbers_unless_they_may_be_reset(venue: PartsVenue) -> None:
     with FixClient(venue.port, "BROKER4") as client:
         client.logon()
         client.send("1", "112=x")
         assert client.receive()["35"] == "0"
-    words = ["--script", "a_test_request_is_answered"]
-    refused = certify(venue, "BROKER4", *words)
-    assert (refused.exit_code, "--reset allows it" in refused.stderr) == (2, True)
+    names = [
+        "a_test_request_is_answered", "a_logout_is_answered", "a_gap_is_asked_for_once",
+        "a_resend_brings_reports_as_they_were", "a_number_too_low_ends_the_session",
+        "a_logon_goes_on_where_the_numbers_stand", "a_sequence_reset_raises_the_number",
+    ]  # fmt: skip
+    words = [word for name in names for word in ("--script", name)]
+    result = certify(venue, "BROKER4", "--instrument", "PLAIN", *words, "--json")
+    assert failures(result) == []
+    told = facts(result)
+    assert (result.exit_code, told["passed"], told["left_out"]) == (0, len(names), 0)
+    assert "|141=Y|" not in result.stdout
+    numbers = told["numbers"]["BROKER4"]
+    assert numbers["next_sent"] > 2 * len(names)
     with FixClient(venue.port, "BROKER4") as client:
-        client.next_seq = 3
-        assert client.logon(reset=False)["34"] == "3"  # nothing has changed
-    assert certify(venue, "BROKER4", *words, "--reset").exit_code == 0
+        client.next_seq = numbers["next_sent"]
+        assert client.logon(reset=False)["34"] == str(numbers["next_expected"])
+    words = ["--script", "a_logon_that_resets_has_number_1"]
+    left = certify(venue, "BROKER4", *words)
+    assert (left.exit_code, "--reset" in left.stdout) == (2, True)
+    result = certify(venue, "BROKER4", *words, "--reset", "--json")
+    assert (result.exit_code, failures(result)) == (0, [])
 
 
 def test_a_session_that_is_logged_on_is_left_alone(venue: PartsVenue) -> None:
@@ -129,7 +143,7 @@ def test_a_session_that_is_logged_on_is_left_alone(venue: PartsVenue) -> None:
 
 
 def test_a_password_is_read_and_never_shown(venue: PartsVenue) -> None:
-    words = ["--password-stdin", "--script", "a_logon_is_answered_by_a_logon", "--json"]
+    words = ["--password-stdin", "--script", "a_logon_is_answered_by_a_logon", "--json", "--reset"]
     wrong = certify(venue, "LOCKED", *words, given="wrong\n")
     assert (wrong.exit_code, "Password(554)" in wrong.stderr) == (1, True)
     result = certify(venue, "LOCKED", *words, given="secret\n")
@@ -181,11 +195,11 @@ def test_a_session_by_tls_is_put_to_the_test(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "authority")
     own = authority.sign("venue", "venue.example")
     files = {"tls_certificate": str(own.certificate), "tls_key": str(own.key)}
-    words = ["--tls", "--script", "a_logon_is_answered_by_a_logon"]
+    words = ["--tls", "--script", "a_logon_is_answered_by_a_logon", "--reset"]
     with running_venue(tmp_path / "v", fix={"port": free_ports(1)[0], **files}) as venue:
         result = certify(venue, "BROKER1", *words, "--ca", str(authority.root.certificate))
         assert (result.exit_code, "1 passed" in result.stdout) == (0, True), result.output
-        stranger = certify(venue, "BROKER1", *words, "--reset")
+        stranger = certify(venue, "BROKER1", *words)
         assert (stranger.exit_code, "certificate" in stranger.stderr) == (5, True)
 
 
@@ -211,7 +225,11 @@ def test_values_are_fitted_to_the_instrument() -> None:
 
 def test_most_scripts_can_be_played_with_all_that_there_is() -> None:
     broker = Broker("S")
-    all_of_it = Subject(("h", 1), "T", "FIX.4.4", broker, Broker("C"), Instrument("X"))
+    there = (("h", 1), "T", "FIX.4.4", broker, Broker("C"), Instrument("X"))
+    all_of_it = Subject(*there, reset=True)
     left = [path.stem for path in scripts() if left_out(path, all_of_it)]
     assert "a_wrong_password_is_answered_by_a_logout" in left
     assert len(left) < len(scripts()) / 4
+    resets = {path.stem for path in scripts() if left_out(path, Subject(*there))} - set(left)
+    assert "a_logon_that_resets_has_number_1" in resets
+    assert len(resets) < len(scripts()) / 8

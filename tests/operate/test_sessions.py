@@ -70,7 +70,7 @@ def test_status_says_how_each_session_stands(venue: WholeVenue) -> None:
         until(told, "what was exchanged is told")
         (fact,) = answered(venue, "status")["fix_sessions"]
         assert fact["address"] == "127.0.0.1"
-        assert (fact["unsent"], fact["pending"], fact["held"]) == (0, 0, 0)
+        assert [fact[k] for k in ("unsent", "unsent_bytes", "pending", "held")] == [0, 0, 0, 0]
         assert fact["heartbeat_s"] == 30
         assert fact["since"] <= fact["last_in"]
         assert fact["since"] <= fact["last_out"]
@@ -306,8 +306,11 @@ def test_without_a_venue_sessions_are_what_was_last_known(tmp_path: Path) -> Non
         fact = standing(venue)
         assert (fact["state"], fact["next_out"], fact["taken_up"]) == ("away", 2, False)
         assert fact["as_of"] is not None
-        reset = at(venue, "sessions", "reset-seq", "BROKER1", "--yes")
-        assert reset.exit_code == 3
+        reset = answered(venue, "sessions", "reset-seq", "BROKER1", "--yes", "--in", "7")
+        assert (reset["next_out"], reset["next_in"]) == (2, 7)
+        assert standing(venue)["next_in"] == 7
+        wrong = at(venue, "sessions", "reset-seq", "NOBODY", "--yes")
+        assert wrong.exit_code == 1
         added = answered(venue, "sessions", "add", "LATER", "--account", "ACC1", "--no-password")
         assert added["taken_up"] is False
         assert answered(venue, "sessions", "disable", "BROKER1")["taken_up"] is False

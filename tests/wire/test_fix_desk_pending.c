@@ -65,10 +65,13 @@ static void a_fill_says_that_a_change_is_pending_also_after_a_death(int version)
     CHECK(told(&again, 0, '6', "c") + told(&again, 0, 'E', "b") == 0);
     CHECK(told(&again, 0, '5', "b") == 1 && told(&again, 0, '4', "c") == 1);
     CHECK(told(&again, 0, version == TL_FIX_42 ? '1' : 'F', "a") == 1);
-    const char *fill = strstr(again.bytes + again.said[0].at, "39=");
-    for (uint32_t i = 0; i < again.said_count; i++)
-        if (again.said[i].session == 0 && strstr(again.bytes + again.said[i].at, "32=4\x01") != NULL)
-            fill = strstr(again.bytes + again.said[i].at, "39=");
+    const char *fill = NULL;
+    for (uint32_t i = 0; i < again.said_count; i++) {
+        const char *body = again.bytes + again.said[i].at;
+        if (again.said[i].session == 0 && strstr(body, "32=4\x01") != NULL)
+            fill = strstr(body, "39=");
+    }
+    CHECK(fill != NULL);
     CHECK(strncmp(fill, "39=6", 4) == 0);
     tell();
     expect(0, "8|11=a|4.4:150=F|4.2:150=1|39=6|32=4|151=6");

@@ -129,6 +129,8 @@ void tl_fix_desk_left(tl_fix_desk *desk, uint32_t session);
 
 /* Requests of the session that the engine has not answered yet. */
 uint32_t tl_fix_desk_pending(const tl_fix_desk *desk, uint32_t session);
+/* Is an answer owed to something that it asked for: one of these, or a list under way? */
+bool tl_fix_desk_owes(const tl_fix_desk *desk, uint32_t session);
 /* The lowest MsgSeqNum(34) among them; UINT64_MAX: none. */
 uint64_t tl_fix_desk_unanswered(const tl_fix_desk *desk, uint32_t session);
 

@@ -60,6 +60,11 @@ int tl_fix_desk_work(tl_fix_desk *desk, int64_t utc_ns)
     return more;
 }
 
+bool tl_fix_desk_owes(const tl_fix_desk *desk, uint32_t session)
+{
+    return tl_fix_desk_pending(desk, session) > 0 || desk->sessions[session].status != NULL;
+}
+
 void tl_fix_desk_left(tl_fix_desk *desk, uint32_t session)
 {
     if (session >= desk->config.sessions_max)

@@ -52,6 +52,13 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint64_t key
         int64_t created_ns
     const tl_fix_marks *tl_fix_store_marks(const tl_fix_store *store, uint32_t session)
+    int tl_fix_store_open(tl_fix_store **out, const char *directory,
+                          const tl_fix_store_config *config)
+    void tl_fix_store_close(tl_fix_store *store)
+    const char *tl_fix_store_fault(const tl_fix_store *store)
+    int tl_fix_store_reset(tl_fix_store *store, uint32_t session, uint64_t next_out,
+                           uint64_t next_in, int64_t now_ns)
+    int tl_fix_store_sync(tl_fix_store *store)
 
     ctypedef struct tl_fix_desk:
         pass
@@ -91,6 +98,7 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint64_t next_in
         uint64_t next_out
         uint64_t unwritten
+        uint64_t unwritten_bytes
         uint64_t held
         uint64_t pending
         uint32_t heartbeat_s

@@ -420,8 +420,9 @@ cdef class FixServer(Owned):
             return None
         return SessionStatus(
             STATES[<int>status.state], _text(address), status.since_ns, status.next_in,
-            status.next_out, status.unwritten, status.held, status.pending, status.heartbeat_s,
-            status.last_in_ns, status.last_out_ns, status.resends, status.resets)
+            status.next_out, status.unwritten, status.unwritten_bytes, status.held,
+            status.pending, status.heartbeat_s, status.last_in_ns, status.last_out_ns,
+            status.resends, status.resets)
 
     def close(self):
         """Close sockets, store and desk. Harmless when repeated; not while running."""
@@ -436,6 +437,39 @@ cdef class FixServer(Owned):
 
     def __exit__(self, *exc):
         self.close()
+
+
+def renumber(store_dir, session, sessions_max, segment_bytes, next_out=None, next_in=None):
+    """Set the numbers of a session in the store of a gateway that does not run; None leaves one as
+    it is. What both are then, as (next_out, next_in). Raises OSError: EBUSY while a gateway has the
+    store, EBADMSG for damage."""
+    cdef bytes directory = path_bytes(store_dir, "store_dir")
+    cdef uint32_t number = <uint32_t>whole(session, "session", 0, 65534)
+    cdef tl_fix_store *store = NULL
+    cdef tl_fix_store_config config
+    cdef const tl_fix_marks *marks
+    memset(&config, 0, sizeof(config))
+    config.sessions_max = <uint32_t>whole(sessions_max, "sessions_max", number + 1, 65535)
+    config.segment_bytes = <uint32_t>whole(segment_bytes, "segment_bytes", 1 << 20, 1 << 30)
+    config.durable = True
+    cdef int code = tl_fix_store_open(&store, directory, &config)
+    try:
+        if code == 0:
+            marks = tl_fix_store_marks(store, number)
+            out = marks.next_out if next_out is None else natural(next_out, "next_out")
+            come = marks.next_in if next_in is None else natural(next_in, "next_in")
+            code = tl_fix_store_reset(
+                store, number, out, come, <int64_t>(_seconds(CLOCK_REALTIME) * 1e9))
+        if code == 0:
+            code = tl_fix_store_sync(store)
+        if code != 0:
+            fault = b"" if store == NULL else <bytes>tl_fix_store_fault(store)
+            said = fault.decode(errors="replace") or os.strerror(-code)
+            raise OSError(-code, said, os.fsdecode(directory))
+        marks = tl_fix_store_marks(store, number)
+        return marks.next_out, marks.next_in
+    finally:
+        tl_fix_store_close(store)
 
 
 cdef double _seconds(int clock):

@@ -29,6 +29,29 @@ void tl_fix_seat_over(tl_fix_server *server, tl_fix_seat *seat)
     tl_fix_seat_touch(server, seat);
 }
 
+/* Log out */
+
+void tl_fix_seat_logout(tl_fix_server *server, tl_fix_seat *seat, const char *text)
+{
+    seat->logout_ns = server->now.mono_ns + server->config.answer_ns;
+    seat->logout_text = text;
+    tl_fix_seat_queue(server, seat);
+}
+
+bool tl_fix_seat_logged_out(tl_fix_server *server, tl_fix_seat *seat)
+{
+    if (seat->logout_ns == 0)
+        return true;
+    if (server->now.mono_ns < seat->logout_ns &&
+        tl_fix_desk_owes(server->desk, seat->party.number))
+        return false;
+    seat->logout_ns = seat->blocked_ns = 0;
+    tl_fix_session_logout(seat->session, seat->logout_text, &server->now);
+    tl_fix_seat_due(server, seat, server->now.mono_ns); /* who does not answer has his time */
+    tl_fix_seat_touch(server, seat);
+    return true;
+}
+
 /* Orders of who has left */
 
 void tl_fix_seat_left(tl_fix_server *server, tl_fix_seat *seat, bool by_logout)

@@ -238,8 +238,7 @@ static void begin_to_stop(tl_fix_server *server)
             tl_fix_seat_leave(server, seat, false); /* the other engine has said good-bye */
             continue;
         }
-        tl_fix_session_logout(seat->session, "", &server->now);
-        tl_fix_seat_touch(server, seat);
+        tl_fix_seat_logout(server, seat, "");
     }
 }
 

@@ -96,9 +96,7 @@ static void renew_terms(tl_fix_server *server, tl_fix_seat *seat)
     if (seat->conn == NULL)
         seat->stale = tl_fix_session_agree(seat->session, &seat->terms) != 0;
     else if (!seat->enabled) {
-        tl_fix_session_logout(seat->session, "the session is disabled", &server->now);
-        tl_fix_seat_due(server, seat, server->now.mono_ns); /* who does not answer has his time */
-        tl_fix_seat_touch(server, seat);
+        tl_fix_seat_logout(server, seat, "the session is disabled");
     }
 }
 
@@ -173,7 +171,7 @@ void tl_fix_seat_take(tl_fix_server *server, tl_fix_seat *seat, tl_fix_conn *con
     conn->session = seat->party.number;
     conn->readable = true; /* what came while the policy thought was not looked at */
     seat->conn = conn;
-    seat->over_ns = seat->blocked_ns = 0;
+    seat->over_ns = seat->blocked_ns = seat->logout_ns = 0;
     tl_fix_seat_back(seat);
     if (server->relay && !tl_fix_relay_take(server, seat)) {
         tl_fix_seat_leave(server, seat, true);
@@ -228,6 +226,11 @@ static progress deal_with(tl_fix_server *server, tl_fix_seat *seat, const char *
     tl_fix_message *message = &server->message;
     const bool read = tl_fix_parse(message, seat->party.dialect, bytes, size) == 0;
     tl_fix_seat_touch(server, seat);
+    const bool patience = seat->blocked_ns == 0 || server->now.mono_ns - seat->blocked_ns <
+                                                       server->config.answer_ns;
+    if (read && message->type == TL_FIX_LOGOUT && patience &&
+        tl_fix_desk_owes(server->desk, seat->party.number))
+        return WAIT; /* what it asked for is answered first */
     const tl_fix_received received =
         read ? tl_fix_session_receive(seat->session, message, &server->now)
              : tl_fix_session_unread(seat->session, message, &server->now);
@@ -235,8 +238,6 @@ static progress deal_with(tl_fix_server *server, tl_fix_seat *seat, const char *
         took(server, seat, bytes, size);
         return received == TL_FIX_GONE ? GONE : NEXT;
     }
-    const bool patience = seat->blocked_ns == 0 || server->now.mono_ns - seat->blocked_ns <
-                                                       server->config.answer_ns;
     int error;
     switch (tl_fix_seat_request(server, seat, message, patience, &error)) {
     case TL_FIX_LATER:
@@ -342,6 +343,8 @@ static progress serve_some(tl_fix_server *server, tl_fix_seat *seat, uint32_t *b
 /* A share of a round for one session. */
 static progress serve(tl_fix_server *server, tl_fix_seat *seat)
 {
+    if (!tl_fix_seat_logged_out(server, seat))
+        return WAIT;
     const uint32_t budget = tl_fix_seat_budget(server, seat);
     uint32_t left = budget;
     const progress made = budget == 0 ? NEXT : serve_some(server, seat, &left);

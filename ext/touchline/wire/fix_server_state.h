@@ -121,6 +121,8 @@ typedef struct tl_fix_seat { /* a configured session */
     bool busy, dirty, blocked;
     bool urgent;        /* dirty with more than market data */
     int64_t blocked_ns; /* since when the desk can not take its next message; 0: it can */
+    int64_t logout_ns;  /* when it is logged out at the latest; 0: nobody wants that */
+    const char *logout_text;
     int64_t over_ns;    /* since when it is over and not all is written; 0: it is not */
     int64_t cancel_ns;  /* when the orders of its peer, who has left, are taken off; 0: they stay */
     bool canceling;     /* that has begun */
@@ -270,6 +272,10 @@ void tl_fix_seat_due(tl_fix_server *server, const tl_fix_seat *seat, int64_t due
 /* The connection has to go, once what is due is written; nothing more is read from it. */
 void tl_fix_seat_over(tl_fix_server *server, tl_fix_seat *seat);
 void tl_fix_seats_tick(tl_fix_server *server);
+/* Log it out, once what it asked for is answered, or soon. `text` stays. */
+void tl_fix_seat_logout(tl_fix_server *server, tl_fix_seat *seat, const char *text);
+/* False: not yet, and nothing more is read from it. */
+bool tl_fix_seat_logged_out(tl_fix_server *server, tl_fix_seat *seat);
 /* Its peer has left, and what is agreed may end his orders; he is here again. */
 void tl_fix_seat_left(tl_fix_server *server, tl_fix_seat *seat, bool by_logout);
 void tl_fix_seat_back(tl_fix_seat *seat);

@@ -143,6 +143,7 @@ typedef struct tl_fix_session_status {
     int64_t since_ns;         /* UTC; of the state */
     uint64_t next_in, next_out;
     uint64_t unwritten;       /* messages in the store that are not on the wire yet */
+    uint64_t unwritten_bytes; /* of these */
     uint64_t held;            /* messages that came too early */
     uint64_t pending;         /* requests that the engine has not answered: the server's to say */
     uint32_t heartbeat_s;

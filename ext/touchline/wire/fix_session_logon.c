@@ -92,8 +92,9 @@ const char *tl_fix_session_logon(tl_fix_session *session, const tl_fix_message *
         number_of(logon, 789, &wanted);
     number_of(logon, 108, &value);
     session->heartbeat_s = (uint32_t)value;
-    session->send_next = session->welcome = next_out;
-    session->written = 0;
+    tl_fix_nothing_waits(session, next_out);
+    session->welcome = next_out;
+    session->last = 0;
     session->test_requests = 0;
     session->asked = (number_range){1, 0};
     session->heard_ns = now->mono_ns;
@@ -135,8 +136,7 @@ static void give_up(tl_fix_session *session, const tl_fix_clock *now)
 {
     if (session->state != TL_FIX_OVER)
         tl_fix_enter(session, TL_FIX_OVER, now);
-    session->send_next = fix_marks(session)->next_out;
-    session->written = 0;
+    tl_fix_nothing_waits(session, fix_marks(session)->next_out);
     tl_fix_resend_forget(session);
 }
 
@@ -184,8 +184,8 @@ int64_t tl_fix_session_tick(tl_fix_session *session, const tl_fix_clock *now)
 void tl_fix_session_left(tl_fix_session *session, const tl_fix_clock *now)
 {
     tl_fix_enter(session, TL_FIX_AWAY, now);
-    session->send_next = fix_marks(session)->next_out;
-    session->written = 0;
+    tl_fix_nothing_waits(session, fix_marks(session)->next_out);
+    session->last = 0;
     session->asked = (number_range){1, 0};
     tl_fix_resend_forget(session);
     tl_fix_held_forget(session);
@@ -219,6 +219,7 @@ void tl_fix_session_status_read(const tl_fix_session *session, tl_fix_session_st
                                    .next_in = marks->next_in,
                                    .next_out = marks->next_out,
                                    .unwritten = marks->next_out - session->send_next,
+                                   .unwritten_bytes = session->waiting_bytes - session->written,
                                    .held = session->held_count,
                                    .heartbeat_s = session->heartbeat_s,
                                    .last_in_ns = marks->last_in_ns,

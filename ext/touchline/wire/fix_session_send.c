@@ -114,10 +114,14 @@ static int send(tl_fix_session *session, const char *msg_type, const char *body,
     int error = tl_fix_store_append(session->store, session->terms.number, &stored);
     if (error != 0)
         return error;
-    if (session->state == TL_FIX_AWAY)
+    if (session->state == TL_FIX_AWAY) {
         session->send_next = number + 1; /* to be asked for */
-    else
-        session->spoke_ns = now->mono_ns;
+        return 0;
+    }
+    session->spoke_ns = now->mono_ns;
+    session->waiting_bytes += whole.size;
+    if (kind == TL_FIX_STORED_ADMIN && msg_type[0] == '5')
+        session->last = number + 1;
     return 0;
 }
 
@@ -175,10 +179,16 @@ size_t tl_fix_write_refusal(char *out, const tl_fix_terms *terms, uint64_t msg_s
     return whole.size;
 }
 
+/* What comes after our Logout is for the next Logon. */
+static uint64_t live_end(const tl_fix_session *session)
+{
+    return session->last != 0 ? session->last : fix_marks(session)->next_out;
+}
+
 /* Live messages, straight from the store. */
 static int output_live(tl_fix_session *session, struct iovec *pieces, int max, int limit)
 {
-    uint64_t end = fix_marks(session)->next_out;
+    uint64_t end = live_end(session);
     size_t bytes = 0;
     int count = 0;
     max = max < limit ? max : limit;
@@ -196,6 +206,16 @@ static int output_live(tl_fix_session *session, struct iovec *pieces, int max, i
     return count;
 }
 
+/* Some went by age: the bytes of those that are left. */
+static void count_waiting(tl_fix_session *session)
+{
+    tl_fix_stored message;
+    session->waiting_bytes = 0;
+    for (uint64_t number = session->send_next; number < fix_marks(session)->next_out; number++)
+        if (tl_fix_store_find(session->store, session->terms.number, number, &message))
+            session->waiting_bytes += message.size;
+}
+
 int tl_fix_session_output(tl_fix_session *session, struct iovec *pieces, int max,
                           const tl_fix_clock *now)
 {
@@ -206,7 +226,7 @@ int tl_fix_session_output(tl_fix_session *session, struct iovec *pieces, int max
     if (session->slice_at == session->slice_size) {
         if (session->written != 0 || !resending) {
             int count = output_live(session, pieces, max, due ? 1 : max);
-            uint64_t end = fix_marks(session)->next_out;
+            uint64_t end = live_end(session);
             if (count != 0 || session->send_next >= end || session->written != 0)
                 return count;
             /* Messages that waited for a slow peer until they went by age. */
@@ -215,6 +235,7 @@ int tl_fix_session_output(tl_fix_session *session, struct iovec *pieces, int max
             session->slice_size = session->slice_at = 0;
             tl_fix_write_gap_fill(session, session->send_next, first, now);
             session->send_next = first;
+            count_waiting(session);
         } else {
             tl_fix_resend_slice(session, now);
         }
@@ -246,6 +267,7 @@ void tl_fix_session_wrote(tl_fix_session *session, size_t bytes, const tl_fix_cl
         }
         bytes -= left;
         session->written = 0;
+        session->waiting_bytes -= message.size;
         session->send_next++;
     }
 }

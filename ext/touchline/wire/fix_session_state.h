@@ -34,6 +34,9 @@ struct tl_fix_session {
     uint64_t send_next;                  /* number of the message to be written next */
     uint64_t welcome;                    /* that of our Logon on this connection */
     uint32_t written;                    /* bytes of it that are on the wire */
+    uint64_t waiting_bytes;              /* of live messages from there on, `written` included */
+    uint64_t last;                       /* the number after our Logout, behind which nothing is
+                                            written on this connection; 0: there was none */
     number_range resend, resend_later;
     uint64_t gap_from; /* numbers from here to resend.from become a gap fill; 0: none */
     uint64_t resends;
@@ -101,6 +104,14 @@ int tl_fix_ask(tl_fix_session *session, uint64_t seen, const tl_fix_clock *now);
 bool tl_fix_time_good(const tl_fix_session *session, const tl_fix_message *message,
                    const tl_fix_clock *now);
 bool tl_fix_names_good(const tl_fix_session *session, const tl_fix_message *message);
+
+/* Nothing waits to be written: what is there will be asked for. */
+static inline void tl_fix_nothing_waits(tl_fix_session *session, uint64_t send_next)
+{
+    session->send_next = send_next;
+    session->written = 0;
+    session->waiting_bytes = 0;
+}
 
 static inline const tl_fix_marks *fix_marks(const tl_fix_session *session)
 {

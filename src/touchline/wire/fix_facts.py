@@ -52,8 +52,9 @@ class ServerStatus(NamedTuple):
 
 
 class SessionStatus(NamedTuple):
-    """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` wait for the peer,
-    `held` came before others they follow, `pending` are with the engine; `resets` by reset()."""
+    """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` messages wait for the
+    peer, `held` came before others they follow, `pending` are with the engine; `resets` by
+    reset()."""
 
     state: str
     address: str
@@ -61,6 +62,7 @@ class SessionStatus(NamedTuple):
     next_in: int
     next_out: int
     unwritten: int
+    unwritten_bytes: int
     held: int
     pending: int
     heartbeat_s: int

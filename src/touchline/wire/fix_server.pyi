@@ -116,3 +116,12 @@ class FixServer(Owned):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+def renumber(
+    store_dir: str | bytes | PathLike[str],
+    session: int,
+    sessions_max: int,
+    segment_bytes: int,
+    next_out: int | None = None,
+    next_in: int | None = None,
+) -> tuple[int, int]: ...
