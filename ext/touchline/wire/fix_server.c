@@ -136,7 +136,8 @@ static int open_tables(tl_fix_server *server)
     server->seats = calloc(sessions, sizeof *server->seats);
     server->due_ns = malloc(sessions * sizeof *server->due_ns);
     server->buffers = calloc(64, sizeof *server->buffers);
-    tl_fix_seats *queues[] = {&server->busy, &server->dirty, &server->blocked, &server->scratch};
+    tl_fix_seats *queues[] = {&server->busy, &server->dirty, &server->blocked, &server->scratch,
+                              &server->changed};
     for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) {
         queues[i]->items = calloc(sessions, sizeof *queues[i]->items);
         if (queues[i]->items == NULL)
@@ -274,6 +275,7 @@ void tl_fix_server_close(tl_fix_server *server)
     free(server->dirty.items);
     free(server->blocked.items);
     free(server->scratch.items);
+    free(server->changed.items);
     free(server);
 }
 

@@ -119,6 +119,7 @@ typedef struct tl_fix_seat { /* a configured session */
     uint64_t resets;
     bool enabled, stale; /* stale: `terms` are newer than the session's */
     bool busy, dirty, blocked;
+    bool changed;       /* since other threads were told how it stands */
     bool urgent;        /* dirty with more than market data */
     int64_t blocked_ns; /* since when the desk can not take its next message; 0: it can */
     int64_t over_ns;    /* since when it is over and not all is written; 0: it is not */
@@ -204,7 +205,7 @@ struct tl_fix_server {
     int64_t first_due_ns;
     uint16_t *by_name; /* seats by CompID: open addressing, number + 1 */
     uint32_t by_name_mask, seats_taken;
-    tl_fix_seats busy, dirty, blocked, scratch;
+    tl_fix_seats busy, dirty, blocked, scratch, changed;
     char **buffers; /* input buffers that nobody needs */
     uint32_t buffers_count, input_bytes;
     uint64_t sent_last; /* lane position after our last send, and when */
@@ -266,6 +267,8 @@ void tl_fix_seat_queue(tl_fix_server *server, tl_fix_seat *seat);
 void tl_fix_seat_touch(tl_fix_server *server, tl_fix_seat *seat);
 /* For what can wait until everybody else is written to. */
 void tl_fix_seat_touch_later(tl_fix_server *server, tl_fix_seat *seat);
+/* It stands otherwise than other threads were told. */
+void tl_fix_seat_changed(tl_fix_server *server, tl_fix_seat *seat);
 void tl_fix_seats_unblock(tl_fix_server *server);
 void tl_fix_seats_serve(tl_fix_server *server);
 void tl_fix_seats_write(tl_fix_server *server);
