@@ -169,6 +169,10 @@ static int open_parts(tl_fix_server *server, const char *directory)
     int rc = open_tables(server);
     if (rc == 0)
         rc = tl_fix_mail_open(server);
+    if (rc == 0 && server->relay && server->config.store.durable) {
+        server->relay_store = strdup(directory);
+        rc = server->relay_store == NULL ? -ENOMEM : 0;
+    }
     if (rc == 0 && !server->relay)
         rc = tl_fix_store_open(&server->store, directory, &server->config.store);
     if (rc == 0 && !server->relay)
@@ -267,6 +271,7 @@ void tl_fix_server_close(tl_fix_server *server)
         close(server->spare_fd);
     while (server->buffers_count > 0)
         free(server->buffers[--server->buffers_count]);
+    free(server->relay_store);
     free(server->buffers);
     free(server->by_name);
     free(server->seats);
