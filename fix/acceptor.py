@@ -19,7 +19,7 @@ import quickfix as fix
 
 from touchline.core.messages import LANE_FIX
 from touchline.errors import SessionError, TouchlineError
-from touchline.fix.delivery import Delivered, last_stored
+from touchline.fix.delivery import Delivered, last_stored, sync_store
 from touchline.fix.desk import OTHER_REASON, Desk, Malformed, Session, fields_of
 from touchline.fix.door import Door, free_port
 from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
@@ -138,7 +138,8 @@ class Gateway:
         self._halt = threading.Event()
         self._failure: BaseException | None = None
         self._cleanup = contextlib.ExitStack()
-        self._marks: dict[int, int] = {}
+        self._marks: dict[int, int] = {}  # how far each session has been told
+        self._noted: dict[int, int] = {}  # the same as the file of marks says, where that lags
         self._refused: dict[int, frozenset[str]] = {}
         self._looks = self._seen = self._same = 0
         self._logged_on: list[str] | None = None
@@ -173,6 +174,7 @@ class Gateway:
         if (sessions := fresh()) is not None:
             self._change(sessions)
         self._operators.look()
+        self._note_marks()
         if self._looks % BEAT_LOOKS == 0:
             self._tell({"beat": self._looks})
             self._presence.write(self._server, self._entrance.sessions)
@@ -227,10 +229,12 @@ class Gateway:
         self._orders = Orders()
         self._names = JournalNames(settings.journal_dir, self._orders)
         cleanup.callback(self._names.close)
-        self._delivered = Delivered(settings.fix_dir / "delivered")
+        self._delivered = Delivered(settings.fix_dir / "delivered", settings.durable)
         cleanup.callback(self._delivered.close)
         self._take_up_sessions()
         self._take_up_marks()
+        self._noted = dict(self._marks) if settings.durable else self._marks
+        cleanup.callback(self._note_marks)
         self._desk = Desk(
             self._orders,
             self._names,
@@ -286,6 +290,7 @@ class Gateway:
             self._bus,
             lane,
             relay_to=address,
+            durable=settings.durable,
             sessions_max=max(self.roster.by_number) + 1,
             message_max=settings.message_bytes_max,
             logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
@@ -367,7 +372,19 @@ class Gateway:
         """A report for a session, and the mark that it has had it."""
         self._post(self.roster.by_number[session].session_id, fix.Message(text, False))
         self._marks[session] = key
-        self._delivered.set_mark(session, key)
+        if not self._settings.durable:
+            self._delivered.set_mark(session, key)
+
+    def _note_marks(self) -> None:
+        """Where the store has to be durable, reports are on the disk before their marks can be."""
+        late = [(n, key) for n, key in self._marks.items() if key != self._noted[n]]
+        for session, key in late:
+            with contextlib.suppress(FileNotFoundError):  # QuickFIX is making the store anew
+                sync_store(self._settings.store_dir, self.roster.by_number[session].store_name)
+                self._delivered.set_mark(session, key)
+                self._noted[session] = key
+        if late:
+            self._delivered.flush()
 
     def _reply(self, session: Session, text: str) -> None:
         self._post(self.roster.by_number[session.number].session_id, fix.Message(text, False))

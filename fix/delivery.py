@@ -24,6 +24,7 @@ _HEAD = struct.Struct("<8sQQ")  # magic, the journal it belongs to, refusals num
 _WORD = struct.Struct("<Q")
 _JOURNAL_AT, _REFUSALS_AT, _MARKS_AT = 8, 16, 24
 FILE_BYTES = _MARKS_AT + QUICKFIX_SESSIONS_MAX * _WORD.size
+REFUSALS_SKIPPED = 4096  # more than are numbered between two calls of flush()
 TAIL_BYTES = 64 * 1024  # of the store's index: thousands of messages, far more than one is unsure
 
 _EXEC_ID = re.compile(rb"\x0117=(\d+)(?:-([12]))?\x01")
@@ -32,9 +33,12 @@ _ENTRY = re.compile(rb"(?:^| )(\d+),(\d+),(\d+) ")
 
 
 class Delivered:
-    """The file of marks: for each session the key of the last report made."""
+    """The file of marks: for each session the key of the last report made.
 
-    def __init__(self, path: Path) -> None:
+    With `durable` the numbers of refusals go on behind those that a power cut may have taken along.
+    """
+
+    def __init__(self, path: Path, durable: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -47,6 +51,10 @@ class Delivered:
             os.close(descriptor)
         if self._map[:8] != MAGIC:
             raise SessionError(f"{path} is not a file of delivery marks; move it away")
+        if durable:
+            (count,) = _WORD.unpack_from(self._map, _REFUSALS_AT)
+            _WORD.pack_into(self._map, _REFUSALS_AT, count + REFUSALS_SKIPPED)
+            self.flush()
 
     def belongs_to(self, journal_id: int, newest_event: int) -> bool:
         """Whether the marks count the events of this journal; if not, all are set to its newest."""
@@ -72,6 +80,10 @@ class Delivered:
         _WORD.pack_into(self._map, _REFUSALS_AT, count + 1)
         return int(count) + 1
 
+    def flush(self) -> None:
+        """What was noted so far is on the disk when this returns."""
+        self._map.flush()
+
     def close(self) -> None:
         self._map.close()
 
@@ -87,6 +99,16 @@ class Stored:
 
     key: int = 0
     refused: frozenset[str] = frozenset()
+
+
+def sync_store(store_dir: Path, session_name: str) -> None:
+    """A session's QuickFIX store is on the disk when this returns, each number with its message."""
+    for kind in ("seqnums", "header", "body"):
+        descriptor = os.open(store_dir / f"{session_name}.{kind}", os.O_RDONLY)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def last_stored(store_dir: Path, session_name: str) -> Stored:

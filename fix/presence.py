@@ -45,7 +45,7 @@ class Presence:
         part = self._path.with_suffix(".part")
         try:
             with open(part, "w", opener=_private, encoding="utf-8") as file:
-                json.dump(said, file)
+                file.write(json.dumps(said))
             os.replace(part, self._path)
             self._failed = False
         except OSError as error:

@@ -93,6 +93,7 @@ def on_behalf_of(target: Target) -> None:
         found = [report.get(tag) for tag in ("57", "128", "50", "115")]
         if report.get("35") == "8" and found != ["DESK", "CLIENT", "FLOOR", "OTHER"]:
             target.fault(f"57, 128, 50 and 115 of the report are {found}")
+    idle(target)
 
 
 def status_time(target: Target) -> None:
@@ -128,7 +129,6 @@ def every_answer(target: Target) -> None:
         reset_with_a_number,
         encryption,
         backward_resend,
-        on_behalf_of,
         status_time,
         impossible_values,
         swallowed,

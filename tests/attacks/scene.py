@@ -43,7 +43,8 @@ ENGINES = ("native", "quickfix")
 @dataclass(frozen=True)
 class Attack:
     """`after` is run when it is over; `sessions` more than the usual ones, and `descriptors` that
-    the gateway may have at most; `shifted`: its clock can be set; `power_cut` ends it."""
+    the gateway may have at most; `shifted`: its clock can be set; `power_cut` ends it. `beyond`
+    says of an engine why it can not do what the attack asks for: that alone may be at fault."""
 
     name: str
     number: str
@@ -53,13 +54,16 @@ class Attack:
     descriptors: int = 0
     shifted: bool = False
     power_cut: bool = False
+    beyond: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Verdict:
-    """What one attack did: `faults` is empty when the venue stood it."""
+    """What one attack did: `faults` is empty when the venue stood it. What is beyond the engine is
+    in `known`."""
 
     faults: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
     figures: list[str] = field(default_factory=list)
     ratio: float = 0.0
 
@@ -198,7 +202,7 @@ def _tried(part: Callable[[Target], None], target: Target) -> list[str]:
     return []
 
 
-def judged(host: Host, attack: Attack, seconds: float) -> Verdict:
+def judged(host: Host, attack: Attack, engine: str, seconds: float) -> Verdict:
     """The attack, on a venue that is open."""
     verdict = Verdict()
     victim, target = Victim(host.port), Target(host.port, clock=host.shift_clock, kill=host.kill)
@@ -230,7 +234,7 @@ def judged(host: Host, attack: Attack, seconds: float) -> Verdict:
             verdict.faults += [f"afterwards: {why}" for why in _tried(attack.after, target)]
         _weigh(verdict, before, found)
         _weigh_memory(verdict, host.peak_mb() - memory)
-    verdict.faults += target.faults
+    (verdict.known if engine in attack.beyond else verdict.faults).extend(target.faults)
     verdict.figures += target.notes
     return verdict
 
@@ -275,7 +279,7 @@ def played(attack: Attack, engine: str, seconds: float = ATTACK_S, tries: int = 
             try:
                 if failed := host.open():
                     return Verdict([failed])
-                verdict = judged(host, attack, seconds)
+                verdict = judged(host, attack, engine, seconds)
             except AssertionError as error:
                 return Verdict([f"it could not be set up: {error}"])
             finally:

@@ -136,7 +136,8 @@ static int open_tables(tl_fix_server *server)
     server->seats = calloc(sessions, sizeof *server->seats);
     server->due_ns = malloc(sessions * sizeof *server->due_ns);
     server->buffers = calloc(64, sizeof *server->buffers);
-    tl_fix_seats *queues[] = {&server->busy, &server->dirty, &server->blocked, &server->scratch};
+    tl_fix_seats *queues[] = {&server->busy, &server->dirty, &server->blocked, &server->scratch,
+                              &server->changed};
     for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) {
         queues[i]->items = calloc(sessions, sizeof *queues[i]->items);
         if (queues[i]->items == NULL)
@@ -168,6 +169,10 @@ static int open_parts(tl_fix_server *server, const char *directory)
     int rc = open_tables(server);
     if (rc == 0)
         rc = tl_fix_mail_open(server);
+    if (rc == 0 && server->relay && server->config.store.durable) {
+        server->relay_store = strdup(directory);
+        rc = server->relay_store == NULL ? -ENOMEM : 0;
+    }
     if (rc == 0 && !server->relay)
         rc = tl_fix_store_open(&server->store, directory, &server->config.store);
     if (rc == 0 && !server->relay)
@@ -266,6 +271,7 @@ void tl_fix_server_close(tl_fix_server *server)
         close(server->spare_fd);
     while (server->buffers_count > 0)
         free(server->buffers[--server->buffers_count]);
+    free(server->relay_store);
     free(server->buffers);
     free(server->by_name);
     free(server->seats);
@@ -274,6 +280,7 @@ void tl_fix_server_close(tl_fix_server *server)
     free(server->dirty.items);
     free(server->blocked.items);
     free(server->scratch.items);
+    free(server->changed.items);
     free(server);
 }
 

@@ -86,9 +86,9 @@ cdef class FixServer(Owned):
     of the store; `instruments_max`, `accounts_max`, `orders_max` of the engine; `books`, the
     EngineCapacities of the books for market data (None: there is none); `message_max`, `logon_max`
     in bytes; `newcomers_max`; `logon_s`, `answer_s` in seconds; `spin`; `log_dir` (None: no message
-    log), `log_rotate_bytes`, `log_keep`. With `relay_to`, an abstract unix
-    address, the sessions are another engine's: the store and the engine's capacities do not
-    matter then, and names(), replay(), reset(), marks() are not for it.
+    log), `log_rotate_bytes`, `log_keep`. With `relay_to`, an abstract unix address, the sessions
+    are another engine's, and so is the store in `store_dir`, which is synced where `durable`; the
+    engine's capacities do not matter then, and names(), replay(), reset(), marks() are not for it.
     Raises OSError: EBUSY while another server has the store, EBADMSG for damage, EINVAL.
     """
 

@@ -61,6 +61,7 @@ static int deliver(tl_fix_server *server, const tl_fix_mail *mail)
             return -EBUSY;
         rc = tl_fix_session_reset(seat->session, mail->next_out, mail->next_in, &server->now);
         seat->resets += rc == 0;
+        tl_fix_seat_changed(server, seat);
         return rc;
     case TL_FIX_MAIL_VERDICT:
         tl_fix_newcomer_verdict(server, mail->ticket, mail->flag ? mail->refusal : NULL);
@@ -347,8 +348,11 @@ void tl_fix_mail_snapshots(tl_fix_server *server)
     server->snapshots_ns = server->now.mono_ns;
     atomic_store(&box->snapshots_wanted, false);
     pthread_mutex_lock(&box->lock);
-    for (uint32_t number = 0; number < server->sessions_max; number++)
-        copy_snapshot(server, number);
+    for (uint32_t i = 0; i < server->changed.count; i++) {
+        server->seats[server->changed.items[i]].changed = false;
+        copy_snapshot(server, server->changed.items[i]);
+    }
+    server->changed.count = 0;
     pthread_mutex_unlock(&box->lock);
 }
 

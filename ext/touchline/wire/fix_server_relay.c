@@ -44,6 +44,7 @@ bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat)
     seat->inner->session = seat->party.number;
     seat->cleared = seat->held = seat->seen = 0;
     seat->ended_ns = 0;
+    seat->synced = false;
     tl_fix_slices_begin(&seat->slices);
     tl_fix_pace_begin(&seat->pace);
     seat->first_held = seat->expected = 0;
@@ -323,6 +324,8 @@ static bool to_outer(tl_fix_server *server, tl_fix_seat *seat)
     const bool more = read_more(server, inner, &ended);
     if (more || (ended && inner->in != NULL)) {
         look_at_answers(server, seat, ended);
+        if (seat->seen > 0 && !tl_fix_relay_sync(server, seat))
+            return true; /* it fails, and all of it ends */
         const struct iovec piece = {inner->in + inner->in_at, seat->seen};
         tl_fix_log_out(server, seat->party.number, &piece, seat->seen);
         tl_fix_count(&server->sent);

@@ -1,8 +1,9 @@
 /* Seats: configured sessions; for those that are here, input to the desk and the store to output.
  *
  * Who has bytes to be looked at is in `busy`, who may have something to write in `dirty`, whose
- * next message the desk can not take yet in `blocked`. Who is idle is in none of them and costs
- * nothing. A blocked session is not read from, so that TCP slows its sender. */
+ * next message the desk can not take yet in `blocked`, who stands otherwise than other threads
+ * were told in `changed`. Who is idle is in none of them and costs nothing. A blocked session is
+ * not read from, so that TCP slows its sender. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_server_state.h"
 
@@ -138,6 +139,7 @@ int tl_fix_seat_agree(tl_fix_server *server, const tl_fix_mail *mail)
     };
     const int rc = server->relay ? 0 : tell_desk(server, seat, mail->mark);
     free(before);
+    tl_fix_seat_changed(server, seat);
     if (!fresh)
         renew_terms(server, seat);
     return rc;
@@ -157,8 +159,17 @@ void tl_fix_seat_touch(tl_fix_server *server, tl_fix_seat *seat)
     tl_fix_seat_touch_later(server, seat);
 }
 
+void tl_fix_seat_changed(tl_fix_server *server, tl_fix_seat *seat)
+{
+    if (seat->changed)
+        return;
+    seat->changed = true;
+    server->changed.items[server->changed.count++] = seat->party.number;
+}
+
 void tl_fix_seat_touch_later(tl_fix_server *server, tl_fix_seat *seat)
 {
+    tl_fix_seat_changed(server, seat);
     if (seat->dirty || seat->conn == NULL)
         return;
     seat->dirty = true;

@@ -9,6 +9,7 @@
  *   fix_server_market.c     market data: written when all else is
  *   fix_server_due.c        heartbeats, orders of who has left, who sends too fast
  *   fix_server_relay.c      sessions of another engine: looked at and handed on
+ *   fix_server_relay_store.c  what that engine has sent is on the disk before it goes on
  *   fix_server_pace.c       how much that engine is given at a time
  *   fix_server_slices.c     what it sends again, a slice at a time
  *   fix_server_mail.c       what other threads hand in, and what they are asked
@@ -109,6 +110,7 @@ typedef struct tl_fix_seat { /* a configured session */
     uint64_t first_held;     /* the lowest number that it keeps until then; 0: there is no gap */
     uint32_t held;           /* how many it keeps */
     uint32_t seen;           /* bytes of inner's input that may be handed on */
+    bool synced;             /* its store was since it came */
     int64_t ended_ns;        /* the other engine is gone, and when its last words are not waited
                                 for any more; 0: it is there */
     tl_fix_slices slices;
@@ -119,6 +121,7 @@ typedef struct tl_fix_seat { /* a configured session */
     uint64_t resets;
     bool enabled, stale; /* stale: `terms` are newer than the session's */
     bool busy, dirty, blocked;
+    bool changed;       /* since other threads were told how it stands */
     bool urgent;        /* dirty with more than market data */
     int64_t blocked_ns; /* since when the desk can not take its next message; 0: it can */
     int64_t logout_ns;  /* when it is logged out at the latest; 0: nobody wants that */
@@ -200,7 +203,7 @@ struct tl_fix_server {
     int64_t first_due_ns;
     uint16_t *by_name; /* seats by CompID: open addressing, number + 1 */
     uint32_t by_name_mask, seats_taken;
-    tl_fix_seats busy, dirty, blocked, scratch;
+    tl_fix_seats busy, dirty, blocked, scratch, changed;
     char **buffers; /* input buffers that nobody needs */
     uint32_t buffers_count, input_bytes;
     uint64_t sent_last; /* lane position after our last send, and when */
@@ -208,6 +211,7 @@ struct tl_fix_server {
     int64_t stopping_ns; /* 0: not */
     bool relay;
     char relay_to[TL_FIX_RELAY_BYTES]; /* the config's, copied */
+    char *relay_store; /* the other engine's, if it is to be durable; NULL: it need not be */
     bool bus_lost;
     bool more_work; /* answers of many messages can go on at once */
     int64_t snapshots_ns;
@@ -262,6 +266,8 @@ void tl_fix_seat_queue(tl_fix_server *server, tl_fix_seat *seat);
 void tl_fix_seat_touch(tl_fix_server *server, tl_fix_seat *seat);
 /* For what can wait until everybody else is written to. */
 void tl_fix_seat_touch_later(tl_fix_server *server, tl_fix_seat *seat);
+/* It stands otherwise than other threads were told. */
+void tl_fix_seat_changed(tl_fix_server *server, tl_fix_seat *seat);
 void tl_fix_seats_unblock(tl_fix_server *server);
 void tl_fix_seats_serve(tl_fix_server *server);
 void tl_fix_seats_write(tl_fix_server *server);
@@ -289,6 +295,8 @@ void tl_fix_seat_spent(tl_fix_seat *seat, uint32_t messages);
 bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat);
 /* A share of a round; false: it is over, both connections have to go. */
 bool tl_fix_relay_serve(tl_fix_server *server, tl_fix_seat *seat);
+/* What the other engine has sent is on the disk, if it has to be; false: the server fails. */
+bool tl_fix_relay_sync(tl_fix_server *server, tl_fix_seat *seat);
 /* The next whole message of what was read: its size, 0: there is none, -1: the stream is over. */
 int64_t tl_fix_next_message(const tl_fix_server *server, tl_fix_conn *conn, uint32_t from);
 
