@@ -84,6 +84,7 @@ C_PARTS = {
         "itch": {"fields", "stock"},
         "soupbin": {"fields"},
         "moldudp64": {"fields"},
+        "ouch": {"fields", "stock"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
         | {"fix_text", "fix_dialect", "fix_log", "tls"},
     },
