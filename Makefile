@@ -212,7 +212,7 @@ fuzz: build build/sanitized/build.ninja
 	@$(MAKE) --no-print-directory $(if $(shell command -v clang),fuzz-libfuzzer,fuzz-mutator)
 	cd tests && ../$(BIN)/python -m harness.fix_differential 1000000 $(FUZZ_SEED)
 
-# The codecs of FIX and of the wire under sanitizers: by libFuzzer where clang is, by the test's own mutator elsewhere.
+# The codecs under sanitizers: by libFuzzer where clang is, by the tests' own mutators elsewhere.
 FUZZ_SEED   := 1
 FUZZ_INPUTS := 10000000
 CODEC := $(addprefix ext/touchline/wire/fix_,frame.c message.c message_cut.c message_groups.c \

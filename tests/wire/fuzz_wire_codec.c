@@ -89,6 +89,29 @@ static void try_moldudp64(const uint8_t *bytes, size_t size)
     }
 }
 
+static size_t source(void *context, uint64_t number, uint8_t *out, size_t room)
+{
+    CHECK(context == NULL && number >= 1 && number <= 50);
+    if (room < number)
+        return SIZE_MAX;
+    memset(out, 'm', number);
+    return number;
+}
+
+static void try_request(const uint8_t *bytes, size_t size)
+{
+    tl_moldudp64_server server = {.source = source, .per_s = 1, .burst = 1};
+    tl_moldudp64_packet packet;
+    uint8_t out[200];
+    size_t answer;
+    memcpy(server.session, "SESSION001", sizeof server.session);
+    const tl_moldudp64_fault fault =
+        tl_moldudp64_answer(&server, bytes, size, 50, 0, out, sizeof out, &answer);
+    CHECK((fault == TL_MOLDUDP64_FAULT_NONE) == (answer != 0) && answer <= sizeof out);
+    if (answer != 0)
+        CHECK(tl_moldudp64_read(out, answer, &packet) == TL_MOLDUDP64_FAULT_NONE);
+}
+
 static void try_ouch(const uint8_t *bytes, size_t size)
 {
     tl_ouch_request request;
@@ -109,13 +132,14 @@ static void try_ouch(const uint8_t *bytes, size_t size)
 static void try_input(const uint8_t *given, size_t size)
 {
     static void (*const decoders[])(const uint8_t *, size_t) = {try_itch, try_soupbin,
-                                                                try_moldudp64, try_ouch};
+                                                                try_moldudp64, try_ouch,
+                                                                try_request};
     if (size == 0)
         return;
     uint8_t *bytes = malloc(size); /* so that a read past the end is seen */
     CHECK(bytes != NULL);
     memcpy(bytes, given + 1, size - 1);
-    decoders[given[0] % 4](bytes, size - 1);
+    decoders[given[0] % 5](bytes, size - 1);
     free(bytes);
 }
 
@@ -145,7 +169,7 @@ static const seed seeds[] = {
          "\0\11\5\2FIRM\2\14N"),
     SEED("\3U\0\0\0\1\0\0\0\2\0\0\0\5\0\0\0\0\0\0\0\x64" "0YNX             \0\0"),
     SEED("\3C\0\0\0\11FIRMAAA     \0\3\2\x1BS"),
-    SEED("\3X\0\0\0\1\0\0\0\0")};
+    SEED("\3X\0\0\0\1\0\0\0\0"), SEED("\4" MOLD "\7\0\12")};
 #define SEEDS (sizeof seeds / sizeof *seeds)
 
 /* An input to begin with: one of those, or messages of ITCH. */
