@@ -101,6 +101,7 @@ C_PARTS = {
         "wire_peers": {"port", "soupbin", "spool", "wire_door"},
         "wire_feed": {"itch", "moldudp64", "port", "spool", "wire_door", "wire_events"},
         "wire_recovery": {"glimpse", "moldudp64", "wire_feed", "wire_peers"},
+        "ouch": {"fields", "stock"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
         | {"fix_text", "fix_dialect", "fix_log", "tls", "bell"},
     },
