@@ -4,7 +4,8 @@
  *   at most ORDERS resting ─► tl_feed_read ─► records ─► tl_books_apply
  *
  * Prices lie around a middle that wanders, most near the touch. Each part is timed alone, by
- * processor time, the best of PASSES; then what rests is held against what the generator kept. Prints one JSON object.
+ * processor time, the best of PASSES; then what rests is held against what the generator kept.
+ * Prints one JSON object.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -108,7 +109,8 @@ static size_t message_put(uint8_t *to, uint64_t ts_ns)
     if (resting < orders_max / 2 || (resting < orders_max && chance < 45))
         return add_put(to, ts_ns);
     /* What came last leaves first, mostly. */
-    uint32_t back = (uint32_t)(random_next(&state) % (chance % 2 && resting > 2000 ? 2000 : resting));
+    uint32_t most = chance % 2 && resting > 2000 ? 2000 : resting;
+    uint32_t back = (uint32_t)(random_next(&state) % most);
     uint32_t at = resting - 1 - back;
     if (chance < 88)
         return delete_put(to, ts_ns, at);
