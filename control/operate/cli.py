@@ -1,8 +1,8 @@
 """The `touchline` command line: run a venue, look at it, replay it, ask its history.
 
 Operator commands are in cli_operator.py and cli_sessions.py, those about the machine in
-cli_machine.py, those about files in cli_files.py, those that explain FIX in cli_fix.py, output and
-exit codes in terminal.py; this module reads options and calls.
+cli_machine.py, those about files in cli_files.py and cli_feed.py, those that explain FIX in
+cli_fix.py, output and exit codes in terminal.py; this module reads options and calls.
 Imports of heavy parts happen inside the commands, so that `--help` is quick.
 
 Exit codes: 0 done; 1 the answer is no (refused, a check failed); 2 wrong command line,
@@ -26,6 +26,7 @@ from touchline.config import Config, load
 from touchline.control.operate import (
     cli_bench,
     cli_certify,
+    cli_feed,
     cli_files,
     cli_fix,
     cli_listing,
@@ -172,14 +173,26 @@ def status(options: Options, as_json: bool) -> None:
 @main.command()
 @click.argument("symbol")
 @click.option("--levels", type=click.IntRange(1, 1000), help="Price levels a side.")
+@click.option("--at", "moment", metavar="TIME", help="As it was then, in UTC, by the journal.")
 @json_option
 @click.pass_obj
 @guarded
-def book(options: Options, symbol: str, levels: int | None, as_json: bool) -> None:
-    """Show the live book of one instrument."""
-    from touchline.control.operate import monitor
+def book(
+    options: Options, symbol: str, levels: int | None, moment: str | None, as_json: bool
+) -> None:
+    """Show the book of one instrument: the live one, or as it was at a time that is past.
+
+    TIME is nanoseconds since the epoch, or like 2012-06-21T13:30:00.004241176Z.
+    """
+    from touchline.control.operate import book_at, monitor
 
     config = options.load()
+    if moment is not None:
+        levels_max = levels or config.publish.depth_levels
+        ts_ns = book_at.moment_ns(moment)
+        facts = book_at.book_then(config.journal_dir, symbol, ts_ns, levels_max)
+        emit(as_json, facts, monitor.book_text(facts))
+        return
     with monitor.open_books(config, [symbol]) as subscriber:
         facts = monitor.book_facts(subscriber.book(symbol), levels or config.publish.depth_levels)
     emit(as_json, facts, monitor.book_text(facts))
@@ -252,6 +265,7 @@ def demo(seconds: float, seed: int, rate: int, keep: Path | None, as_json: bool)
 
 
 cli_files.add_to(main)
+cli_feed.add_to(main)
 cli_operator.add_to(main)
 cli_listing.add_to(main)
 cli_sessions.add_to(main)

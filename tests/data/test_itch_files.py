@@ -224,8 +224,8 @@ def test_another_reader_rebuilds_the_same_books(tmp_path: Path, seed: int) -> No
     for batch in feed.batches(tables=("bbo", "trades")):
         theirs = ("locate", "bid_px", "bid_sz", "bid_ct", "ask_px", "ask_sz", "ask_ct", "ts_event")
         books += zip(*(batch.bbo[name].tolist() for name in theirs), strict=True)
-        theirs = ("locate", "price", "size", "match_number", "ts_event")
-        trades += zip(*(batch.trades[name].tolist() for name in theirs), strict=True)
+        printed = ("locate", "price", "size", "match_number", "ts_event")
+        trades += zip(*(batch.trades[name].tolist() for name in printed), strict=True)
     quotes, prints = Books().quotes_and_trades(read_itch(path, day=itch_flow.DAY).read_all())
     for prices in (quotes["bid_price"], quotes["ask_price"], prints["price"]):
         assert not (prices % TENTH_OF_A_CENT).any()

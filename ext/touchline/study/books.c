@@ -297,20 +297,52 @@ static uint32_t likely_order(const tl_books *books, const tl_market_record *reco
     return ref->hash == hash ? ref->order : TL_AT_NONE;
 }
 
+/* Of an order that will rest: its side's best level, and the top of its ladder. */
+static void fetch_side(const tl_books *books, const tl_market_record *record)
+{
+    unsigned half = tl_study_side(record->side);
+    if (half == 2 || record->instrument >= books->books_room)
+        return;
+    const tl_book_side *side = &books->books[record->instrument].sides[half];
+    if (side->best == TL_AT_NONE)
+        return;
+    const char *node = (const char *)&books->ladder.nodes[side->root];
+    __builtin_prefetch(&books->levels[side->best], 1);
+    __builtin_prefetch(node);
+    __builtin_prefetch(node + 64);
+    __builtin_prefetch(node + 256);
+}
+
+/* Of an order that rests: its level, and those it stands between. */
+static void fetch_around(const tl_books *books, uint32_t at)
+{
+    const tl_book_order *order = &books->orders[at];
+    if (order->level < books->levels_used)
+        __builtin_prefetch(&books->levels[order->level], 1);
+    if (order->prev != TL_AT_NONE)
+        __builtin_prefetch(&books->orders[order->prev], 1);
+    if (order->next != TL_AT_NONE)
+        __builtin_prefetch(&books->orders[order->next], 1);
+}
+
 static void fetch_ahead(const tl_books *books, const tl_market_record *records, size_t left)
 {
     if (left > LINE_AHEAD)
         fetch_line(books, &records[LINE_AHEAD]);
-    if (left > ORDER_AHEAD && records[ORDER_AHEAD].type != TL_RECORD_TYPE_ADD) {
+    if (left <= ORDER_AHEAD)
+        return;
+    if (records[ORDER_AHEAD].type == TL_RECORD_TYPE_ADD) {
+        fetch_side(books, &records[ORDER_AHEAD]);
+    } else {
         uint32_t at = likely_order(books, &records[ORDER_AHEAD]);
         if (at < books->orders_used)
             __builtin_prefetch(&books->orders[at], 1);
     }
-    if (left > LEVEL_AHEAD && records[LEVEL_AHEAD].type != TL_RECORD_TYPE_ADD) {
-        uint32_t at = likely_order(books, &records[LEVEL_AHEAD]);
-        if (at < books->orders_used && books->orders[at].level < books->levels_used)
-            __builtin_prefetch(&books->levels[books->orders[at].level], 1);
-    }
+    if (records[LEVEL_AHEAD].type == TL_RECORD_TYPE_ADD)
+        return;
+    uint32_t at = likely_order(books, &records[LEVEL_AHEAD]);
+    if (at < books->orders_used)
+        fetch_around(books, at);
 }
 
 int tl_books_apply(tl_books *books, const tl_market_record *records, size_t count,

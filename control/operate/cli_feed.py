@@ -1,0 +1,156 @@
+"""The commands about recorded market data of others: `feed print|check|replay`.
+
+Exit codes: 0 done, and nothing was wrong; 1 something was found wrong, or the file is not whole; 5
+the disk does not let it be read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from touchline.control.operate.terminal import NO, emit, fail, guarded, json_option, pairs
+from touchline.data.any_feed import FORMS, open_feed
+
+_FILE = click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+_FORM = click.option("--form", type=click.Choice(FORMS), help="What the file is; else it is seen.")
+_DAY = click.option("--day", metavar="YYYY-MM-DD", help="Of times since midnight in New York.")
+
+
+@click.group()
+def feed() -> None:
+    """Recorded market data of others: ITCH, LOBSTER, Databento, CSV, Parquet."""
+
+
+@feed.command("print")
+@_FILE
+@_FORM
+@_DAY
+@click.option("--symbol", help="Of one instrument, by its symbol or number.")
+@click.option("--limit", type=click.IntRange(1), help="So many records.")
+@json_option
+@guarded
+def print_feed(
+    path: Path,
+    form: str | None,
+    day: str | None,
+    symbol: str | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Print each record as a line of text, or of JSON."""
+    from touchline.control.operate.feed_lines import lines
+
+    with open_feed(path, form, day=day) as reader:
+        for line in lines(reader, symbol, limit, as_json):
+            click.echo(line)
+
+
+@feed.command()
+@_FILE
+@_FORM
+@_DAY
+@click.option("--tick", default="0.0001", show_default=True, help="Prices are multiples of it.")
+@click.option("--price-max", help="No price is above it.")
+@click.option("--sigma", type=float, default=3.0, show_default=True, help="Of outliers.")
+@click.option("--window", type=click.IntRange(2, 10_000), default=100, show_default=True)
+@click.option("--score-min", type=click.FloatRange(0, 1), help="Accept faults down to this score.")
+@json_option
+@guarded
+def check(
+    path: Path,
+    form: str | None,
+    day: str | None,
+    tick: str,
+    price_max: str | None,
+    sigma: float,
+    window: int,
+    score_min: float | None,
+    as_json: bool,
+) -> None:
+    """Check prices, volumes, times, outliers and completeness, and what books make of it."""
+    from touchline.data import Books
+    from touchline.data.quality import Bounds, Quality
+
+    bounds = Bounds(
+        tick=_billionths("--tick", tick),
+        price_max=_billionths("--price-max", price_max) if price_max else (1 << 63) - 1,
+        sigma=sigma,
+        window=window,
+    )
+    quality, books = Quality(bounds), Books()
+    with open_feed(path, form, day=day, skip=True) as reader:
+        for records in reader:
+            quality.check(records)
+            books.apply(records)
+        counts = getattr(reader, "counts", None)
+    facts = {"path": str(path), **quality.report.facts(), "books": books.counts._asdict()}
+    if counts is not None:
+        facts["read"] = counts._asdict()
+    emit(as_json, facts, pairs(_shown(facts)))
+    good = quality.report.ok if score_min is None else quality.report.score >= score_min
+    if not good:
+        fail(f"{path}: score {quality.report.score:.6f}, and not all is right", NO)
+
+
+def _billionths(option: str, text: str) -> int:
+    from decimal import Decimal, InvalidOperation
+
+    from touchline.data import PRICE_SCALE
+
+    try:
+        scaled = Decimal(text) * PRICE_SCALE
+        whole = int(scaled)
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise click.BadParameter(f"{text!r} is no number", param_hint=option) from error
+    if scaled != whole or not 0 < whole < 1 << 63:
+        raise click.BadParameter(f"{text!r} is no price with nine decimals", param_hint=option)
+    return whole
+
+
+def _shown(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts within facts as names with a blank between."""
+    shown: dict[str, Any] = {}
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            inner = {f"{name} {key}": item for key, item in value.items()}
+            shown |= _shown(inner)
+        else:
+            shown[name.replace("_", " ")] = value
+    return shown
+
+
+@feed.command()
+@_FILE
+@_FORM
+@click.option("--tick", default="0.0001", show_default=True, help="One tick of the engine.")
+@click.option("--limit", type=click.IntRange(1), help="So many records.")
+@json_option
+@guarded
+def replay(path: Path, form: str | None, tick: str, limit: int | None, as_json: bool) -> None:
+    """Give its orders to an engine as commands, and print what became of them."""
+    from touchline.data.through_engine import Through
+
+    through = Through(tick=_billionths("--tick", tick))
+    with open_feed(path, form) as reader:
+        for records in reader:
+            left = len(records) if limit is None else limit - through.counts.records
+            through.apply(records[:left])
+            if limit is not None and through.counts.records >= limit:
+                break
+    facts = {
+        "path": str(path),
+        **asdict(through.counts),
+        "orders_open": through.engine.orders_open,
+        "events": through.engine.event_seq,
+        "state_hash": f"{through.engine.state_hash():016x}",
+    }
+    emit(as_json, facts, pairs(_shown(facts)))
+
+
+def add_to(group: click.Group) -> None:
+    """Make these commands of the program."""
+    group.add_command(feed)
