@@ -213,21 +213,28 @@ fuzz: build build/sanitized/build.ninja
 	@$(MAKE) --no-print-directory $(if $(shell command -v clang),fuzz-libfuzzer,fuzz-mutator)
 	cd tests && ../$(BIN)/python -m harness.fix_differential 1000000 $(FUZZ_SEED)
 
-# The FIX codec under sanitizers: by libFuzzer where clang is, by the test's own mutator elsewhere.
+# The codecs under sanitizers: by libFuzzer where clang is, by the tests' own mutators elsewhere.
 FUZZ_SEED   := 1
 FUZZ_INPUTS := 10000000
 CODEC := $(addprefix ext/touchline/wire/fix_,frame.c message.c message_cut.c message_groups.c \
   check.c format.c text.c text_time.c dialect.c tables.c)
+WIRE_CODEC := $(addprefix ext/touchline/wire/,itch.c soupbin.c moldudp64.c moldudp64_receiver.c \
+  ouch.c ouch_terms.c)
 .PHONY: fuzz-libfuzzer fuzz-mutator
 fuzz-libfuzzer:
 	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	  -DTOUCHLINE_LIBFUZZER -Iext -Itests/harness tests/wire/fuzz_fix_codec.c $(CODEC) \
 	  -o build/fuzz/codec
 	build/fuzz/codec -runs=$(FUZZ_INPUTS) -seed=$(FUZZ_SEED) -max_len=4096 build/fuzz/corpus
+	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -DTOUCHLINE_LIBFUZZER -Iext -Itests/harness tests/wire/fuzz_wire_codec.c $(WIRE_CODEC) \
+	  -o build/fuzz/wire_codec
+	build/fuzz/wire_codec -runs=$(FUZZ_INPUTS) -seed=$(FUZZ_SEED) -max_len=600
 
 fuzz-mutator:
-	@$(CMAKE) --build build/sanitized --target fuzz_fix_codec -- --quiet
+	@$(CMAKE) --build build/sanitized --target fuzz_fix_codec fuzz_wire_codec -- --quiet
 	build/sanitized/fuzz_fix_codec $(FUZZ_INPUTS) $(FUZZ_SEED) build/fuzz/corpus
+	build/sanitized/fuzz_wire_codec $(FUZZ_INPUTS) $(FUZZ_SEED)
 
 .PHONY: docs
 docs: build

@@ -85,6 +85,7 @@ C_PARTS = {
         "itch": {"fields", "stock"},
         "soupbin": {"fields"},
         "moldudp64": {"fields"},
+        "ouch": {"fields", "stock"},
         "bell": set[str](),
         "spool": set[str](),
         "glimpse": {"fields", "itch", "soupbin", "spool"},

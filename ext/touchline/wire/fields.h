@@ -79,6 +79,13 @@ static inline size_t tl_text_length(const char *at, size_t width)
     return width;
 }
 
+/* Nanoseconds of the day that began at `midnight_ns`, or at a multiple of 24 hours from it. */
+static inline uint64_t tl_since_midnight(int64_t ts_ns, int64_t midnight_ns)
+{
+    const int64_t day_ns = INT64_C(86400000000000), ns = (ts_ns - midnight_ns) % day_ns;
+    return (uint64_t)(ns < 0 ? ns + day_ns : ns);
+}
+
 /* As they lie. */
 #define TL_FIELD_WIRE(kind, name) TL_FIELD_WIRE_##kind(name)
 #define TL_FIELD_WIRE_c1(name) char name;

@@ -9,7 +9,6 @@
 #define EVENTS_AT_ONCE 4096u
 #define BLOCK_MAX (2u + TL_ITCH_BYTES_MAX)
 #define BLOCKS_PER_EVENT 4u /* but for VENUE_STATUS */
-#define DAY_NS INT64_C(86400000000000)
 
 /* An order as it is shown, by its slot. */
 typedef struct shown {
@@ -100,8 +99,7 @@ int tl_itch_feed_command(tl_itch_feed *feed, const tl_command *cmd)
 
 static uint64_t since_midnight(const tl_itch_feed *feed, int64_t ts_ns)
 {
-    const int64_t ns = (ts_ns - feed->config.midnight_ns) % DAY_NS;
-    return (uint64_t)(ns < 0 ? ns + DAY_NS : ns);
+    return tl_since_midnight(ts_ns, feed->config.midnight_ns);
 }
 
 /* A message with its header; the caller writes what follows. */

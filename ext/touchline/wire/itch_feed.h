@@ -13,7 +13,7 @@
  *   VENUE_STATUS             H of every stock whose state it changes
  *   NEW                      A, when the order rests; nothing while it trades, or never rests
  *   TRADE                    E of the order that rested; and A of what is left of the other, when
- *                            it comes to rest; P in place of E when the one that rested is not shown
+ *                            it comes to rest; P in place of E when the maker is not shown
  *   CANCELED, EXPIRED        D of an order that rested
  *   REPLACED                 X when it keeps its place; U; or D, and A later, when it trades first
  *
