@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 
-from touchline.control.doctor import xdp
+from touchline.control.doctor import sockets, xdp
 from touchline.control.doctor.check import Check, Found, Mend, check, made, unread
 from touchline.control.doctor.ethtool import Card, read_card
 from touchline.control.doctor.machine import Machine
@@ -189,7 +189,9 @@ def checks(machine: Machine, interface: str | None, *, ask_zero_copy: bool = Fal
         card = read_card(name)
         found += card_checks(card, machine)
         if interface:
+            found.append(sockets.sockets_check(name))
             found.append(xdp_check(card, machine, ask_zero_copy=ask_zero_copy))
+            found.append(sockets.network_namespaces(machine))
     if not names:
         what = Found("none that is up", None, "no interface has a card behind it; name one")
         found.append(made("network card", "network", "one", what))

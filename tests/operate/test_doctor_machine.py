@@ -59,7 +59,9 @@ def test_one_interface_is_looked_at_and_tried_when_named() -> None:
         "lo queues",
         "lo coalescing",
         "lo timestamping",
+        "lo sockets",
         "lo xdp",
+        "network namespaces",
     ]
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from harness import doctor_machines
 from harness.doctor_machines import GUEST, SERVER
-from touchline.control.doctor import ethtool, network, xdp
+from touchline.control.doctor import ethtool, network, sockets, xdp
 from touchline.control.doctor.ethtool import Card, Channels, Coalescing, Driver, Timestamping
 from touchline.control.doctor.machine import Machine
+from touchline.wire.port import Fact
 
 # The answers of a virtio card, as the kernel gave them.
 VIRTIO_DRIVER = struct.pack(
@@ -190,3 +191,45 @@ def test_every_interface_of_this_machine_can_be_asked() -> None:
     machine = Machine()
     for _, name in socket.if_nameindex():
         assert len(network.card_checks(ethtool.read_card(name), machine)) == 4
+
+
+def test_sockets_on_loopback_say_what_was_asked_and_what_was_got() -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    check = sockets.sockets_check("lo")
+    assert check.ok is not False
+    assert check.value is not None
+    for name in ("multicast", "busy_poll_us asked 50", "segments_in asked 1", "stamps asked 1"):
+        assert name in check.value
+    assert set(os.listdir("/proc/self/fd")) == before
+    assert sockets.sockets_check("none-such").ok is None
+
+
+def test_what_sockets_were_refused_is_told_with_the_reason() -> None:
+    facts = {"busy_poll_us": Fact(50, 0, "Operation not permitted"), "stamps": Fact(1, 1, "")}
+    found = sockets.sockets_found(facts)
+    assert found.ok is None
+    assert "busy_poll_us refused: Operation not permitted" in found.why
+    assert sockets.sockets_found({"stamps": Fact(1, 1, "")}).ok is True
+
+
+@pytest.mark.parametrize(
+    ("most", "rights", "ok", "words"),
+    [
+        (1000, "000001ffffffffff", True, "allowed"),
+        (1000, "0000000000000000", None, "CAP_SYS_ADMIN"),
+        (0, "000001ffffffffff", None, "max_net_namespaces"),
+    ],
+)
+def test_whether_tests_may_make_namespaces_is_said(
+    most: int, rights: str, ok: bool | None, words: str, tmp_path: Path
+) -> None:
+    machine = doctor_machines.write(
+        tmp_path,
+        {
+            "proc/sys/user/max_net_namespaces": f"{most}\n",
+            "proc/self/status": f"Name:\tx\nCapEff:\t{rights}\nCapBnd:\t0\n",
+        },
+    )
+    check = sockets.network_namespaces(machine)
+    assert check.ok is ok
+    assert words in f"{check.value} {check.why}"

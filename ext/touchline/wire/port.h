@@ -131,6 +131,23 @@ typedef struct tl_port_counts {
 /* UDP sockets, unicast and multicast. 0 or -errno; `fault` may be NULL. */
 int tl_port_udp_open(tl_port **out, const tl_port_options *options, tl_port_fault *fault);
 
+/* AF_XDP: one UDP port of an interface's queue past the kernel's stack; IPv4. All else on the
+ * interface goes on as before. `local` is an address of the interface, and then the kernel keeps
+ * answering ARP for it; or one that nobody has, and then the port does; or a group. What is sent by
+ * a member of a group comes from the interface's own address. Of the common options segments and
+ * stamps are not to be had, connected changes nothing. */
+enum tl_port_xdp_mode { TL_PORT_XDP_ANY = 0, TL_PORT_XDP_DRIVER = 1, TL_PORT_XDP_GENERIC = 2 };
+typedef struct tl_port_xdp_options {
+    tl_port_options common; /* `interface` must be named */
+    const char *gateway;    /* "192.0.2.254:0" passes on all but groups; NULL: all are near */
+    uint32_t queue;         /* of the interface */
+    uint32_t frames;        /* for each direction: a power of two */
+    uint8_t mode;           /* enum tl_port_xdp_mode */
+    bool zero_copy;         /* ask for it; else packets are copied */
+    bool send_only;         /* no program is attached, nothing is received */
+} tl_port_xdp_options;
+int tl_port_xdp_open(tl_port **out, const tl_port_xdp_options *options, tl_port_fault *fault);
+
 /* A network of one port, for tests: what is sent comes out of its own poll, with the faults of a
  * network, the same ones for the same seed. Faults are shares of a million. */
 typedef struct tl_port_loop_options {
@@ -145,7 +162,8 @@ typedef struct tl_port_loop_options {
 int tl_port_loop_open(tl_port **out, const tl_port_loop_options *options, tl_port_fault *fault);
 
 /* What has come, at most `max` and the option's batch: their number, or -errno. Waits so many
- * milliseconds for the first; 0 returns at once, below 0 waits for ever. */
+ * milliseconds for the first; 0 returns at once, below 0 waits for ever; it may be back sooner with
+ * nothing. */
 int tl_port_poll(tl_port *port, tl_port_datagram *out, uint32_t max, int timeout_ms);
 /* Send in order. How many went; fewer than `count` when the system has no room now; -errno, as
  * -EAGAIN, when not even the first did. */

@@ -20,6 +20,7 @@
 #define BACKLOG 1024
 #define DIRECT_MAX 64u
 #define POLLS_A_LOOK 32u /* direct reads between two looks at newcomers and blocked writes */
+#define POLLS_TO_UNWATCH 64u /* direct ones in a row, before epoll is spared */
 #define BUFFER_MAX (1u << 30)
 
 /* Busy polling by epoll itself, since Linux 6.9 (EPIOCSPARAMS of linux/eventpoll.h). */
@@ -152,9 +153,22 @@ static uint32_t serve_direct(tl_tcp *tcp, tl_tcp_event *out, uint32_t max)
         if (conn->state != TL_TCP_OPEN || !conn->announced || conn->served == tcp->polls)
             continue;
         conn->readable = true;
+        if (conn->out_begin != conn->out_end)
+            (void)tl_tcp_push(tcp, conn);
         count += tl_tcp_serve(tcp, conn, &out[count]);
     }
     return count;
+}
+
+/* A socket that epoll watches pays for each packet that comes. Who reads the sockets in every poll
+ * does without, until he sleeps or they are many. One that can not be changed is tried again. */
+static void watch_all(tl_tcp *tcp, bool watched)
+{
+    for (uint32_t i = 0; i < tcp->active_count; i++) {
+        tl_tcp_conn *conn = &tcp->conns[tcp->active[i]];
+        if (conn->state == TL_TCP_OPEN)
+            (void)tl_tcp_watch(tcp, conn, watched);
+    }
 }
 
 int tl_tcp_poll(tl_tcp *tcp, tl_tcp_event *out, uint32_t max, int timeout_ms)
@@ -162,6 +176,11 @@ int tl_tcp_poll(tl_tcp *tcp, tl_tcp_event *out, uint32_t max, int timeout_ms)
     const bool direct =
         timeout_ms == 0 && tcp->active_count > 0 && tcp->active_count <= tcp->direct_max;
     tcp->polls++;
+    tcp->direct = direct ? tcp->direct + 1 : 0;
+    if (tcp->direct == POLLS_TO_UNWATCH)
+        watch_all(tcp, false);
+    else if (!direct && tcp->unwatched > 0)
+        watch_all(tcp, true);
     push_all(tcp);
     if (!direct || ++tcp->unlooked >= POLLS_A_LOOK) {
         tcp->unlooked = 0;

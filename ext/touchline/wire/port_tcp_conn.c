@@ -10,6 +10,19 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+int tl_tcp_watch(tl_tcp *tcp, tl_tcp_conn *conn, bool watched)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                .data.u64 = tl_tcp_number(tcp, conn)};
+    if (conn->watched == watched)
+        return 0;
+    if (epoll_ctl(tcp->epoll_fd, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, conn->fd, &event) != 0)
+        return -errno;
+    conn->watched = watched;
+    tcp->unwatched += watched ? UINT32_MAX : 1;
+    return 0;
+}
+
 int tl_tcp_begin(tl_tcp *tcp, int fd, uint8_t state, const tl_port_address *peer,
                  tl_tcp_conn **out)
 {
@@ -17,13 +30,23 @@ int tl_tcp_begin(tl_tcp *tcp, int fd, uint8_t state, const tl_port_address *peer
     assert(tcp->unused_count > 0);
     const uint32_t slot = tcp->unused[tcp->unused_count - 1];
     tl_tcp_conn *conn = &tcp->conns[slot];
-    const uint16_t generation = conn->generation == UINT16_MAX ? 1 : conn->generation + 1;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                .data.u64 = (uint64_t)generation << 16 | slot};
+    *conn = (tl_tcp_conn){.fd = fd,
+                          .generation = conn->generation == UINT16_MAX ? 1 : conn->generation + 1,
+                          .state = state,
+                          .queued = conn->queued,
+                          .unsent = conn->unsent,
+                          .place = tcp->active_count,
+                          .served = tcp->polls,
+                          .in = conn->in,
+                          .out = conn->out,
+                          .peer = *peer};
+    tcp->unwatched++;
     int rc = tl_port_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (rc == 0 && epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-        rc = -errno;
+    if (rc == 0)
+        rc = tl_tcp_watch(tcp, conn, true);
     if (rc != 0) {
+        tcp->unwatched--;
+        conn->state = TL_TCP_FREE;
         close(fd);
         return rc;
     }
@@ -34,16 +57,6 @@ int tl_tcp_begin(tl_tcp *tcp, int fd, uint8_t state, const tl_port_address *peer
                          facts.fact[i].error);
         tcp->facts_known = true;
     }
-    *conn = (tl_tcp_conn){.fd = fd,
-                          .generation = generation,
-                          .state = state,
-                          .queued = conn->queued,
-                          .unsent = conn->unsent,
-                          .place = tcp->active_count,
-                          .served = tcp->polls,
-                          .in = conn->in,
-                          .out = conn->out,
-                          .peer = *peer};
     tcp->unused_count--;
     tcp->active[tcp->active_count++] = slot;
     *out = conn;
@@ -56,6 +69,7 @@ void tl_tcp_finish(tl_tcp *tcp, tl_tcp_conn *conn)
     tcp->active[conn->place] = last;
     tcp->conns[last].place = conn->place;
     tcp->unused[tcp->unused_count++] = (uint32_t)(conn - tcp->conns);
+    tcp->unwatched -= !conn->watched;
     close(conn->fd);
     conn->fd = -1;
     conn->state = TL_TCP_FREE;

@@ -15,6 +15,7 @@ typedef struct tl_tcp_conn {
     uint16_t generation; /* how often the slot was used: the upper half of the number */
     uint8_t state;
     bool announced; /* OPENED was told */
+    bool watched;   /* by epoll */
     bool readable;  /* the kernel may have bytes */
     bool hung_up;   /* and after them its end, which epoll does not tell twice */
     bool full;      /* not read, because its owner takes nothing */
@@ -38,7 +39,9 @@ struct tl_tcp {
     uint32_t connections_max;
     uint32_t receive_max, send_max, direct_max;
     uint32_t polls;
-    uint32_t unlooked; /* polls since epoll was asked */
+    uint32_t unlooked;  /* polls since epoll was asked */
+    uint32_t direct;    /* polls in a row that read the sockets themselves */
+    uint32_t unwatched; /* connections that epoll does not know */
     uint64_t refused;
     bool stamped;
     bool facts_known; /* of the first connection */
@@ -89,6 +92,8 @@ static inline void tl_tcp_queue(tl_tcp *tcp, tl_tcp_conn *conn)
 /* A slot for this socket, which is tuned and watched; the socket is closed when that fails. */
 int tl_tcp_begin(tl_tcp *tcp, int fd, uint8_t state, const tl_port_address *peer,
                  tl_tcp_conn **out);
+/* Whether epoll is to tell about it. 0 or -errno. */
+int tl_tcp_watch(tl_tcp *tcp, tl_tcp_conn *conn, bool watched);
 /* Closed, and the slot is free. */
 void tl_tcp_finish(tl_tcp *tcp, tl_tcp_conn *conn);
 /* What was put goes to the kernel: 0, -EAGAIN, or -errno of a connection that broke. */

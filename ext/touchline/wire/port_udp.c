@@ -52,7 +52,10 @@ static uint32_t take_apart(tl_udp_port *port, uint32_t index, tl_port_datagram *
     uint32_t segment = bytes;
     uint32_t count = 0;
     read_control(port, &message->msg_hdr, &first, &segment);
-    tl_port_from_sockaddr(&first.from, &port->in_from[index]);
+    if (port->connected)
+        first.from = port->base.to;
+    else
+        tl_port_from_sockaddr(&first.from, &port->in_from[index]);
     first.flags = message->msg_hdr.msg_flags & MSG_TRUNC ? TL_PORT_CUT : 0;
     do {
         const uint32_t left = bytes - port->offset;
@@ -87,7 +90,7 @@ static void make_ready(tl_udp_port *port, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct msghdr *message = &port->in[i].msg_hdr;
-        message->msg_namelen = sizeof *port->in_from;
+        message->msg_namelen = port->connected ? 0 : sizeof *port->in_from;
         message->msg_controllen = port->controlled ? sizeof *port->in_control : 0;
         message->msg_flags = 0;
     }
@@ -193,7 +196,7 @@ static int allocate(tl_udp_port *port)
         port->in_bytes[i].iov_len = port->room;
         message->msg_iov = &port->in_bytes[i];
         message->msg_iovlen = 1;
-        message->msg_name = &port->in_from[i];
+        message->msg_name = port->connected ? NULL : &port->in_from[i];
         message->msg_control = port->controlled ? &port->in_control[i] : NULL;
     }
     make_ready(port, port->batch);

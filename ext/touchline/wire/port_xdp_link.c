@@ -1,0 +1,99 @@
+/* What the kernel knows of the link a port stands on: the card, the addresses, the neighbours. */
+#define _GNU_SOURCE
+#include "touchline/wire/port_xdp.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int read_addresses(const char *interface, uint8_t own_ip[4], bool *is_own,
+                          const uint8_t ip[4])
+{
+    struct ifaddrs *all;
+    bool any = false;
+    if (getifaddrs(&all) != 0)
+        return -errno;
+    for (const struct ifaddrs *one = all; one != NULL; one = one->ifa_next) {
+        if (one->ifa_addr == NULL || one->ifa_addr->sa_family != AF_INET ||
+            strcmp(one->ifa_name, interface) != 0)
+            continue;
+        struct sockaddr_in at;
+        memcpy(&at, one->ifa_addr, sizeof at);
+        if (!any)
+            memcpy(own_ip, &at.sin_addr, 4);
+        any = true;
+        *is_own |= memcmp(&at.sin_addr, ip, 4) == 0;
+    }
+    freeifaddrs(all);
+    return 0;
+}
+
+int tl_xdp_read_link(tl_xdp_port *port, uint8_t own_ip[4], bool *is_own, uint32_t *mtu,
+                     const uint8_t ip[4])
+{
+    struct ifreq request = {0};
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    strcpy(request.ifr_name, port->interface_name);
+    int rc = ioctl(fd, SIOCGIFHWADDR, &request) == 0 ? 0 : -errno;
+    if (rc == 0 && request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+        rc = -EAFNOSUPPORT;
+    memcpy(port->self.mac, request.ifr_hwaddr.sa_data, TL_FRAME_MAC);
+    if (rc == 0)
+        rc = ioctl(fd, SIOCGIFMTU, &request) == 0 ? 0 : -errno;
+    *mtu = rc == 0 && request.ifr_mtu > 0 ? (uint32_t)request.ifr_mtu : 0;
+    close(fd);
+    *is_own = false;
+    memset(own_ip, 0, 4);
+    return rc == 0 ? read_addresses(port->interface_name, own_ip, is_own, ip) : rc;
+}
+
+/* As `ip neigh add ADDRESS dev INTERFACE use`: the kernel finds out, and keeps it fresh. */
+static void make_kernel_ask(const tl_xdp_port *port, const uint8_t ip[4])
+{
+    struct {
+        struct nlmsghdr head;
+        struct ndmsg neighbour;
+        struct rtattr attribute;
+        uint8_t ip[4];
+    } request = {
+        .head = {.nlmsg_len = sizeof request,
+                 .nlmsg_type = RTM_NEWNEIGH,
+                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE},
+        .neighbour = {.ndm_family = AF_INET, .ndm_ifindex = port->interface, .ndm_flags = NTF_USE},
+        .attribute = {.rta_len = RTA_LENGTH(4), .rta_type = NDA_DST},
+    };
+    memcpy(request.ip, ip, 4);
+    (void)send(port->netlink_fd, &request, sizeof request, MSG_DONTWAIT);
+    /* Refusals alone are answered. They change nothing, and must not fill the socket. */
+    char answer[256];
+    while (recv(port->netlink_fd, answer, sizeof answer, MSG_DONTWAIT) > 0)
+        ;
+}
+
+bool tl_xdp_ask_kernel(tl_xdp_port *port, tl_frame_neighbour *neighbour, int64_t now_ns)
+{
+    struct arpreq request = {0};
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    memcpy(&at.sin_addr, neighbour->ip, 4);
+    memcpy(&request.arp_pa, &at, sizeof at);
+    strcpy(request.arp_dev, port->interface_name);
+    neighbour->asked_ns = now_ns;
+    if (ioctl(tl_port_fd(port->kernel), SIOCGARP, &request) == 0 &&
+        (request.arp_flags & ATF_COM) != 0) {
+        memcpy(neighbour->mac, request.arp_ha.sa_data, TL_FRAME_MAC);
+        neighbour->known = true;
+        neighbour->known_ns = now_ns;
+    }
+    make_kernel_ask(port, neighbour->ip);
+    return neighbour->known;
+}
