@@ -216,10 +216,10 @@ fuzz: build build/sanitized/build.ninja
 # The codecs under sanitizers: by libFuzzer where clang is, by the tests' own mutators elsewhere.
 FUZZ_SEED   := 1
 FUZZ_INPUTS := 10000000
-CODEC := $(addprefix ext/touchline/wire/fix_,frame.c message.c message_cut.c message_groups.c \
-  check.c format.c text.c text_time.c dialect.c tables.c)
 WIRE_CODEC := $(addprefix ext/touchline/wire/,itch.c soupbin.c moldudp64.c moldudp64_receiver.c \
   ouch.c ouch_terms.c)
+CODEC := $(addprefix ext/touchline/wire/fix_,frame.c message.c message_quick.c message_shape.c \
+  message_groups.c check.c format.c text.c text_time.c dialect.c tables.c)
 .PHONY: fuzz-libfuzzer fuzz-mutator
 fuzz-libfuzzer:
 	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \

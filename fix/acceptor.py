@@ -26,11 +26,14 @@ from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
 from touchline.fix.hours import Hours
 from touchline.fix.inbound import receive
 from touchline.fix.names import JournalNames
+from touchline.fix.notices import Notice, Notices
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
+from touchline.fix.operators import Operators
 from touchline.fix.orders import Orders, report_key
 from touchline.fix.outbound import Reporter
 from touchline.fix.past import Past
 from touchline.fix.presence import Presence
+from touchline.fix.quickfix_asks import QuickfixRenumber, news
 from touchline.fix.roster import Roster
 from touchline.fix.settings import GatewaySettings, SessionSettings, quickfix_settings
 from touchline.runtime.bus import Lane
@@ -43,9 +46,19 @@ Tell = Callable[[dict[str, Any]], None]
 Sessions = tuple[SessionSettings, ...]
 
 LOG = logging.getLogger("touchline.fix")
+MSG_SEQ_NUM, MSG_TYPE, LOGOUT = 34, 35, "5"
+DESCRIPTORS_A_SESSION = 8  # four files of its store, two of its log, two sockets
 BEAT_LOOKS = 10
 STUCK_WATCHES = 100  # times WATCH_S: a callback that takes this long will never return
 REPLAY_AT_ONCE = 1 << 16  # commands of the journal
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        LOG.exception(what)
 
 
 class _Application(fix.Application):  # type: ignore[misc]
@@ -54,6 +67,7 @@ class _Application(fix.Application):  # type: ignore[misc]
     def __init__(self, gateway: Gateway) -> None:
         super().__init__()
         self._gateway = gateway
+        self._gaps: dict[str, int] = {}  # by CompID: the number expected when a Logout had another
 
     def onCreate(self, session_id: Any) -> None:
         pass
@@ -63,7 +77,11 @@ class _Application(fix.Application):  # type: ignore[misc]
         LOG.info("logon: %s", session_id.toString())
 
     def onLogout(self, session_id: Any) -> None:
-        self._gateway.roster.left(session_id.getTargetCompID().getValue())
+        comp_id = session_id.getTargetCompID().getValue()
+        self._gateway.roster.left(comp_id)
+        if (expected := self._gaps.pop(comp_id, 0)) > 0:
+            with _logged("a gap before a Logout could not be kept"):
+                fix.Session.lookupSession(session_id).setNextTargetMsgSeqNum(expected)
         LOG.info("logout: %s", session_id.toString())
 
     def toAdmin(self, message: Any, session_id: Any) -> None:
@@ -73,7 +91,15 @@ class _Application(fix.Application):  # type: ignore[misc]
         pass
 
     def fromAdmin(self, message: Any, session_id: Any) -> None:
-        pass
+        """QuickFIX counts a Logout as the next message, whatever its number is: what is missing
+        before it would never be asked for."""
+        with _logged("a message of the session could not be looked at"):
+            header = message.getHeader()
+            if header.getField(MSG_TYPE) != LOGOUT:
+                return
+            expected = int(fix.Session.lookupSession(session_id).getExpectedTargetNum())
+            if int(header.getField(MSG_SEQ_NUM)) != expected:
+                self._gaps[session_id.getTargetCompID().getValue()] = expected
 
     def fromApp(self, message: Any, session_id: Any) -> None:
         malformed = 0
@@ -146,6 +172,7 @@ class Gateway:
             raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
         if (sessions := fresh()) is not None:
             self._change(sessions)
+        self._operators.look()
         if self._looks % BEAT_LOOKS == 0:
             self._tell({"beat": self._looks})
             self._presence.write(self._server, self._entrance.sessions)
@@ -188,6 +215,9 @@ class Gateway:
         settings, cleanup = self._settings, self._cleanup
         for directory in (settings.fix_dir, settings.store_dir, settings.log_dir):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._newcomers_max = newcomers(
+            settings.newcomers_max, len(settings.sessions), DESCRIPTORS_A_SESSION
+        )
         self._entrance = Entrance(settings)
         cleanup.callback(self._entrance.close)
         self.address = self._entrance.address
@@ -229,6 +259,23 @@ class Gateway:
             raise OSError(f"QuickFIX could not start: {error}") from error
         cleanup.callback(door.close)
         door.take_over(inner_port)
+        renumber = QuickfixRenumber(
+            self._server, self.roster.by_number, self.roster.live, self._hours
+        )
+        asks = {
+            "news": Notices(self._entrance.sessions, self._send_news).ask,
+            "reset-seq": renumber.ask,
+        }
+        self._operators = Operators(settings.fix_dir, asks)
+        cleanup.callback(self._operators.close)
+
+    def _send_news(self, numbers: list[int], notice: Notice) -> Callable[[], bool]:
+        """They are in QuickFIX's stores at once."""
+        for number in numbers:
+            party = self.roster.by_number[number]
+            told = news(party.session.begin_string, notice, FixServer.utc_s())
+            self._post(party.session_id, told)
+        return lambda: True
 
     def _relay(self, lane: Lane, address: bytes) -> None:
         """Let brokers in: to QuickFIX by way of the relay, which looks at each message first. It
@@ -242,7 +289,7 @@ class Gateway:
             sessions_max=max(self.roster.by_number) + 1,
             message_max=settings.message_bytes_max,
             logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
-            newcomers_max=newcomers(settings.newcomers_max, len(settings.sessions)),
+            newcomers_max=self._newcomers_max,
             logon_s=settings.logon_timeout_s,
         )
         self._server = cleanup.enter_context(server)
@@ -318,16 +365,16 @@ class Gateway:
 
     def _send(self, session: int, key: int, text: str) -> None:
         """A report for a session, and the mark that it has had it."""
-        self._post(self.roster.by_number[session].session_id, text)
+        self._post(self.roster.by_number[session].session_id, fix.Message(text, False))
         self._marks[session] = key
         self._delivered.set_mark(session, key)
 
     def _reply(self, session: Session, text: str) -> None:
-        self._post(self.roster.by_number[session.number].session_id, text)
+        self._post(self.roster.by_number[session.number].session_id, fix.Message(text, False))
 
-    def _post(self, session_id: Any, text: str) -> None:
+    def _post(self, session_id: Any, message: Any) -> None:
         """Store a message under the next sequence number, and send it if its receiver is there."""
-        if not fix.Session.sendToTarget(fix.Message(text, False), session_id):
+        if not fix.Session.sendToTarget(message, session_id):
             self._failure = OSError(f"{self._settings.store_dir} can not be written")
             raise self._failure
 

@@ -26,7 +26,7 @@ QUANTITIES = frozenset(("14", "32", "38", "151", "271", "561"))
 LARGE = 1_000_000  # numbers from here on are meant to be too large
 SECRET = re.compile(r"\b(554|925|96)=[^|]*")
 NEEDS = re.compile(r"^# Needs (.+?)\.?$", re.MULTILINE)
-_STEP = re.compile(r"(?:[45]\.[0-9]:)?[IERNXAUQCDS]([1-9]?)(?: |$)")
+_STEP = re.compile(r"(?:[45]\.[0-9]:)?[IERNXAUQCDSO]([1-9]?)(?: |$)")
 
 
 class NotAvailable(Exception):

@@ -195,7 +195,7 @@ class Desk:
 
     def answer_status(self, session: Session, fields: Fields, order: Order) -> None:
         order = self.orders.snapshot(order)
-        text = order_status(session.begin_string, fields["11"], order, self.names)
+        text = order_status(session.begin_string, fields["11"], self.now(), order, self.names)
         if "790" in fields and session.begin_string != FIX42:
             text = text.replace(f"{SOH}17=", f"{SOH}790={fields['790']}{SOH}17=", 1)
         self.reply(session, text)

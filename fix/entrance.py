@@ -120,21 +120,24 @@ def shown(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def newcomers(wanted: int, sessions: int) -> int:
-    """How many newcomers there are descriptors for. SessionError when not even for the sessions."""
+def newcomers(wanted: int, sessions: int, each: int = 2) -> int:
+    """How many newcomers there are descriptors for, when a session has `each`.
+
+    Raises SessionError when there are not even enough for the sessions.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 2 * sessions + wanted + SPARE_DESCRIPTORS  # with QuickFIX a session has two sockets
+    needed = each * sessions + wanted + SPARE_DESCRIPTORS
     if soft == resource.RLIM_INFINITY:
         return wanted
     most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     if soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    left = max(soft, most) - 2 * sessions - SPARE_DESCRIPTORS
+    left = max(soft, most) - each * sessions - SPARE_DESCRIPTORS
     if left >= wanted:
         return wanted
     if left < NEWCOMERS_MIN:
         raise SessionError(
-            f"sessions: {sessions} need {2 * sessions + NEWCOMERS_MIN + SPARE_DESCRIPTORS} "
+            f"sessions: {sessions} need {each * sessions + NEWCOMERS_MIN + SPARE_DESCRIPTORS} "
             f"descriptors, and the system allows {hard} (ulimit -n)"
         )
     LOG.warning("fix.newcomers_max is %d instead of %d: descriptors are short", left, wanted)

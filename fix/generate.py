@@ -175,6 +175,10 @@ def array(kind: str, name: str, rows: list[str]) -> list[str]:
     return [*lines, line, "};"]
 
 
+def braces(row: tuple[int | str, ...]) -> str:
+    return "{" + ", ".join(map(str, row)) + "}" if any(row) else NO_ROW
+
+
 def partners(dictionary: Dictionary) -> dict[int, tuple[int, int]]:
     """Of each length and data field: its flag, and the tag of the other."""
     found = {}
@@ -201,6 +205,7 @@ class Writer:
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
+        self.session: Writer | None = None  # of header and trailer, where it is another one
         self.prefix = dictionary.name.lower()
         self.header = dictionary.child("header")
         self.trailer = dictionary.child("trailer")
@@ -216,9 +221,11 @@ class Writer:
         self.fields = sorted(nodes, key=lambda node: int(node.attrib["number"]))
         tags = [int(node.attrib["number"]) for node in self.fields]
         self.tag_max = tags[-1]
-        # Page 0 is empty: there stand all tags of a page without any.
-        self.pages = {page: at for at, page in enumerate(sorted({tag // PAGE for tag in tags}), 1)}
+        # Page 0 is empty: there stand all tags of a page without any. Low tags have all theirs.
+        pages = {tag // PAGE for tag in (*range(LOW_TAGS), *tags)}
+        self.pages = {page: at for at, page in enumerate(sorted(pages), 1)}
         self.words = len(self.pages) + 1
+        self.rules: dict[int, tuple[int | str, ...]] = {}
         self.texts = ""
         self.offsets: list[int] = []
         self.lines: list[str] = []
@@ -260,11 +267,14 @@ class Writer:
             if node.find("value") is not None:
                 enumerations.append(self.values(node))
                 values = len(enumerations)
-            row = f"{{{tag}, TL_FIX_TYPE_{kind}, {flag}, {values}, {partner}}}"
-            rows[self.place(tag)] = row
+            self.rules[tag] = (tag, f"TL_FIX_TYPE_{kind}", flag, values, partner)
+            rows[self.place(tag)] = braces(self.rules[tag])
         count = max(LOW_TAGS, self.tag_max + 1 + PAGE - 1) // PAGE
         pages = [(self.pages.get(page, 0) - page) * PAGE % (1 << 16) for page in range(count)]
         self.lines += array("tl_fix_field_rule", f"{self.prefix}_fields", rows)
+        if self.session:
+            rows = [self.low_rule(tag, self.session) for tag in range(LOW_TAGS)]
+            self.lines += array("tl_fix_field_rule", f"{self.prefix}_low", rows)
         self.lines += array("uint16_t", f"{self.prefix}_pages", [str(at) for at in pages])
         self.lines += array("tl_fix_values", f"{self.prefix}_values", enumerations)
         self.lines += array("uint16_t", f"{self.prefix}_offsets", [str(at) for at in self.offsets])
@@ -273,6 +283,17 @@ class Writer:
         lines = array("char", f"{self.prefix}_texts", pieces)
         self.lines += [lines[0].replace(" {", ""), *(x.replace('",', '"') for x in lines[1:-1])]
         self.lines[-1] += ";"
+
+    def low_rule(self, tag: int, session: Writer) -> str:
+        """A tag's rule by both dictionaries: the session's in header and trailer, else this one's
+        with what the session's says of counts, lengths and data."""
+        theirs, own = session.rules.get(tag), self.rules.get(tag, (0, 0, 0, 0, 0))
+        if theirs is None:
+            return braces(own)
+        flags = int(theirs[2])
+        if flags & (HEADER | TRAILER):
+            return braces(theirs)
+        return braces((*own[:2], int(own[2]) | flags, *own[3:]))
 
     def row(self, body: Body) -> str:
         pool = self.dictionary.pool
@@ -284,9 +305,11 @@ class Writer:
 
     def write_messages(self) -> None:
         names, bits, rows = msg_types(), [], []
+        frame = self.session or self
+        always = {*frame.header.tags, *frame.trailer.tags}
         for text, admin, body in self.messages:
             assert len(text) <= 3
-            allowed = sum(1 << self.place(tag) for tag in body.tags)
+            allowed = sum(1 << self.place(tag) for tag in always.union(body.tags))
             bits += [f"{allowed >> 64 * word & (1 << 64) - 1:#x}" for word in range(self.words)]
             kind = names.get(text, "OTHER")
             rows.append(f'{{"{text}", {int(admin)}, TL_FIX_{kind}, {self.row(body)}}}')
@@ -303,7 +326,7 @@ class Writer:
         self.lines += array("uint64_t", f"{self.prefix}_allowed", bits)
 
     def write_pools(self) -> None:
-        groups = ["{" + ", ".join(map(str, row)) + "}" for row in self.dictionary.groups]
+        groups = [braces(row) for row in self.dictionary.groups]
         numbers = self.dictionary.pool.numbers
         assert len(numbers) < 1 << 16
         self.lines += array("tl_fix_group_rule", f"{self.prefix}_groups", groups)
@@ -314,6 +337,7 @@ class Writer:
         self.write_messages()
         self.write_pools()
         prefix = self.prefix
+        low = f"{prefix}_low" if self.session else f"{prefix}_fields + {PAGE}"
         parts = (
             "fields",
             "pages",
@@ -332,6 +356,7 @@ class Writer:
             f"    .tag_max = {self.tag_max},",
             f"    .messages_count = {len(self.messages)},",
             f"    .words = {self.words},",
+            f"    .low = {low},",
             *(f"    .{part} = {prefix}_{part}," for part in parts),
             "};",
             "",
@@ -375,8 +400,10 @@ def tables(directory: Path) -> str:
         '#include "touchline/wire/fix_tables.h"',
         "",
     ]
-    for name in DICTIONARIES:
-        lines += Writer(load(directory, name)).write()
+    writers = {name: Writer(load(directory, name)) for name in DICTIONARIES}
+    writers["FIX50SP2"].session = writers["FIXT11"]
+    for writer in writers.values():
+        lines += writer.write()
     return "\n".join(lines[:-1]) + "\n"
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache, lru_cache
 
 from touchline.core.messages import MsgType, OrdType, Side, TimeInForce
 from touchline.errors import PriceError, QtyError
@@ -21,6 +23,7 @@ from touchline.fix.desk import (
     UNSUPPORTED_MSG_TYPE,
     Desk,
     Fields,
+    Malformed,
     Missing,
     Refusal,
     Session,
@@ -31,6 +34,7 @@ from touchline.fix.orders import Command, Order, Request
 from touchline.fix.outbound import NO_EXEC
 from touchline.fix.past import REFUSED
 from touchline.instruments import Instrument
+from touchline.wire import fix_terms
 
 UNKNOWN_SYMBOL, UNKNOWN_ORDER, DUPLICATE, UNSUPPORTED = 1, 5, 6, 11  # OrdRejReason(103)
 WRONG_QTY, WRONG_ACCOUNT, OFF_TICK, OTHER = 13, 15, 18, 99
@@ -40,18 +44,24 @@ LOG = logging.getLogger("touchline.fix")
 SIDES = {side.fix: side for side in Side}
 ORD_TYPES = {ord_type.fix: ord_type for ord_type in OrdType}
 TIMES_IN_FORCE = {time_in_force.fix: time_in_force for time_in_force in TimeInForce}
-NOT_OFFERED = {  # terms that would change what an order means, so they are not overlooked
-    "18": "ExecInst",
-    "99": "StopPx",
-    "110": "MinQty",
-    "111": "MaxFloor",
-    "126": "ExpireTime",
-    "152": "CashOrderQty",
-    "168": "EffectiveTime",
-    "211": "PegOffset",
-    "388": "DiscretionInst",
-    "432": "ExpireDate",
-}
+PASSING = ("used", "harmless", "frame")  # of terms: whatever their value is
+USER_DEFINED = 5000
+
+
+@cache
+def _passing() -> frozenset[str]:
+    """The tags of FIX that a request may have, whatever their value is."""
+    tags = range(1, USER_DEFINED)
+    return frozenset(str(tag) for tag in tags if fix_terms.term_of(tag) in PASSING)
+
+
+@lru_cache(maxsize=64)
+def _is_a_day(text: str) -> bool:
+    try:
+        datetime.strptime(text, "%Y%m%d")
+    except ValueError:
+        return False
+    return True
 
 
 def _check_name(cl_ord_id: str) -> None:
@@ -60,18 +70,19 @@ def _check_name(cl_ord_id: str) -> None:
         raise Refusal(OTHER, f"ClOrdID is {size} bytes long; allowed are {NAME_BYTES}, printable")
 
 
+def _not_offered(fields: Fields, instrument: Instrument) -> str:
+    """Which field would change what the request means and is not offered, in words; "": none."""
+    for tag, value in fields.items():
+        if tag not in _passing():
+            names = (instrument.symbol, instrument.currency)
+            if why := fix_terms.refusal(int(tag), value.encode(), *names):
+                return why
+    return ""
+
+
 def _check_terms(fields: Fields, instrument: Instrument) -> None:
-    """Refuse what would change an order's meaning and is not offered."""
-    for tag in NOT_OFFERED.keys() & fields.keys():
-        if fields[tag].strip("0."):
-            raise Refusal(UNSUPPORTED, f"{NOT_OFFERED[tag]}({tag}) is not supported")
-    if fields.get("21") == "3":
-        raise Refusal(UNSUPPORTED, "HandlInst(21) 3 is not supported: there is no manual handling")
-    if fields.get("15", instrument.currency) != instrument.currency:
-        raise Refusal(
-            UNSUPPORTED,
-            f"Currency(15) {fields['15']}: {instrument.symbol} is traded in {instrument.currency}",
-        )
+    if why := _not_offered(fields, instrument):
+        raise Refusal(UNSUPPORTED, why)
 
 
 def _chosen(table: Mapping[str, int], fields: Fields, tag: str, name: str, default: str) -> int:
@@ -264,7 +275,12 @@ def _change(
 
 def cancel(desk: Desk, session: Session, fields: Fields) -> None:
     """OrderCancelRequest(F); what is left of the order is canceled, whatever OrderQty says."""
-    _change(desk, session, fields, MsgType.CANCEL, lambda order: (0, 0))
+
+    def terms(order: Order) -> tuple[int, int]:
+        _check_terms(fields, desk.names.instrument(order.instrument))
+        return 0, 0
+
+    _change(desk, session, fields, MsgType.CANCEL, terms)
 
 
 def replace(desk: Desk, session: Session, fields: Fields) -> None:
@@ -290,8 +306,10 @@ def status(desk: Desk, session: Session, fields: Fields) -> None:
     if request is None or request.order is None:
         refusal = Refusal(UNKNOWN_ORDER, f"unknown order {fields['11']}")
         desk.refuse_order(session, fields, refusal, NO_EXEC)
-        return
-    desk.answer_status(session, fields, request.order)
+    elif why := _not_offered(fields, desk.names.instrument(request.order.instrument)):
+        desk.business_reject(session, fields, OTHER_REASON, why)
+    else:
+        desk.answer_status(session, fields, request.order)
 
 
 def receive(desk: Desk, session: Session, raw: str) -> None:
@@ -304,6 +322,8 @@ def receive(desk: Desk, session: Session, raw: str) -> None:
         text = f"MsgType {fields['35']} is not supported"
         desk.business_reject(session, fields, UNSUPPORTED_MSG_TYPE, text)
         return
+    if "60" in fields and not _is_a_day(fields["60"][:8]):
+        raise Malformed(60)  # QuickFIX gives every month 31 days
     try:
         handler(desk, session, fields)
     except Missing as missing:

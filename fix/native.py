@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -24,11 +25,13 @@ from touchline.core.messages import LANE_FIX, Text
 from touchline.errors import SessionError, TouchlineError
 from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
 from touchline.fix.hours import Hours
+from touchline.fix.notices import Notice, Notices
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
 from touchline.fix.operators import Operators
 from touchline.fix.orders import report_key
 from touchline.fix.origin import Origin, bus_identity, read_origin, write_origin
 from touchline.fix.presence import Presence
+from touchline.fix.renumber import ROUNDS, Renumber
 from touchline.fix.settings import GatewaySettings, SessionSettings
 from touchline.runtime.directory import Directory
 from touchline.runtime.feed import EventFeed
@@ -104,16 +107,19 @@ class NativeGateway:
         next_event = self._catch_up()
         self._entrance.listen(self._server)
         cleanup.callback(self._write_presence)
-        self._operators = Operators(
-            settings.fix_dir,
-            self._server,
-            self._entrance.sessions,
-            self._hours,
-            self._write_presence,
-        )
+        sessions = self._entrance.sessions
+        renumber = Renumber(self._server, sessions, self._hours, self._write_presence)
+        asks = {"reset-seq": renumber.ask, "news": Notices(sessions, self._send_news).ask}
+        self._operators = Operators(settings.fix_dir, asks)
         cleanup.callback(self._operators.close)
-        self._spawn("fix-loop", lambda: self._server.run(next_event), self._server.stop)
+        self._spawn("fix-loop", lambda: self._run_loop(next_event), self._server.stop)
         cleanup.callback(self._close_feed)
+
+    def _run_loop(self, next_event: int) -> None:
+        cpu = self._settings.cpu
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})  # of this thread alone
+        self._server.run(next_event)
 
     def _wait_for_names(self) -> None:
         """Wait until the journal has a number for every configured session and account."""
@@ -235,6 +241,7 @@ class NativeGateway:
             cancel_on=configured.cancel_on,
             cancel_grace_s=configured.cancel_grace_s,
             throttle=configured.throttle,
+            pending_reports=configured.pending_reports,
         )
 
     def _allow(self, number: int, configured: SessionSettings, whether: bool) -> None:
@@ -313,6 +320,18 @@ class NativeGateway:
         if (fault := self._server.market_fault) != self._market_fault:
             self._market_fault = fault
             LOG.error("there is no market data over FIX any more: %s", fault)
+
+    def _send_news(self, numbers: list[int], notice: Notice) -> Callable[[], bool]:
+        """What tells whether the loop has put them into the sessions' stores."""
+        for number in numbers:
+            self._server.news(number, notice.text, urgent=notice.urgent)
+        rounds = self._server.status().rounds + ROUNDS
+
+        def stored() -> bool:
+            self._server.wake()
+            return self._server.status().rounds >= rounds
+
+        return stored
 
     def _change(self, sessions: Sessions) -> None:
         """What is configured now. A session that the journal has no number for comes later."""

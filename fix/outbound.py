@@ -195,9 +195,14 @@ def order_cancel_reject(begin_string: str, report: Notice, names: Names) -> str:
     )
 
 
-def order_status(begin_string: str, cl_ord_id: str, order: Order, names: Names) -> str:
+def order_status(begin_string: str, cl_ord_id: str, now: str, order: Order, names: Names) -> str:
     """ExecutionReport(8) that answers a question and reports nothing new."""
-    fields = [f"11={cl_ord_id}", f"17={NO_EXEC}", *_order_fields(begin_string, order, names)]
+    fields = [
+        f"11={cl_ord_id}",
+        f"17={NO_EXEC}",
+        f"60={now}",
+        *_order_fields(begin_string, order, names),
+    ]
     if begin_string == FIX42:
         fields += [f"150={ord_status(begin_string, order)}", "20=3"]
     else:

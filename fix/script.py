@@ -15,13 +15,17 @@ They are played against a venue over real sockets: by the tests, and by who cert
     C                                               connects, and is not logged on
     D                                               disconnects, without a Logout
     S next+2                                        two messages are lost: the next has this number
+    O halt|55=$SYM                                  the venue's operator does something
+
+What an operator can do is `news` (to a session, 56), `halt`, `resume`, `pause` (the engine does
+nothing from then on) and `continue`.
 
 A line `# Needs ...` says what else must be so than that a session may trade; who can not tell
 whether it is leaves the script out.
 
 A broker logs on, with sequence numbers from 1, when a script first names him, unless by C. Broker 3
 has a password; 4 is broker 1 once more, on a connection of its own; 5 may send no orders and is
-sent copies of what the accounts of brokers 1 and 2 do.
+sent copies of what the accounts of brokers 1 and 2 do; 6 is told of halts and of pending states.
 
 A line begins with its kind; fields are separated by |. `4.4:` or `4.2:` before a field or a line
 restricts it to that version; what is of 4.4 is of FIX 5.0 SP2 too. In what is expected `tag=*` is
@@ -63,7 +67,7 @@ USUAL: dict[str, dict[str, str | None]] = {
 }
 HEADER = ("35", "34", "49", "56", "52")
 VERSIONS = {"FIX.4.2": {"4.2"}, "FIX.4.4": {"4.4"}, "FIXT.1.1": {"4.4", "5.0"}}
-_LINE = re.compile(r"(?:([45]\.[0-9]):)?([IERNXAUQCDS])([1-9]?)(?: (.*))?$")
+_LINE = re.compile(r"(?:([45]\.[0-9]):)?([IERNXAUQCDSO])([1-9]?)(?: (.*))?$")
 _NUMBER = re.compile(r"\$(NEXT|LAST|IN)([+-]\d+)?|next([+-]\d+)?$")
 _OVER = frozenset("2348C")  # OrdStatus(39) of an order that rests no more
 
@@ -97,6 +101,7 @@ class Stage:
     tls: ssl.SSLContext | None = None
     source: str = ""
     fitted: Callable[[str, str, bool], str] = lambda tag, value, expected: value
+    operate: Callable[[str, Mapping[str, str]], None] | None = None
 
 
 @dataclass
@@ -123,6 +128,7 @@ class Script:
         self._open: dict[tuple[str, str], Message] = {}
         self.streams: dict[str, list[Message]] = {}
         self.wire = Wire()
+        self._paused = False
 
     def run(self) -> None:
         try:
@@ -130,6 +136,8 @@ class Script:
                 if line.strip() and not line.startswith("#"):
                     self._step(f"{self._path.name}:{number} ({self._version})", line.strip())
         finally:
+            if self._paused:
+                self._operate("continue", "1")
             for client in self._clients.values():
                 client.close()
 
@@ -150,7 +158,9 @@ class Script:
             self._connect(broker)
             return
         client = self._client(broker)
-        if kind == "D":
+        if kind == "O":
+            self._operate(rest, broker)
+        elif kind == "D":
             client.close()
         elif kind == "S":
             client.next_seq = int(self._filled_in(rest, broker))
@@ -269,6 +279,13 @@ class Script:
             client.next_seq += 1
         elif header["34"].isdecimal():
             self._numbers[broker]["LAST"] = int(header["34"])
+
+    def _operate(self, rest: str, broker: str) -> None:
+        (what, _), *fields = self._fields(rest, broker)
+        if self._stage.operate is None:
+            raise ValueError(f"nobody operates this venue: {rest}")
+        self._paused = what == "pause"
+        self._stage.operate(what, dict(fields))
 
     def _raw(self, rest: str, broker: str) -> bytes:
         """Bytes as they stand, but for what is named in capitals."""

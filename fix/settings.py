@@ -7,6 +7,7 @@ Logon may also carry Username(553) and Password(554), so that dictionary is writ
 
 from __future__ import annotations
 
+import os
 import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class SessionSettings:
     cancel_on: str = "off"  # logout, disconnect, both: whose leaving ends his orders
     cancel_grace_s: int = 0
     throttle: int = 0  # messages a second; 0: any number
+    pending_reports: bool = False  # it is told of requests that are with the engine
     schedule: Schedule = ALWAYS
 
     @classmethod
@@ -61,6 +63,7 @@ class SessionSettings:
             section.cancel_on_disconnect,
             section.cancel_grace_s,
             section.throttle or 0,
+            section.pending_reports,
             Schedule.read(section.time_zone, section.open, section.close, section.reset),
         )
 
@@ -90,6 +93,7 @@ class GatewaySettings:
     bus_path: Path
     engine: str = "native"
     busy_poll: bool = False
+    cpu: int | None = None
     message_bytes_max: int = 16_384
     logon_timeout_s: float = 5.0
     newcomers_max: int = 1024
@@ -113,6 +117,9 @@ class GatewaySettings:
             )
         if len(sessions) > SESSIONS_MAX:
             raise SessionError(f"sessions: {len(sessions)} are configured; at most {SESSIONS_MAX}")
+        cpu = config.fix.cpu
+        if cpu is not None and cpu not in os.sched_getaffinity(0):
+            raise SessionError(f"fix.cpu: cannot run on processor {cpu}")
         return cls(
             host=config.fix.host,
             port=config.fix.port,
@@ -124,6 +131,7 @@ class GatewaySettings:
             bus_path=Path(config.bus_path),
             engine=config.fix.engine,
             busy_poll=config.fix.busy_poll,
+            cpu=cpu,
             message_bytes_max=config.fix.message_bytes_max,
             logon_timeout_s=config.fix.logon_timeout_s,
             newcomers_max=config.fix.newcomers_max,

@@ -84,6 +84,7 @@ def show(options: Any, session: str, as_json: bool) -> None:
 @click.option("--cancel-on-disconnect", type=click.Choice(["off", "logout", "disconnect", "both"]))
 @click.option("--cancel-grace", "cancel_grace_s", type=click.IntRange(0, 86_400))
 @click.option("--throttle", type=click.IntRange(1, 1_000_000), help="Messages a second.")
+@click.option("--pending-reports", is_flag=True, help="It is told of requests under way.")
 @click.option("--open", "opens", metavar="MOMENT", help="08:00, or Sun 17:00.")
 @click.option("--close", metavar="MOMENT")
 @click.option("--reset", metavar="MOMENT", help="When its numbers go back to 1.")
@@ -115,7 +116,7 @@ def add(
     options = context.obj
     if password_stdin and no_password:
         raise click.UsageError("--password-stdin and --no-password exclude each other")
-    given = {key: value for key, value in values.items() if value not in (None, ())}
+    given = {key: value for key, value in values.items() if value not in (None, (), False)}
     if "time_decimals" in given:
         given["time_decimals"] = int(given["time_decimals"])
     given |= {"comp_id": session, "open": opens, "enabled": not disabled}
@@ -234,6 +235,43 @@ def reset_seq(
     facts = held.reset_seq(config, session, next_out, next_in, timeout_s, words)
     done = f"{session}: out {facts['next_out']}, in {facts['next_in']}"
     emit(as_json, facts, done)
+
+
+@sessions.command()
+@click.argument("headline")
+@click.option("--session", "names", multiple=True, help="To this one; several may be named.")
+@click.option("--account", "accounts", multiple=True, help="To whoever has this account.")
+@click.option("--permission", "permissions", multiple=True, help="To whoever has this permission.")
+@click.option("--all", "everybody", is_flag=True, help="To every session.")
+@click.option("--line", "lines", multiple=True, help="A line of text below the headline.")
+@click.option("--urgent", is_flag=True, help="Urgency(61) = 1, flash.")
+@timeout_option
+@json_option
+@click.pass_obj
+@guarded
+def news(
+    options: Any,
+    headline: str,
+    names: tuple[str, ...],
+    accounts: tuple[str, ...],
+    permissions: tuple[str, ...],
+    everybody: bool,
+    lines: tuple[str, ...],
+    urgent: bool,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Tell sessions something by News(B), here or away: one, some, or all."""
+    from touchline.control.operate import sessions as held
+
+    if everybody == bool(names or accounts or permissions):
+        raise click.UsageError("say to whom: --session, --account, --permission, or --all alone")
+    chosen = {"sessions": names, "accounts": accounts, "permissions": permissions}
+    whom = {key: ",".join(values) or None for key, values in chosen.items()}
+    words = words_of("sessions news", whom | {"all": everybody, "headline": headline})
+    said = {"headline": headline, "lines": lines, "urgent": urgent, "all": everybody}
+    facts = held.ask_gateway(options.load(), {"ask": "news"} | chosen | said, timeout_s, words)
+    emit(as_json, facts, f"told to {len(facts['sessions'])} sessions")
 
 
 def _numbers(next_out: int | None, next_in: int | None) -> str:

@@ -116,6 +116,7 @@ def _agreed(one: SessionSection) -> Facts:
         "cancel_on_disconnect": one.cancel_on_disconnect,
         "cancel_grace_s": one.cancel_grace_s,
         "throttle": one.throttle,
+        "pending_reports": one.pending_reports,
         "open": one.open,
         "close": one.close,
         "reset": one.reset,
@@ -175,19 +176,22 @@ def reset_seq(
     words: str,
 ) -> Facts:
     """Have the running gateway change a session's numbers; what they are now."""
+    request = {"ask": "reset-seq", "session": session, "next_out": next_out, "next_in": next_in}
+    return ask_gateway(config, request, timeout_s, words)
+
+
+def ask_gateway(config: Config, request: Facts, timeout_s: float, words: str) -> Facts:
+    """Have the running gateway do something that no command of the journal says; its answer."""
     from touchline.fix.operators import ask
 
-    if config.fix.engine != "native":
-        raise Refused(f"fix.engine is {config.fix.engine}, which keeps its numbers to itself")
     with Admin(config, timeout_s=timeout_s, words=words) as admin:
         admin.say()
-    request = {"ask": "reset-seq", "session": session, "next_out": next_out, "next_in": next_in}
     try:
         return ask(config.fix_dir, request, timeout_s)
     except TimeoutError as error:
         raise Unanswered(
             f"the gateway did not answer within {timeout_s:g} s; it may have done it: see "
-            f"`touchline sessions show {session}`"
+            "`touchline sessions list` and `touchline sessions log`"
         ) from error
     except (FileNotFoundError, ConnectionError) as error:
         raise NotRunning("the gateway is not running: see `touchline status`") from error

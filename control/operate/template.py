@@ -21,7 +21,7 @@ price_blocks_max = 4096           # blocks of 32 prices with resting orders, ove
 wait = "park"               # park: sleeps when idle; yield, spin: faster, and keep a core busy
 sync = "none"               # none: the system writes the journal back; batch: fdatasync first
 segment_mb = 64             # size of a journal file
-# cpu = 2                   # pin the engine's thread
+# cpu = 2                   # keep the engine's thread to this processor
 # clock_step_max_s = 60     # the host's clock may step so far and is believed
 
 [fix]

@@ -51,6 +51,22 @@ class JournalCorrupt(TouchlineError):
         self.detail = detail
 
 
+class FeedError(TouchlineError):
+    """A file of market data holds what it can not: `path`, `offset` in bytes, `detail`.
+
+    Of a compressed file the offset is that of the bytes within.
+    """
+
+    def __init__(
+        self, path: str | PathLike[str], offset: int, detail: str, where: str = ""
+    ) -> None:
+        at = f"{where}, byte {offset}" if where else f"byte {offset}"
+        super().__init__(f"{fspath(path)}: {at}: {detail}")
+        self.path = fspath(path)
+        self.offset = offset
+        self.detail = detail
+
+
 class Lapped(TouchlineError):
     """A reader wanted event `next_seq`, but the ring holds only `oldest_seq` and newer."""
 

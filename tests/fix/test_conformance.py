@@ -37,7 +37,7 @@ def symbols(engine: str) -> Iterator[str]:
 def test_script(venue: PartsVenue, symbols: Iterator[str], path: Path, begin_string: str) -> None:
     if reason := known_fault(venue.fix_engine, path.stem, begin_string):
         pytest.xfail(reason)
-    Script(path, stage(venue.port, begin_string, next(symbols)), begin_string).run()
+    Script(path, stage(venue, begin_string, next(symbols)), begin_string).run()
 
 
 def test_every_script_has_an_instrument_of_its_own() -> None:

@@ -15,7 +15,7 @@ from harness.fix_orchestra import DCTERMS, FIXR, q
 from harness.fix_pages import PAGES, files, orchestra_name
 from harness.fix_probe import entry, path_to, plausible
 from harness.fix_survey import Survey, survey
-from touchline.wire.fix_terms import term_of
+from touchline.wire.fix_terms import refusal, term_of
 
 FILES = sorted(PAGES.glob("*.xml"))
 ORDER = ["metadata", "datatypes", "codeSets", "fields", "actors", "components", "groups"]
@@ -144,6 +144,21 @@ def test_a_field_of_bytes_is_tried_behind_its_length() -> None:
 )
 def test_the_list_of_terms_is_told_from_outside(tag: int, term: str) -> None:
     assert term_of(tag) == term
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "why"),
+    [
+        (210, b"10", "MaxShow(210) is not supported"),
+        (210, b"0", ""),
+        (15, b"USD", "Currency(15) USD: ABC is traded in EUR"),
+        (48, b"ABC", ""),
+        (4999, b"x", "field 4999 is not supported"),
+        (5000, b"x", ""),
+    ],
+)
+def test_why_a_field_is_refused_is_told_from_outside(tag: int, value: bytes, why: str) -> None:
+    assert refusal(tag, value, "ABC", "EUR") == why
 
 
 @pytest.mark.parametrize("tag", [-1, 1 << 32, "11", 1.0, None])

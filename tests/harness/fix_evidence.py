@@ -17,6 +17,7 @@ from harness.fix_client import SOH
 from harness.fix_conformance import SCRIPTS, known_fault, stage
 from harness.fix_dictionary import DICTIONARIES, book
 from harness.fix_venue import PartsVenue
+from touchline.config import USUAL_PERMISSIONS
 from touchline.fix.client import framed
 from touchline.fix.script import Script
 
@@ -28,6 +29,12 @@ NEW: list[dict[str, Any]] = [
     {"comp_id": "NEW2", "accounts": ["ACC2N"]},
     {"comp_id": "NEW3", "accounts": ["ACC3N"], "password": "secret"},
     {"comp_id": "NEW4", "accounts": ["ACC1N", "ACC2N"], "permissions": ["drop-copy"]},
+    {
+        "comp_id": "NEW5",
+        "accounts": ["ACC5N"],
+        "permissions": [*USUAL_PERMISSIONS, "news"],
+        "pending_reports": True,
+    },
 ]
 PLAYS = len(SCRIPTS) * len(DICTIONARIES)
 INSTRUMENTS = 600  # the venue's: one for each play, and two to try fields on
@@ -153,7 +160,7 @@ def gather(venue: PartsVenue) -> Evidence:
     for number, (path, version) in enumerate(jobs):
         if known_fault("native", path.stem):
             continue
-        script = Script(path, stage(venue.port, version, f"S{number:02d}"), version)
+        script = Script(path, stage(venue, version, f"S{number:02d}"), version)
         try:
             script.run()
         except AssertionError:

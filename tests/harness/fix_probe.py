@@ -14,6 +14,7 @@ from harness.fix_client import Message, utc_now
 from harness.fix_conformance import stage
 from harness.fix_dictionary import DICTIONARIES, Book, Field, Layout, Member, book
 from harness.fix_evidence import SYMBOL
+from harness.fix_venue import PartsVenue
 from touchline.fix.client import Connection
 from touchline.wire.fix_terms import term_of
 
@@ -95,9 +96,9 @@ def data_pair(one: Field, value: str, of: Book) -> list[tuple[int, str]]:
 class Prober:
     """One session of one version, with an open order for what refers to one."""
 
-    def __init__(self, port: int, begin_string: str, symbols: tuple[str, str]) -> None:
+    def __init__(self, venue: PartsVenue, begin_string: str, symbols: tuple[str, str]) -> None:
         self.book = book(begin_string)
-        place = stage(port, begin_string, "")
+        place = stage(venue, begin_string, "")
         comp_ids = (place.brokers["1"].comp_id, place.target)
         self._client = Connection(place.address, comp_ids, begin_string, source=place.source)
         self._version = ["1137=9"] if begin_string == "FIXT.1.1" else []
@@ -188,11 +189,11 @@ class Prober:
 Verdicts = dict[tuple[str, str], dict[int, Verdict | None]]
 
 
-def probe(port: int, symbols: tuple[str, str]) -> Verdicts:
+def probe(venue: PartsVenue, symbols: tuple[str, str]) -> Verdicts:
     """Of each version and request: every field of it that is not of the header."""
     found: Verdicts = {}
     for version in DICTIONARIES:
-        with Prober(port, version, symbols) as prober:
+        with Prober(venue, version, symbols) as prober:
             for msg_type in REQUESTS:
                 layout = prober.book.messages[msg_type]
                 base = prober.request(msg_type)

@@ -103,7 +103,7 @@ def survey(directory: Path) -> Survey:
     venue = PartsVenue(Config.model_validate(plain.model_dump() | values))
     try:
         venue.open()
-        verdicts = probe(venue.port, (f"S{INSTRUMENTS - 1}", f"S{INSTRUMENTS - 2}"))
+        verdicts = probe(venue, (f"S{INSTRUMENTS - 1}", f"S{INSTRUMENTS - 2}"))
         return Survey(gather(venue), verdicts)
     finally:
         venue.close()

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.venue import Place
 from harness.waiting import DEADLINE_S, free_ports, until
-from touchline.config import Config
+from touchline.config import USUAL_PERMISSIONS, Config
 from touchline.control.supervisor.setup import read_journal, setup_commands
 from touchline.core.messages import LANE_ADMIN
 from touchline.runtime.bus import Bus
@@ -36,9 +36,12 @@ def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Conf
     ]
     if engine == "native":
         copies = {"permissions": ["drop-copy"]}
+        told = {"permissions": [*USUAL_PERMISSIONS, "news"], "pending_reports": True}
         sessions += [
             {"comp_id": "WATCHER", "accounts": ["ACC1", "ACC1B", "ACC2"], **copies},
             {"comp_id": "OLD3", "begin_string": "FIX.4.2", "accounts": ["ACC3", "ACC4"], **copies},
+            {"comp_id": "TOLD1", "accounts": ["ACC6"], **told},
+            {"comp_id": "TOLD2", "begin_string": "FIX.4.2", "accounts": ["ACC7"], **told},
         ]
     values: dict[str, Any] = {
         "venue": {"name": f"fix{os.getpid()}-{next(_NUMBERS)}", "data_dir": str(data_dir)},
@@ -47,7 +50,7 @@ def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Conf
         "instruments": [
             {"symbol": f"S{n:02d}", "tick_size": "0.05", "lot_size": "10"} for n in range(SYMBOLS)
         ],
-        "accounts": [{"name": n} for n in ("ACC1", "ACC1B", "ACC2", "ACC3", "ACC4", "ACC5")],
+        "accounts": [{"name": n} for n in ("ACC1", "ACC1B", *(f"ACC{m}" for m in range(2, 8)))],
         "sessions": sessions,
     }
     return Config.model_validate(values | changes)

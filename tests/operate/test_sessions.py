@@ -229,6 +229,31 @@ def test_a_reset_that_makes_no_sense_changes_nothing(
     assert [standing(venue)[key] for key in kept] == [before[key] for key in kept]
 
 
+def test_news_reach_who_is_chosen_and_nobody_else(venue: WholeVenue) -> None:
+    answered(venue, "sessions", "add", "READER", "--account", "ACC2", "--no-password")
+    port = venue.config.fix.port
+    with FixClient(port, "BROKER1") as one, FixClient(port, "READER") as other:
+        one.logon()
+        other.logon()
+        told = answered(venue, "sessions", "news", "Früher Schluss", "--account", "ACC1",
+                        "--line", "Um 16 Uhr", "--urgent")  # fmt: skip
+        assert "READER" not in told["sessions"]
+        news = one.application()
+        said = tuple(news[tag] for tag in ("35", "148", "58", "61"))
+        assert said == ("B", "Früher Schluss", "Um 16 Uhr", "1")
+        other.nothing_more("not told")
+        told = answered(venue, "sessions", "news", "All of you", "--all")
+        assert {"BROKER1", "READER"} <= set(told["sessions"])
+        assert [client.application()["148"] for client in (one, other)] == ["All of you"] * 2
+    for wrong in (["--session", "NOBODY"], ["--account", "NONE"], ["--all", "--line", "a\tb"]):
+        refused = at(venue, "sessions", "news", "x", *wrong)
+        assert refused.exit_code == 1, wrong
+    for wrong in ([], ["--all", "--session", "BROKER1"]):
+        assert at(venue, "sessions", "news", "x", *wrong).exit_code == 2, wrong
+    newest = history(venue.config.journal_dir, 10)
+    assert any("sessions news all=True headline=All of you" in row["command"] for row in newest)
+
+
 def test_who_misuses_the_operators_socket_is_let_go_and_nobody_notices(venue: WholeVenue) -> None:
     path = venue.config.fix_dir / FILE
     assert path.stat().st_mode & 0o077 == 0
@@ -237,6 +262,12 @@ def test_who_misuses_the_operators_socket_is_let_go_and_nobody_notices(venue: Wh
         b'{"ask": "halt"}\n', b'{"ask": "reset-seq", "session": ["a"]}\n',
         b'{"ask": "reset-seq", "session": "BROKER1", "next_out": -1}\n',
         b'{"ask": "reset-seq", "session": "BROKER1", "next_in": 1e999}\n',
+        b'{"ask": {}}\n', b'{"ask": "news", "all": true}\n',
+        b'{"ask": "news", "all": true, "headline": "a\\u0001b"}\n',
+        b'{"ask": "news", "all": true, "headline": "x", "lines": ["y", ""]}\n',
+        b'{"ask": "news", "all": true, "headline": "x", "lines": {"y": 1}}\n',
+        b'{"ask": "news", "all": true, "headline": "' + b"x" * 4097 + b'"}\n',
+        b'{"ask": "news", "headline": "x", "sessions": [["BROKER1"]]}\n',
     ]  # fmt: skip
     with FixClient(venue.config.fix.port, "BROKER1") as client:
         client.logon()

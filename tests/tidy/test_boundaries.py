@@ -18,6 +18,7 @@ C_ROOMS = {
     "marketdata": {"core"},
     "measure": {"core", "runtime"},
     "wire": {"core", "runtime", "marketdata"},
+    "study": {"core", "wire"},
 }
 # Inside a room: what a part may include of its neighbours; messages, and in a shell the checks of
 # arguments, everybody may.
@@ -59,6 +60,13 @@ C_PARTS = {
     },
     "marketdata": {"mirror": set[str]()},
     "measure": {"measure": set[str]()},
+    "study": {
+        "market": set[str](),
+        "ladder": set[str](),
+        "books": {"market", "ladder"},
+        "feed": {"market"},
+        "table": set[str](),
+    },
     "wire": {
         "fix_dialect": {"fix_tables"},
         "fix_tables": {"fix_dialect"},
@@ -73,9 +81,9 @@ C_PARTS = {
         "fix_route": {"fix_message", "fix_text"},
         "fix_orders": {"fix_route"},
         "fix_trades": set[str](),
+        "fix_terms": {"fix_message", "fix_names", "fix_text"},
         "fix_desk": {"fix_message", "fix_names", "fix_orders", "fix_route", "fix_text"}
-        | {"fix_trades"},
-        "fix_terms": {"fix_desk"},
+        | {"fix_terms", "fix_trades"},
         "fix_market": {"fix_message", "fix_names", "fix_route", "fix_text", "fix_tables"},
         "fix_log": {"fix_text"},
         "port": set[str](),
@@ -123,7 +131,7 @@ C_PART_OF = dict.fromkeys(
     "engine",
 )
 # What a shell hands out of another part: the record it keeps answers in.
-SHELL_PARTS = {"engine": {"answer", "arrays", "capacities"}}
+SHELL_PARTS = {"engine": {"answer", "arrays", "capacities"}, "fix_server": {"fix_facts"}}
 # A shell that has a part of another's header, which that one needs first.
 HEADER_OF = {"capacities": "engine"}
 # A shell of several headers, because what they are for is one thing to Python.
@@ -148,6 +156,8 @@ FACES_OF = {
         "runtime": {"bus", "owned"},
         "marketdata": {"mirror"},
     },
+    # Files of Nasdaq's are read by the decoder that the venue's own feed has.
+    "study": {"core": {"messages", "arguments"}, "wire": {"itch", "fields"}},
 }
 
 # The pure step needs nothing of the world. Memory is state.c's business, at open and close alone.
@@ -165,7 +175,7 @@ FORBIDDEN = {
 OPTIONAL = {
     f"src/touchline/data/{file}.py": {"pyarrow", "pandas", "polars"}
     for file in ("frames", "history")
-}
+} | {"src/touchline/data/market_frames.py": {"pandas"}}
 # What one room may use all the same: the history is asked through DuckDB and Arrow.
 ALLOWED = {"src/touchline/data": ("duckdb", "pyarrow")}
 # The modules below use time, chance or the environment; everybody else is given them as arguments.
@@ -199,11 +209,12 @@ PACKAGE_ROOMS = {
     "core": set[str](),
     "runtime": {"core"},
     "market": {"core"},
-    "data": {"core", "runtime", "market"},
+    "data": {"core", "runtime", "market", "study"},
     "config": {"core"},
     "marketdata": {"core"},
     "measure": {"core", "runtime"},
     "wire": {"core", "runtime"},
+    "study": {"core"},
 }
 CONTROL_ROOMS = {
     "supervisor": set[str](),

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -255,6 +256,100 @@ static void what_may_be_read_in_two_ways_ends_the_session(void)
     log_off();
 }
 
+/* Is nothing there for a moment? What comes later than that would be seen by what is read next. */
+static bool is_quiet(int fd)
+{
+    struct pollfd wanted = {fd, POLLIN, 0};
+    return poll(&wanted, 1, 200) == 0;
+}
+
+static void order(int number, const char *flags)
+{
+    char head[32], rest[64];
+    snprintf(head, sizeof head, "35=D|34=%d|", number);
+    snprintf(rest, sizeof rest, "%s11=o%d|", flags, number);
+    say(head, rest);
+}
+
+static void expect_order(int number)
+{
+    char expected[64];
+    snprintf(expected, sizeof expected, "35=D|34=%d|49=B|56=TL|11=o%d", number, number);
+    EXPECT(engine, expected);
+}
+
+static void a_few_requests_go_on_until_the_last_of_them_is_answered(void)
+{
+    log_on(1);
+    for (int number = 2; number <= 12; number++)
+        order(number, "");
+    flush(broker);
+    for (int number = 2; number <= 4; number++) /* with the Logon they are four */
+        expect_order(number);
+    CHECK(is_quiet(engine));
+    answer("35=8|34=2|", "11=o3|150=0|");
+    answer("35=8|34=3|43=Y|", "11=o4|150=0|");
+    flush(engine);
+    CHECK(is_quiet(engine));
+    answer("35=8|34=4|", "11=o4|150=0|");
+    flush(engine);
+    for (int number = 5; number <= 8; number++)
+        expect_order(number);
+    CHECK(is_quiet(engine));
+    answer("35=j|34=5|", "45=8|372=D|380=3|"); /* without its ClOrdID */
+    flush(engine);
+    for (int number = 9; number <= 12; number++) /* and after a moment without an answer */
+        expect_order(number);
+    order(13, "");
+    flush(broker);
+    expect_order(13);
+    log_off();
+}
+
+static void who_reads_nothing_is_not_read_from(void)
+{
+    char text[1024], rest[1100];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    snprintf(rest, sizeof rest, "11=o|58=%s|", text);
+    log_on(1);
+    struct pollfd room = {engine, POLLOUT, 0};
+    for (int number = 2; poll(&room, 1, 500) == 1; number++) {
+        char head[32];
+        snprintf(head, sizeof head, "35=8|34=%d|", number);
+        answer(head, rest);
+        flush(engine);
+    }
+    say("35=1|34=2|", "112=late|");
+    flush(broker);
+    CHECK(is_quiet(engine));
+    close(engine);
+    CHECK(poll(NULL, 0, 4000) == 0); /* more than the moment he has to read what was said last */
+    const int unread = broker;
+    log_on(1);
+    log_off();
+    close(unread);
+}
+
+static void what_is_far_behind_a_gap_is_dropped(void)
+{
+    log_on(1);
+    order(3, "");
+    flush(broker);
+    expect_order(3);
+    answer("35=2|34=2|", "7=2|16=0|");
+    flush(engine);
+    EXPECT(broker, "35=2|34=2|49=TL|56=B|7=2|16=0");
+    for (int number = 4; number <= 24; number++)
+        order(number, "");
+    order(2, "43=Y|");
+    flush(broker);
+    for (int number = 4; number <= 19; number++) /* sixteen */
+        expect_order(number);
+    EXPECT(engine, "35=D|34=2|49=B|56=TL|43=Y|11=o2");
+    log_off();
+}
+
 int main(void)
 {
     pthread_t loop, policy;
@@ -271,6 +366,9 @@ int main(void)
     a_slice_follows_the_one_before();
     another_version_is_handed_on_as_a_heartbeat();
     what_may_be_read_in_two_ways_ends_the_session();
+    a_few_requests_go_on_until_the_last_of_them_is_answered();
+    who_reads_nothing_is_not_read_from();
+    what_is_far_behind_a_gap_is_dropped();
     tl_fix_server_stop(server);
     pthread_join(loop, NULL);
     judging = false;

@@ -28,7 +28,7 @@ extern "C" {
 #endif
 
 #define TL_BUS_MAGIC UINT64_C(0x31535542454e494c) /* "LINEBUS1" */
-#define TL_BUS_VERSION 2u /* 1: no draining, no progress of a recovery */
+#define TL_BUS_VERSION 3u /* 1: no draining, no progress of a recovery; 2: no processors */
 #define TL_BUS_LANES_MAX 8u
 #define TL_BUS_TEXT_BYTES 256
 #define TL_LANE_CHUNK 64u /* commands that become visible together */
@@ -79,7 +79,8 @@ typedef struct tl_bus_lane {
     TL_BUS_ATOMIC(uint32_t) sending; /* producer: 1 while a chunk is being published */
     TL_BUS_ATOMIC(uint32_t) pid;     /* producer: who sent last */
     TL_BUS_ATOMIC(uint32_t) counter; /* low half of the cl_ord_id given out last */
-    uint8_t _pad0[44];
+    TL_BUS_ATOMIC(uint32_t) place;   /* producer: as tl_bus_place when it sent last */
+    uint8_t _pad0[40];
     TL_BUS_ATOMIC(uint64_t) head; /* engine: positions before it are done with */
     uint8_t _pad1[56];
     tl_doorbell space; /* producer sleeps here while the lane is full */
@@ -101,7 +102,7 @@ typedef struct tl_bus_header {
     TL_BUS_ATOMIC(uint32_t) detached; /* 1: this file is no longer the venue's bus */
     uint64_t file_bytes;
     TL_BUS_ATOMIC(uint32_t) draining; /* 1: lanes refuse what is sent */
-    uint32_t _pad0;
+    TL_BUS_ATOMIC(uint32_t) place;    /* engine: as tl_bus_place at its last batch; 0: it sleeps */
     TL_BUS_ATOMIC(uint64_t) recovered;     /* commands of the journal that a start has done */
     TL_BUS_ATOMIC(uint64_t) recover_total; /* of so many */
     tl_doorbell engine;  /* rung by producers */
@@ -245,6 +246,12 @@ void tl_doorbell_wait(tl_doorbell *bell, uint32_t armed, int64_t timeout_ns);
 void tl_doorbell_ring(tl_doorbell *bell);
 /* Wake them whether or not any is known. */
 void tl_doorbell_wake(tl_doorbell *bell);
+
+/* Who shares a processor with the engine must not wait awake for it, nor it for him. */
+/* The caller's processor, from 1; 0: not known. */
+uint32_t tl_bus_place(void);
+/* 1 when the engine, awake, was last on the caller's processor. */
+int tl_bus_engine_is_here(const tl_bus_header *header);
 
 /* Byte locks on the file: byte 0 is the engine's, byte 1 + n the producer's of lane n. They belong
  * to an open file, so a dead holder holds nothing. `type` is F_WRLCK or F_UNLCK. 0 or -errno. */

@@ -1,9 +1,11 @@
 /* Doorbells: sleeping until another process has something, without lost wake-ups, and without a
- * system call while nobody sleeps. bus.h says in which order to call these. */
+ * system call while nobody sleeps. bus.h says in which order to call these. And who must sleep,
+ * because the one he waits for needs his processor. */
 #define _GNU_SOURCE
 #include "touchline/runtime/bus.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,4 +45,16 @@ void tl_doorbell_ring(tl_doorbell *bell)
     /* Relaxed: the caller's fence orders this look after what it published. */
     if (__builtin_expect(atomic_load_explicit(&bell->waiting, memory_order_relaxed) != 0, 0))
         tl_doorbell_wake(bell);
+}
+
+uint32_t tl_bus_place(void)
+{
+    return (uint32_t)(sched_getcpu() + 1);
+}
+
+int tl_bus_engine_is_here(const tl_bus_header *header)
+{
+    /* Relaxed: it is a guess, and orders nothing. */
+    const uint32_t place = atomic_load_explicit(&header->place, memory_order_relaxed);
+    return place != 0 && place == tl_bus_place();
 }

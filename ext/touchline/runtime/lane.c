@@ -143,6 +143,7 @@ static void lane_publish(tl_lane *lane, const tl_command *cmds, uint32_t count)
     tl_bus_lane *cursors = lane->cursors;
     const size_t stamp_bytes = sizeof cmds->seq;
     atomic_store_explicit(&cursors->sending, 1, memory_order_relaxed);
+    atomic_store_explicit(&cursors->place, tl_bus_place(), memory_order_relaxed);
     /* Release: no stamp below becomes visible, even to a successor after a crash, before it. */
     atomic_thread_fence(memory_order_release);
     for (uint32_t i = 0; i < count; i++)

@@ -51,6 +51,7 @@ struct tl_runner {
     int32_t cpu;
     uint32_t idle; /* looks in vain since the last batch */
     int64_t linger_ns;     /* 0 where others have no processor meanwhile */
+    uint32_t crowded;      /* 1: who sent the last batch was on this processor */
     int64_t idle_since_ns; /* on the steady clock */
     _Atomic int stop;
     tl_command batch[TL_BUS_LANES_MAX * LANE_BATCH_SYNC];
@@ -327,9 +328,13 @@ static uint32_t batch_journal(tl_runner *r)
 static void batch_publish(tl_runner *r, uint32_t total)
 {
     tl_bus_header *h = r->header;
+    const uint32_t place = tl_bus_place();
+    atomic_store_explicit(&h->place, place, memory_order_relaxed);
+    r->crowded = 0;
     for (uint32_t i = 0; i < r->lanes; i++)
         if (r->count[i] != 0) {
             r->head[i] += r->count[i];
+            r->crowded |= atomic_load_explicit(&h->lane[i].place, memory_order_relaxed) == place;
             /* Release: the slots have been read before their producer may write them. */
             atomic_store_explicit(&h->lane[i].head, r->head[i], memory_order_release);
         }
@@ -389,14 +394,20 @@ static void park(tl_runner *r)
 {
     const uint32_t armed = tl_doorbell_arm(&r->header->engine);
     if (batch_find(r) == 0 && !stopping(r)) {
+        atomic_store_explicit(&r->header->place, 0, memory_order_relaxed);
         tl_doorbell_wait(&r->header->engine, armed, PARK_NS);
+        atomic_store_explicit(&r->header->place, tl_bus_place(), memory_order_relaxed);
         beat(r);
     }
 }
 
-/* Is the last batch hardly any time ago? */
+/* Is the last batch hardly any time ago, and nobody in need of this processor? */
 static bool lingers(tl_runner *r)
 {
+    if (r->crowded)
+        return false;
+    if (r->idle < LOOKS_MAX)
+        return true;
     if (r->linger_ns == 0 || r->idle % LOOKS_A_TIME != 0)
         return r->linger_ns != 0;
     const int64_t now_ns = tl_clock_steady_ns();
@@ -408,9 +419,9 @@ static bool lingers(tl_runner *r)
 static void idle(tl_runner *r)
 {
     r->idle++;
-    if (r->wait == TL_WAIT_PARK && r->idle >= LOOKS_MAX && !lingers(r))
+    if (r->wait == TL_WAIT_PARK && !lingers(r))
         park(r);
-    else if (r->wait == TL_WAIT_YIELD && r->idle > LOOKS_MAX)
+    else if (r->wait == TL_WAIT_YIELD && (r->crowded || r->idle > LOOKS_MAX))
         sched_yield();
 #if defined(__x86_64__)
     __builtin_ia32_pause();

@@ -1,4 +1,4 @@
-/* Sleeping for sockets and events at once: a loop in epoll, a helper on the bus's doorbell. */
+/* Sleeping for sockets and events at once: a loop in epoll, a helper on a doorbell of the bus. */
 #ifndef TOUCHLINE_BELL_H
 #define TOUCHLINE_BELL_H
 
@@ -9,15 +9,18 @@
 #include <stdbool.h>
 
 typedef struct tl_bell {
-    const tl_bus *bus;
+    tl_doorbell *rings;
+    bool alone; /* nobody else sleeps there */
     int wake_fd; /* an eventfd; never read, since each write is an edge of its own */
     atomic_uint asleep, over;
     pthread_t thread;
     bool started;
 } tl_bell;
 
-/* 0 or -errno. The loop's epoll has `wake_fd`, by edges. */
-int tl_bell_open(tl_bell *bell, const tl_bus *bus);
+/* 0 or -errno. The loop's epoll has `wake_fd`, by edges. `lane`: the one that this loop sends on,
+ * TL_BELL_READER: it only reads. */
+#define TL_BELL_READER UINT32_MAX
+int tl_bell_open(tl_bell *bell, const tl_bus *bus, uint32_t lane);
 void tl_bell_close(tl_bell *bell);
 /* From any thread: have the loop go round. */
 void tl_bell_wake(tl_bell *bell);

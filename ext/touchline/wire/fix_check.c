@@ -126,8 +126,10 @@ static uint32_t missing_of(const tl_fix_message *message, const tl_fix_dictionar
     return 0;
 }
 
-static uint32_t missing(const tl_fix_message *message, const tl_fix_dialect *dialect)
+uint32_t tl_fix_missing(const tl_fix_message *message, const tl_fix_dialect *dialect)
 {
+    if (message->complete)
+        return 0;
     const tl_fix_dictionary *session = dialect->session;
     uint32_t tag = missing_of(message, session, &session->ends[0]);
     if (tag == 0)
@@ -145,7 +147,7 @@ tl_fix_verdict tl_fix_check(const tl_fix_message *message, const tl_fix_dialect 
         return fault(TL_FIX_OUT_OF_ORDER, message->disordered);
     if (message->rule == NULL)
         return fault(TL_FIX_BAD_MSG_TYPE, 0);
-    uint32_t tag = missing(message, dialect);
+    uint32_t tag = tl_fix_missing(message, dialect);
     if (tag != 0)
         return fault(TL_FIX_MISSING, tag);
     if (message->blame_reason >= 0)

@@ -90,6 +90,7 @@ int tl_fix_desk_party(tl_fix_desk *desk, const tl_fix_party *party, uint64_t mar
     seated->dialect = party->dialect;
     seated->time_decimals = party->time_decimals;
     seated->permissions = party->permissions;
+    seated->pending_reports = party->pending_reports;
     list_copying(desk);
     return 0;
 }
@@ -235,7 +236,7 @@ static int replay_command(tl_fix_desk *desk, const tl_command *cmd)
     tl_fix_request_hash(desk->orders, pending.session, pending.name.text, pending.name.size,
                         pending.hash);
     if (cmd->type == TL_MSG_TYPE_CANCEL || cmd->type == TL_MSG_TYPE_REPLACE)
-        pending.order = tl_fix_order_of(desk->orders, cmd->order_id);
+        pending.order = tl_fix_order_of(desk->orders, pending.order_id = cmd->order_id);
     return tl_fix_desk_enter(desk, cmd, &desk->named_route, &pending);
 }
 

@@ -61,7 +61,8 @@ enum {
     TL_FIX_MAY_MARKET_DATA = 2,
     TL_FIX_MAY_COPY = 4,    /* it is sent copies of all reports on its accounts */
     TL_FIX_MAY_CAPTURE = 8, /* it may ask for the trades of its accounts */
-    TL_FIX_MAY_ALL = 15
+    TL_FIX_MAY_NEWS = 16,   /* it is told of halts by News(B) */
+    TL_FIX_MAY_ALL = 31
 };
 
 typedef struct tl_fix_party { /* a session as the desk knows it */
@@ -71,6 +72,7 @@ typedef struct tl_fix_party { /* a session as the desk knows it */
     uint32_t accounts_count;
     uint8_t time_decimals;
     uint8_t permissions; /* TL_FIX_MAY_... */
+    bool pending_reports; /* it is told of requests that are with the engine */
 } tl_fix_party;
 
 int tl_fix_desk_open(tl_fix_desk **out, const tl_fix_desk_config *config,
@@ -112,6 +114,12 @@ tl_fix_taken tl_fix_desk_request(tl_fix_desk *desk, const tl_fix_party *party,
                                  const tl_fix_message *message, int64_t utc_ns, bool patience,
                                  bool available);
 int tl_fix_desk_error(const tl_fix_desk *desk);
+
+#define TL_FIX_NEWS_BYTES 4096u
+/* News(B) of an operator for a session: Headline(148), and lines below it, divided by '\n'. Each is
+ * printable and not empty. 0, -EINVAL, -ENOENT for a session that is not known, or of the hook. */
+int tl_fix_desk_news(tl_fix_desk *desk, uint32_t session, const char *text, size_t size,
+                     bool urgent, int64_t utc_ns);
 
 /* Answers of many messages (to AF, AD) are given in slices, so that nobody waits for them: a slice
  * of each that is under way. 1: there is more to be done at once; 0: not now; -errno. */

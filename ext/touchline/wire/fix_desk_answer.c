@@ -84,7 +84,10 @@ int tl_fix_answer_change(tl_fix_desk *desk, const tl_fix_party *party,
         at = tl_fix_put_uint(at, 37, order->order_id);
     else
         at = put_string(at, 37, "NONE");
-    at = tl_fix_put_char(at, 39, order != NULL ? tl_fix_ord_status(party->dialect, order) : '8');
+    at = tl_fix_put_char(at, 39,
+                         order == NULL ? '8'
+                                       : tl_fix_ord_status(party->dialect, order,
+                                                           party->pending_reports));
     at = put_echo(at, 41, message);
     at = put_string(at, 58, desk->text);
     at = tl_fix_put_time(at, 60, utc_ns, party->time_decimals);
@@ -109,10 +112,10 @@ int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
     const tl_fix_report report = {.dialect = party->dialect,
                                   .order = tl_fix_order_at(desk->orders, row),
                                   .cl_ord_id = &asked,
-                                  .exec_id = "0",
                                   .transact_ns = utc_ns,
                                   .time_decimals = party->time_decimals,
                                   .ord_rej_reason = -1,
+                                  .pending = party->pending_reports,
                                   .exec_type = 'I',
                                   .status_id = id == NULL ? NULL : tl_fix_value(message, id),
                                   .status_id_size = (uint32_t)tl_fix_size_of(id)};

@@ -40,6 +40,7 @@ int tl_fix_send_copies(tl_fix_desk *desk, const tl_fix_report *report, uint64_t 
             continue;
         copy.dialect = seated->dialect;
         copy.time_decimals = seated->time_decimals;
+        copy.pending = false; /* of what it was never told */
         const int rc = tl_fix_desk_send(desk, session, "8",
                                         tl_fix_write_report(desk, &copy, desk->body), key);
         if (rc != 0)

@@ -82,18 +82,10 @@ int tl_fix_read_qty(tl_fix_desk *desk, const tl_fix_message *message,
                                 "lot size", TL_FIX_ORD_QTY);
 }
 
-int tl_fix_read_choice(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
-                       const char *name, const char *allowed, uint8_t usual, uint8_t *chosen)
+int tl_fix_choice_refused(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
+                          const char *name, const char *allowed)
 {
     const tl_fix_field *field = tl_fix_find(message, tag);
-    *chosen = usual;
-    if (field == NULL && usual != 0)
-        return -1;
-    const char *text = field == NULL ? "" : tl_fix_value(message, field);
-    if (tl_fix_size_of(field) == 1 && *text != 0 && strchr(allowed, *text) != NULL) {
-        *chosen = (uint8_t)*text;
-        return -1;
-    }
     char list[64], *at = list;
     for (const char *one = allowed; *one != 0; one++)
         at += sprintf(at, "%s%c", one == allowed ? "" : ", ", *one);

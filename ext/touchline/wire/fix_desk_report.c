@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "touchline/wire/fix_desk_state.h"
+#include "touchline/wire/fix_text_room.h"
 
 static const tl_fix_unit one = {1, 0};
 
@@ -22,8 +23,10 @@ int tl_fix_cxl_reason(const tl_fix_dialect *dialect, int reason)
     return known(dialect->cxl_rej_reasons, reason) ? reason : dialect->other_cxl;
 }
 
-char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order)
+char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order, bool pending)
 {
+    if (pending && order->changes != 0)
+        return order->cancels != 0 ? '6' : 'E';
     if (dialect->version == TL_FIX_42 && order->replaced && order->ord_status == '0')
         return '5';
     return (char)order->ord_status;
@@ -49,13 +52,28 @@ int tl_fix_desk_send(tl_fix_desk *desk, uint32_t session, const char *msg_type, 
 char *tl_fix_put_account(const tl_fix_desk *desk, char *at, uint32_t number)
 {
     const tl_fix_name *name = tl_fix_account_at(&desk->names, number);
-    return name != NULL ? tl_fix_put_text(at, 1, name->text, name->size)
+    return name != NULL ? tl_fix_room_put_text(at, 1, name->text, name->size)
                         : tl_fix_put_uint(at, 1, number);
 }
 
 static char *put_order_id(char *at, uint64_t order_id)
 {
-    return order_id != 0 ? tl_fix_put_uint(at, 37, order_id) : tl_fix_put_text(at, 37, "NONE", 4);
+    return order_id != 0 ? tl_fix_room_put_uint(at, 37, order_id)
+                         : tl_fix_put_text(at, 37, "NONE", 4);
+}
+
+static char *put_exec_id(char *at, const tl_fix_report *report)
+{
+    at = tl_fix_put_tag(at, 17);
+    if (report->exec_letter != 0)
+        *at++ = report->exec_letter;
+    at = tl_fix_room_uint(at, report->exec_id);
+    if (report->exec_side != 0) {
+        *at++ = '-';
+        *at++ = (char)('0' + report->exec_side);
+    }
+    *at++ = TL_FIX_SOH;
+    return at;
 }
 
 static char *put_string(char *at, uint32_t tag, const char *text)
@@ -68,7 +86,7 @@ static char exec_type_in(const tl_fix_report *report)
     if (report->dialect->version != TL_FIX_42)
         return report->exec_type;
     if (report->exec_type == 'I')
-        return tl_fix_ord_status(report->dialect, report->order);
+        return tl_fix_ord_status(report->dialect, report->order, report->pending);
     return report->exec_type == 'F' ? (char)report->order->ord_status : report->exec_type;
 }
 
@@ -76,6 +94,10 @@ static char exec_type_in(const tl_fix_report *report)
 static char *put_average(char *at, const tl_fix_order *order, const tl_fix_unit *tick)
 {
     memcpy(at, "6=", 2);
+    if (order->cum_qty == 0) {
+        memcpy(at + 2, "0\x01", 2);
+        return at + 4;
+    }
     at = tl_fix_write_average(at + 2, order->notional, order->cum_qty, tick);
     *at++ = TL_FIX_SOH;
     return at;
@@ -86,16 +108,16 @@ static char *put_terms(char *at, const tl_fix_report *report, const tl_fix_instr
                        const tl_fix_unit *tick, const tl_fix_unit *lot)
 {
     const tl_fix_order *order = report->order;
-    at = tl_fix_put_units(at, 38, order->order_qty, lot);
-    at = tl_fix_put_char(at, 39, tl_fix_ord_status(report->dialect, order));
+    at = tl_fix_room_put_units(at, 38, order->order_qty, lot);
+    at = tl_fix_put_char(at, 39, tl_fix_ord_status(report->dialect, order, report->pending));
     at = tl_fix_put_char(at, 40, (char)order->ord_type);
     if (report->orig != NULL && report->orig->size != 0)
-        at = tl_fix_put_text(at, 41, report->orig->text, report->orig->size);
+        at = tl_fix_room_put_text(at, 41, report->orig->text, report->orig->size);
     if (order->ord_type == TL_ORD_TYPE_LIMIT)
-        at = tl_fix_put_units(at, 44, order->price, tick);
+        at = tl_fix_room_put_units(at, 44, order->price, tick);
     at = tl_fix_put_char(at, 54, (char)order->side);
     if (instrument != NULL)
-        at = tl_fix_put_text(at, 55, instrument->symbol.text, instrument->symbol.size);
+        at = tl_fix_room_put_text(at, 55, instrument->symbol.text, instrument->symbol.size);
     else
         at = tl_fix_put_uint(at, 55, order->instrument);
     if (report->text != NULL)
@@ -113,14 +135,14 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
     at = tl_fix_put_account(desk, at, order->account);
     at = put_average(at, order, tick);
     if (report->cl_ord_id->size != 0) /* of an order that was over long ago it is forgotten */
-        at = tl_fix_put_text(at, 11, report->cl_ord_id->text, report->cl_ord_id->size);
-    at = tl_fix_put_units(at, 14, order->cum_qty, lot);
-    at = put_string(at, 17, report->exec_id);
+        at = tl_fix_room_put_text(at, 11, report->cl_ord_id->text, report->cl_ord_id->size);
+    at = tl_fix_room_put_units(at, 14, order->cum_qty, lot);
+    at = put_exec_id(at, report);
     if (old)
         at = tl_fix_put_char(at, 20, report->exec_type == 'I' ? '3' : '0');
     if (report->last_qty != 0) {
-        at = tl_fix_put_units(at, 31, report->last_px, tick);
-        at = tl_fix_put_units(at, 32, report->last_qty, lot);
+        at = tl_fix_room_put_units(at, 31, report->last_px, tick);
+        at = tl_fix_room_put_units(at, 32, report->last_qty, lot);
     }
     at = put_order_id(at, order->order_id);
     at = put_terms(at, report, instrument, tick, lot);
@@ -132,7 +154,8 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
     if (report->copy && old)
         at = tl_fix_put_entering(desk, report, at);
     at = tl_fix_put_char(at, 150, exec_type_in(report));
-    at = tl_fix_put_units(at, 151, order->leaves_qty, lot);
+    at = tl_fix_room_put_units(
+        at, 151, report->exec_type == 'A' ? order->order_qty : order->leaves_qty, lot);
     if (report->copy && !old)
         at = tl_fix_put_entering(desk, report, at);
     if (report->mass_id != NULL)
@@ -164,28 +187,25 @@ const tl_fix_seated *tl_fix_listener(const tl_fix_desk *desk, uint32_t session, 
 static int tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_report *report,
                 unsigned side)
 {
-    char exec_id[32];
     const tl_fix_order *order = tl_fix_order_at(desk->orders, row);
     const uint64_t key = tl_fix_key(event->seq, side);
     const tl_fix_seated *seated = tl_fix_listener(desk, order->session, key);
     if (seated == NULL && desk->copies == 0)
         return 0;
-    char *end = tl_fix_write_uint(exec_id, event->seq);
-    if (side != 0) {
-        *end++ = '-';
-        *end++ = (char)('0' + side);
-    }
-    *end = 0;
     report->order = order;
     if (report->cl_ord_id == NULL)
         report->cl_ord_id = tl_fix_order_name(desk->orders, row);
-    report->exec_id = exec_id;
+    report->exec_id = event->seq;
+    report->exec_side = side;
     report->transact_ns = event->ts_ns;
     int rc = 0;
     if (seated != NULL) {
         char *begin = tl_fix_desk_begin(desk, tl_fix_order_route(desk->orders, row));
         report->dialect = seated->dialect;
         report->time_decimals = seated->time_decimals;
+        report->pending = seated->pending_reports;
+        if (report->pending)
+            tl_fix_pending_adopt(desk->orders, row);
         rc = tl_fix_desk_send(desk, order->session, "8", tl_fix_write_report(desk, report, begin),
                               key);
     }
@@ -200,6 +220,19 @@ static bool told_already(const tl_fix_seated *seated, const uint64_t hash[2])
         if (seated->told[i][0] == hash[0] && seated->told[i][1] == hash[1])
             return true;
     return false;
+}
+
+/* OrdStatus(39) once this request is answered. */
+static char status_then(const tl_fix_order *order, const tl_fix_pending *answered,
+                        const tl_fix_seated *seated)
+{
+    tl_fix_order then = *order;
+    if (answered->order != TL_FIX_NO_ROW && then.changes > 0)
+        then.changes--;
+    if (answered->order != TL_FIX_NO_ROW && answered->msg_type == TL_MSG_TYPE_CANCEL &&
+        then.cancels > 0)
+        then.cancels--;
+    return tl_fix_ord_status(seated->dialect, &then, seated->pending_reports);
 }
 
 /* OrderCancelReject(9) */
@@ -222,7 +255,7 @@ static char *write_cancel_reject(tl_fix_desk *desk, const tl_event *event, uint3
     at = tl_fix_put_text(at, 11, pending->name.text, pending->name.size);
     at = put_order_id(at, event->order_id != 0 || order == NULL ? event->order_id
                                                                 : order->order_id);
-    at = tl_fix_put_char(at, 39, order != NULL ? tl_fix_ord_status(seated->dialect, order) : '8');
+    at = tl_fix_put_char(at, 39, order != NULL ? status_then(order, pending, seated) : '8');
     at = orig->size != 0 ? tl_fix_put_text(at, 41, orig->text, orig->size)
                          : tl_fix_put_text(at, 41, "NONE", 4);
     at = put_string(at, 58, text);
@@ -409,6 +442,9 @@ int tl_fix_desk_apply(tl_fix_desk *desk, const tl_event *event)
     case TL_EXEC_TYPE_ACCOUNT:
         desk->wants_names = true;
         return 0;
+    case TL_EXEC_TYPE_SECURITY_STATUS:
+    case TL_EXEC_TYPE_VENUE_STATUS:
+        return tl_fix_news_of_status(desk, event);
     default:
         return 0;
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "touchline/wire/fix_desk_request.h"
+#include "touchline/wire/fix_text_scan.h"
 
 /* ClOrdIDs */
 
@@ -124,7 +125,7 @@ static void keep_name(tl_fix_cl_ord_id *kept, const tl_fix_message *message,
 {
     kept->size = (uint8_t)(field->size < TL_FIX_CL_ORD_ID_MAX ? field->size
                                                               : TL_FIX_CL_ORD_ID_MAX);
-    memcpy(kept->text, tl_fix_value(message, field), kept->size);
+    tl_fix_copy(kept->text, tl_fix_value(message, field), kept->size);
 }
 
 /* The OrigClOrdID of a change is kept where it will not be the order's ClOrdID at the answer. */
@@ -142,10 +143,14 @@ tl_fix_taken tl_fix_submit(const request *of, tl_command *some, uint32_t some_co
     if (!of->available)
         return unavailable(of);
     const tl_fix_field *orig = tl_fix_find(of->message, 41);
-    tl_fix_pending pending = {.msg_seq_num = of->message->msg_seq_num,
-                              .hash = {of->hash[0], of->hash[1]},
-                              .order = row,
-                              .session = (uint16_t)of->party->number};
+    tl_fix_pending pending; /* its texts are set as far as their sizes say */
+    pending.msg_seq_num = of->message->msg_seq_num;
+    pending.hash[0] = of->hash[0];
+    pending.hash[1] = of->hash[1];
+    pending.order = row;
+    pending.session = (uint16_t)of->party->number;
+    pending.left = pending.affected = 0;
+    pending.orig.size = 0;
     const uint64_t number = desk->hooks.number(desk->hooks.context);
     if (number == 0)
         return unavailable(of);
@@ -163,7 +168,9 @@ tl_fix_taken tl_fix_submit(const request *of, tl_command *some, uint32_t some_co
         return of->patience ? TL_FIX_LATER : unavailable(of);
     if (rc != 0)
         return done(desk, rc);
-    return done(desk, tl_fix_desk_enter(desk, some, &desk->asked, &pending));
+    const int entered = tl_fix_desk_enter(desk, some, &desk->asked, &pending);
+    return done(desk, entered != 0 ? entered
+                                   : tl_fix_tell_pending(desk, of->party, &pending, of->utc_ns));
 }
 
 /* Messages */

@@ -6,9 +6,9 @@
 #include "touchline/wire/fix_names.h"
 #include "touchline/wire/fix_orders.h"
 #include "touchline/wire/fix_route.h"
+#include "touchline/wire/fix_terms.h"
 #include "touchline/wire/fix_trades.h"
 
-#define TL_FIX_TEXT_MAX 512 /* bytes of a Text(58) of ours */
 #define TL_FIX_BODY_BYTES 16384 /* as TL_FIX_BODY_MAX of fix_session.h */
 
 /* OrdRejReason(103), CxlRejReason(102), BusinessRejectReason(380). */
@@ -47,6 +47,7 @@ typedef struct tl_fix_seated { /* a session that is told of events */
     uint32_t *accounts; /* sorted */
     uint32_t accounts_count;
     uint8_t permissions;
+    bool pending_reports;
     tl_fix_mass_status *status; /* NULL: none is under way */
     tl_fix_capture *captures[TL_FIX_CAPTURES_MAX];
     uint32_t tasks; /* of these, under way */
@@ -85,13 +86,25 @@ int tl_fix_read_price(tl_fix_desk *desk, const tl_fix_message *message,
                       const tl_fix_instrument *instrument, int64_t *price);
 int tl_fix_read_qty(tl_fix_desk *desk, const tl_fix_message *message,
                     const tl_fix_instrument *instrument, int64_t *qty);
+int tl_fix_choice_refused(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
+                          const char *name, const char *allowed);
 /* One of the characters in `allowed`; `usual` where the field is not there, 0: it has to be. */
-int tl_fix_read_choice(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
-                       const char *name, const char *allowed, uint8_t usual, uint8_t *chosen);
-/* Why a message's fields can not be carried out, in `text`; false: they can. `currency` is the
- * instrument's. Fields that the desk reads, and those that change nothing, pass. */
-bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument *instrument,
-                          char text[TL_FIX_TEXT_MAX]);
+static inline int tl_fix_read_choice(tl_fix_desk *desk, const tl_fix_message *message,
+                                     uint32_t tag, const char *name, const char *allowed,
+                                     uint8_t usual, uint8_t *chosen)
+{
+    const tl_fix_field *field = tl_fix_find(message, tag);
+    *chosen = usual;
+    if (field == NULL && usual != 0)
+        return -1;
+    const char choice = field == NULL || field->size != 1 ? '\0' : *tl_fix_value(message, field);
+    for (const char *one = allowed; *one != '\0'; one++)
+        if (*one == choice) {
+            *chosen = (uint8_t)choice;
+            return -1;
+        }
+    return tl_fix_choice_refused(desk, message, tag, name, allowed);
+}
 
 /* The engine's reason: its row, its words, and these with value and bound in the units of the
  * instrument (NULL: as they are), in desk->text. */
@@ -103,8 +116,9 @@ const char *tl_fix_refusal_text(tl_fix_desk *desk, uint8_t reason, int64_t value
 /* The reason as the version knows it. */
 int tl_fix_ord_reason(const tl_fix_dialect *dialect, int reason);
 int tl_fix_cxl_reason(const tl_fix_dialect *dialect, int reason);
-/* OrdStatus(39): FIX 4.2 still has Replaced(5), for an order that has not traded since. */
-char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order);
+/* OrdStatus(39): FIX 4.2 still has Replaced(5), for an order that has not traded since. `pending`:
+ * for a session that hears of pending states, which go before all others, a cancel's first. */
+char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order, bool pending);
 
 /* Names and route of the request at hand, and `cmd`: what the journal needs to answer it again.
  * How many commands that is. */
@@ -121,13 +135,17 @@ typedef struct tl_fix_report {
     const tl_fix_dialect *dialect;
     const tl_fix_order *order;
     const tl_fix_cl_ord_id *cl_ord_id, *orig; /* orig: NULL or size 0: none */
-    const char *exec_id, *text;               /* text NULL: none */
+    const char *text; /* NULL: none */
     const char *status_id;                    /* OrdStatusReqID(790); NULL: none */
     uint32_t status_id_size;
     const char *mass_id; /* MassStatusReqID(584); NULL: none */
     uint32_t mass_id_size, reports; /* TotNumReports(911), with mass_id */
     bool last;                      /* LastRptRequested(912), with mass_id */
     bool copy;                      /* of what another session is told */
+    char exec_letter;    /* ExecID(17): this letter; 0: none, ... */
+    uint64_t exec_id;    /* ... this number, ... */
+    unsigned exec_side;  /* ... and of a trade which side: 1, 2; 0: none */
+    bool pending;                   /* for a session that hears of pending states */
     int64_t transact_ns; /* 0: no TransactTime(60) */
     int64_t last_px;     /* ticks; with last_qty */
     uint32_t last_qty;   /* 0: no trade */
@@ -175,6 +193,13 @@ char *tl_fix_put_entering(const tl_fix_desk *desk, const tl_fix_report *report, 
 /* Account(1), or its number where it has no name. */
 char *tl_fix_put_account(const tl_fix_desk *desk, char *at, uint32_t number);
 
+/* fix_desk_pending.c: the request is with the engine now. 0 or -errno. */
+int tl_fix_tell_pending(tl_fix_desk *desk, const tl_fix_party *party,
+                        const tl_fix_pending *pending, int64_t utc_ns);
+
+/* fix_desk_news.c: an instrument is halted or trades again, or the venue. 0 or -errno. */
+int tl_fix_news_of_status(tl_fix_desk *desk, const tl_event *event);
+
 /* One more answer of the session is under way, or one less. */
 void tl_fix_task_began(tl_fix_desk *desk, uint32_t session);
 void tl_fix_task_over(tl_fix_desk *desk, uint32_t session);
@@ -185,9 +210,6 @@ int tl_fix_capture_slice(tl_fix_desk *desk, uint32_t session, tl_fix_capture *ca
 void tl_fix_mass_status_close(tl_fix_mass_status *status);
 void tl_fix_capture_close(tl_fix_capture *capture);
 
-/* The first field that is neither of the header or trailer, nor user-defined, nor in `tags`. */
-const tl_fix_field *tl_fix_stranger(const tl_fix_message *message, const uint16_t *tags,
-                                    size_t count);
 /* The session, if it is to be told of a report with this key; NULL. */
 const tl_fix_seated *tl_fix_listener(const tl_fix_desk *desk, uint32_t session, uint64_t key);
 

@@ -100,9 +100,9 @@ static int report_one(tl_fix_desk *desk, uint32_t session, const tl_fix_mass_sta
     const tl_fix_seated *seated = &desk->sessions[session];
     const uint32_t row = status->rows[status->sent];
     const tl_fix_report report = {.dialect = seated->dialect,
+                                  .pending = seated->pending_reports,
                                   .order = tl_fix_order_at(desk->orders, row),
                                   .cl_ord_id = tl_fix_order_name(desk->orders, row),
-                                  .exec_id = "0",
                                   .transact_ns = utc_ns,
                                   .time_decimals = seated->time_decimals,
                                   .ord_rej_reason = -1,

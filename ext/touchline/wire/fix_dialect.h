@@ -62,6 +62,7 @@ typedef struct tl_fix_dictionary tl_fix_dictionary; /* fix_tables.h */
 typedef struct tl_fix_dialect {
     tl_fix_version version;
     const char *begin_string;             /* "FIX.4.2", "FIX.4.4", "FIXT.1.1" */
+    uint32_t begin_size;
     const char *appl_ver_id;              /* "" or DefaultApplVerID(1137): "9" */
     const tl_fix_dictionary *session;     /* header, trailer, administrative messages */
     const tl_fix_dictionary *application; /* the same but for FIXT.1.1 */

@@ -15,6 +15,21 @@ typedef struct head {
     size_t body; /* as BodyLength(9) says */
 } head;
 
+/* The same of the versions there are; NO: it is something else, or less than 16 bytes. */
+static reading read_known_begin(const char *bytes, size_t count, size_t *at)
+{
+    if (count < 16)
+        return NO;
+    if (memcmp(bytes, "8=FIX.4.", 8) == 0 && bytes[9] == TL_FIX_SOH && bytes[8] >= '0' &&
+        bytes[8] <= '9')
+        *at = sizeof "8=FIX.4.4";
+    else if (memcmp(bytes, "8=FIXT.1", 8) == 0 && memcmp(bytes + 8, ".1\x01", 3) == 0)
+        *at = sizeof "8=FIXT.1.1";
+    else
+        return NO;
+    return YES;
+}
+
 /* "8=FIX" and its rest up to SOH; the end in `at`. */
 static reading read_begin_string(const char *bytes, size_t count, size_t *at)
 {
@@ -70,12 +85,16 @@ static reading read_body_length(const char *bytes, size_t count, size_t message_
     return MAYBE;
 }
 
-static bool is_trailer(const char *bytes)
+/* A SOH, "10=ddd" and a SOH; the number. -1: it is none. */
+static int read_trailer(const char *bytes)
 {
-    for (int i = 3; i < 6; i++)
-        if (bytes[i] < '0' || bytes[i] > '9')
-            return false;
-    return memcmp(bytes, "10=", 3) == 0 && bytes[6] == TL_FIX_SOH;
+    const unsigned hundreds = (unsigned char)bytes[4] - (unsigned)'0';
+    const unsigned tens = (unsigned char)bytes[5] - (unsigned)'0';
+    const unsigned ones = (unsigned char)bytes[6] - (unsigned)'0';
+    if (memcmp(bytes, "\x01" "10=", 4) != 0 || bytes[7] != TL_FIX_SOH || hundreds > 9 ||
+        tens > 9 || ones > 9)
+        return -1;
+    return (int)(hundreds * 100 + tens * 10 + ones);
 }
 
 /* What begins at `bytes`. With YES `size` is the message's, or with a wrong CheckSum(10) what has
@@ -84,7 +103,9 @@ static reading read_message(const char *bytes, size_t count, size_t message_max,
                             bool *good)
 {
     head head = {0};
-    reading reading = read_begin_string(bytes, count, &head.size);
+    reading reading = read_known_begin(bytes, count, &head.size);
+    if (reading == NO)
+        reading = read_begin_string(bytes, count, &head.size);
     if (reading == YES)
         reading = read_body_length(bytes, count, message_max, &head);
     if (reading != YES)
@@ -95,9 +116,9 @@ static reading read_message(const char *bytes, size_t count, size_t message_max,
         return TOO_LONG;
     if (count < *size)
         return MAYBE;
-    if (bytes[end - 1] != TL_FIX_SOH || !is_trailer(bytes + end))
+    const int sum = read_trailer(bytes + end - 1);
+    if (sum < 0)
         return NO;
-    int sum = (bytes[end + 3] - '0') * 100 + (bytes[end + 4] - '0') * 10 + bytes[end + 5] - '0';
     *good = sum == tl_fix_checksum(bytes, end);
     return YES;
 }

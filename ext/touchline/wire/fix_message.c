@@ -9,7 +9,6 @@
 #include <string.h>
 
 enum { MSG_SEQ_NUM = 34, MSG_TYPE = 35, POSS_DUP = 43, POSS_RESEND = 97 };
-enum { TURN_OF_BODY = 1 }; /* before: the header's, behind: the trailer's */
 #define TAG_DIGITS_MAX 9   /* that are read */
 #define TAG_DIGITS_GOOD 5  /* of TL_FIX_TAG_MAX */
 
@@ -181,7 +180,7 @@ static inline int take_outside(tl_fix_splitter *splitter, const rules *rules, ui
     const tl_fix_field *field = &message->fields[at];
     const bool before = met_before(splitter, tag, at);
     const uint8_t turn =
-        (rules->split->flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) ^ TURN_OF_BODY;
+        (rules->split->flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) ^ TL_FIX_BODY;
     if (turn < splitter->turn && message->disordered == 0)
         message->disordered = tag;
     splitter->turn = turn;
@@ -189,7 +188,7 @@ static inline int take_outside(tl_fix_splitter *splitter, const rules *rules, ui
         return TL_FIX_REPEATED;
     int reason = tl_fix_quick_fault(&rules->check, tl_fix_value(message, field), field->size,
                                     plain);
-    if (reason >= 0 || turn != TURN_OF_BODY || tag >= TL_FIX_USER_TAG_MIN ||
+    if (reason >= 0 || turn != TL_FIX_BODY || tag >= TL_FIX_USER_TAG_MIN ||
         (splitter->allowed[rules->row / 64] >> rules->row % 64 & 1) != 0)
         return reason;
     return rules->check.rule->tag == 0 ? TL_FIX_INVALID_TAG : TL_FIX_NOT_OF_MESSAGE;
@@ -260,92 +259,35 @@ static bool take_field(tl_fix_splitter *splitter, uint32_t *at)
     return true;
 }
 
-/* ── most fields ─────────────────────────────────────────────────────────────────────────────── */
-
-/* What comes to the same as take_field for fields that have nothing to do with groups or data and
- * come once: so many at a time, in two short loops, one in fix_message_cut.c. */
-
-/* So many of the `count` fields that were cut are what they seem: they are taken. */
-__attribute__((noinline)) static uint32_t take(tl_fix_splitter *splitter, tl_fix_field *fields,
-                                               uint32_t count)
-{
-    tl_fix_message *const message = splitter->message;
-    const tl_fix_dictionary *const session = splitter->dialect->session;
-    const tl_fix_dictionary *const own = splitter->dialect->application;
-    const uint64_t *const allowed = splitter->allowed;
-    const uint32_t first = message->count, end = first + count;
-    /* The message's type is needed for what comes behind it. */
-    const uint32_t until = message->dictionary == NULL && end > 2 ? 2 : end;
-    uint8_t turn = splitter->turn;
-    uint32_t place = first;
-    for (; place < until; place++, fields++) {
-        const uint32_t tag = fields->tag;
-        uint32_t row = tl_fix_low_row(session, tag);
-        tl_fix_ruled of = {session, &session->fields[row]};
-        uint8_t flags = of.rule->flags;
-        if (own != session && (flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) == 0) {
-            row = tl_fix_low_row(own, tag);
-            of = (tl_fix_ruled){own, &own->fields[row]};
-            flags |= of.rule->flags;
-        }
-        const uint8_t now = (flags & (TL_FIX_IN_HEADER | TL_FIX_IN_TRAILER)) ^ TURN_OF_BODY;
-        const uint64_t bit = UINT64_C(1) << tag % 64, before = message->present[tag / 64];
-        if ((flags & (TL_FIX_IS_DATA | TL_FIX_IS_LENGTH | TL_FIX_IS_COUNT)) != 0 || now < turn ||
-            (before & bit) != 0)
-            break;
-        turn = now;
-        message->present[tag / 64] = before | bit;
-        message->place[tag] = (uint16_t)place;
-        const bool plain = fields->depth == 0;
-        fields->depth = 0;
-        int reason = tl_fix_quick_fault(&of, message->bytes + fields->at, fields->size, plain);
-        if (reason < 0 && now == TURN_OF_BODY && (allowed[row / 64] & bit) == 0)
-            reason = of.rule->tag == 0 ? TL_FIX_INVALID_TAG : TL_FIX_NOT_OF_MESSAGE;
-        if (reason >= 0)
-            tl_fix_blame(message, of.rule, place, reason);
-    }
-    splitter->turn = turn;
-    message->count = place;
-    return place - first;
-}
-
-/* Take fields from `*at` on, as many as can be; those up to MsgType(35), then the others. */
-static void take_quickly(tl_fix_splitter *splitter, uint32_t *at)
-{
-    tl_fix_message *message = splitter->message;
-    uint32_t cuts, taken;
-    do {
-        tl_fix_field *fields = &message->fields[message->count];
-        cuts = tl_fix_split_cut(message->bytes, message->size, *at, fields);
-        taken = take(splitter, fields, cuts);
-        if (message->count == 2 && message->dictionary == NULL && taken < cuts &&
-            fields[taken].tag == MSG_TYPE) {
-            set_type(splitter, &fields[taken]);
-            if (message->dictionary == splitter->dialect->application)
-                taken += take(splitter, fields + taken, cuts - taken);
-            else
-                message->dictionary = NULL; /* as it was: the field is still to be taken */
-        }
-        if (taken > 0)
-            *at = fields[taken - 1].at + fields[taken - 1].size + 1;
-    } while (taken == TL_FIX_BATCH);
-}
-
 /* ── the whole message ───────────────────────────────────────────────────────────────────────── */
 
-static void take_fields(tl_fix_splitter *splitter, bool quickly)
+/* The first three, whose third is the MsgType; where the next one begins. */
+static uint32_t take_first(tl_fix_splitter *splitter)
+{
+    tl_fix_message *message = splitter->message;
+    const uint32_t at = tl_fix_split_quickly(splitter, 0, 3);
+    if (message->count == 3 && message->fields[2].tag == MSG_TYPE)
+        set_type(splitter, &message->fields[2]);
+    return at;
+}
+
+/* Were all taken quickly, and all is well with them? */
+static bool take_fields(tl_fix_splitter *splitter, bool quickly)
 {
     const tl_fix_message *message = splitter->message;
-    const tl_fix_dialect *dialect = splitter->dialect;
     uint32_t at = 0;
-    do {
+    if (quickly)
+        at = take_first(splitter);
+    for (bool all = quickly;; all = false) {
         /* Not in an administrative message of FIXT, which has fields of its own dictionary only. */
-        const bool apart = dialect->session != dialect->application &&
-                           message->dictionary == dialect->session;
-        if (quickly && !apart && splitter->depth == 0 && splitter->awaited == 0 &&
-            message->size >= 16)
-            take_quickly(splitter, &at);
-    } while (at < message->size && take_field(splitter, &at));
+        if (quickly && splitter->depth == 0 && splitter->awaited == 0 &&
+            message->dictionary == splitter->dialect->application)
+            at = tl_fix_split_quickly(splitter, at, UINT32_MAX);
+        if (at >= message->size)
+            return all && message->blame_reason < 0;
+        if (!take_field(splitter, &at))
+            return false;
+    }
 }
 
 static bool begins_well(const tl_fix_message *message, const tl_fix_dialect *dialect)
@@ -356,10 +298,32 @@ static bool begins_well(const tl_fix_message *message, const tl_fix_dialect *dia
     for (uint32_t i = 0; i < 3; i++)
         if (message->fields[i].tag != first[i])
             return false;
-    const char *expected = dialect->begin_string;
-    size_t size = strlen(expected);
-    return message->fields[0].size == size &&
-           memcmp(tl_fix_value(message, &message->fields[0]), expected, size) == 0;
+    const tl_fix_field *field = &message->fields[0];
+    return field->size == dialect->begin_size &&
+           memcmp(tl_fix_value(message, field), dialect->begin_string, field->size) == 0;
+}
+
+/* False: it does not even begin as one of the dialect. */
+static bool split(tl_fix_message *message, const tl_fix_dialect *dialect, bool quickly)
+{
+    tl_fix_splitter splitter;
+    message->shape = NULL;
+    memset(message->present, 0, sizeof message->present);
+    splitter.message = message;
+    splitter.dialect = dialect;
+    splitter.allowed = dialect->session->allowed;
+    splitter.depth = splitter.awaited = splitter.data_size = splitter.turn = 0;
+    splitter.seen_used[0] = splitter.seen_used[1] = false;
+    splitter.plain = quickly && tl_fix_all_plain(message->bytes, message->size);
+    const bool good = take_fields(&splitter, quickly);
+    tl_fix_split_end(&splitter);
+    if (!begins_well(message, dialect))
+        return false;
+    if (good && message->rule != NULL && tl_fix_missing(message, dialect) == 0)
+        tl_fix_learn_shape(message, dialect);
+    if (splitter.awaited != 0 && message->malformed == UINT32_MAX)
+        malformed(message, message->fields[message->count - 1].tag, TL_FIX_BAD_FORMAT);
+    return true;
 }
 
 static int parse(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
@@ -367,24 +331,16 @@ static int parse(tl_fix_message *message, const tl_fix_dialect *dialect, const c
 {
     if (size > TL_FIX_MESSAGE_MAX)
         return -EBADMSG;
-    memset(message, 0, offsetof(tl_fix_message, place));
+    memset(message, 0, offsetof(tl_fix_message, present));
     message->bytes = bytes;
     message->size = (uint32_t)size;
     message->malformed = UINT32_MAX;
     message->group_reason = message->blame_reason = -1;
     message->blame_rank = UINT64_MAX;
-    tl_fix_splitter splitter;
-    splitter.message = message;
-    splitter.dialect = dialect;
-    splitter.allowed = dialect->session->allowed;
-    splitter.depth = splitter.awaited = splitter.data_size = splitter.turn = 0;
-    splitter.seen_used[0] = splitter.seen_used[1] = false;
-    take_fields(&splitter, quickly);
-    tl_fix_split_end(&splitter);
-    if (!begins_well(message, dialect))
+    quickly &= size >= 16;
+    message->complete = quickly && tl_fix_split_by_shape(message, dialect);
+    if (!message->complete && !split(message, dialect, quickly))
         return -EBADMSG;
-    if (splitter.awaited != 0 && message->malformed == UINT32_MAX)
-        malformed(message, message->fields[message->count - 1].tag, TL_FIX_BAD_FORMAT);
     const tl_fix_field *number = tl_fix_find(message, MSG_SEQ_NUM);
     if (number != NULL && !tl_fix_read_uint(tl_fix_value(message, number), number->size,
                                             &message->msg_seq_num))

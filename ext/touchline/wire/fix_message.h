@@ -3,7 +3,8 @@
  *   bytes ─ tl_fix_frame ─► whole messages ─ tl_fix_parse ─► fields ─ tl_fix_check ─► verdict
  *
  * Fields are held against the dictionary as they are split, so that each is looked at once;
- * tl_fix_check names the one of all faults that counts.
+ * tl_fix_check names the one of all faults that counts. Of a good message its tags are remembered
+ * (fix_message_shape.h): the next one that has the same is known to be good but for its values.
  *
  * Nothing is copied: a field is a place in the bytes it came in. Nothing allocates, no loop is
  * longer than the message. What is called data (RawData, XmlData, Encoded...) is as long as the
@@ -14,6 +15,7 @@
 #define TOUCHLINE_FIX_MESSAGE_H
 
 #include "touchline/wire/fix_dialect.h"
+#include "touchline/wire/fix_message_shape.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +25,7 @@
 #define TL_FIX_MESSAGE_MAX 65536u /* the most a venue may set message_bytes_max to */
 #define TL_FIX_FIELDS_MAX (TL_FIX_MESSAGE_MAX / 3 + 1) /* the shortest is "1=" and SOH */
 #define TL_FIX_TAG_MAX 99999u /* a higher one is an invalid tag number */
-#define TL_FIX_LOW_TAGS 1024u
+#define TL_FIX_SECOND_SIZE 17u /* "YYYYMMDD-HH:MM:SS" */
 #define TL_FIX_SEEN_WORDS (TL_FIX_TAG_MAX / 64 + 1)
 
 typedef enum tl_fix_framing {
@@ -50,7 +52,7 @@ typedef struct tl_fix_field {
     uint32_t depth; /* in how many groups it lies */
 } tl_fix_field;
 
-/* A message's fields in their order. One is made per thread and used again and again. */
+/* A message's fields in their order. One is made per thread, of zeros, and used again and again. */
 typedef struct tl_fix_message {
     const char *bytes;
     uint32_t size;
@@ -71,17 +73,21 @@ typedef struct tl_fix_message {
     int blame_reason;       /* -1: there is none */
     const struct tl_fix_message_rule *rule;    /* of MsgType(35); NULL: UNKNOWN */
     const struct tl_fix_dictionary *dictionary; /* of the body; header and trailer: the session's */
+    /* From here on nothing is cleared between messages of one shape. */
     uint64_t present[TL_FIX_LOW_TAGS / 64]; /* tags below 1024 that stand outside groups */
-    /* From here on nothing is cleared between messages. */
+    const tl_fix_shape *shape; /* that present, place and fields are of; NULL: of none */
+    bool complete;             /* all fields required are known to be there */
+    char second[TL_FIX_SECOND_SIZE]; /* a time that exists, or zeros */
     uint16_t place[TL_FIX_LOW_TAGS]; /* of those: the first's index in `fields`. Higher tags are
                                         searched for. */
     tl_fix_field fields[TL_FIX_FIELDS_MAX];
     uint64_t seen[2][TL_FIX_SEEN_WORDS]; /* tags from 1024 and from 5000 on, while splitting */
+    tl_fix_shape shapes[TL_FIX_SHAPES];
 } tl_fix_message;
 
 /* Split a WHOLE message of `dialect`. 0; -EBADMSG: its first three fields are not 8, 9, 35 or its
  * BeginString is not the dialect's, or it is too long, so it is dropped without a word, as garbage
- * is. Nothing of `message` needs to be set before. */
+ * is. `message` remembers what good ones looked like; what was is never part of the answer. */
 int tl_fix_parse(tl_fix_message *message, const tl_fix_dialect *dialect, const char *bytes,
                  size_t size);
 

@@ -3,7 +3,7 @@
 
 from typing import NamedTuple
 
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport strlen
 
 MESSAGE_MAX = TL_FIX_MESSAGE_MAX
@@ -58,7 +58,7 @@ def examine(message, begin_string):
     cdef tl_fix_field *field
     if dialect == NULL:
         raise ValueError(f"{begin_string!r} is not spoken here")
-    cdef tl_fix_message *split = <tl_fix_message *>malloc(sizeof(tl_fix_message))
+    cdef tl_fix_message *split = <tl_fix_message *>calloc(1, sizeof(tl_fix_message))
     if split == NULL:
         raise MemoryError("a message")
     try:

@@ -1,21 +1,26 @@
 /* Names by number and numbers by name. fix_names.h says whence. */
 #include "touchline/wire/fix_names.h"
 
+#include "touchline/wire/fix_text_scan.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t hash_of(const char *text, size_t size)
+/* A name as one word: all of it, if it is short. Names come from the operator: a simple hash will
+ * do. */
+static uint64_t word_of(const char *text, size_t size)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a: names come from the operator */
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 32;
+    uint64_t word = 0;
+    for (; size > TL_FIX_WORD; text += TL_FIX_WORD, size -= TL_FIX_WORD)
+        word = (word ^ tl_fix_short_word(text, TL_FIX_WORD)) * UINT64_C(0x9E3779B97F4A7C15);
+    return size == 0 ? word : word ^ tl_fix_short_word(text, size);
 }
 
-static bool same(const tl_fix_name *name, const char *text, size_t size)
+/* Where to look for it first. */
+static inline uint32_t first_place(const tl_fix_index *index, uint64_t word)
 {
-    return name->size == size && memcmp(name->text, text, size) == 0;
+    return (uint32_t)(word * UINT64_C(0x9E3779B97F4A7C15) >> 32) & index->mask;
 }
 
 void tl_fix_names_open(tl_fix_names *names, uint32_t instruments_max, uint32_t accounts_max)
@@ -37,17 +42,16 @@ static const tl_fix_name *named(const tl_fix_names *names, uint32_t kind, uint32
     return kind == TL_TEXT_SYMBOL ? &names->instruments[number].symbol : &names->accounts[number];
 }
 
-static void put(const tl_fix_names *names, tl_fix_index *index, uint32_t kind, uint32_t number)
+static void put(tl_fix_index *index, const tl_fix_place *place)
 {
-    const tl_fix_name *name = named(names, kind, number);
-    uint32_t at = (uint32_t)hash_of(name->text, name->size) & index->mask;
-    while (index->places[at] != 0)
+    uint32_t at = first_place(index, place->word);
+    while (index->places[at].size != 0)
         at = (at + 1) & index->mask;
-    index->places[at] = number + 1;
+    index->places[at] = *place;
 }
 
 /* Room for one more, at most half full. */
-static int widen(const tl_fix_names *names, tl_fix_index *index, uint32_t kind)
+static int widen(tl_fix_index *index)
 {
     if (index->places != NULL && 2 * (index->count + 1) <= index->mask)
         return 0;
@@ -57,8 +61,8 @@ static int widen(const tl_fix_names *names, tl_fix_index *index, uint32_t kind)
     if (wide.places == NULL)
         return -ENOMEM;
     for (uint32_t at = 0; index->places != NULL && at <= index->mask; at++)
-        if (index->places[at] != 0)
-            put(names, &wide, kind, index->places[at] - 1);
+        if (index->places[at].size != 0)
+            put(&wide, &index->places[at]);
     free(index->places);
     *index = wide;
     return 0;
@@ -67,12 +71,15 @@ static int widen(const tl_fix_names *names, tl_fix_index *index, uint32_t kind)
 static uint32_t find(const tl_fix_names *names, const tl_fix_index *index, uint32_t kind,
                      const char *text, size_t size)
 {
-    if (index->places == NULL)
+    if (index->places == NULL || size == 0)
         return UINT32_MAX;
-    uint32_t at = (uint32_t)hash_of(text, size) & index->mask;
-    for (; index->places[at] != 0; at = (at + 1) & index->mask)
-        if (same(named(names, kind, index->places[at] - 1), text, size))
-            return index->places[at] - 1;
+    const uint64_t word = word_of(text, size);
+    const tl_fix_place *place = &index->places[first_place(index, word)];
+    for (; place->size != 0; place = &index->places[(place - index->places + 1) & index->mask])
+        if (place->word == word && place->size == size &&
+            (size <= TL_FIX_WORD ||
+             memcmp(named(names, kind, place->number)->text, text, size) == 0))
+            return place->number;
     return UINT32_MAX;
 }
 
@@ -103,11 +110,11 @@ static int take_name(tl_fix_names *names, uint32_t kind, uint32_t key, const tl_
     if (place->size != 0 || name->size == 0 ||
         find(names, index, kind, name->text, name->size) != UINT32_MAX)
         return 0;
-    const int rc = widen(names, index, kind);
+    const int rc = widen(index);
     if (rc != 0)
         return rc;
     *place = *name;
-    put(names, index, kind, key);
+    put(index, &(tl_fix_place){word_of(name->text, name->size), key, name->size});
     index->count++;
     return 0;
 }

@@ -25,8 +25,14 @@ typedef struct tl_fix_instrument {
     bool has_tick, has_lot;
 } tl_fix_instrument;
 
+typedef struct tl_fix_place {
+    uint64_t word; /* the name, where its size is eight at most; else its hash */
+    uint32_t number;
+    uint32_t size; /* of the name; 0: the place is free */
+} tl_fix_place;
+
 typedef struct tl_fix_index { /* numbers by name */
-    uint32_t *places; /* number plus one; 0: free */
+    tl_fix_place *places;
     uint32_t mask, count;
 } tl_fix_index;
 

@@ -13,8 +13,11 @@
 #define DEPTH_MAX 26u
 #define NUMBERS_MAX (1u << 24)
 
+#define EARLIER_MIN 4u
+
 typedef struct slot {   /* orders that had the same place in the engine, one after the other */
-    uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them */
+    uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them, */
+                        /* EARLIER_MIN at least */
     uint32_t count;
     uint32_t last; /* row plus one; 0: there was none */
 } slot;
@@ -35,6 +38,7 @@ struct tl_fix_orders {
     uint32_t over[TL_FIX_OVER_NAMED]; /* row plus one, a ring: those that still have a name */
     uint64_t over_count;
     tl_fix_queue *queues;
+    uint32_t orphans; /* pending changes whose order has no row yet */
     uint32_t sessions_max;
     uint64_t key[2];
 };
@@ -137,7 +141,7 @@ int tl_fix_route_keep(tl_fix_orders *orders, const tl_fix_route *route, uint32_t
     *place = TL_FIX_NO_ROW;
     if (route->size == 0)
         return 0;
-    *place = row_add(&orders->routes);
+    *place = row_take(&orders->routes);
     if (*place == TL_FIX_NO_ROW)
         return -ENOMEM;
     *(tl_fix_route *)row_at(&orders->routes, *place) = *route;
@@ -199,8 +203,9 @@ int tl_fix_order_accepted(tl_fix_orders *orders, uint32_t row)
         return -ENOMEM;
     slot *of = &orders->of_slot[number];
     if (of->last != 0) {
-        if ((of->count & (of->count - 1)) == 0) { /* full, or none yet */
-            const size_t room = of->count == 0 ? 1 : 2 * (size_t)of->count;
+        const bool full = of->count >= EARLIER_MIN && (of->count & (of->count - 1)) == 0;
+        if (full || of->count == 0) {
+            const size_t room = of->count == 0 ? EARLIER_MIN : 2 * (size_t)of->count;
             uint32_t *grown = realloc(of->earlier, room * sizeof *grown);
             if (grown == NULL)
                 return -ENOMEM;
@@ -248,7 +253,7 @@ int tl_fix_order_call(tl_fix_orders *orders, uint32_t row, const tl_fix_cl_ord_i
 {
     tl_fix_order *order = tl_fix_order_at(orders, row);
     if (order->name == TL_FIX_NO_ROW)
-        order->name = row_add(&orders->names);
+        order->name = row_take(&orders->names);
     if (order->name == TL_FIX_NO_ROW)
         return -ENOMEM;
     *(tl_fix_cl_ord_id *)row_at(&orders->names, order->name) = *name;
@@ -339,10 +344,35 @@ static void count_change(tl_fix_orders *orders, const tl_fix_pending *pending, b
     if (pending->msg_type == TL_MSG_TYPE_NEW_ORDER || pending->order == TL_FIX_NO_ROW)
         return;
     tl_fix_order *order = tl_fix_order_at(orders, pending->order);
+    const bool cancels = pending->msg_type == TL_MSG_TYPE_CANCEL;
     if (entered && order->changes < UINT16_MAX)
         order->changes++;
     else if (!entered && order->changes > 0)
         order->changes--;
+    if (cancels && entered && order->cancels < INT16_MAX)
+        order->cancels++;
+    else if (cancels && !entered && order->cancels > 0)
+        order->cancels--;
+}
+
+static bool is_orphan(const tl_fix_pending *pending)
+{
+    return pending->order == TL_FIX_NO_ROW && pending->order_id != 0;
+}
+
+void tl_fix_pending_adopt(tl_fix_orders *orders, uint32_t row)
+{
+    const tl_fix_order *order = tl_fix_order_at(orders, row);
+    uint32_t place = orders->orphans == 0 ? TL_FIX_NO_ROW : orders->queues[order->session].first;
+    while (place != TL_FIX_NO_ROW) {
+        tl_fix_pending *pending = row_at(&orders->pending, place);
+        if (is_orphan(pending) && pending->order_id == order->order_id) {
+            pending->order = row;
+            orders->orphans--;
+            count_change(orders, pending, true);
+        }
+        place = pending->after;
+    }
 }
 
 int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
@@ -351,7 +381,7 @@ int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
         if (numbers_widen(orders) != 0)
             return -ENOMEM;
     tl_fix_request *request = place_for(orders, pending->hash);
-    const uint32_t place = request == NULL ? TL_FIX_NO_ROW : row_add(&orders->pending);
+    const uint32_t place = request == NULL ? TL_FIX_NO_ROW : row_take(&orders->pending);
     if (place == TL_FIX_NO_ROW)
         return -ENOMEM;
     *request = (tl_fix_request){.hash = {pending->hash[0], pending->hash[1]},
@@ -360,6 +390,7 @@ int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending)
                                 .state = TL_FIX_REQUEST_PENDING};
     *(tl_fix_pending *)row_at(&orders->pending, place) = *pending;
     count_change(orders, pending, true);
+    orders->orphans += is_orphan(pending);
     *number_place(orders, pending->number) = place + 1;
     queue_in(orders, place);
     return 0;
@@ -393,6 +424,7 @@ void tl_fix_request_answered(tl_fix_orders *orders, tl_fix_pending *pending, uin
         route_drop(orders, &pending->route);
     }
     count_change(orders, pending, false);
+    orders->orphans -= is_orphan(pending);
     queue_out(orders, pending);
     row_drop(&orders->pending, *place - 1);
     *place = 0;

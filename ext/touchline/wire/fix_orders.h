@@ -40,9 +40,9 @@ typedef struct tl_fix_order {
     uint16_t session, instrument;
     uint8_t side, ord_type, time_in_force;
     uint8_t ord_status; /* OrdStatus(39) of FIX 4.4; 'A': not answered */
-    uint8_t replaced;
-    uint8_t _pad;
-    uint16_t changes; /* requests to change it that the engine has not answered */
+    uint32_t replaced : 1;
+    uint32_t changes : 16; /* requests to change it that the engine has not answered, */
+    uint32_t cancels : 15; /* and of these to cancel it */
 } tl_fix_order;
 
 typedef enum tl_fix_request_state {
@@ -63,6 +63,7 @@ typedef struct tl_fix_pending {
     uint64_t number;      /* cl_ord_id; 0: free */
     uint64_t msg_seq_num; /* of the message; 0 when it was replayed */
     uint64_t hash[2];
+    uint64_t order_id; /* of a change, while its order has no row; 0 */
     uint32_t order;
     uint32_t route; /* from tl_fix_route_keep; it is the pending request's from here on */
     uint32_t before, after; /* of the same session, in order of arrival; NO_ROW */
@@ -116,6 +117,9 @@ const tl_fix_route *tl_fix_route_at(const tl_fix_orders *orders, uint32_t place)
 
 void tl_fix_request_hash(const tl_fix_orders *orders, uint32_t session, const char *cl_ord_id,
                          size_t size, uint64_t hash[2]);
+/* Changes of this order that were entered before it had a row are its own: in a replay a batch's
+ * requests come before what became of them. */
+void tl_fix_pending_adopt(tl_fix_orders *orders, uint32_t row);
 /* NULL: never seen. Valid until the next one is entered. */
 tl_fix_request *tl_fix_request_find(const tl_fix_orders *orders, const uint64_t hash[2]);
 /* It is about to go to the engine: `pending` with all but its places in the queue. A ClOrdID that

@@ -28,6 +28,22 @@ static uint64_t sip_end(uint64_t v[4])
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+/* The bytes behind the last whole word, the first lowest. */
+static uint64_t last_bytes(const char *text, size_t size)
+{
+    const size_t count = size % 8;
+    uint64_t word = 0;
+    if (count == 0)
+        return 0;
+    if (size >= 8) {
+        memcpy(&word, text + size - 8, 8);
+        return word >> (64 - 8 * count);
+    }
+    for (size_t i = 0; i < count; i++)
+        word |= (uint64_t)(unsigned char)text[i] << (8 * i);
+    return word;
+}
+
 void tl_fix_keyed_hash(const uint64_t key[2], uint32_t session, const char *text, size_t size,
                        uint64_t hash[2])
 {
@@ -39,10 +55,7 @@ void tl_fix_keyed_hash(const uint64_t key[2], uint32_t session, const char *text
         memcpy(&word, text + at, 8);
         sip_word(v, word);
     }
-    uint64_t last = (uint64_t)size << 56;
-    for (size_t i = 0; at + i < size; i++)
-        last |= (uint64_t)(unsigned char)text[at + i] << (8 * i);
-    sip_word(v, last);
+    sip_word(v, (uint64_t)size << 56 | last_bytes(text, size));
     v[2] ^= 0xee;
     hash[0] = sip_end(v);
     v[1] ^= 0xdd;

@@ -22,25 +22,40 @@ static inline void *row_at(const rows *some, uint32_t row)
     return some->chunks[row / CHUNK] + (size_t)(row % CHUNK) * some->width;
 }
 
-static inline uint32_t row_add(rows *some)
+static inline bool rows_grow(rows *some)
+{
+    char **grown = realloc(some->chunks, (some->chunks_count + 1) * sizeof *grown);
+    if (grown == NULL || some->count > UINT32_MAX - 2 * CHUNK)
+        return false;
+    some->chunks = grown;
+    grown[some->chunks_count] = calloc(CHUNK, some->width);
+    if (grown[some->chunks_count] == NULL)
+        return false;
+    some->chunks_count++;
+    return true;
+}
+
+/* A row that is not set; TL_FIX_NO_ROW. */
+static inline uint32_t row_take(rows *some)
 {
     if (some->free != TL_FIX_NO_ROW) {
         const uint32_t row = some->free;
         memcpy(&some->free, row_at(some, row), sizeof some->free);
-        memset(row_at(some, row), 0, some->width);
         return row;
     }
-    if (some->count == some->chunks_count * CHUNK) {
-        char **grown = realloc(some->chunks, (some->chunks_count + 1) * sizeof *grown);
-        if (grown == NULL || some->count > UINT32_MAX - 2 * CHUNK)
-            return TL_FIX_NO_ROW;
-        some->chunks = grown;
-        grown[some->chunks_count] = calloc(CHUNK, some->width);
-        if (grown[some->chunks_count] == NULL)
-            return TL_FIX_NO_ROW;
-        some->chunks_count++;
-    }
+    if (some->count == some->chunks_count * CHUNK && !rows_grow(some))
+        return TL_FIX_NO_ROW;
     return some->count++;
+}
+
+/* The same, all zeros. */
+static inline uint32_t row_add(rows *some)
+{
+    const bool used = some->free != TL_FIX_NO_ROW; /* a new one is of zeros */
+    const uint32_t row = row_take(some);
+    if (used)
+        memset(row_at(some, row), 0, some->width);
+    return row;
 }
 
 static inline void row_drop(rows *some, uint32_t row)

@@ -3,6 +3,8 @@
 
 #include "touchline/wire/fix_text.h"
 
+#define BIT(tag) (UINT64_C(1) << (tag) % 64)
+
 /* In the order of the tags that they are turned into. */
 static const struct {
     uint32_t from, to;
@@ -44,10 +46,21 @@ bool tl_fix_route_add(tl_fix_route *route, uint32_t tag, const char *value, size
     return false;
 }
 
+/* Is any of the fields there? */
+static inline bool has_route(const tl_fix_message *message)
+{
+    const uint64_t first = BIT(50) | BIT(57), second = BIT(115) | BIT(116);
+    const uint64_t third = BIT(128) | BIT(129) | BIT(142) | BIT(143) | BIT(144) | BIT(145);
+    return ((message->present[0] & first) | (message->present[1] & second) |
+            (message->present[2] & third)) != 0;
+}
+
 uint32_t tl_fix_route_of(tl_fix_route *route, const tl_fix_message *message)
 {
     uint32_t left_out = 0;
     route->size = 0;
+    if (!has_route(message))
+        return 0;
     for (uint32_t i = 0; i < TL_FIX_ROUTE_FIELDS; i++) {
         const tl_fix_field *field = tl_fix_find(message, fields[i].from);
         if (field == NULL)

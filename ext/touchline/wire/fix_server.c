@@ -179,7 +179,7 @@ static int open_parts(tl_fix_server *server, const char *directory)
     if (rc == 0)
         rc = tl_fix_log_of_server(server);
     if (rc == 0)
-        rc = tl_bell_open(&server->bell, server->bus);
+        rc = tl_bell_open(&server->bell, server->bus, TL_LANE_FIX);
     if (rc != 0)
         return rc;
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -102,6 +102,9 @@ int tl_fix_server_session(tl_fix_server *server, const tl_fix_terms *terms,
                           uint64_t mark);
 int tl_fix_server_reset(tl_fix_server *server, uint32_t session, uint64_t next_out,
                         uint64_t next_in);
+/* News(B) for a session, as tl_fix_desk_news has it; in its store once the loop went round. */
+int tl_fix_server_news(tl_fix_server *server, uint32_t session, const char *text, size_t size,
+                       bool urgent);
 /* The next question, within timeout_ns: 1, or 0; 0 also when names are wanted or the loop was
  * lapped, so that one thread can see to all three. */
 int tl_fix_server_question(tl_fix_server *server, tl_fix_question *out, int64_t timeout_ns);

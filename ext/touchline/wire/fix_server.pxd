@@ -30,6 +30,7 @@ cdef extern from "touchline/wire/tls.h" nogil:
 
 cdef extern from "touchline/wire/fix_server.h" nogil:
     enum: TL_FIX_NAME_MAX
+    enum: TL_FIX_NEWS_BYTES
     uint64_t TL_FIX_MARK_STORED
 
     ctypedef struct tl_fix_dialect:
@@ -77,6 +78,7 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint8_t permissions
         uint8_t cancel_on
         uint32_t cancel_grace_s
+        bint pending_reports
         uint32_t throttle
     ctypedef enum tl_fix_session_state:
         TL_FIX_AWAY
@@ -158,6 +160,8 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
                               uint64_t mark)
     int tl_fix_server_reset(tl_fix_server *server, uint32_t session, uint64_t next_out,
                             uint64_t next_in)
+    int tl_fix_server_news(tl_fix_server *server, uint32_t session, const char *text, size_t size,
+                           bint urgent)
     int tl_fix_server_question(tl_fix_server *server, tl_fix_question *out, int64_t timeout_ns)
     void tl_fix_server_verdict(tl_fix_server *server, uint64_t ticket, const char *refusal)
     int tl_fix_server_names(tl_fix_server *server, const tl_command *texts, size_t count,

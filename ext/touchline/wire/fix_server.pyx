@@ -7,7 +7,6 @@ unless it says "before run()". Both types belong to the process that made them.
 
 import errno
 import os
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,80 +19,16 @@ from touchline.core.arguments cimport natural, path_bytes, seconds_in_ns, whole
 from touchline.runtime.bus cimport tl_bus_error_text
 
 from touchline.core.messages import COMMAND, COMMAND_TEXT, EVENT
+from touchline.wire.fix_facts import Marks, Question, ServerStatus, SessionStatus
 
 cnp.import_array()
 
 STATES = ("away", "on", "leaving", "over")
 CLIENTS = ("any", "asked", "required")
 CANCEL_ON = ("off", "logout", "disconnect", "both")
-PERMISSIONS = ("orders", "market-data", "drop-copy", "trade-capture")  # bits of TL_FIX_MAY_...
+PERMISSIONS = ("orders", "market-data", "drop-copy", "trade-capture", "news")  # TL_FIX_MAY_...
 USUAL_PERMISSIONS = ("orders", "market-data", "trade-capture")
 cdef int64_t LOG_FLUSH_NS = 200_000_000  # a line of the message log waits at most so long
-
-
-class Marks(NamedTuple):
-    """What a session goes on from; `key`: of the last report on an event in its store.
-
-    `created_ns`: when the numbers were last at 1, UTC.
-    """
-
-    next_out: int
-    next_in: int
-    answered: int
-    lane_sent: int
-    key: int
-    created_ns: int
-
-
-class Question(NamedTuple):
-    """A whole, well-formed Logon of a configured session that is away: may its sender come in?
-
-    `certificate`: common name of the client's, "" without TLS or without one. `asked_s`: monotonic
-    seconds.
-    """
-
-    ticket: int
-    session: int
-    address: str
-    port: int
-    username: str
-    password: str
-    certificate: str
-    heartbeat_s: int
-    reset: bool
-    asked_s: float
-
-
-class ServerStatus(NamedTuple):
-    """`rounds` goes on while the loop does; newcomers are here now, the rest since the opening."""
-
-    rounds: int
-    events: int
-    newcomers: int
-    accepted: int
-    refused: int
-    evicted: int
-    received: int
-    sent: int
-
-
-class SessionStatus(NamedTuple):
-    """How a session stands; times in UTC nanoseconds, 0: never. `unwritten` wait for the peer,
-    `held` came before others they follow, `pending` are with the engine; `resets` by reset()."""
-
-    state: str
-    address: str
-    since_ns: int
-    next_in: int
-    next_out: int
-    unwritten: int
-    held: int
-    pending: int
-    heartbeat_s: int
-    last_in_ns: int
-    last_out_ns: int
-    resends: int
-    resets: int
 
 
 cdef class Tls(Owned):
@@ -269,9 +204,11 @@ cdef class FixServer(Owned):
 
     def session(self, number, comp_id, begin_string, venue_comp_id, accounts, *,
                 bint enabled=True, heartbeat_max_s=30, tolerance_s=120, decimals=3, mark=None,
-                permissions=USUAL_PERMISSIONS, cancel_on="off", cancel_grace_s=0, throttle=0):
+                permissions=USUAL_PERMISSIONS, cancel_on="off", cancel_grace_s=0, throttle=0,
+                bint pending_reports=False):
         """Add a session, or change what is agreed with it: what accounts it may use, shape (n,),
-        its `permissions`, some of PERMISSIONS, its `throttle` in messages a second (0: none) and
+        its `permissions`, some of PERMISSIONS, its `throttle` in messages a second (0: none),
+        `pending_reports`, whether it is told of requests that are with the engine, and
         what its peer's leaving ends (CANCEL_ON) at once; the rest when it is away. `mark`: the key
         of the last event a new one was told of; None: as its store says. Raises ValueError for a
         version that is not spoken here, OSError."""
@@ -300,6 +237,7 @@ cdef class FixServer(Owned):
             terms.permissions |= <uint8_t>(1 << PERMISSIONS.index(permission))
         terms.cancel_on = <uint8_t>CANCEL_ON.index(cancel_on)
         terms.cancel_grace_s = <uint32_t>whole(cancel_grace_s, "cancel_grace_s", 0, 86400)
+        terms.pending_reports = pending_reports
         terms.throttle = <uint32_t>whole(throttle, "throttle", 0, 1_000_000)
         cdef const uint32_t *first = &taken[0] if len(taken) else NULL
         cdef int code = tl_fix_server_session(self.server, &terms, first, <uint32_t>len(taken),
@@ -379,6 +317,17 @@ cdef class FixServer(Owned):
         self.check_open()
         cdef int code = tl_fix_server_reset(self.server, number, natural(next_out, "next_out"),
                                             natural(next_in, "next_in"))
+        self.check(code, f"session {number}")
+
+    def news(self, session, text, *, bint urgent=False):
+        """News(B) for a session: its headline, and lines below it. It is in the store once the loop
+        went round. Raises ValueError for more than can be said."""
+        cdef uint32_t number = <uint32_t>whole(session, "session", 0, self.sessions_max - 1)
+        cdef bytes said = text.encode()
+        self.check_open()
+        if not 0 < len(said) <= TL_FIX_NEWS_BYTES:
+            raise ValueError(f"news of {len(said)} bytes; allowed are 1 to {TL_FIX_NEWS_BYTES}")
+        cdef int code = tl_fix_server_news(self.server, number, said, len(said), urgent)
         self.check(code, f"session {number}")
 
     def question(self, timeout_s=0.1):

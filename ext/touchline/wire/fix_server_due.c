@@ -121,6 +121,11 @@ static void tick(tl_fix_server *server, tl_fix_seat *seat)
         tl_fix_seat_leave(server, seat, true);
         return;
     }
+    if (server->relay) { /* what it waited for has not come */
+        server->due_ns[number] = TL_FIX_NEVER;
+        tl_fix_seat_queue(server, seat);
+        return;
+    }
     const int64_t orders_ns = cancel_orders(server, seat);
     int64_t due_ns = TL_FIX_NEVER;
     if (seat->conn != NULL && seat->session != NULL) {

@@ -4,6 +4,7 @@
 #include "touchline/wire/fix_server_state.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 #define READS_A_ROUND 4     /* batches of events */
 #define SPIN_NS 30000       /* a request's event is waited for so long without sleeping */
 #define LOOKS 24            /* at the event ring, between two looks at the sockets */
+#define ROUNDS_A_YIELD 16   /* others may ask the engine, too */
 #define SLEEP_MS_MAX 1000
 #define BLOCKED_MS 5        /* who is blocked is tried again this often, come what may */
 #define LEAVE_NS (2 * TL_FIX_SECOND_NS)
@@ -184,6 +186,18 @@ static int sleep_ms(const tl_fix_server *server)
     return ms < SLEEP_MS_MAX ? (int)ms : SLEEP_MS_MAX;
 }
 
+/* For a microsecond; not awake where the engine needs this processor for what is asked of it. */
+static void look_at_the_ring(tl_fix_server *server)
+{
+    const bool asked = answer_is_near(server);
+    const uint64_t round = atomic_load_explicit(&server->rounds, memory_order_relaxed);
+    if (tl_bus_engine_is_here(server->reader.bus->header) &&
+        (asked || round % ROUNDS_A_YIELD == 0) && tl_event_reader_look(&server->reader) == 0)
+        sched_yield();
+    for (int i = 0; asked && i < LOOKS && tl_event_reader_look(&server->reader) == 0; i++)
+        relax();
+}
+
 /* Wait until there is something to do. While an answer of the engine is near, the ring is watched
  * and the sockets are looked at now and then. */
 static void wait_for_work(tl_fix_server *server)
@@ -197,8 +211,7 @@ static void wait_for_work(tl_fix_server *server)
         return;
     }
     if (server->config.spin || answer_is_near(server)) {
-        for (int i = 0; i < LOOKS && tl_event_reader_look(&server->reader) == 0; i++)
-            relax();
+        look_at_the_ring(server);
         tl_fix_read_clocks(server);
         look_at_sockets(server, 0);
         return;

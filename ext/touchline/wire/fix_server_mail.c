@@ -75,6 +75,13 @@ static int deliver(tl_fix_server *server, const tl_fix_mail *mail)
             atomic_store(&server->mailbox.wants_names, false);
         }
         return rc;
+    case TL_FIX_MAIL_NEWS:
+        if (server->relay)
+            return -ENOTSUP;
+        if (seat == NULL || seat->session == NULL)
+            return -ENOENT;
+        return tl_fix_desk_news(server->desk, mail->session, (const char *)mail->rest, mail->count,
+                                mail->flag, server->now.utc_ns);
     }
     return -EINVAL;
 }
@@ -156,6 +163,22 @@ int tl_fix_server_reset(tl_fix_server *server, uint32_t session, uint64_t next_o
     mail->session = session;
     mail->next_out = next_out;
     mail->next_in = next_in;
+    return post(server, mail);
+}
+
+int tl_fix_server_news(tl_fix_server *server, uint32_t session, const char *text, size_t size,
+                       bool urgent)
+{
+    if (session >= server->sessions_max || size > TL_FIX_NEWS_BYTES)
+        return -EINVAL;
+    tl_fix_mail *mail = new_mail(size);
+    if (mail == NULL)
+        return -ENOMEM;
+    mail->kind = TL_FIX_MAIL_NEWS;
+    mail->session = session;
+    mail->count = (uint32_t)size;
+    mail->flag = urgent;
+    memcpy(mail->rest, text, size);
     return post(server, mail);
 }
 

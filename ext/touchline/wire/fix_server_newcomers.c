@@ -349,6 +349,8 @@ void tl_fix_newcomer_verdict(tl_fix_server *server, uint64_t ticket, const char 
         dismiss(server, conn);
         return;
     }
+    if (refusal == NULL && server->relay)
+        refusal = tl_fix_logon_refusal(&server->message);
     if (refusal == NULL && server->relay) {
         take(server, conn, seat, 0); /* the Logon is handed on with what follows */
         return;

@@ -4,9 +4,10 @@
  *          ◄───────────────────────────────◄
  *
  * What could harm that engine ends the connection: a data field that does not fit its length, a tag
- * that only looks like another, a number beyond 31 bits, more messages behind a gap than it can
- * keep on its stack. In the place of a ResendRequest or of a message of another version something
- * else goes on (fix_server_slices.c). All else is handed on byte for byte, also what is wrong. What
+ * that only looks like another, a number beyond 31 bits. In the place of a ResendRequest or of a
+ * message of another version something else goes on (fix_server_slices.c). Behind a gap it is given
+ * a few messages and not the rest, which it asks for again: it keeps them on its stack. All else is
+ * handed on byte for byte, also what is wrong, a few messages at a time (fix_server_pace.c). What
  * one side does not take the other is not read for. */
 #define _GNU_SOURCE
 #include "touchline/wire/fix_server_state.h"
@@ -17,8 +18,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HELD_MAX 1000u /* messages behind a gap: the other engine takes them in by recursion */
+#define HELD_MAX 16u /* messages behind a gap: the other engine takes them in by recursion */
 #define NUMBER_MAX INT32_MAX
+#define LAST_WORDS_NS (2 * TL_FIX_SECOND_NS) /* for a broker who does not read them */
 
 enum { TAG_BEGIN = 7, TAG_END = 16, TAG_NEW_SEQ = 36 };
 
@@ -41,7 +43,9 @@ bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat)
     seat->inner->kind = TL_FIX_KIND_INNER;
     seat->inner->session = seat->party.number;
     seat->cleared = seat->held = seat->seen = 0;
+    seat->ended_ns = 0;
     tl_fix_slices_begin(&seat->slices);
+    tl_fix_pace_begin(&seat->pace);
     seat->first_held = seat->expected = 0;
     return true;
 }
@@ -56,16 +60,24 @@ static bool too_large(const tl_fix_message *message, uint32_t tag)
 }
 
 /* While the other engine has asked for a gap it keeps what comes behind, and works it off in one go
- * once the gap is filled. */
-static bool keeps_too_much(tl_fix_seat *seat, const tl_fix_message *message)
+ * once the gap is filled. Has it enough of them, and this is one more? */
+static bool keeps_enough(const tl_fix_seat *seat, const tl_fix_message *message)
+{
+    return seat->expected != 0 && message->msg_seq_num > seat->expected &&
+           seat->held >= HELD_MAX && message->type != TL_FIX_LOGOUT;
+}
+
+/* The message goes on: it is kept, or fills the gap. */
+static void note_gap(tl_fix_seat *seat, const tl_fix_message *message)
 {
     const uint64_t number = message->msg_seq_num;
     if (seat->expected == 0)
-        return false;
+        return;
     if (number > seat->expected) {
         if (seat->first_held == 0 || number < seat->first_held)
             seat->first_held = number;
-        return ++seat->held > HELD_MAX;
+        seat->held++;
+        return;
     }
     if (number == seat->expected) {
         const tl_fix_field *field = tl_fix_find(message, TAG_NEW_SEQ);
@@ -78,16 +90,15 @@ static bool keeps_too_much(tl_fix_seat *seat, const tl_fix_message *message)
         seat->expected = seat->first_held = 0;
         seat->held = 0;
     }
-    return false;
 }
 
 /* May this be handed on? A message that is no message of the session's is dropped by the caller. */
-static bool is_harmless(tl_fix_seat *seat, const tl_fix_message *message)
+static bool is_harmless(const tl_fix_message *message)
 {
     if (message->malformed != UINT32_MAX || message->msg_seq_num > NUMBER_MAX)
         return false;
     return !too_large(message, TAG_BEGIN) && !too_large(message, TAG_END) &&
-           !too_large(message, TAG_NEW_SEQ) && !keeps_too_much(seat, message);
+           !too_large(message, TAG_NEW_SEQ);
 }
 
 /* A ResendRequest of the other engine says what it waits for. */
@@ -95,6 +106,7 @@ static void look_at_answer(tl_fix_seat *seat, const tl_fix_message *message)
 {
     uint64_t number;
     tl_fix_slices_saw(&seat->slices, message);
+    tl_fix_pace_saw(&seat->pace, message);
     if (message->type != TL_FIX_RESEND_REQUEST || seat->expected != 0)
         return;
     const tl_fix_field *begin = tl_fix_find(message, TAG_BEGIN);
@@ -171,37 +183,67 @@ static bool own_on(tl_fix_seat *seat)
 
 typedef enum cleared { ALL, REPLACED, HARM } cleared;
 
-/* Look at what came from the broker, up to a message that is replaced: that one waits until what is
- * before it is handed on. */
+/* One message of the broker's, and in its place nothing, or what is in `own`. */
+static cleared replace(tl_fix_seat *seat, size_t size, bool by_nothing)
+{
+    seat->conn->in_at += (uint32_t)size;
+    if (by_nothing)
+        seat->slices.own_at = seat->slices.own_end;
+    return REPLACED;
+}
+
+/* One message of the broker's. What is not handed on as it is waits until all before it is gone:
+ * REPLACED, with `cleared` not 0. */
+static cleared clear_one(tl_fix_server *server, tl_fix_seat *seat, const char *bytes, size_t size)
+{
+    tl_fix_message *message = &server->message;
+    const bool strange = tl_fix_parse(message, seat->party.dialect, bytes, size) != 0;
+    const bool enough = !strange && keeps_enough(seat, message);
+    if (strange || enough || message->type == TL_FIX_RESEND_REQUEST) {
+        if (seat->cleared > 0)
+            return REPLACED;
+        if (!seat->slices.begun) /* until the Logon is answered nobody knows up to where */
+            return ALL;
+    }
+    if (!strange && !is_harmless(message))
+        return HARM;
+    tl_fix_count(&server->received);
+    tl_fix_log_in(server, seat->party.number, bytes, size);
+    switch (tl_fix_slices_asked(server, seat, message, strange)) {
+    case TL_FIX_SLICES_AMISS:
+        return HARM;
+    case TL_FIX_SLICES_REPLACED:
+        if (!strange && !enough)
+            note_gap(seat, message);
+        return replace(seat, size, enough);
+    case TL_FIX_SLICES_NOTHING:
+        break;
+    }
+    if (enough)
+        return replace(seat, size, true);
+    if (!strange)
+        note_gap(seat, message);
+    tl_fix_pace_gave(server, seat, message);
+    seat->cleared += (uint32_t)size;
+    return ALL;
+}
+
+/* Look at what came from the broker, up to a message that is replaced. */
 static cleared clear(tl_fix_server *server, tl_fix_seat *seat, uint32_t *budget)
 {
     tl_fix_conn *conn = seat->conn;
-    tl_fix_message *message = &server->message;
-    for (; *budget > 0; --*budget) {
+    while (*budget > 0) {
         const int64_t size = tl_fix_next_message(server, conn, seat->cleared);
         if (size <= 0)
             return size == 0 ? ALL : HARM;
-        const char *bytes = conn->in + conn->in_at + seat->cleared;
-        const bool strange = tl_fix_parse(message, seat->party.dialect, bytes, (size_t)size) != 0;
-        if (strange || message->type == TL_FIX_RESEND_REQUEST) {
-            if (seat->cleared > 0)
-                return REPLACED;
-            if (!seat->slices.begun) /* until the Logon is answered nobody knows up to where */
-                return ALL;
-        }
-        if (!strange && !is_harmless(seat, message))
-            return HARM;
-        tl_fix_count(&server->received);
-        tl_fix_log_in(server, seat->party.number, bytes, (size_t)size);
-        switch (tl_fix_slices_asked(server, seat, message, strange)) {
-        case TL_FIX_SLICES_AMISS:
-            return HARM;
-        case TL_FIX_SLICES_REPLACED:
-            conn->in_at += (uint32_t)size;
-            return REPLACED;
-        case TL_FIX_SLICES_NOTHING:
-            seat->cleared += (uint32_t)size;
-        }
+        if (tl_fix_pace_full(server, seat))
+            return ALL;
+        --*budget;
+        const uint32_t before = seat->cleared;
+        const char *bytes = conn->in + conn->in_at + before;
+        const cleared found = clear_one(server, seat, bytes, (size_t)size);
+        if (found != ALL || seat->cleared == before)
+            return found;
     }
     tl_fix_seat_queue(server, seat);
     return ALL;
@@ -231,10 +273,24 @@ static bool waits(const tl_fix_seat *seat)
     return seat->cleared > 0 || seat->slices.own_at < seat->slices.own_end;
 }
 
+/* The broker does not read what he is told. Once the other engine has ended the session he has a
+ * moment for that. */
+static bool may_stay(tl_fix_server *server, tl_fix_seat *seat)
+{
+    if (!seat->inner->ending)
+        return true;
+    if (seat->ended_ns == 0)
+        seat->ended_ns = server->now.mono_ns + LAST_WORDS_NS;
+    tl_fix_seat_due(server, seat, seat->ended_ns);
+    return server->now.mono_ns < seat->ended_ns;
+}
+
 static bool to_inner(tl_fix_server *server, tl_fix_seat *seat)
 {
     tl_fix_conn *conn = seat->conn;
     bool ended = false;
+    if (seat->seen > 0) /* who does not read is not read from */
+        return may_stay(server, seat);
     if (!hand_on(server, seat))
         return false;
     if (waits(seat))
@@ -246,7 +302,7 @@ static bool to_inner(tl_fix_server *server, tl_fix_seat *seat)
     }
     if (conn->in != NULL && conn->in_at == conn->in_end)
         tl_fix_conn_give_back(server, conn);
-    if (!waits(seat) && seat->seen == 0) { /* the broker has taken what came last */
+    if (!waits(seat)) { /* and the broker has taken what came last */
         tl_fix_slices_go_on(server, seat);
         if (!own_on(seat))
             return false;

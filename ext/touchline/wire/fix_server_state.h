@@ -9,7 +9,8 @@
  *   fix_server_market.c     market data: written when all else is
  *   fix_server_due.c        heartbeats, orders of who has left, who sends too fast
  *   fix_server_relay.c      sessions of another engine: looked at and handed on
- *   fix_server_slices.c     what that engine sends again, a slice at a time
+ *   fix_server_pace.c       how much that engine is given at a time
+ *   fix_server_slices.c     what it sends again, a slice at a time
  *   fix_server_mail.c       what other threads hand in, and what they are asked
  *   fix_server_log.c        what of all this goes into the message log
  */
@@ -91,6 +92,13 @@ typedef struct tl_fix_slices { /* of what the other engine sends again */
     char own[512]; /* a message to it that is not the broker's */
 } tl_fix_slices;
 
+typedef struct tl_fix_pace { /* of what the other engine is given */
+    uint32_t given;   /* messages since it was even */
+    uint64_t number;  /* MsgSeqNum(34) of the last that will be answered; 0: none */
+    uint64_t name;    /* its ClOrdID(11), hashed; 0: it has none */
+    int64_t until_ns; /* how long its answer is waited for */
+} tl_fix_pace;
+
 typedef struct tl_fix_seat { /* a configured session */
     bool known;
     tl_fix_session *session; /* NULL with a relay */
@@ -101,7 +109,10 @@ typedef struct tl_fix_seat { /* a configured session */
     uint64_t first_held;     /* the lowest number that it keeps until then; 0: there is no gap */
     uint32_t held;           /* how many it keeps */
     uint32_t seen;           /* bytes of inner's input that may be handed on */
+    int64_t ended_ns;        /* the other engine is gone, and when its last words are not waited
+                                for any more; 0: it is there */
     tl_fix_slices slices;
+    tl_fix_pace pace;
     tl_fix_party party;
     uint32_t *accounts;
     tl_fix_terms terms; /* as last agreed; taken up when it is away */
@@ -125,15 +136,17 @@ typedef struct tl_fix_seats { /* numbers of seats; each at most once, by a flag 
 
 typedef struct tl_fix_mail {
     struct tl_fix_mail *next;
-    enum { TL_FIX_MAIL_SESSION, TL_FIX_MAIL_RESET, TL_FIX_MAIL_VERDICT, TL_FIX_MAIL_NAMES } kind;
+    enum { TL_FIX_MAIL_SESSION, TL_FIX_MAIL_RESET, TL_FIX_MAIL_VERDICT, TL_FIX_MAIL_NAMES,
+           TL_FIX_MAIL_NEWS } kind;
     tl_fix_terms terms;
     uint32_t session, count;
     uint64_t ticket, next_out, next_in, mark;
-    bool flag;         /* enabled, refused, complete */
+    bool flag;         /* enabled, refused, complete, urgent */
     char refusal[256];
     union {
         uint32_t accounts[1];
         tl_command texts[1];
+        char text[1];
     } rest[];
 } tl_fix_mail;
 
@@ -272,6 +285,15 @@ bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat);
 bool tl_fix_relay_serve(tl_fix_server *server, tl_fix_seat *seat);
 /* The next whole message of what was read: its size, 0: there is none, -1: the stream is over. */
 int64_t tl_fix_next_message(const tl_fix_server *server, tl_fix_conn *conn, uint32_t from);
+
+/* The relay's pace. */
+void tl_fix_pace_begin(tl_fix_pace *pace);
+/* Has the other engine enough of this session's for now? Once it has not the seat is served. */
+bool tl_fix_pace_full(tl_fix_server *server, tl_fix_seat *seat);
+/* A message of the broker's is handed on. */
+void tl_fix_pace_gave(tl_fix_server *server, tl_fix_seat *seat, const tl_fix_message *message);
+/* A message of the other engine's. */
+void tl_fix_pace_saw(tl_fix_pace *pace, const tl_fix_message *message);
 
 /* Market data. */
 int tl_fix_market_of_server(tl_fix_server *server);

@@ -41,6 +41,7 @@ typedef struct tl_fix_terms { /* what is agreed with the peer */
     uint8_t permissions;                  /* TL_FIX_MAY_... of fix_desk.h; the desk's, at once */
     uint8_t cancel_on;                    /* TL_FIX_CANCEL_ON_...: his orders end when he leaves */
     uint32_t cancel_grace_s;              /* and is not back by then */
+    bool pending_reports;                 /* the desk's, at once */
     uint32_t throttle;                    /* messages a second that are read; 0: any number */
 } tl_fix_terms;
 
@@ -62,6 +63,8 @@ tl_fix_session_state tl_fix_session_state_of(const tl_fix_session *session);
 /* The terms may change while the peer is away, and accounts of the desk at any time. */
 int tl_fix_session_agree(tl_fix_session *session, const tl_fix_terms *terms);
 
+/* What no Logon may ask for, whatever the session is: NULL, or why it is refused. */
+const char *tl_fix_logon_refusal(const tl_fix_message *logon);
 /* A Logon that is whole, well formed (tl_fix_check), for this session and whose sender may come in:
  * nobody's numbers change before this is called. Sends the answer, resets the numbers where
  * ResetSeqNumFlag(141) = Y, begins a resend where NextExpectedMsgSeqNum(789) or asks for one where

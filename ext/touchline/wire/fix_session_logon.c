@@ -12,6 +12,16 @@ static bool number_of(const tl_fix_message *message, uint32_t tag, uint64_t *num
     return field != NULL && tl_fix_read_uint(tl_fix_value(message, field), field->size, number);
 }
 
+const char *tl_fix_logon_refusal(const tl_fix_message *logon)
+{
+    uint64_t value;
+    if (!number_of(logon, 98, &value) || value != 0)
+        return "EncryptMethod(98) must be 0";
+    if (tl_fix_is(logon, 141, 'Y') && logon->msg_seq_num != 1)
+        return "MsgSeqNum(34) must be 1 with ResetSeqNumFlag(141)";
+    return NULL;
+}
+
 /* NULL: its sender may come in. */
 static const char *refusal(tl_fix_session *session, const tl_fix_message *logon, bool reset,
                            const tl_fix_clock *now)
@@ -23,8 +33,9 @@ static const char *refusal(tl_fix_session *session, const tl_fix_message *logon,
         return "CompID problem";
     if (!tl_fix_time_good(session, logon, now))
         return "SendingTime accuracy problem";
-    if (!number_of(logon, 98, &value) || value != 0)
-        return "EncryptMethod(98) must be 0";
+    const char *why = tl_fix_logon_refusal(logon);
+    if (why != NULL)
+        return why;
     if (!number_of(logon, 108, &value) || value == 0 || value > session->terms.heartbeat_max_s) {
         snprintf(session->text, sizeof session->text,
                  "HeartBtInt(108) must be 1 to %u seconds", session->terms.heartbeat_max_s);
@@ -36,7 +47,7 @@ static const char *refusal(tl_fix_session *session, const tl_fix_message *logon,
                             memcmp(tl_fix_value(logon, given), version, given->size) != 0))
         return "DefaultApplVerID(1137) is not the session's";
     if (reset)
-        return logon->msg_seq_num == 1 ? NULL : "MsgSeqNum(34) must be 1 with ResetSeqNumFlag(141)";
+        return NULL;
     if (logon->msg_seq_num < expected) {
         snprintf(session->text, sizeof session->text,
                  "MsgSeqNum too low, expecting %llu but received %llu",

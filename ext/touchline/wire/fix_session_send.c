@@ -1,6 +1,7 @@
 /* What a session sends: composed, stored, and written to the wire from the store. */
 #include "touchline/wire/fix_session_state.h"
 #include "touchline/wire/fix_text.h"
+#include "touchline/wire/fix_text_room.h"
 
 #include <errno.h>
 #include <string.h>
@@ -31,6 +32,13 @@ static inline char *put(char *at, const char *bytes, size_t size)
     return at + size;
 }
 
+/* The same of a text that is short, mostly. */
+static inline char *put_short(char *at, const char *bytes, size_t size)
+{
+    tl_fix_copy(at, bytes, size);
+    return at + size;
+}
+
 static void make_time(tl_fix_session *session, int64_t utc_ns)
 {
     if (session->time_ns == utc_ns)
@@ -40,40 +48,45 @@ static void make_time(tl_fix_session *session, int64_t utc_ns)
     session->time_ns = utc_ns;
 }
 
+/* The header from MsgType(35) on: what follows the number has TL_FIX_ROOM. */
+static char *put_header(char *at, const tl_fix_session *session, const char *msg_type,
+                        size_t type_size, uint64_t msg_seq_num, bool poss_dup,
+                        const header_extras *extras)
+{
+    at = tl_fix_put_text(at, 35, msg_type, type_size);
+    at = tl_fix_room_put_uint(at, 34, msg_seq_num);
+    if (poss_dup)
+        at = put(at, "43=Y\x01", 5);
+    at = put_short(at, session->sender, session->sender_size);
+    if (extras != NULL)
+        at = put(at, extras->before_time, extras->before_size);
+    at = put_short(at, session->time_text, session->time_size);
+    at = put_short(at, session->target, session->target_size);
+    return extras != NULL ? put(at, extras->after_target, extras->after_size) : at;
+}
+
 composed tl_fix_compose(tl_fix_session *session, char *buffer, size_t body_size,
                         const char *msg_type,
                      uint64_t msg_seq_num, bool poss_dup, const header_extras *extras,
                      const tl_fix_clock *now)
 {
     make_time(session, now->utc_ns);
-    char head[HEADER_MAX];
-    char *at = tl_fix_put_text(head, 35, msg_type, strlen(msg_type));
-    at = tl_fix_put_uint(at, 34, msg_seq_num);
-    if (poss_dup)
-        at = put(at, "43=Y\x01", 5);
-    at = put(at, session->sender, session->sender_size);
-    if (extras != NULL)
-        at = put(at, extras->before_time, extras->before_size);
-    at = put(at, session->time_text, session->time_size);
-    size_t before = (size_t)(at - head);
-    at = put(at, session->target, session->target_size);
-    if (extras != NULL)
-        at = put(at, extras->after_target, extras->after_size);
-    size_t size = (size_t)(at - head);
-    char *start = buffer + HEADER_MAX - size;
-    memcpy(start, head, size);
-    char length[24];
-    size_t digits = (size_t)(tl_fix_write_uint(length, size + body_size) - length);
-    length[digits++] = TL_FIX_SOH;
-    start -= digits;
-    memcpy(start, length, digits);
-    start -= session->begin_size;
-    memcpy(start, session->begin, session->begin_size);
-    uint32_t prefix = session->begin_size + (uint32_t)digits;
-    char *end = buffer + HEADER_MAX + body_size;
-    uint8_t sum = tl_fix_checksum(start, (size_t)(end - start));
-    char trailer[] = {'1', '0', '=', (char)('0' + sum / 100), (char)('0' + sum / 10 % 10),
-                      (char)('0' + sum % 10), TL_FIX_SOH};
+    const size_t type_size = strlen(msg_type);
+    const size_t after = session->target_size + (extras != NULL ? extras->after_size : 0);
+    const size_t before = sizeof "35=" + type_size + sizeof "34=" + tl_fix_digits_of(msg_seq_num) +
+                          (poss_dup ? 5 : 0) + session->sender_size +
+                          (extras != NULL ? extras->before_size : 0) + session->time_size;
+    const size_t length = before + after + body_size;
+    const uint32_t prefix = session->begin_size + tl_fix_digits_of(length) + 1;
+    char *const body = buffer + HEADER_MAX, *const start = body - before - after - prefix;
+    char *at = put_short(start, session->begin, session->begin_size);
+    at = tl_fix_room_uint(at, length);
+    *at++ = TL_FIX_SOH;
+    put_header(at, session, msg_type, type_size, msg_seq_num, poss_dup, extras);
+    char *end = body + body_size;
+    const uint8_t sum = tl_fix_checksum(start, (size_t)(end - start));
+    const char trailer[] = {'1', '0', '=', (char)('0' + sum / 100), (char)('0' + sum / 10 % 10),
+                            (char)('0' + sum % 10), TL_FIX_SOH};
     end = put(end, trailer, sizeof trailer);
     return (composed){.bytes = start,
                       .size = (uint32_t)(end - start),

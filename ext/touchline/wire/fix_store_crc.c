@@ -22,9 +22,13 @@ static uint32_t crc_bitwise(uint32_t crc, const unsigned char *at, size_t count)
 __attribute__((target("sse4.2"))) static uint32_t crc_words(uint32_t crc,
                                                             const unsigned char *at, size_t words)
 {
-    uint64_t sum = crc;
+    uint64_t sum = crc, four[4], word;
+    for (; words >= 4; words -= 4, at += sizeof four) {
+        memcpy(four, at, sizeof four);
+        sum = _mm_crc32_u64(_mm_crc32_u64(sum, four[0]), four[1]);
+        sum = _mm_crc32_u64(_mm_crc32_u64(sum, four[2]), four[3]);
+    }
     for (; words > 0; words--, at += 8) {
-        uint64_t word;
         memcpy(&word, at, 8);
         sum = _mm_crc32_u64(sum, word);
     }

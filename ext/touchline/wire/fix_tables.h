@@ -74,7 +74,10 @@ typedef struct tl_fix_message_rule {
 
 struct tl_fix_dictionary {
     uint16_t tag_max, messages_count, words; /* `words` of `allowed` belong to each message */
-    const tl_fix_field_rule *fields; /* 64 tags a page, known or not; the first page is empty */
+    const tl_fix_field_rule *fields; /* 64 tags a page, known or not; the first page is empty, and
+                                        behind it stand all tags below 1024 */
+    const tl_fix_field_rule *low; /* by a tag below 1024, that of the session's dictionary for one
+                                     of its header or trailer */
     const uint16_t *pages; /* by tag / 64 up to tag_max, and to 1023 at least: what leads from a
                               tag to its place in `fields`, modulo 2^16 */
     const tl_fix_values *values;
@@ -83,7 +86,8 @@ struct tl_fix_dictionary {
     const tl_fix_message_rule *messages; /* sorted by text */
     const tl_fix_message_rule *ends;     /* header, trailer */
     const uint8_t *letters; /* by a MsgType of one letter: place in messages plus one */
-    const uint64_t *allowed; /* a message's bits are those of the rows of the fields it may hold */
+    const uint64_t *allowed; /* a message's bits are those of the rows of the fields it may hold,
+                                with the header's and the trailer's */
     const tl_fix_group_rule *groups;
     const uint16_t *numbers;
 };
@@ -92,14 +96,14 @@ extern const tl_fix_dictionary tl_fix42, tl_fix44, tl_fixt11, tl_fix50sp2;
 
 /* Place in `fields` of the rule of a tag below 1024; with no such field the rule there has tag 0.
  * place % 64 is tag % 64. */
-static inline uint32_t tl_fix_low_row(const tl_fix_dictionary *dictionary, uint32_t tag)
+static inline uint32_t tl_fix_low_row(uint32_t tag)
 {
-    return (uint16_t)(tag + dictionary->pages[tag / 64]);
+    return tag + 64;
 }
 /* The same of any tag; 0 of one beyond all. */
 static inline uint32_t tl_fix_field_row(const tl_fix_dictionary *dictionary, uint32_t tag)
 {
-    return tag > dictionary->tag_max ? 0 : tl_fix_low_row(dictionary, tag);
+    return tag > dictionary->tag_max ? 0 : (uint16_t)(tag + dictionary->pages[tag / 64]);
 }
 
 /* NULL: no such message. */

@@ -2,12 +2,12 @@
  * what a request means and is in no list here is refused too, so nothing is overlooked. Tags that
  * are user-defined are the sender's own and harmless; those above are FIX 5.0's again.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "touchline/wire/fix_terms.h"
 
-#include "touchline/wire/fix_desk_state.h"
+#include "touchline/wire/fix_text.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #define TAG_MAX 3072u
 #define USER_DEFINED 5000u
@@ -143,31 +143,24 @@ static bool only_zeros(const char *text, size_t size)
     return true;
 }
 
-static bool is_text(const tl_fix_message *message, const tl_fix_field *field, const tl_fix_name *as)
+static bool is_text(const char *value, size_t size, const tl_fix_name *as)
 {
-    return field->size == as->size &&
-           memcmp(tl_fix_value(message, field), as->text, as->size) == 0;
-}
-
-static int shown(const tl_fix_message *message, const tl_fix_field *field)
-{
-    return tl_fix_shown(message, field, 40);
+    return size == as->size && memcmp(value, as->text, size) == 0;
 }
 
 /* Tags whose value decides. False: it is none of them, or all is well. */
-static bool by_value_refused(const tl_fix_message *message, const tl_fix_field *field,
+static bool by_value_refused(uint32_t tag, const char *value, size_t size,
                              const tl_fix_instrument *instrument, char *text)
 {
-    const char *value = tl_fix_value(message, field);
-    const char first = field->size == 1 ? *value : 0;
-    switch (field->tag) {
+    const char first = size == 1 ? *value : 0;
+    const int shown = (int)tl_fix_whole_characters(value, size, 40);
+    switch (tag) {
     case 15:
-        if (is_text(message, field, &instrument->currency))
+        if (is_text(value, size, &instrument->currency))
             return false;
-        snprintf(text, TL_FIX_TEXT_MAX, "Currency(15) %.*s: %.*s is traded in %.*s",
-                 shown(message, field), value, (int)instrument->symbol.size,
-                 instrument->symbol.text, (int)instrument->currency.size,
-                 instrument->currency.text);
+        snprintf(text, TL_FIX_TEXT_MAX, "Currency(15) %.*s: %.*s is traded in %.*s", shown, value,
+                 (int)instrument->symbol.size, instrument->symbol.text,
+                 (int)instrument->currency.size, instrument->currency.text);
         return true;
     case 21:
         if (first != '3')
@@ -176,11 +169,10 @@ static bool by_value_refused(const tl_fix_message *message, const tl_fix_field *
                  "HandlInst(21) 3 is not supported: there is no manual handling");
         return true;
     case 48:
-        if (is_text(message, field, &instrument->symbol))
+        if (is_text(value, size, &instrument->symbol))
             return false;
-        snprintf(text, TL_FIX_TEXT_MAX, "SecurityID(48) %.*s is not the Symbol(55), %.*s",
-                 shown(message, field), value, (int)instrument->symbol.size,
-                 instrument->symbol.text);
+        snprintf(text, TL_FIX_TEXT_MAX, "SecurityID(48) %.*s is not the Symbol(55), %.*s", shown,
+                 value, (int)instrument->symbol.size, instrument->symbol.text);
         return true;
     case 63:
         if (first == '0' || first == '1')
@@ -198,39 +190,59 @@ static bool by_value_refused(const tl_fix_message *message, const tl_fix_field *
     default:
         return false;
     }
-    const char *name = field->tag == 63    ? "SettlType"
-                       : field->tag == 423 ? "PriceType"
-                       : field->tag == 775 ? "BookingType"
-                                           : "QtyType";
-    snprintf(text, TL_FIX_TEXT_MAX, "%s(%u) %.*s is not supported", name, field->tag,
-             shown(message, field), value);
+    const char *name = tag == 63    ? "SettlType"
+                       : tag == 423 ? "PriceType"
+                       : tag == 775 ? "BookingType"
+                                    : "QtyType";
+    snprintf(text, TL_FIX_TEXT_MAX, "%s(%u) %.*s is not supported", name, tag, shown, value);
     return true;
+}
+
+static inline bool passes(const uint64_t *bits, uint32_t tag)
+{
+    return (tag < TAG_MAX && (bits[tag / 64] >> (tag % 64) & 1) != 0) ||
+           (tag >= USER_DEFINED && tag < USER_DEFINED_END) || is_frame(tag);
+}
+
+bool tl_fix_term_refused(uint32_t tag, const char *value, size_t size,
+                         const tl_fix_instrument *instrument, char text[TL_FIX_TEXT_MAX])
+{
+    bool zero;
+    if (passes(passing(), tag))
+        return false;
+    if (lists(ruled, sizeof ruled / sizeof *ruled, tag))
+        return by_value_refused(tag, value, size, instrument, text);
+    const char *name = name_of(tag, &zero);
+    if (zero && only_zeros(value, size))
+        return false;
+    if (name != NULL)
+        snprintf(text, TL_FIX_TEXT_MAX, "%s(%u) is not supported", name, tag);
+    else
+        snprintf(text, TL_FIX_TEXT_MAX, "field %u is not supported", tag);
+    return true;
+}
+
+/* Is every field surely one that passes? Of a message of a known shape all tags are `present`. */
+static bool all_pass(const tl_fix_message *message, const uint64_t *passes)
+{
+    uint64_t others = 0;
+    for (uint32_t i = 0; i < TL_FIX_LOW_TAGS / 64; i++)
+        others |= message->present[i] & ~passes[i];
+    return message->shape != NULL && others == 0;
 }
 
 bool tl_fix_terms_refused(const tl_fix_message *message, const tl_fix_instrument *instrument,
                           char text[TL_FIX_TEXT_MAX])
 {
-    const uint64_t *passes = passing();
+    const uint64_t *bits = passing();
+    if (all_pass(message, bits))
+        return false;
     for (uint32_t i = 0; i < message->count; i++) {
         const tl_fix_field *field = &message->fields[i];
-        const uint32_t tag = field->tag;
-        if ((tag < TAG_MAX && (passes[tag / 64] >> (tag % 64) & 1) != 0) ||
-            (tag >= USER_DEFINED && tag < USER_DEFINED_END) || is_frame(tag))
-            continue;
-        if (lists(ruled, sizeof ruled / sizeof *ruled, tag)) {
-            if (by_value_refused(message, field, instrument, text))
-                return true;
-            continue;
-        }
-        bool zero;
-        const char *name = name_of(tag, &zero);
-        if (zero && only_zeros(tl_fix_value(message, field), field->size))
-            continue;
-        if (name != NULL)
-            snprintf(text, TL_FIX_TEXT_MAX, "%s(%u) is not supported", name, tag);
-        else
-            snprintf(text, TL_FIX_TEXT_MAX, "field %u is not supported", tag);
-        return true;
+        if (!passes(bits, field->tag) &&
+            tl_fix_term_refused(field->tag, tl_fix_value(message, field), field->size,
+                                instrument, text))
+            return true;
     }
     return false;
 }

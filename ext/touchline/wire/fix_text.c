@@ -55,6 +55,11 @@ bool tl_fix_read_uint(const char *text, size_t size, uint64_t *number)
     size_t at = 0;
     if (size == 0)
         return false;
+    if (size <= TL_FIX_WORD) {
+        const uint64_t word = tl_fix_short_word(text, size);
+        *number = tl_fix_digits_value(word);
+        return tl_fix_all_digits(word);
+    }
     for (; at < size && at < SURE_DIGITS; at++) {
         unsigned digit = (unsigned char)text[at] - (unsigned)'0';
         if (digit > 9)
@@ -150,11 +155,40 @@ static tl_fix_number_fault count_units(wide sum, bool negative, const tl_fix_uni
     return TL_FIX_NUMBER_GOOD;
 }
 
+/* A whole number of units without a sign in eight characters; false: it may be another number. */
+static inline bool read_short_units(const char *text, size_t size, const tl_fix_unit *unit,
+                                    int64_t *units)
+{
+    if (size - 1 >= TL_FIX_WORD || unit->digits > UINT32_MAX)
+        return false;
+    uint64_t word = tl_fix_short_word(text, size), scale = powers[unit->decimals];
+    const uint64_t dot = tl_fix_first_dot(word);
+    if (dot != 0) {
+        const uint32_t decimals = (uint32_t)__builtin_clzll(dot) / 8;
+        if (size == 1 || decimals > unit->decimals)
+            return false;
+        word = tl_fix_without_dot(word, dot);
+        scale = powers[unit->decimals - decimals];
+    }
+    if (!tl_fix_all_digits(word) || scale > UINT32_MAX)
+        return false;
+    const uint64_t sum = tl_fix_digits_value(word) * scale;
+    if (unit->digits == 1)
+        *units = (int64_t)sum;
+    else if (sum % unit->digits == 0)
+        *units = (int64_t)(sum / unit->digits);
+    else
+        return false;
+    return true;
+}
+
 tl_fix_number_fault tl_fix_read_units(const char *text, size_t size, const tl_fix_unit *unit,
                                       int64_t *units)
 {
     assert(unit->digits > 0 && unit->decimals <= UNIT_DIGITS_MAX);
     decimal decimal;
+    if (read_short_units(text, size, unit, units))
+        return TL_FIX_NUMBER_GOOD;
     if (!read_decimal(text, size, &decimal))
         return TL_FIX_NUMBER_TEXT;
     size_t decimals = decimal.end > decimal.dot ? decimal.end - decimal.dot - 1 : 0;
@@ -184,8 +218,7 @@ tl_fix_number_fault tl_fix_read_units(const char *text, size_t size, const tl_fi
 
 /* ── writing ─────────────────────────────────────────────────────────────────────────────────── */
 
-/* How many digits it is written with. */
-static inline uint32_t digits_of(uint64_t number)
+uint32_t tl_fix_digits_of(uint64_t number)
 {
     const uint32_t bits = 64 - (uint32_t)__builtin_clzll(number | 1);
     const uint32_t least = bits * 1233 >> 12; /* bits * log10(2) */
@@ -232,7 +265,7 @@ static char *write_before(char *at, const char *start, const char *end)
 
 char *tl_fix_write_uint(char *at, uint64_t number)
 {
-    char *const end = at + digits_of(number);
+    char *const end = at + tl_fix_digits_of(number);
     digits_before(end, number);
     return end;
 }
@@ -242,7 +275,7 @@ static char *write_short_decimal(char *at, uint64_t number, uint32_t decimals)
 {
     if (decimals == 0)
         return tl_fix_write_uint(at, number);
-    const uint32_t digits = digits_of(number);
+    const uint32_t digits = tl_fix_digits_of(number);
     char *const end = at + (digits > decimals ? digits : decimals + 1) + 1;
     char *to = end;
     uint32_t left = decimals;
@@ -337,9 +370,23 @@ char *tl_fix_write_average(char *at, __int128 notional, uint64_t qty, const tl_f
 
 /* ── bytes ───────────────────────────────────────────────────────────────────────────────────── */
 
+/* One to eight characters of ASCII without control characters? */
+static inline bool tl_fix_all_printable(const char *text, size_t size)
+{
+    const uint64_t word = tl_fix_short_word(text, size) ^ TL_FIX_EACH('0'); /* '0' before them */
+    const uint64_t beyond = word | (word - TL_FIX_EACH(0x20)) | (word + TL_FIX_EACH(1));
+    return (beyond & TL_FIX_EACH(0x80)) == 0;
+}
+
 /* A control character is 0 to 1F, 7F, or 80 to 9F, which begins with the byte C2. */
 bool tl_fix_printable(const char *text, size_t size)
 {
+    while (size >= TL_FIX_WORD && tl_fix_all_printable(text, TL_FIX_WORD)) {
+        text += TL_FIX_WORD;
+        size -= TL_FIX_WORD;
+    }
+    if (size == 0 || (size < TL_FIX_WORD && tl_fix_all_printable(text, size)))
+        return true;
     const unsigned char *at = (const unsigned char *)text;
     for (size_t i = 0; i < size; i++)
         if (at[i] < 0x20 || at[i] == 0x7f || (at[i] == 0xc2 && i + 1 < size && at[i + 1] < 0xa0))

@@ -44,6 +44,8 @@ bool tl_fix_read_time_of_day(const char *text, size_t size, int64_t *ns);
  * exist): nanoseconds since 1970. */
 bool tl_fix_read_time(const char *text, size_t size, int64_t *ts_ns);
 
+/* How many digits it is written with. */
+uint32_t tl_fix_digits_of(uint64_t number);
 char *tl_fix_write_uint(char *at, uint64_t number);
 /* `units` times the unit, with as many decimals as the unit has: 200 of 0.05 is "10.00". */
 char *tl_fix_write_units(char *at, int64_t units, const tl_fix_unit *unit);

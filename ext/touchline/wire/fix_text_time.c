@@ -142,11 +142,20 @@ static inline char *write_two(char *at, uint32_t number)
     return at + 2;
 }
 
-static char *write_padded(char *at, uint32_t number, int digits)
+/* A dot and the first 3, 6 or 9 of the nine digits. */
+static inline char *write_fraction(char *at, uint32_t ns, int decimals)
 {
-    for (int i = digits - 1; i >= 0; i--, number /= 10)
-        at[i] = (char)('0' + number % 10);
-    return at + digits;
+    const uint32_t first = ns / 100000000, rest = ns - first * 100000000;
+    const uint64_t digits = tl_fix_eight_digits(rest) + TL_FIX_EACH('0');
+    *at++ = '.';
+    *at++ = (char)('0' + first);
+    if (decimals == 3)
+        memcpy(at, &digits, 2);
+    else if (decimals == 6)
+        memcpy(at, &digits, 5);
+    else
+        memcpy(at, &digits, 8);
+    return at + decimals - 1;
 }
 
 static char *write_date(char *at, int64_t days)
@@ -180,23 +189,18 @@ char *tl_fix_write_time(char *at, int64_t ts_ns, int decimals)
 {
     /* Most times that a thread writes are of the second of the one before. */
     static _Thread_local struct {
-        int64_t seconds;
+        int64_t start_ns;
         char text[DATE_SIZE + 1 + TIME_SIZE];
-    } last = {.seconds = INT64_MIN};
+    } last = {0, "19700101-00:00:00"};
     assert(decimals == 0 || decimals == 3 || decimals == 6 || decimals == 9);
-    int64_t seconds = ts_ns / SECOND_NS - (ts_ns % SECOND_NS < 0);
-    uint32_t ns = (uint32_t)(ts_ns - seconds * SECOND_NS);
-    if (seconds != last.seconds) {
+    uint64_t ns = (uint64_t)ts_ns - (uint64_t)last.start_ns;
+    if (ns >= (uint64_t)SECOND_NS) {
+        const int64_t seconds = ts_ns / SECOND_NS - (ts_ns % SECOND_NS < 0);
+        ns = (uint64_t)ts_ns - (uint64_t)seconds * (uint64_t)SECOND_NS;
+        last.start_ns = (int64_t)((uint64_t)ts_ns - ns);
         write_second(last.text, seconds);
-        last.seconds = seconds;
     }
     memcpy(at, last.text, sizeof last.text);
     at += sizeof last.text;
-    if (decimals == 0)
-        return at;
-    *at++ = '.';
-    return write_padded(at, decimals == 3   ? ns / 1000000
-                            : decimals == 6 ? ns / 1000
-                                            : ns,
-                        decimals);
+    return decimals == 0 ? at : write_fraction(at, (uint32_t)ns, decimals);
 }

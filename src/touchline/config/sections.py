@@ -108,6 +108,7 @@ class FixSection(_Section):
     heartbeat_s: int = Field(default=30, ge=1, le=3600)
     engine: Literal["native", "quickfix"] = "native"
     busy_poll: bool = False
+    cpu: int | None = Field(default=None, ge=0)
     message_bytes_max: int = Field(default=16_384, ge=1024, le=65_536)
     logon_timeout_s: float = Field(default=5.0, gt=0, le=60)
     newcomers_max: int = Field(default=1024, ge=16, le=65_536)
@@ -223,6 +224,7 @@ class SessionSection(_Section):
     cancel_on_disconnect: Literal["off", "logout", "disconnect", "both"] = "off"
     cancel_grace_s: int = Field(default=0, ge=0, le=86_400)
     throttle: int | None = Field(default=None, ge=1, le=1_000_000)
+    pending_reports: bool = False
     open: Moment | None = None
     close: Moment | None = None
     reset: Moment | None = None

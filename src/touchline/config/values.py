@@ -14,7 +14,7 @@ from touchline.core.messages import TEXT_BYTES
 
 NAME_BYTES = TEXT_BYTES
 FixVersion = Literal["FIX.4.4", "FIX.4.2", "FIXT.1.1"]
-Permission = Literal["orders", "market-data", "drop-copy", "trade-capture"]
+Permission = Literal["orders", "market-data", "drop-copy", "trade-capture", "news"]
 USUAL_PERMISSIONS: tuple[Permission, ...] = ("orders", "market-data", "trade-capture")
 
 

@@ -1,7 +1,7 @@
 from collections.abc import Collection
 from os import PathLike
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,57 +9,16 @@ from numpy.typing import NDArray
 from touchline.core.capacities import EngineCapacities
 from touchline.runtime.bus import Bus, Lane
 from touchline.runtime.owned import Owned
+from touchline.wire.fix_facts import Marks as Marks
+from touchline.wire.fix_facts import Question as Question
+from touchline.wire.fix_facts import ServerStatus as ServerStatus
+from touchline.wire.fix_facts import SessionStatus as SessionStatus
 
 STATES: tuple[str, ...]
 CLIENTS: tuple[str, ...]
 CANCEL_ON: tuple[str, ...]
 PERMISSIONS: tuple[str, ...]
 USUAL_PERMISSIONS: tuple[str, ...]
-
-class Marks(NamedTuple):
-    next_out: int
-    next_in: int
-    answered: int
-    lane_sent: int
-    key: int
-    created_ns: int
-
-class Question(NamedTuple):
-    ticket: int
-    session: int
-    address: str
-    port: int
-    username: str
-    password: str
-    certificate: str
-    heartbeat_s: int
-    reset: bool
-    asked_s: float
-
-class ServerStatus(NamedTuple):
-    rounds: int
-    events: int
-    newcomers: int
-    accepted: int
-    refused: int
-    evicted: int
-    received: int
-    sent: int
-
-class SessionStatus(NamedTuple):
-    state: str
-    address: str
-    since_ns: int
-    next_in: int
-    next_out: int
-    unwritten: int
-    held: int
-    pending: int
-    heartbeat_s: int
-    last_in_ns: int
-    last_out_ns: int
-    resends: int
-    resets: int
 
 class Tls(Owned):
     certificate: str
@@ -123,6 +82,7 @@ class FixServer(Owned):
         cancel_on: str = "off",
         cancel_grace_s: int = 0,
         throttle: int = 0,
+        pending_reports: bool = False,
     ) -> None: ...
     def names(self, texts: NDArray[np.void], *, complete: bool) -> None: ...
     def replay(self, commands: NDArray[np.void], events: NDArray[np.void]) -> None: ...
@@ -131,6 +91,7 @@ class FixServer(Owned):
     def stop(self) -> None: ...
     def wake(self) -> None: ...
     def reset(self, session: int, next_out: int, next_in: int) -> None: ...
+    def news(self, session: int, text: str, *, urgent: bool = False) -> None: ...
     def question(self, timeout_s: float = 0.1) -> Question | None: ...
     def verdict(self, ticket: int, refusal: str | None = None) -> None: ...
     @property
