@@ -105,6 +105,10 @@ class Venue:
         )
         config = directory / "touchline.toml"
         config.write_text(text + "".join(SESSION.format(comp_id=name) for name in comp_ids))
+        self.begin(directory, config)
+
+    def begin(self, directory: Path, config: Path) -> None:
+        """Start what the file says; `await_ready` comes next."""
         module = [sys.executable, "-m", "touchline.control.operate.cli", "--config", str(config)]
         self._status = [*module, "status", "--json"]
         self._log = (directory / "venue.log").open("w+")

@@ -21,6 +21,7 @@ BUILD = ROOT / "build" / "bench"
 SEED = 101
 PROGRAMS = ("bench_client_orders", "bench_core", "bench_open", "bench_stages")
 FIX_PROGRAMS = ("fix_load", "fix_echo")
+NET_PROGRAMS = ("wire_load", "bench_feed", "bench_itch", "fix_echo")
 SIZES = {"deep": "resting", "wide": "factor"}
 
 
@@ -123,6 +124,11 @@ def build_bench_codec() -> Path:
 def build_fix_programs() -> None:
     """Compile what stands on the other side of a FIX acceptor, benchmarks/wire."""
     build(FIX_PROGRAMS)
+
+
+def build_net_programs() -> None:
+    """Compile what the binary protocols are measured with, benchmarks/wire."""
+    build(NET_PROGRAMS)
 
 
 def build(programs: tuple[str, ...]) -> None:

@@ -16,7 +16,8 @@ import touchline
 from touchline.control.operate.terminal import NO, WORLD, fail, guarded, json_option
 
 PARTS = ("core", "api", "wire", "publish", "capture", "recovery", "shapes", "stages", "open-loop")
-FIX = "fix"
+FIX, NET = "fix", "net"
+ALONE = {FIX: "benchmarks.bench_fix", NET: "benchmarks.bench_net"}
 ENGINES = ("native", "quickfix", "echo")
 
 
@@ -31,8 +32,8 @@ def checkout(package: Path) -> Path | None:
 @click.argument(
     "parts",
     nargs=-1,
-    type=click.Choice((*PARTS, FIX)),
-    metavar=f"[{'|'.join((*PARTS[:6], FIX))}]...",
+    type=click.Choice((*PARTS, *ALONE)),
+    metavar=f"[{'|'.join((*PARTS[:6], *ALONE))}]...",
 )
 @click.option("--engine", type=click.Choice(ENGINES), help="Of fix alone: what accepts the orders.")
 @click.option("--orders", type=click.IntRange(1_000), help="New orders of a core flow.")
@@ -51,7 +52,7 @@ def bench(
     """Measure core, calls from Python, FIX, market data, capture, recovery; all without PARTS.
 
     fix stands alone: round trips and orders a second over FIX, against one --engine of the venue's
-    or a bare echo of the same bytes.
+    or a bare echo of the same bytes. net stands alone, too: the binary protocols.
 
     Needs a source checkout, cmake and a C compiler. Exit code 1 when a result is not the one
     expected, 5 when nothing could be measured.
@@ -63,12 +64,16 @@ def bench(
             "clone the repository, `make build`, and run .venv/bin/touchline bench there",
             WORLD,
         )
-    if (FIX in parts and parts != (FIX,)) or (engine and FIX not in parts):
-        raise click.UsageError("fix is measured alone, and --engine is an option of fix")
+    alone = next((name for name in ALONE if name in parts), None)
+    if (alone and len(parts) != 1) or (engine and alone != FIX):
+        raise click.UsageError("fix and net are measured alone; --engine is an option of fix")
     options = [("--orders", orders), ("--passes", passes), ("--rounds", rounds)]
     command = [sys.executable, "-m", "benchmarks.report", *parts]
-    if FIX in parts:
-        command = [sys.executable, "-m", "benchmarks.bench_fix", "--engine", engine or "native"]
+    if alone:
+        command = [sys.executable, "-m", ALONE[alone]]
+        options = [("--orders", orders)] if alone == NET else options
+    if alone == FIX:
+        command += ["--engine", engine or "native"]
     command += [text for name, value in options if value for text in (name, str(value))]
     done = subprocess.run([*command, "--json"] if as_json else command, cwd=root, check=False)
     if done.returncode:

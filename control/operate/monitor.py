@@ -205,6 +205,7 @@ def status_text(facts: dict[str, Any]) -> str:
     for name in _FOLLOWERS:
         if said := facts.get(name):
             plain[name] = f"event {said['seq']}, {said['behind']} behind, {said['lag_s']:g} s"
+    plain |= counters_text(facts["parts"].get("wire", {}).get("counters") or {})
     plain |= facts["addresses"]
     rows = [
         (name, part["pid"], _part_state(part), part["restarts"], part["last_failure"])
@@ -218,6 +219,15 @@ def status_text(facts: dict[str, Any]) -> str:
     if facts["problems"]:
         text += "\n\n" + "\n".join(f"! {problem}" for problem in facts["problems"])
     return text
+
+
+def counters_text(counters: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """What the loops of the binary protocols have counted, a line each."""
+    return {
+        f"wire {loop}": ", ".join(f"{name} {value}" for name, value in of.items())
+        for loop, of in counters.items()
+        if of
+    }
 
 
 def _part_state(part: dict[str, Any]) -> str:

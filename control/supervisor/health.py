@@ -37,6 +37,7 @@ class Part:
     beat: object = None  # the last sign of life; any other value is a new one
     beat_at: float = 0.0
     sessions: list[str] = field(default_factory=list)
+    counters: dict[str, Any] = field(default_factory=dict)  # as the part told them last
     state_hash: str = ""
     overlooked: dict[str, int] | None = None  # of the journal, as the engine told at its start
     hung_told: bool = False
@@ -48,7 +49,7 @@ class Part:
         self.running = running
         self.told_start = self.ready = self.hung_told = self.taking_up = False
         self.since = self.progress_at = self.beat_at = now
-        self.progress, self.beat, self.sessions = None, None, []
+        self.progress, self.beat, self.sessions, self.counters = None, None, [], {}
         self.failure = ""
 
     def listen(self, now: float) -> None:
@@ -71,6 +72,7 @@ class Part:
             self.taking_up = False
         if "sessions" in facts:
             self.sessions = [str(name) for name in facts["sessions"]]
+        self.counters = facts.get("counters", self.counters)
         self.overlooked = facts.get("overlooked", self.overlooked)
         if "stopped" in facts:
             self.state_hash = str(facts["state_hash"])
@@ -108,6 +110,7 @@ class Part:
             "restarts": self.restarts,
             "silent_s": None if self.beat is None else round(now - self.beat_at, 1),
             "last_failure": self.failure or self.last_failure,
+            "counters": self.counters,
         }
 
     def _state(self) -> str:

@@ -1,7 +1,7 @@
 """The composition root: `touchline run` puts the parts together, watches them and takes them down.
 
-   lock data_dir → engine recovers → set-up commands → gateway, publisher, capture → watch
-   stop: gateway, then engine, then publisher and capture drain to the last event → remove the bus
+   lock data_dir → engine recovers → set-up commands → gateway, wire, publisher, capture → watch
+   stop: gateway and wire, then engine, then publisher and capture drain → remove the bus
 
 A part that dies or hangs is started again after a pause that doubles; the engine recovers from its
 journal while the others stay attached. While the venue opens a start is judged by its progress, and
@@ -31,6 +31,7 @@ from touchline.control.supervisor.part import (
     ENGINE,
     GATEWAY,
     PUBLISHER,
+    WIRE,
     WORLD_FAILED,
     enabled_parts,
     listening,
@@ -53,7 +54,7 @@ HASTE_S = 2.0  # what is left to a part after a second signal
 ENGINE_FAILED = "all it has acknowledged is in the journal; mend that, then `touchline run` again"
 OPTIONAL = (CAPTURE,)  # the venue opens without it, and status says so
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-STOP_STAGES = ((GATEWAY,), (ENGINE,), (PUBLISHER, CAPTURE))
+STOP_STAGES = ((GATEWAY, WIRE), (ENGINE,), (PUBLISHER, CAPTURE))
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,10 @@ class Host:
         if self._config.fix.enabled and not self._config.sessions:
             raise ConfigError(
                 "sessions: none is configured; add [[sessions]], or fix.enabled=false"
+            )
+        if self._config.wire.enabled and not self._config.wire_sessions:
+            raise ConfigError(
+                "wire_sessions: none is configured; add [[wire_sessions]], or wire.enabled=false"
             )
         data_dir = self._config.venue.data_dir
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -261,10 +266,11 @@ class Host:
 
         What the engine is told of is `touchline apply`'s; everything else waits for a start.
         """
-        error, changed, same = "", False, True
+        error, changed, same, users = "", False, True, False
         try:
             fresh = self._reload() if self._reload is not None else self._config
             changed = fresh.sessions != self._config.sessions
+            users = fresh.wire_sessions != self._config.wire_sessions
             same = _only_more(fresh, self._config)
             update = {name: getattr(fresh, name) for name in LISTS}
             self._config = self._config.model_copy(update=update)
@@ -276,11 +282,15 @@ class Host:
             gateway.taking_up = True
             gateway.running.reconfigure(self._config)
         elif changed and gateway is not None and gateway.running is not None:
-            log.info("sessions differ; the gateway takes them up anew")
-            gateway.replacing, gateway.ready = True, False
-            gateway.running.ask_to_stop()
+            _replace(gateway)
+        if users and (wire := self._parts.get(WIRE)) is not None:
+            _replace(wire)
         count = self._reloads["reloads"] + 1
-        self._reloads = {"reloads": count, "reload_error": error, "sessions_changed": changed}
+        self._reloads = {
+            "reloads": count,
+            "reload_error": error,
+            "sessions_changed": changed or users,
+        }
         self._write_state()
 
     def _end_silent(self, part: Part, why: str) -> None:
@@ -436,6 +446,15 @@ def run_until_signal(
         for number in STOP_SIGNALS:  # a late one is no reason to end otherwise than in order
             signal.signal(number, signal.SIG_IGN)
     return host.state_hash
+
+
+def _replace(part: Part) -> None:
+    """Have a part that runs end, so that a new one takes its sessions up."""
+    if part.running is None:
+        return
+    log.info("sessions differ; a new part takes them up", extra={"facts": {"name": part.name}})
+    part.replacing, part.ready = True, False
+    part.running.ask_to_stop()
 
 
 def _as_up_as_can_be(part: Part) -> bool:

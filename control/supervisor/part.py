@@ -30,12 +30,14 @@ from touchline.errors import TouchlineError, describe
 from touchline.runtime.bus import Bus
 from touchline.runtime.runner import Runner
 
-ENGINE, GATEWAY, PUBLISHER, CAPTURE = "engine", "gateway", "publisher", "capture"
+ENGINE, GATEWAY, WIRE = "engine", "gateway", "wire"
+PUBLISHER, CAPTURE = "publisher", "capture"
 WORLD_FAILED = 5
 BUS_LOST = 75
 WATCH_BUS_S = 0.5
 _SERVICES = {
     GATEWAY: "touchline.fix.gateway",
+    WIRE: "touchline.control.wire.server",
     PUBLISHER: "touchline.control.publish.publisher",
     CAPTURE: "touchline.control.capture.writer",
 }
@@ -52,6 +54,7 @@ def enabled_parts(config: Config) -> list[str]:
     """The parts this configuration asks for, in the order they start."""
     services = {
         GATEWAY: config.fix.enabled,
+        WIRE: config.wire.enabled,
         PUBLISHER: config.publish.enabled,
         CAPTURE: config.capture.enabled,
     }
@@ -62,6 +65,11 @@ def listening(config: Config, name: str) -> list[tuple[str, str, int]]:
     """The addresses a part listens on: configuration key, host, port."""
     if name == GATEWAY:
         return [("fix.port", config.fix.host, config.fix.port)]
+    if name == WIRE:
+        places = [("wire.ouch_port", config.wire.host, config.wire.ouch_port)]
+        if config.wire.feed_a is not None:
+            places.append(("wire.glimpse_port", config.wire.host, config.wire.glimpse_port))
+        return places
     if name == PUBLISHER:
         host = config.publish.host
         return [
@@ -83,8 +91,10 @@ def run_part(
         if name == ENGINE:
             return _run_engine(config, stop, tell)
         service = importlib.import_module(_SERVICES[name])
-        if name == GATEWAY:  # it tells by itself how far it is
+        if name == GATEWAY:  # these two tell by themselves how far they are
             return int(service.run(config, stop, tell, fresh) or 0)
+        if name == WIRE:
+            return int(service.run(config, stop, tell) or 0)
         tell({"started": True})
         with signs_of_life(lambda count: tell({"beat": count})):
             return int(service.run(config, stop) or 0)

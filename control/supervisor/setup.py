@@ -151,6 +151,9 @@ def setup_commands(config: Config, known: Known) -> Records:
     for session in config.sessions:
         number = _number(sessions, session.comp_id, SESSIONS_MAX, "sessions")
         rows += _text_rows(known, Text.SESSION, number, session.comp_id)
+    for user in config.wire_sessions:
+        number = _number(sessions, user.username, SESSIONS_MAX, "sessions")
+        rows += _text_rows(known, Text.SESSION, number, user.username)
     return make_commands(rows)
 
 

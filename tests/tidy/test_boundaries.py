@@ -93,6 +93,7 @@ C_PARTS = {
         "itch": {"fields", "stock"},
         "soupbin": {"fields"},
         "moldudp64": {"fields"},
+        "ouch": {"fields", "stock"},
         "bell": set[str](),
         "spool": set[str](),
         "glimpse": {"fields", "itch", "soupbin", "spool"},
@@ -101,7 +102,10 @@ C_PARTS = {
         "wire_peers": {"port", "soupbin", "spool", "wire_door"},
         "wire_feed": {"itch", "moldudp64", "port", "spool", "wire_door", "wire_events"},
         "wire_recovery": {"glimpse", "moldudp64", "wire_feed", "wire_peers"},
-        "ouch": {"fields", "stock"},
+        "wire_orders": {"bell", "ouch", "port", "soupbin", "spool"}
+        | {"wire_door", "wire_events", "wire_peers"},
+        "wire_server": {"port", "wire_door", "wire_events", "wire_orders", "wire_feed"}
+        | {"wire_recovery"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
         | {"fix_text", "fix_dialect", "fix_log", "tls", "bell"},
     },
@@ -131,7 +135,14 @@ SHELL_PARTS = {"engine": {"answer", "arrays", "capacities"}, "fix_server": {"fix
 # A shell that has a part of another's header, which that one needs first.
 HEADER_OF = {"capacities": "engine"}
 # A shell of several headers, because what they are for is one thing to Python.
-ALSO_DECLARED = {"fix_server": {"touchline/wire/tls.h"}}
+ALSO_DECLARED = {
+    "fix_server": {"touchline/wire/tls.h"},
+    "wire_server": {
+        f"touchline/wire/{name}.h"
+        for name in ("port", "wire_door", "wire_events", "wire_orders", "wire_feed")
+    }
+    | {"touchline/wire/wire_recovery.h"},
+}
 # What a room includes of another: its public face alone.
 C_FACES = {"core": {"messages", "engine"}, "runtime": {"bus"}}
 SHELL_FACES = C_FACES | {"core": {"messages", "engine", "answer", "arguments", "capacities"}}
@@ -187,6 +198,7 @@ WORLD = {
             "supervisor/admin",
             "supervisor/host",
             "supervisor/ticker",
+            "wire/server",
         )
     }
     | {"fix/client.py"},
@@ -208,6 +220,7 @@ CONTROL_ROOMS = {
     "supervisor": set[str](),
     "publish": {"supervisor"},
     "capture": {"supervisor"},
+    "wire": set[str](),
     "doctor": set[str](),
     "operate": {"supervisor", "capture", "doctor", "demo"},
     "demo": {"supervisor", "capture", "operate"},

@@ -191,6 +191,7 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #define TL_LANE_ADMIN 0
 #define TL_LANE_FIX 1
 #define TL_LANE_API 2
+#define TL_LANE_WIRE 3
 
 /* What somebody asks the engine to do. `seq`, `ts_ns` and `checksum` are stamped by the runner.
  * A TEXT command holds its UTF-8 text, padded with zero bytes, in the TL_TEXT_BYTES from order_id

@@ -102,6 +102,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_LANE_ADMIN
     enum: TL_LANE_FIX
     enum: TL_LANE_API
+    enum: TL_LANE_WIRE
 
     enum: TL_MSG_TYPE_NEW_ORDER
     enum: TL_MSG_TYPE_CANCEL

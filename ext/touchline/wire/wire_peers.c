@@ -205,6 +205,7 @@ static bool packet(tl_wire_peers *peers, tl_wire_peer *peer, const uint8_t *byte
         tl_wire_peers_drop(peers, peer);
         return false;
     case TL_SOUPBIN_EVENT_LOGOUT:
+        peer->logged_out = true;
         part(peers, peer);
         return false;
     case TL_SOUPBIN_EVENT_FAULT:

@@ -24,6 +24,7 @@ typedef struct tl_wire_peer {
     uint64_t last;        /* its last message of the stream, which then is complete */
     int64_t parting_ns;   /* when it is dropped, if it has not gone by itself; 0: it is not to go */
     bool open;            /* the slot is used */
+    bool logged_out;      /* it said so */
     bool unasked;         /* its login waits for room at the door */
     bool busy;            /* stands in `busy`: more bytes of it are there */
     bool dirty;           /* stands in `dirty`: its stream may have more */

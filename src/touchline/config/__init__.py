@@ -13,6 +13,8 @@ from touchline.config.sections import (
     SessionSection,
     SupervisorSection,
     Venue,
+    WireSection,
+    WireSessionSection,
     load,
 )
 from touchline.config.values import NAME_BYTES, USUAL_PERMISSIONS, FixVersion
@@ -35,5 +37,7 @@ __all__ = [
     "SessionSection",
     "SupervisorSection",
     "Venue",
+    "WireSection",
+    "WireSessionSection",
     "load",
 ]

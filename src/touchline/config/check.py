@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         InstrumentSection,
         PublishSection,
         SessionSection,
+        WireSection,
+        WireSessionSection,
     )
 
 NUMBER_BYTES_MAX = TEXT_BYTES  # of a number that the journal keeps as text
@@ -36,10 +38,12 @@ class Parts:
 
     engine: EngineSection
     fix: FixSection
+    wire: WireSection
     publish: PublishSection
     instruments: list[tuple[int, InstrumentSection]]
     accounts: list[tuple[int, AccountSection]]
     sessions: list[tuple[int, SessionSection]]
+    wire_sessions: list[tuple[int, WireSessionSection]]
     accounts_named: set[str]
 
 
@@ -48,15 +52,23 @@ def cross_check(parts: Parts) -> Iterator[Problem]:
     yield from _twice("instruments", "symbol", ((i, s.symbol) for i, s in parts.instruments))
     yield from _twice("accounts", "name", ((i, a.name) for i, a in parts.accounts))
     yield from _twice("sessions", "comp_id", ((i, s.comp_id) for i, s in parts.sessions))
+    yield from _twice(
+        "wire_sessions", "username", ((i, s.username) for i, s in parts.wire_sessions)
+    )
     for index, instrument in parts.instruments:
         yield from _instrument(("instruments", index), instrument)
     for index, session in parts.sessions:
         yield from _session(("sessions", index), session, parts)
+    for index, user in parts.wire_sessions:
+        yield from _wire_session(("wire_sessions", index), user, parts)
+    if parts.wire.feed_b is not None and parts.wire.feed_a is None:
+        yield ("wire", "feed_b"), "stands without feed_a"
     yield from _tls(parts.fix)
     yield from _ports(parts)
     yield from _sizes(parts)
-    if len(parts.sessions) > SESSIONS_MAX:
-        yield ("sessions",), f"{len(parts.sessions)} are too many; the most are {SESSIONS_MAX}"
+    count = len(parts.sessions) + len(parts.wire_sessions)
+    if count > SESSIONS_MAX:
+        yield ("sessions",), f"{count} are too many; the most are {SESSIONS_MAX}"
 
 
 def _twice(section: str, key: str, values: Iterable[tuple[int, Hashable]]) -> Iterator[Problem]:
@@ -137,6 +149,17 @@ def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Proble
         yield (*loc, "certificate"), "is asked of nobody while fix.tls_client is any"
 
 
+def _wire_session(loc: Loc, session: WireSessionSection, parts: Parts) -> Iterator[Problem]:
+    if session.username in {s.comp_id for _, s in parts.sessions}:
+        yield (*loc, "username"), f"{session.username!r} is the comp_id of one of [[sessions]]"
+    for account in dict.fromkeys(session.firms.values()):
+        if account not in parts.accounts_named:
+            known = ", ".join(sorted(parts.accounts_named)) or "none"
+            yield (*loc, "firms"), f"{account!r} is not an account; [[accounts]] names {known}"
+    if (session.password is None) == (session.password_hash is None):
+        yield (*loc, "password"), "or password_hash is needed: one of them, and not both"
+
+
 def _tls(fix: FixSection) -> Iterator[Problem]:
     """What TLS needs together."""
     if (fix.tls_certificate is None) != (fix.tls_key is None):
@@ -153,6 +176,8 @@ def _ports(parts: Parts) -> Iterator[Problem]:
         (("fix", "port"), parts.fix.enabled, parts.fix.port),
         (("publish", "pub_port"), parts.publish.enabled, parts.publish.pub_port),
         (("publish", "snapshot_port"), parts.publish.enabled, parts.publish.snapshot_port),
+        (("wire", "ouch_port"), parts.wire.enabled, parts.wire.ouch_port),
+        (("wire", "glimpse_port"), _has_feed(parts.wire), parts.wire.glimpse_port),
     ]
     seen: dict[int, str] = {}
     for loc, enabled, port in wanted:
@@ -161,6 +186,10 @@ def _ports(parts: Parts) -> Iterator[Problem]:
         first = seen.setdefault(port, ".".join(loc))
         if first != ".".join(loc):
             yield loc, f"port {port} is taken by {first} already"
+
+
+def _has_feed(wire: WireSection) -> bool:
+    return wire.enabled and wire.feed_a is not None
 
 
 def _sizes(parts: Parts) -> Iterator[Problem]:

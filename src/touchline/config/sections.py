@@ -37,20 +37,24 @@ from touchline.config.values import (
     FixVersion,
     Host,
     Limit,
+    Line,
     Moment,
+    Mpid,
     Name,
     Network,
     Permission,
     Port,
     Positive,
+    ShortPassword,
     Slots,
+    Username,
     Zone,
 )
 from touchline.core.capacities import CAPACITIES, EngineCapacities
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 
-LISTS = ("instruments", "accounts", "sessions")
+LISTS = ("instruments", "accounts", "sessions", "wire_sessions")
 NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
 
 
@@ -114,6 +118,29 @@ class FixSection(_Section):
     tls_client_ca: Path | None = None
     tls_client: Literal["any", "asked", "required"] = "any"
     tls_1_2: bool = False
+
+
+class WireSection(_Section):
+    """[wire]: binary order entry, and with feed_a the binary feed."""
+
+    enabled: bool = False
+    host: Host = "127.0.0.1"
+    ouch_port: Port = 9880
+    feed_a: Line | None = None
+    feed_b: Line | None = None
+    interface: str | None = None
+    ttl: int = Field(default=1, ge=0, le=255)
+    mtu: int = Field(default=1500, ge=576, le=9000)
+    rerequest_port: Port = 9881
+    rerequests_per_s: int = Field(default=1000, ge=1, le=1_000_000)
+    glimpse_port: Port = 9882
+    wait: Literal["park", "spin"] = "park"
+    cpu: int | None = Field(default=None, ge=0)
+    feed_cpu: int | None = Field(default=None, ge=0)
+    login_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    newcomers_max: int = Field(default=64, ge=1, le=4096)
+    spool_mb_max: int = Field(default=65_536, ge=1, le=1 << 22)
+    session_spool_mb_max: int = Field(default=4096, ge=1, le=1 << 22)
 
 
 class PublishSection(_Section):
@@ -204,12 +231,27 @@ class SessionSection(_Section):
     time_zone: Zone = "UTC"
 
 
+class WireSessionSection(_Section):
+    """[[wire_sessions]]: one user of OUCH; the first of `firms` is that of orders without one."""
+
+    username: Username
+    firms: dict[Mpid, Name] = Field(min_length=1, max_length=16)  # by MPID: an account
+    enabled: bool = True
+    password: ShortPassword | None = Field(default=None, repr=False)
+    password_hash: Argon2 | None = Field(default=None, repr=False)
+    addresses: tuple[Network, ...] = ()
+    cancel_on_disconnect: Literal["off", "logout", "disconnect", "both"] = "off"
+    cancel_grace_s: int = Field(default=0, ge=0, le=86_400)
+    throttle: int | None = Field(default=None, ge=1, le=10_000_000)
+
+
 class Config(_Section):
     """A whole configuration; build one with `load` to have it checked across sections too."""
 
     venue: Venue = Venue()
     engine: EngineSection = EngineSection()
     fix: FixSection = FixSection()
+    wire: WireSection = WireSection()
     publish: PublishSection = PublishSection()
     capture: CaptureSection = CaptureSection()
     supervisor: SupervisorSection = SupervisorSection()
@@ -217,6 +259,7 @@ class Config(_Section):
     instruments: tuple[InstrumentSection, ...] = ()
     accounts: tuple[AccountSection, ...] = ()
     sessions: tuple[SessionSection, ...] = ()
+    wire_sessions: tuple[WireSessionSection, ...] = ()
 
     @property
     def bus_path(self) -> Path:
@@ -230,6 +273,10 @@ class Config(_Section):
     @property
     def fix_dir(self) -> Path:
         return self.venue.data_dir / "fix"
+
+    @property
+    def wire_dir(self) -> Path:
+        return self.venue.data_dir / "wire"
 
     @property
     def capture_dir(self) -> Path:
@@ -258,6 +305,7 @@ class _Environment(BaseSettings):
     venue: dict[str, Any] = {}
     engine: dict[str, Any] = {}
     fix: dict[str, Any] = {}
+    wire: dict[str, Any] = {}
     publish: dict[str, Any] = {}
     capture: dict[str, Any] = {}
     supervisor: dict[str, Any] = {}
@@ -265,6 +313,7 @@ class _Environment(BaseSettings):
     instruments: list[Any] = []
     accounts: list[Any] = []
     sessions: list[Any] = []
+    wire_sessions: list[Any] = []
 
     @classmethod
     def settings_customise_sources(
@@ -391,10 +440,12 @@ def _valid_parts(raw: dict[str, Any]) -> Parts:
     return Parts(
         engine=section("engine", EngineSection),
         fix=section("fix", FixSection),
+        wire=section("wire", WireSection),
         publish=section("publish", PublishSection),
         instruments=items("instruments", InstrumentSection),
         accounts=items("accounts", AccountSection),
         sessions=items("sessions", SessionSection),
+        wire_sessions=items("wire_sessions", WireSessionSection),
         accounts_named=_names(raw.get("accounts")),
     )
 

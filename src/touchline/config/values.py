@@ -84,6 +84,41 @@ def _zone(value: str) -> str:
     return value
 
 
+def _username(value: str) -> str:
+    """A user's name as SoupBinTCP carries it."""
+    if not (1 <= len(value) <= 6 and value.isascii() and value.isalnum()):
+        raise ValueError("should be 1 to 6 letters and digits")
+    return value
+
+
+def _password(value: str) -> str:
+    """A password as SoupBinTCP carries it."""
+    if not (1 <= len(value) <= 10 and value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError("should be 1 to 10 printable ASCII characters without blanks")
+    return value
+
+
+def _mpid(value: str) -> str:
+    """A firm as OUCH carries it."""
+    if not (1 <= len(value) <= 4 and value.isascii() and value.isalnum() and value.isupper()):
+        raise ValueError("should be 1 to 4 capital letters and digits")
+    return value
+
+
+def _line(value: str) -> str:
+    """Where packets go: an IPv4 address, or an IPv6 one in brackets, and a port."""
+    host, colon, port = value.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host[1:-1] if host.startswith("[") else host)
+        if not colon or (address.version == 6) != host.startswith("["):
+            raise ValueError
+        if not 1 <= int(port) <= 65535:
+            raise ValueError
+    except ValueError:
+        raise ValueError("should be an address and a port, as 239.192.0.1:26400") from None
+    return value
+
+
 def _argon2(value: str) -> str:
     if not value.startswith("$argon2id$"):
         raise ValueError("is no argon2id hash; `touchline sessions hash` makes one")
@@ -100,5 +135,9 @@ Host = Annotated[str, AfterValidator(_host)]
 Network = Annotated[str, AfterValidator(_network)]
 Moment = Annotated[str, AfterValidator(_moment)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Username = Annotated[str, AfterValidator(_username)]
+ShortPassword = Annotated[str, AfterValidator(_password)]
+Mpid = Annotated[str, AfterValidator(_mpid)]
+Line = Annotated[str, AfterValidator(_line)]
 Argon2 = Annotated[str, AfterValidator(_argon2)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -25,6 +25,7 @@ BLOCK_LEVELS: int
 LANE_ADMIN: int
 LANE_FIX: int
 LANE_API: int
+LANE_WIRE: int
 
 class _Constant(enum.IntEnum):  # type: ignore[misc]
     @property

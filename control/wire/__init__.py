@@ -1,0 +1,1 @@
+"""The binary protocols' part: OUCH, ITCH by MoldUDP64, and what is asked about them."""
