@@ -331,6 +331,10 @@ In the table below *you* send a message in that version, the *venue*, or *both*.
 
 For programs there is an Orchestra file (FIX Orchestra 1.0) of each version:
 {files}.
+The tests hold each to this: it is well-formed, its parts stand in the order of the specification,
+ids and names are unique, every reference leads somewhere, and each presence and type is one that
+Orchestra or the file knows. The schema of FIX Orchestra itself is in no package that the tests
+could install, so no file is validated by it.
 """
 
 
