@@ -77,6 +77,16 @@ def test_marks_and_refusals_survive(tmp_path: Path) -> None:
     assert again.next_refusal() == 3
 
 
+def test_refusals_go_on_behind_what_a_power_cut_may_have_taken(tmp_path: Path) -> None:
+    path = tmp_path / "delivered"
+    marks = Delivered(path, durable=True)
+    marks.flush()
+    kept = path.read_bytes()
+    given = [marks.next_refusal() for _ in range(3)]
+    path.write_bytes(kept)
+    assert Delivered(path, durable=True).next_refusal() > max(given)
+
+
 def test_with_another_journal_the_marks_start_anew(tmp_path: Path) -> None:
     marks = Delivered(tmp_path / "delivered")
     marks.belongs_to(JOURNAL, 10)
