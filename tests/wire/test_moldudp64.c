@@ -1,17 +1,15 @@
 /* MoldUDP64: packets, requests, and a receiver that two bad lines can not confuse. */
 #include "check.h"
+#include "touchline/wire/moldudp64_history.h"
 #include "touchline/wire/moldudp64_receiver.h"
 
 #define MS INT64_C(1000000)
 #define SESSION "SESSION001"
 #define OTHER "SESSION002"
 
-static const tl_moldudp64_receiver_config config = {.window = 64,
-                                                    .message_max = 64,
-                                                    .ahead_max = 100000,
-                                                    .patience_ns = MS,
-                                                    .retry_ns = 5 * MS,
-                                                    .request_max = 500};
+static const tl_moldudp64_receiver_config config = {.window = 64, .message_max = 64,
+                                                    .ahead_max = 100000, .request_max = 500,
+                                                    .patience_ns = MS, .retry_ns = 5 * MS};
 static tl_moldudp64_receiver receiver;
 static _Alignas(8) uint8_t memory[64 * (16 + 64)];
 static tl_moldudp64_arrival arrival;
@@ -86,6 +84,73 @@ static void a_packet_that_is_not_whole_is_refused_by_name(void)
     tl_put_u64(packet + 10, UINT64_MAX - 2);
     CHECK(tl_moldudp64_read(packet, size, &read) == TL_MOLDUDP64_FAULT_NUMBER);
     CHECK(strcmp(tl_moldudp64_fault_text(TL_MOLDUDP64_FAULT_CUT), "it ends within a message") == 0);
+}
+
+static void blocks_are_packed_as_many_as_fit(void)
+{
+    tl_moldudp64_builder builder;
+    uint8_t expected[256];
+    const size_t size = write_packet(packet, sizeof packet, 1, 20);
+    tl_moldudp64_begin(&builder, expected, sizeof expected, SESSION, 1);
+    const size_t used = tl_moldudp64_pack(&builder, packet + 20, size - 20);
+    CHECK(builder.count > 5 && builder.count < 20 && used == builder.size - 20);
+    CHECK(tl_moldudp64_pack(&builder, packet + 20 + used, size - 20 - used) == 0);
+    const size_t packed = tl_moldudp64_finish(&builder);
+    CHECK(write_packet(packet, sizeof expected, 1, 20) == packed);
+    CHECK(memcmp(packet, expected, packed) == 0);
+    tl_moldudp64_begin(&builder, expected, sizeof expected, SESSION, 1);
+    CHECK(tl_moldudp64_pack(&builder, (const uint8_t *)"\0\5abc", 5) == 0); /* not whole */
+}
+
+/* The newest are there, byte for byte, and those written over are not. */
+static void a_history_has_the_newest_messages(void)
+{
+    static uint64_t places[256];
+    static uint8_t ring[70000];
+    uint8_t said[64], got[64];
+    uint64_t sent = 0, random = 9;
+    tl_moldudp64_history history;
+    CHECK(!tl_moldudp64_history_open(&history, places, 200, ring, sizeof ring, 1));
+    CHECK(!tl_moldudp64_history_open(&history, places, 256, ring, 65536, 1));
+    CHECK(tl_moldudp64_history_open(&history, places, 256, ring, sizeof ring, 1));
+    for (int i = 0; i < 5000; i++) {
+        const uint32_t count = (uint32_t)(random_next(&random) % 8);
+        const size_t size = write_packet(packet, sizeof packet, sent + 1, count);
+        tl_moldudp64_history_add(&history, packet + 20, size - 20);
+        sent += count;
+        for (uint64_t j = 0; j < 4 && sent != 0; j++) {
+            const uint64_t number = 1 + random_next(&random) % (sent + 1);
+            const size_t there = tl_moldudp64_history_source(&history, number, got, sizeof got);
+            if (number > sent || sent - number >= 256) {
+                CHECK(there == SIZE_MAX);
+                continue;
+            }
+            CHECK(there == say(number, said) && memcmp(got, said, there) == 0);
+            CHECK(tl_moldudp64_history_source(&history, number, got, there - 1) == SIZE_MAX);
+        }
+    }
+}
+
+/* Bytes run out before places do. */
+static void a_history_forgets_what_it_has_written_over(void)
+{
+    static uint64_t places[65536];
+    static uint8_t ring[65537];
+    uint8_t said[64], got[64];
+    tl_moldudp64_history history;
+    CHECK(tl_moldudp64_history_open(&history, places, 65536, ring, sizeof ring, 1));
+    for (uint64_t sent = 0; sent < 20000; sent += 10) {
+        const size_t size = write_packet(packet, sizeof packet, sent + 1, 10);
+        tl_moldudp64_history_add(&history, packet + 20, size - 20);
+    }
+    uint32_t there = 0;
+    for (uint64_t number = 1; number <= 20000; number++) {
+        const size_t size = tl_moldudp64_history_source(&history, number, got, sizeof got);
+        CHECK(size == SIZE_MAX || (size == say(number, said) && memcmp(got, said, size) == 0));
+        there += size != SIZE_MAX;
+        CHECK(there == 0 || size != SIZE_MAX);
+    }
+    CHECK(there > 2000 && there < 2500);
 }
 
 /* ── requests ────────────────────────────────────────────────────────────────────────────────── */
@@ -410,6 +475,9 @@ int main(void)
     a_packet_has_the_layout_of_the_specification();
     a_packet_takes_what_fits();
     a_packet_that_is_not_whole_is_refused_by_name();
+    blocks_are_packed_as_many_as_fit();
+    a_history_has_the_newest_messages();
+    a_history_forgets_what_it_has_written_over();
     a_request_is_answered_with_what_fits_in_a_packet();
     a_request_ends_at_the_newest_message();
     a_request_that_can_not_be_answered_is_refused_by_name();

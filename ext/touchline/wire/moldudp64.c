@@ -24,6 +24,22 @@ void tl_moldudp64_begin(tl_moldudp64_builder *builder, uint8_t *out, size_t room
     tl_moldudp64_bare(out, session, number, TL_MOLDUDP64_HEARTBEAT);
 }
 
+size_t tl_moldudp64_pack(tl_moldudp64_builder *builder, const uint8_t *blocks, size_t size)
+{
+    const size_t room = builder->room - builder->size;
+    size_t at = 0;
+    while (size - at >= 2 && builder->count < TL_MOLDUDP64_COUNT_MAX) {
+        const size_t block = 2u + tl_get_u16(blocks + at);
+        if (block > size - at || block > room - at)
+            break;
+        at += block;
+        builder->count++;
+    }
+    memcpy(builder->out + builder->size, blocks, at);
+    builder->size += at;
+    return at;
+}
+
 size_t tl_moldudp64_finish(tl_moldudp64_builder *builder)
 {
     tl_put_u16(((tl_moldudp64_header_wire *)builder->out)->count, (uint16_t)builder->count);

@@ -50,6 +50,9 @@ static inline uint8_t *tl_moldudp64_add(tl_moldudp64_builder *builder, size_t me
     builder->count++;
     return at + 2;
 }
+/* As many as fit of whole messages that have their length (u16) before them, as the ITCH feed gives
+ * them; the bytes of those. */
+size_t tl_moldudp64_pack(tl_moldudp64_builder *builder, const uint8_t *blocks, size_t size);
 /* Complete it; its bytes. Without a message it is a heartbeat. */
 size_t tl_moldudp64_finish(tl_moldudp64_builder *builder);
 /* A heartbeat, the end of a session (`count`), or a request; TL_MOLDUDP64_HEAD bytes. */

@@ -69,9 +69,10 @@ int tl_ouch_desk_name(tl_ouch_desk *desk, const tl_command *text);
 bool tl_ouch_desk_wants_names(const tl_ouch_desk *desk);
 void tl_ouch_desk_named(tl_ouch_desk *desk);
 
-/* Some of the journal's commands, in order, and the events that they caused. 0, -ENOMEM, -ENOBUFS:
- * so many requests without an answer between them that there is no place for them; hand in fewer at
- * a time, down to one and its events. */
+/* Some of the journal's commands, in order, and the events that they caused; sessions have been
+ * named before. A command with its own events always has a place; many commands before their events
+ * may hold more requests than `pending_max` has: -ENOBUFS, and the desk is not to be used any more.
+ * 0, -ENOMEM. */
 int tl_ouch_desk_replay(tl_ouch_desk *desk, const tl_command *commands, size_t commands_count,
                         const tl_event *events, size_t events_count);
 /* Events as they come, in order and without a gap. 0, or -errno of a hook. */

@@ -45,9 +45,13 @@ static size_t with_options(tl_ouch_desk *desk, size_t size)
         failed;                                                                                    \
     })
 
+/* No order that a session enters has more than 32 bits hold; one that others have made larger may,
+ * and is told as the most that they hold. */
 static uint32_t shares_of(tl_ouch_desk *desk, const tl_ouch_order *order, uint32_t lots)
 {
-    return lots * tl_ouch_stock(desk, order->instrument)->share_scale;
+    uint32_t shares;
+    return tl_stock_shares(tl_ouch_stock(desk, order->instrument), lots, &shares) ? shares
+                                                                                  : UINT32_MAX;
 }
 
 static uint64_t price_of(tl_ouch_desk *desk, const tl_ouch_order *order, int64_t ticks)
