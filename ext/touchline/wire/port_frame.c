@@ -14,6 +14,7 @@
 #define UDP_AT 34u
 #define UDP_HEAD 8u
 #define IP_HEAD 20u
+#define FRESH_NS INT64_C(30000000000) /* what is known of a neighbour is believed so long */
 
 static void put_u16(uint8_t *at, uint32_t value)
 {
@@ -198,6 +199,13 @@ tl_frame_neighbour *tl_frame_neighbour_of(tl_frame_neighbours *all, const uint8_
     *one = (tl_frame_neighbour){.taken = true};
     memcpy(one->ip, ip, 4);
     return one;
+}
+
+bool tl_frame_must_ask(const tl_frame_neighbour *neighbour, int64_t now_ns, int64_t patience_ns)
+{
+    if (neighbour->known && now_ns - neighbour->known_ns < FRESH_NS)
+        return false;
+    return neighbour->asked_ns == 0 || now_ns - neighbour->asked_ns >= patience_ns;
 }
 
 void tl_frame_learn(tl_frame_neighbours *all, const uint8_t *arp_frame, int64_t now_ns)

@@ -56,6 +56,9 @@ typedef struct tl_frame_neighbours {
 
 /* The address's place, made when there is none. */
 tl_frame_neighbour *tl_frame_neighbour_of(tl_frame_neighbours *all, const uint8_t ip[4]);
+/* Whether it is time to ask who has the address: its card is not known, or was learned long ago,
+ * and it was not asked for in the last `patience_ns`. */
+bool tl_frame_must_ask(const tl_frame_neighbour *neighbour, int64_t now_ns, int64_t patience_ns);
 /* What an answer or a question says of its sender, if we ever asked for that address. */
 void tl_frame_learn(tl_frame_neighbours *all, const uint8_t *arp_frame, int64_t now_ns);
 /* The card that a multicast group is sent to. */

@@ -14,8 +14,8 @@
 
 #define KICKS_MAX 256
 #define SECOND_NS INT64_C(1000000000)
-#define FRESH_NS (30 * SECOND_NS)      /* a neighbour's card is asked for again after so long */
-#define ASK_NS SECOND_NS               /* and a neighbour that does not answer */
+/* A neighbour that is not known is asked for so often, by us or by the kernel. */
+#define ASK_NS SECOND_NS
 #define ASK_KERNEL_NS (SECOND_NS / 1000)
 
 static uint32_t theirs(const uint32_t *cursor)
@@ -203,11 +203,9 @@ static const uint8_t *card_of(tl_xdp_port *port, const tl_port_address *to, int6
     }
     const uint8_t *ip = port->via_gateway ? port->gateway : to->ip;
     tl_frame_neighbour *neighbour = tl_frame_neighbour_of(&port->neighbours, ip);
-    if (neighbour->known && now_ns - neighbour->known_ns < FRESH_NS)
-        return neighbour->mac;
     const int64_t patience_ns =
         port->own_arp ? ASK_NS : neighbour->known ? SECOND_NS : ASK_KERNEL_NS;
-    if (neighbour->asked_ns == 0 || now_ns - neighbour->asked_ns >= patience_ns) {
+    if (tl_frame_must_ask(neighbour, now_ns, patience_ns)) {
         if (port->own_arp)
             ask(port, neighbour, now_ns);
         else
