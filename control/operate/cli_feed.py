@@ -1,4 +1,4 @@
-"""The commands about recorded market data of others: `feed print|check|replay`.
+"""The commands about recorded market data: `feed print|check|replay`, and `feed export`.
 
 Exit codes: 0 done, and nothing was wrong; 1 something was found wrong, or the file is not whole; 5
 the disk does not let it be read.
@@ -148,6 +148,37 @@ def replay(path: Path, form: str | None, tick: str, limit: int | None, as_json: 
         "events": through.engine.event_seq,
         "state_hash": f"{through.engine.state_hash():016x}",
     }
+    emit(as_json, facts, pairs(_shown(facts)))
+
+
+@feed.command()
+@_FILE
+@click.option("--until", metavar="TIME", help="No command after it; UTC, as of `book --at`.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@json_option
+@click.pass_obj
+@guarded
+def export(options: Any, path: Path, until: str | None, force: bool, as_json: bool) -> None:
+    """Write the venue's journal as a file of ITCH 5.0; gzip when it is called .gz.
+
+    From the journal's first command, also while the venue runs. Times are of the UTC day.
+    """
+    from touchline.control.operate.book_at import moment_ns
+    from touchline.data.export import export_itch
+    from touchline.errors import TouchlineError
+    from touchline.runtime.directory import Directory
+
+    directory = options.load().journal_dir
+    until_ns = None if until is None else moment_ns(until)
+    try:
+        made = export_itch(directory, path, until_ns=until_ns, overwrite=force)
+        names = Directory.read(directory).symbols
+    except FileExistsError:
+        fail(f"{path} is there already; --force overwrites it", NO)
+    except FileNotFoundError as error:
+        raise TouchlineError(f"{error.filename}: there is no journal, or no folder") from error
+    left_out = {names.get(number, str(number)): why for number, why in made.untold.items()}
+    facts = made._asdict() | {"untold": left_out, "state_hash": f"{made.state_hash:016x}"}
     emit(as_json, facts, pairs(_shown(facts)))
 
 

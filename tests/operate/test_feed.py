@@ -152,6 +152,12 @@ def test_the_book_at_a_time_is_that_of_a_replay_up_to_then(
         : len(facts["bids"])
     ]
     assert facts["status"] == "READY_TO_TRADE"
+    out = tmp_path / "out.itch"
+    exported = json.loads(call("feed", "export", str(out), "--json").stdout)
+    assert exported["commands"] == len(commands)
+    assert exported["state_hash"] == f"{past.engine.state_hash():016x}"
+    assert call("feed", "check", str(out), "--sigma", "1e9").exit_code == 0
+    assert call("feed", "export", str(out)).exit_code == 1
     early = call("book", symbol, "--at", "1970-01-01T00:00:00Z")
     assert early.exit_code == 1
     assert f"no instrument '{symbol}' was listed then; there were: none" in early.stderr

@@ -209,7 +209,7 @@ PACKAGE_ROOMS = {
     "core": set[str](),
     "runtime": {"core"},
     "market": {"core"},
-    "data": {"core", "runtime", "market", "study"},
+    "data": {"core", "runtime", "market", "study", "wire"},
     "config": {"core"},
     "marketdata": {"core"},
     "measure": {"core", "runtime"},

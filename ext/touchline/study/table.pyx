@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Tables of text for Python: bytes of a CSV file in pieces, whole numbers out.
+"""Tables of text for Python: bytes of a CSV file in pieces, whole numbers out. Commas separate.
 
 touchline.data.tables reads files with it. Kinds are in table.h; an empty field is EMPTY.
 """
@@ -26,12 +26,12 @@ cdef class Table:
     Raises KeyError for another kind, ValueError for more columns or symbols than there may be.
     """
 
-    def __cinit__(self, kinds, separator=",", symbols_max=65536):
+    def __cinit__(self, kinds, symbols_max=65536):
         codes = bytes(KINDS[kind] for kind in kinds)
         self.wanted = len(codes) - codes.count(TL_TABLE_SKIP)
         cdef const uint8_t *first = <const uint8_t *><const char *>codes
         check(tl_table_open(
-            &self.table, first, <uint32_t>len(codes), <uint8_t>ord(separator),
+            &self.table, first, <uint32_t>len(codes), <uint8_t>b","[0],
             <uint32_t>whole(symbols_max, "symbols_max", 1, TL_TABLE_SYMBOLS_MAX),
             <uint64_t>(hash("touchline.study.table") & 0xFFFFFFFFFFFFFFFF),
         ), "no memory for a table, or too many columns")

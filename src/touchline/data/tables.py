@@ -58,7 +58,7 @@ class TextTable:
         self._names = names
         self._lines = lines
         self._before = source.offset
-        self._table = Table(kinds, ",", symbols_max)
+        self._table = Table(kinds, symbols_max)
         self.wanted = [name for name, kind in zip(names, kinds, strict=True) if kind != "skip"]
 
     def rows(self, batch: int) -> Iterator[tuple[int, dict[str, Column]]]:

@@ -9,9 +9,7 @@ LINE_MAX: int
 KINDS: dict[str, int]
 
 class Table:
-    def __init__(
-        self, kinds: Sequence[str], separator: str = ",", symbols_max: int = 65536
-    ) -> None: ...
+    def __init__(self, kinds: Sequence[str], symbols_max: int = 65536) -> None: ...
     def read(
         self, data: bytes | memoryview, last: bool, room: int
     ) -> tuple[NDArray[np.int64], int]: ...
