@@ -67,7 +67,6 @@ MARKET = (
 NO_MASS = "its gateway takes single orders alone"
 NO_TRADES = "its gateway has no trade capture"
 NO_COPY = "its gateway sends no copies"
-NO_LISTS = "its gateway lists no instruments"
 MATTER_OF_TIME = "answers a Logout at once: what comes first is a matter of time"
 NO_PENDING = "its gateway has no pending states"
 PENDING = (

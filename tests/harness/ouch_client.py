@@ -135,6 +135,15 @@ class OuchClient(Stream):
             ),
         )
 
+    def answer(self) -> bytes:
+        """The next message that is an answer; a stream begins with a system event."""
+        while (message := self.message())[:1] == b"S":
+            pass
+        return message
+
+    def answers(self, count: int) -> list[bytes]:
+        return [self.answer() for _ in range(count)]
+
     def cancel(self, number: int, quantity: int = 0) -> None:
         self.send(b"U", struct.pack(">cII", b"X", number, quantity))
 

@@ -33,12 +33,12 @@ def test_two_users_trade(venue: WireVenue) -> None:
     assert alpha.next == beta.next == 1
     assert alpha.session == beta.session
     alpha.enter(1, "S", 100, PRICE, cl_ord_id="first")
-    accepted = ACCEPTED.unpack(alpha.message())
+    accepted = ACCEPTED.unpack(alpha.answer())
     assert accepted[0] == b"A"
     assert accepted[2:8] == (1, b"S", 100, b"AAA     ", PRICE, b"0")
     assert accepted[14].strip() == b"first"
     beta.enter(1, "B", 40, PRICE)
-    assert [m[:1] for m in beta.messages(2)] == [b"A", b"E"]
+    assert [m[:1] for m in beta.answers(2)] == [b"A", b"E"]
     executed = EXECUTED.unpack(alpha.message())
     assert executed[0] == b"E"
     assert executed[2:5] == (1, 40, PRICE)
@@ -54,15 +54,16 @@ def test_a_client_that_comes_back_is_sent_the_same_bytes(venue: WireVenue) -> No
     client = venue.client()
     for number in range(1, 51):
         client.enter(number, "B", 100, PRICE - 100 * number)
-    before = client.messages(50)
+    before = client.messages(51)
+    assert before[0][:1] == b"S"
     client.close()
     again = venue.client(number=1)
-    assert again.messages(50) == before
+    assert again.messages(51) == before
     again.close()
     middle = venue.client(number=31)
-    assert middle.messages(20) == before[30:]
+    assert middle.messages(21) == before[30:]
     latest = venue.client(number=0)
-    assert latest.next == 51
+    assert latest.next == 52
     latest.enter(51, "B", 100, PRICE)
     assert number_of(latest.message()) == 51
 
@@ -72,7 +73,7 @@ def test_who_logs_in_again_takes_the_place_of_the_connection_before(venue: WireV
     with pytest.raises((EOFError, ConnectionError)):
         first.message()
     second.enter(1, "B", 100, PRICE)
-    assert second.message()[:1] == b"A"
+    assert second.answer()[:1] == b"A"
 
 
 def test_kills_in_full_flow_lose_and_repeat_nothing(venue: WireVenue) -> None:
@@ -116,12 +117,12 @@ def test_orders_of_who_leaves_are_taken_off(tmp_path: Path, how: str) -> None:
         client = venue.client()
         for number in range(1, 101):
             client.enter(number, "S", 100, PRICE)
-        client.messages(100)
+        client.answers(100)
         if how == "logout":
             client.send(b"O")
         client.close()
         until(lambda: len(venue.engine().depth(0, Side.SELL)) == 0, "the orders are off")
-        back = venue.client(number=101)
+        back = venue.client(number=102)
         assert {m[:1] for m in back.messages(100)} == {b"C"}
     finally:
         venue.end()
@@ -134,7 +135,7 @@ def test_a_throttled_user_is_slowed_and_not_refused(tmp_path: Path) -> None:
         begun = time.monotonic()
         for number in range(1, 251):
             client.enter(number, "B", 100, PRICE)
-        answers = client.messages(250)
+        answers = client.answers(250)
         assert all(m[:1] == b"A" for m in answers)
         assert 1.0 < time.monotonic() - begun < DEADLINE_S
     finally:
@@ -166,7 +167,7 @@ def test_strangers_get_nothing_and_disturb_nobody(venue: WireVenue) -> None:
     with pytest.raises(LoginRefused, match="S"):
         OuchClient(port).log_in("BETA", "secret", number=1_000_000)
     honest.enter(1, "B", 100, PRICE)
-    assert honest.message()[:1] == b"A"
+    assert honest.answer()[:1] == b"A"
     for stranger in silent:  # none of them has logged in in time
         with pytest.raises((EOFError, ConnectionError)):
             stranger.packet()
@@ -192,8 +193,8 @@ def test_a_reader_that_reads_nothing_costs_the_others_nothing(venue: WireVenue) 
         if number % 500 == 0:
             deaf.send(b"R")
     other.enter(1, "B", 100, PRICE)
-    assert other.message()[:1] == b"A"
-    assert [number_of(m) for m in deaf.messages(5000)] == list(range(1, 5001))
+    assert other.answer()[:1] == b"A"
+    assert [number_of(m) for m in deaf.answers(5000)] == list(range(1, 5001))
 
 
 # The feed
@@ -239,7 +240,7 @@ def snapshot(venue: WireVenue) -> tuple[list[bytes], int]:
 
 
 def engine_depth(venue: WireVenue, side: Side) -> list[tuple[int, int, int]]:
-    levels = venue.engine().depth(0, side)
+    levels = venue.engine().depth(0, side, 1000)
     return [(int(v["price"]) * 100, int(v["qty"]), int(v["orders"])) for v in levels]
 
 
@@ -281,7 +282,7 @@ def test_a_late_listener_ends_with_the_engines_book(venue: WireVenue) -> None:
     for i in range(200):
         users[i % 2].enter(10_000 + i, "BS"[i % 2], 300, PRICE + 100 * (i % 7))
     for client in users:
-        client.messages(100)
+        client.answers(100)
     listener.listen(feed_length(venue))
     for message in listener.messages[following - 1 :]:
         book.take(message)

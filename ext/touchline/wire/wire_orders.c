@@ -225,7 +225,7 @@ static int open_parts(tl_wire_orders *orders, tl_port_fault *fault)
     if (rc == 0)
         rc = open_peers(orders, fault);
     if (rc == 0)
-        rc = tl_bell_open(&orders->bell, orders->bus, TL_LANE_WIRE);
+        rc = tl_bell_open(&orders->bell, orders->bus, orders->lane->number);
     if (rc == 0 && (orders->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
         rc = -errno;
     if (rc == 0)
