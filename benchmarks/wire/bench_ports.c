@@ -28,9 +28,9 @@
 #define MESSAGES_BLOCKING 2000
 #define WARMUP 200
 
-static const pair *const PAIRS[] = {&TCP_BARE, &TCP_PORT,    &TCP_BARE_SPINNING,
-                                    &TCP_PORT_SPINNING, &UDP_BARE, &UDP_PORT,
-                                    &UDP_STAMPED, &XDP_BARE,    &XDP_PORT};
+static const pair *const PAIRS[] = {
+    &TCP_BARE, &TCP_POLLED, &TCP_PORT,    &TCP_BARE_SPINNING, &TCP_PORT_SPINNING,
+    &UDP_BARE, &UDP_PORT,   &UDP_STAMPED, &XDP_BARE,          &XDP_PORT};
 #define PAIR_COUNT (sizeof PAIRS / sizeof *PAIRS)
 
 typedef struct result {
@@ -103,7 +103,7 @@ static double play(const pair *pair, const veth *veth, int cpu, histogram *all)
     pair->open(ends, veth);
     far_side far = {.pair = pair, .end = &ends[1]};
     const pthread_t thread = start_on(cpu, answer, &far);
-    const bool blocking = pair == &TCP_BARE || pair == &TCP_PORT;
+    const bool blocking = pair == &TCP_BARE || pair == &TCP_POLLED || pair == &TCP_PORT;
     ping(pair, &ends[0], blocking ? MESSAGES_BLOCKING : MESSAGES_SPINNING, &round);
     atomic_store(&stop, true);
     /* The far side of a stream sees its end, that of datagrams looks whether to stop. */
@@ -166,8 +166,9 @@ static void print_all(int rounds, bool with_veth, const stream_result streams[ST
     printf("    \"message_bytes\": %u\n  },\n  \"ratio\": {\n", MESSAGE_BYTES);
     if (with_veth)
         print_veth_ratios(rounds);
-    printf("    \"tcp_port\": %.3f,\n    \"tcp_port_spinning\": %.3f\n  },\n",
-           ratio(&TCP_PORT, &TCP_BARE, rounds),
+    printf("    \"tcp_port\": %.3f,\n    \"tcp_port_to_polled\": %.3f,\n"
+           "    \"tcp_port_spinning\": %.3f\n  },\n",
+           ratio(&TCP_PORT, &TCP_BARE, rounds), ratio(&TCP_PORT, &TCP_POLLED, rounds),
            ratio(&TCP_PORT_SPINNING, &TCP_BARE_SPINNING, rounds));
     printf("  \"stamp_to_poll_us\": {\"p50\": %.2f, \"p99\": %.2f, \"count\": %llu},\n",
            histogram_at(&kernel_to_poll, 0.5) / 1e3, histogram_at(&kernel_to_poll, 0.99) / 1e3,

@@ -14,6 +14,7 @@
 
 typedef struct end {
     int fd;       /* bare sockets */
+    int listener; /* of TCP_POLLED, which waits for it, too */
     void *port;   /* tl_tcp, tl_port or tl_xdp_port */
     uint32_t conn;
     uint64_t turn; /* messages sent */
@@ -32,7 +33,7 @@ typedef struct pair {
     bool needs_veth;
 } pair;
 
-extern const pair TCP_BARE, TCP_PORT, TCP_BARE_SPINNING, TCP_PORT_SPINNING;
+extern const pair TCP_BARE, TCP_POLLED, TCP_PORT, TCP_BARE_SPINNING, TCP_PORT_SPINNING;
 extern const pair UDP_BARE, UDP_PORT, UDP_STAMPED, XDP_BARE, XDP_PORT;
 
 /* The calling thread to a processor; and a thread that begins on one, since it would not get far on

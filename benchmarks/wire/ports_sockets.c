@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,30 @@ static bool bare_receive_spinning(end *end, uint8_t *bytes)
 
 static void bare_close(end *end)
 {
+    close(end->fd);
+}
+
+/* The least that a server does, which can not sleep on its connection alone. */
+static void tcp_polled_open(end ends[2], const veth *veth)
+{
+    tcp_bare_open(ends, veth);
+    for (int i = 0; i < 2; i++) {
+        ends[i].listener = sure(in_errno(socket(AF_INET, SOCK_STREAM, 0)), "socket");
+        sure(in_errno(listen(ends[i].listener, 1)), "listen");
+    }
+}
+
+static bool tcp_polled_receive(end *end, uint8_t *bytes)
+{
+    struct pollfd both[] = {{.fd = end->fd, .events = POLLIN},
+                            {.fd = end->listener, .events = POLLIN}};
+    sure(in_errno(poll(both, 2, -1)), "poll");
+    return bare_receive(end, bytes, MSG_DONTWAIT);
+}
+
+static void tcp_polled_close(end *end)
+{
+    close(end->listener);
     close(end->fd);
 }
 
@@ -284,6 +309,8 @@ static void xdp_port_open(end ends[2], const veth *veth)
 
 const pair TCP_BARE = {
     "tcp_bare", tcp_bare_open, bare_send, bare_receive_blocking, bare_close, false};
+const pair TCP_POLLED = {
+    "tcp_polled", tcp_polled_open, bare_send, tcp_polled_receive, tcp_polled_close, false};
 const pair TCP_PORT = {
     "tcp_port", tcp_port_open, tcp_port_send, tcp_port_receive_blocking, tcp_port_close, false};
 const pair TCP_BARE_SPINNING = {
