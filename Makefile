@@ -36,7 +36,7 @@ help:
 	@echo "make bench-gate  instructions per command and FIX order against the budget (needs valgrind)"
 	@echo "make fix-conformance  every FIX script on every engine of the gateway, and both compared"
 	@echo "make docs        docs/fix/ anew, from the scripts played and every field tried"
-	@echo "make wire        the binary protocols: every rule, loss by seed, AF_XDP, a venue that is killed"
+	@echo "make wire        the binary protocols: every rule, loss by seed, AF_XDP, a killed venue"
 	@echo "make fix-attacks  every attack on the gateway with honest brokers beside it; long"
 	@echo "make javascript  a FIX engine in JavaScript, for the test that trades with it (needs npm)"
 	@echo "make fix-soak    50 brokers for SECONDS=3600 who leave and come back; all adds up"

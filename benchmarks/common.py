@@ -21,7 +21,7 @@ BUILD = ROOT / "build" / "bench"
 SEED = 101
 PROGRAMS = ("bench_client_orders", "bench_core", "bench_open", "bench_stages")
 FIX_PROGRAMS = ("fix_load", "fix_echo")
-NET_PROGRAMS = ("wire_load", "bench_feed", "bench_itch", "fix_echo")
+NET_PROGRAMS = ("wire_load", "bench_feed", "bench_itch", "bench_ports", "fix_echo")
 SIZES = {"deep": "resting", "wide": "factor"}
 
 

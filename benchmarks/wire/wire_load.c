@@ -126,6 +126,8 @@ static uint32_t accepted, ended;
 
 static void take(const uint8_t *message, size_t size)
 {
+    if (message[0] == 'S' && size == 10)
+        return; /* a stream begins with a system event */
     const uint32_t number = (uint32_t)get_big(message + 9, 4);
     if (message[0] == 'A' && size == ANSWER_BYTES - 3 && number == accepted + 1)
         accepted++;

@@ -291,7 +291,7 @@ class WirePart:
             self._counted_last[loop] = (counters[loop][name], now_s)
         live = (self._logged_in or [])[:SESSIONS_SHOWN]
         told = {name: self._server.session_status(self._numbers[name]) for name in live}
-        shown["streams"] = {name: f"{s.next} of {s.count}" for name, s in told.items() if s}
+        shown["streams"] = {name: f"{s.next} of {s.length}" for name, s in told.items() if s}
         return shown
 
     def _is_on(self, number: int) -> bool:

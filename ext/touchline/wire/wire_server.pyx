@@ -42,10 +42,10 @@ class WireQuestion(NamedTuple):
 
 
 class WireSession(NamedTuple):
-    """`count`: messages of its stream; `next`: the one that its peer is sent next."""
+    """`length`: messages of its stream; `next`: the one that its peer is sent next."""
 
     on: bool
-    count: int
+    length: int
     next: int
     received: int
 

@@ -13,11 +13,10 @@ from touchline.config.sections import (
     SessionSection,
     SupervisorSection,
     Venue,
-    WireSection,
-    WireSessionSection,
     load,
 )
 from touchline.config.values import NAME_BYTES, USUAL_PERMISSIONS, FixVersion
+from touchline.config.wire import WireSection, WireSessionSection
 from touchline.core.messages import SESSIONS_MAX
 
 __all__ = [

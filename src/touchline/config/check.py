@@ -22,9 +22,8 @@ if TYPE_CHECKING:
         InstrumentSection,
         PublishSection,
         SessionSection,
-        WireSection,
-        WireSessionSection,
     )
+    from touchline.config.wire import WireSection, WireSessionSection
 
 NUMBER_BYTES_MAX = TEXT_BYTES  # of a number that the journal keeps as text
 

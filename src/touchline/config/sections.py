@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -28,6 +28,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
+from touchline.config.base import Section
 from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
 from touchline.config.values import (
@@ -37,19 +38,16 @@ from touchline.config.values import (
     FixVersion,
     Host,
     Limit,
-    Line,
     Moment,
-    Mpid,
     Name,
     Network,
     Permission,
     Port,
     Positive,
-    ShortPassword,
     Slots,
-    Username,
     Zone,
 )
+from touchline.config.wire import WireSection, WireSessionSection
 from touchline.core.capacities import CAPACITIES, EngineCapacities
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
@@ -58,14 +56,10 @@ LISTS = ("instruments", "accounts", "sessions", "wire_sessions")
 NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+_S = TypeVar("_S", bound=Section)
 
 
-_S = TypeVar("_S", bound=_Section)
-
-
-class Venue(_Section):
+class Venue(Section):
     """[venue]: its name, and where it keeps its files."""
 
     name: FileName = "touchline"
@@ -80,7 +74,7 @@ def _capacity(name: str) -> Any:
     return Field(default=usual, ge=bounds.lowest, le=bounds.highest)
 
 
-class EngineSection(_Section):
+class EngineSection(Section):
     """[engine]: how much the core holds and how its thread waits and writes."""
 
     instruments_max: int = _capacity("instruments_max")
@@ -98,7 +92,7 @@ class EngineSection(_Section):
     clock_gap_max_days: int = Field(default=366, ge=1, le=36525)
 
 
-class FixSection(_Section):
+class FixSection(Section):
     """[fix]: the acceptor brokers connect to."""
 
     enabled: bool = True
@@ -120,30 +114,7 @@ class FixSection(_Section):
     tls_1_2: bool = False
 
 
-class WireSection(_Section):
-    """[wire]: binary order entry, and with feed_a the binary feed."""
-
-    enabled: bool = False
-    host: Host = "127.0.0.1"
-    ouch_port: Port = 9880
-    feed_a: Line | None = None
-    feed_b: Line | None = None
-    interface: str | None = None
-    ttl: int = Field(default=1, ge=0, le=255)
-    mtu: int = Field(default=1500, ge=576, le=9000)
-    rerequest_port: Port = 9881
-    rerequests_per_s: int = Field(default=1000, ge=1, le=1_000_000)
-    glimpse_port: Port = 9882
-    wait: Literal["park", "spin"] = "park"
-    cpu: int | None = Field(default=None, ge=0)
-    feed_cpu: int | None = Field(default=None, ge=0)
-    login_timeout_s: float = Field(default=5.0, gt=0, le=60)
-    newcomers_max: int = Field(default=64, ge=1, le=4096)
-    spool_mb_max: int = Field(default=65_536, ge=1, le=1 << 22)
-    session_spool_mb_max: int = Field(default=4096, ge=1, le=1 << 22)
-
-
-class PublishSection(_Section):
+class PublishSection(Section):
     """[publish]: market data over ZeroMQ."""
 
     enabled: bool = True
@@ -153,7 +124,7 @@ class PublishSection(_Section):
     depth_levels: int = Field(default=10, ge=1, le=1000)
 
 
-class CaptureSection(_Section):
+class CaptureSection(Section):
     """[capture]: every event to Parquet files."""
 
     enabled: bool = True
@@ -161,7 +132,7 @@ class CaptureSection(_Section):
     rows_max: int = Field(default=200_000, ge=1, le=1 << 24)
 
 
-class SupervisorSection(_Section):
+class SupervisorSection(Section):
     """[supervisor]: when a part counts as stuck, and what is too little room on the disk."""
 
     no_progress_s: float = Field(default=60.0, gt=0, le=86400)
@@ -171,7 +142,7 @@ class SupervisorSection(_Section):
     disk_free_mb: int = Field(default=256, ge=0, le=1 << 30)
 
 
-class LogSection(_Section):
+class LogSection(Section):
     """[log]: how lines are written, and when a file is put aside."""
 
     format: Literal["logfmt", "json"] = "logfmt"
@@ -179,7 +150,7 @@ class LogSection(_Section):
     keep: int = Field(default=8, ge=1, le=10_000)
 
 
-class InstrumentSection(_Section):
+class InstrumentSection(Section):
     """[[instruments]]: one instrument; prices and quantities as people write them."""
 
     symbol: Name
@@ -198,7 +169,7 @@ class InstrumentSection(_Section):
         return Instrument(index, self.symbol, self.tick_size, self.lot_size, self.currency)
 
 
-class AccountSection(_Section):
+class AccountSection(Section):
     """[[accounts]]: one account and its limits, which apply in every instrument."""
 
     name: Name
@@ -208,7 +179,7 @@ class AccountSection(_Section):
     blocked: bool = False
 
 
-class SessionSection(_Section):
+class SessionSection(Section):
     """[[sessions]]: one FIX counterparty; the first account serves orders without Account(1)."""
 
     comp_id: FileName
@@ -231,21 +202,7 @@ class SessionSection(_Section):
     time_zone: Zone = "UTC"
 
 
-class WireSessionSection(_Section):
-    """[[wire_sessions]]: one user of OUCH; the first of `firms` is that of orders without one."""
-
-    username: Username
-    firms: dict[Mpid, Name] = Field(min_length=1, max_length=16)  # by MPID: an account
-    enabled: bool = True
-    password: ShortPassword | None = Field(default=None, repr=False)
-    password_hash: Argon2 | None = Field(default=None, repr=False)
-    addresses: tuple[Network, ...] = ()
-    cancel_on_disconnect: Literal["off", "logout", "disconnect", "both"] = "off"
-    cancel_grace_s: int = Field(default=0, ge=0, le=86_400)
-    throttle: int | None = Field(default=None, ge=1, le=10_000_000)
-
-
-class Config(_Section):
+class Config(Section):
     """A whole configuration; build one with `load` to have it checked across sections too."""
 
     venue: Venue = Venue()

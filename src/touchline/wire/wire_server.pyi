@@ -23,7 +23,7 @@ class WireQuestion(NamedTuple):
 
 class WireSession(NamedTuple):
     on: bool
-    count: int
+    length: int
     next: int
     received: int
 
