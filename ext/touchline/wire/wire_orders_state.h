@@ -1,5 +1,5 @@
-/* Order entry from inside: what its two files share. The loop's thread owns all of it, under `names`
- * while it is awake, but what is atomic. */
+/* Order entry from inside: what its two files share. The loop's thread owns all of it but what is
+ * atomic, under `names` while it is awake. */
 #ifndef TOUCHLINE_WIRE_ORDERS_STATE_H
 #define TOUCHLINE_WIRE_ORDERS_STATE_H
 

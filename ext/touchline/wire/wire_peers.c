@@ -15,7 +15,7 @@
 #define SLOT(conn) ((conn) & 0xFFFFu)
 
 int tl_wire_peers_open(tl_wire_peers *peers, const tl_wire_peers_config *config,
-                       const tl_wire_hooks *hooks, tl_wire_door *door, tl_port_fault *fault)
+                       const tl_wire_hooks *hooks, tl_wire_door *door, tl_port_fault *blame)
 {
     const size_t slots = config->tcp.connections_max;
     memset(peers, 0, sizeof *peers);
@@ -28,7 +28,7 @@ int tl_wire_peers_open(tl_wire_peers *peers, const tl_wire_peers_config *config,
         return -ENOMEM;
     peers->dirty = peers->busy + slots;
     peers->in_order = peers->dirty + slots;
-    return tl_tcp_open(&peers->tcp, &config->tcp, fault);
+    return tl_tcp_open(&peers->tcp, &config->tcp, blame);
 }
 
 void tl_wire_peers_close(tl_wire_peers *peers)
@@ -88,6 +88,19 @@ static void part(tl_wire_peers *peers, tl_wire_peer *peer)
     tl_tcp_end(peers->tcp, peer->conn);
     forget(peers, peer);
     peer->parting_ns = peers->now_ns + PART_NS;
+}
+
+/* It is told why, and sent off. */
+static void fault(tl_wire_peers *peers, tl_wire_peer *peer, const char *why)
+{
+    const size_t size = strlen(why);
+    uint8_t *out = tl_tcp_room(peers->tcp, peer->conn, (uint32_t)(TL_SOUPBIN_HEAD + size));
+    count(&peers->faults, 1);
+    if (out != NULL) {
+        memcpy(tl_soupbin_head(out, TL_SOUPBIN_DEBUG, size), why, size);
+        tl_tcp_put(peers->tcp, peer->conn, (uint32_t)(TL_SOUPBIN_HEAD + size));
+    }
+    part(peers, peer);
 }
 
 static void opened(tl_wire_peers *peers, uint32_t conn)
@@ -201,16 +214,14 @@ static bool packet(tl_wire_peers *peers, tl_wire_peer *peer, const uint8_t *byte
         case TL_WIRE_BROKEN:
             break;
         }
-        count(&peers->faults, 1);
-        tl_wire_peers_drop(peers, peer);
+        fault(peers, peer, "there is nothing to be said here");
         return false;
     case TL_SOUPBIN_EVENT_LOGOUT:
         peer->logged_out = true;
         part(peers, peer);
         return false;
     case TL_SOUPBIN_EVENT_FAULT:
-        count(&peers->faults, 1);
-        tl_wire_peers_drop(peers, peer);
+        fault(peers, peer, event.fault);
         return false;
     default:
         *used = whole;
@@ -273,7 +284,7 @@ static void serve_clocks(tl_wire_peers *peers)
     for (uint32_t slot = 0; slot < peers->slots_used; slot++) {
         tl_wire_peer *peer = &peers->peers[slot];
         uint8_t reply[TL_SOUPBIN_REPLY_MAX];
-        const char *fault = NULL;
+        const char *why = NULL;
         if (peer->parting_ns != 0 && peer->parting_ns <= peers->now_ns) {
             tl_tcp_drop(peers->tcp, peer->conn);
             peer->parting_ns = 0;
@@ -284,10 +295,9 @@ static void serve_clocks(tl_wire_peers *peers)
             ask(peers, peer);
         if (tl_soupbin_due_ns(&peer->end) > peers->now_ns)
             continue;
-        const size_t size = tl_soupbin_server_due(&peer->end, peers->now_ns, reply, &fault);
-        if (fault != NULL) {
-            count(&peers->faults, 1);
-            tl_wire_peers_drop(peers, peer);
+        const size_t size = tl_soupbin_server_due(&peer->end, peers->now_ns, reply, &why);
+        if (why != NULL) {
+            fault(peers, peer, why);
         } else if (size > 0) { /* who reads nothing has enough to read */
             (void)tl_tcp_send(peers->tcp, peer->conn, reply, (uint32_t)size);
         }
