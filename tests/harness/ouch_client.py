@@ -76,6 +76,15 @@ class Stream:
             self._beat = time.monotonic()
             self.send(b"R")
 
+    def farewell(self) -> str:
+        """The debug packet that says why the connection closes, which it then does."""
+        kind, payload = self.packet()
+        assert kind == b"+", kind
+        try:
+            raise AssertionError(self.packet())
+        except (EOFError, ConnectionError):
+            return payload.decode()
+
     def message(self) -> bytes:
         """The next sequenced message."""
         while True:

@@ -366,7 +366,7 @@ static void who_is_nobody_gets_no_snapshot(void)
     CHECK(log_in("wrong", 1, bytes, sizeof bytes) == 4 && bytes[2] == 'J' && bytes[3] == 'A');
     CHECK(log_in("right", 2, bytes, sizeof bytes) == 4 && bytes[2] == 'J');
     /* A login that never comes. */
-    CHECK(read_all(dial(), bytes, sizeof bytes) == 0);
+    CHECK(read_all(dial(), bytes, sizeof bytes) > 3 && bytes[2] == '+');
 }
 
 int main(void)

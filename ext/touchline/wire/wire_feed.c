@@ -36,6 +36,7 @@ struct tl_wire_feed {
     pthread_mutex_t names; /* held while the feed reads events or names */
     bool names_made;
     int64_t now_ns;
+    uint64_t told; /* the last event in the spool */
     const char *fault;
     atomic_bool stop, wants_names;
     _Atomic(uint64_t) rounds, event, sent, unshown;
@@ -139,8 +140,15 @@ static int64_t tell(tl_wire_feed *feed, const tl_event *events, size_t count)
             return failed(feed, -EBADMSG, tl_itch_feed_stop_text(feed->itch, stop));
     }
     if (done > 0)
-        atomic_store_explicit(&feed->event, events[done - 1].seq, memory_order_relaxed);
+        feed->told = events[done - 1].seq;
     return (int64_t)done;
+}
+
+/* Others see the messages first, and then which event was the last. */
+static void publish(tl_wire_feed *feed)
+{
+    tl_spool_count(&feed->spool);
+    atomic_store_explicit(&feed->event, feed->told, memory_order_release);
 }
 
 int tl_wire_feed_replay(tl_wire_feed *feed, const tl_command *commands, size_t commands_count,
@@ -150,7 +158,7 @@ int tl_wire_feed_replay(tl_wire_feed *feed, const tl_command *commands, size_t c
     if (rc != 0)
         return rc;
     const int64_t done = tell(feed, events, events_count);
-    tl_spool_count(&feed->spool);
+    publish(feed);
     if (done < 0)
         return (int)done;
     return (size_t)done == events_count
@@ -194,7 +202,7 @@ static int read_events(tl_wire_feed *feed)
             break;
         }
     }
-    tl_spool_count(&feed->spool);
+    publish(feed);
     return done < 0 ? (int)done : 0;
 }
 
@@ -344,9 +352,11 @@ const char *tl_wire_feed_fault(const tl_wire_feed *feed)
 
 void tl_wire_feed_status_read(const tl_wire_feed *feed, tl_wire_feed_status *out)
 {
+    /* Acquire: and before the messages are counted, so that those of this event are among them. */
+    const uint64_t event = atomic_load_explicit(&feed->event, memory_order_acquire);
     *out = (tl_wire_feed_status){
         .rounds = atomic_load_explicit(&feed->rounds, memory_order_relaxed),
-        .event = atomic_load_explicit(&feed->event, memory_order_relaxed),
+        .event = event,
         .messages = tl_spool_counted(&feed->spool),
         .packets = atomic_load_explicit(&feed->sent, memory_order_relaxed),
         .unshown = atomic_load_explicit(&feed->unshown, memory_order_relaxed),

@@ -50,12 +50,16 @@ static int send_message(void *context, uint32_t session, uint64_t number, const 
     return 0;
 }
 
-/* Room that the lane has beyond what is staged. */
+/* Room that the lane has beyond what is staged. How far the engine is lies in a line that it
+ * writes, and is read again only when what was free then is used up. */
 static bool lane_has_room(tl_wire_orders *orders, uint32_t count)
 {
     const tl_lane *lane = orders->lane;
-    const uint64_t waiting = tl_lane_sent(lane) - tl_lane_journaled(lane);
-    return waiting + orders->staged_count + count <= lane->mask + 1;
+    if (orders->lane_room < count) {
+        const uint64_t waiting = tl_lane_sent(lane) - tl_lane_journaled(lane);
+        orders->lane_room = lane->mask + 1 - waiting - orders->staged_count;
+    }
+    return orders->lane_room >= count;
 }
 
 void tl_wire_orders_flush(tl_wire_orders *orders)
@@ -83,6 +87,7 @@ static int submit(void *context, const tl_command *commands, uint32_t count)
         return -EAGAIN;
     memcpy(orders->staged + orders->staged_count, commands, count * sizeof *commands);
     orders->staged_count += count;
+    orders->lane_room -= count;
     return 0;
 }
 
@@ -122,7 +127,7 @@ static tl_wire_taken take_message(void *context, tl_wire_peer *peer, const uint8
         return TL_WIRE_LATER;
     switch (tl_ouch_desk_request(orders->desk, peer->session, bytes, size, &why)) {
     case TL_OUCH_PASSED:
-        atomic_fetch_add_explicit(&orders->passed, 1, memory_order_relaxed);
+        tl_wire_count(&orders->passed, 1);
         break;
     case TL_OUCH_LATER:
         return TL_WIRE_LATER;
@@ -133,7 +138,7 @@ static tl_wire_taken take_message(void *context, tl_wire_peer *peer, const uint8
         break;
     }
     seat->used_ns += seat->message_ns;
-    atomic_fetch_add_explicit(&seat->received, 1, memory_order_relaxed);
+    tl_wire_count(&seat->received, 1);
     return TL_WIRE_TAKEN;
 }
 

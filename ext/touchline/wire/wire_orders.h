@@ -5,8 +5,8 @@
  *   writable ─── spool ─► peers                        one send a session and round
  *
  * One thread runs the loop without the GIL; it sleeps in epoll or spins. Others talk to it through
- * the calls below, which never wait for it for longer than a round. A session's stream is a function
- * of the journal, so a client that comes back, also after a kill, is sent what it missed.
+ * the calls below, which never wait for it for longer than a round. A session's stream is a
+ * function of the journal: a client that comes back, also after a kill, is sent what it missed.
  */
 #ifndef TOUCHLINE_WIRE_ORDERS_H
 #define TOUCHLINE_WIRE_ORDERS_H

@@ -1,5 +1,5 @@
-/* Order entry from inside: what its two files share. The loop's thread owns all of it, under `names`
- * while it is awake, but what is atomic. */
+/* Order entry from inside: what its two files share. The loop's thread owns all of it but what is
+ * atomic, under `names` while it is awake. */
 #ifndef TOUCHLINE_WIRE_ORDERS_STATE_H
 #define TOUCHLINE_WIRE_ORDERS_STATE_H
 
@@ -40,6 +40,7 @@ struct tl_wire_orders {
     uint32_t touched_count, leaving_count;
     tl_command staged[TL_LANE_CHUNK]; /* taken, and not in the lane yet */
     uint32_t staged_count;
+    uint64_t lane_room; /* that the lane has had, less what was staged since */
     uint64_t ids, ids_end; /* numbers of the lane that are ours to give */
     int64_t now_ns, sent_ns;
     int failure;

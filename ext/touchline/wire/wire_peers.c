@@ -15,7 +15,7 @@
 #define SLOT(conn) ((conn) & 0xFFFFu)
 
 int tl_wire_peers_open(tl_wire_peers *peers, const tl_wire_peers_config *config,
-                       const tl_wire_hooks *hooks, tl_wire_door *door, tl_port_fault *fault)
+                       const tl_wire_hooks *hooks, tl_wire_door *door, tl_port_fault *blame)
 {
     const size_t slots = config->tcp.connections_max;
     memset(peers, 0, sizeof *peers);
@@ -28,7 +28,7 @@ int tl_wire_peers_open(tl_wire_peers *peers, const tl_wire_peers_config *config,
         return -ENOMEM;
     peers->dirty = peers->busy + slots;
     peers->in_order = peers->dirty + slots;
-    return tl_tcp_open(&peers->tcp, &config->tcp, fault);
+    return tl_tcp_open(&peers->tcp, &config->tcp, blame);
 }
 
 void tl_wire_peers_close(tl_wire_peers *peers)
@@ -40,10 +40,6 @@ void tl_wire_peers_close(tl_wire_peers *peers)
     memset(peers, 0, sizeof *peers);
 }
 
-static void count(_Atomic(uint64_t) *counter, uint64_t more)
-{
-    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
-}
 
 /* Coming and going */
 
@@ -72,7 +68,7 @@ static void forget(tl_wire_peers *peers, tl_wire_peer *peer)
         not_new(peers, peer);
         return;
     }
-    atomic_fetch_sub_explicit(&peers->seated, 1, memory_order_relaxed);
+    tl_wire_count(&peers->seated, UINT64_MAX); /* one less */
     peers->hooks.left(peers->hooks.context, peer);
 }
 
@@ -90,11 +86,24 @@ static void part(tl_wire_peers *peers, tl_wire_peer *peer)
     peer->parting_ns = peers->now_ns + PART_NS;
 }
 
+/* It is told why, and sent off. */
+static void fault(tl_wire_peers *peers, tl_wire_peer *peer, const char *why)
+{
+    const size_t size = strlen(why);
+    uint8_t *out = tl_tcp_room(peers->tcp, peer->conn, (uint32_t)(TL_SOUPBIN_HEAD + size));
+    tl_wire_count(&peers->faults, 1);
+    if (out != NULL) {
+        memcpy(tl_soupbin_head(out, TL_SOUPBIN_DEBUG, size), why, size);
+        tl_tcp_put(peers->tcp, peer->conn, (uint32_t)(TL_SOUPBIN_HEAD + size));
+    }
+    part(peers, peer);
+}
+
 static void opened(tl_wire_peers *peers, uint32_t conn)
 {
     tl_wire_peer *peer = &peers->peers[SLOT(conn)];
     if (peers->newcomers == peers->config.newcomers_max) {
-        count(&peers->refused, 1);
+        tl_wire_count(&peers->refused, 1);
         tl_wire_peers_drop(peers, &peers->peers[peers->in_order[0]]);
     }
     *peer = (tl_wire_peer){.conn = conn,
@@ -151,18 +160,18 @@ static void answer(tl_wire_peers *peers, const tl_wire_answer *answer)
         const uint64_t have = tl_spool_counted(peer->stream);
         not_new(peers, peer);
         peer->session = answer->session;
-        atomic_fetch_add_explicit(&peers->seated, 1, memory_order_relaxed);
+        tl_wire_count(&peers->seated, 1);
         size = tl_soupbin_server_accept(&peer->end, &peer->login,
                                         peer->last < have ? peer->last : have, peers->now_ns,
                                         reply);
     }
     (void)tl_tcp_send(peers->tcp, peer->conn, reply, (uint32_t)size);
     if (peer->end.state != TL_SOUPBIN_OPEN) {
-        count(&peers->refused, 1);
+        tl_wire_count(&peers->refused, 1);
         part(peers, peer);
         return;
     }
-    count(&peers->accepted, 1);
+    tl_wire_count(&peers->accepted, 1);
     tl_wire_peers_touch(peers, peer);
     if (!peer->busy) { /* what came behind the login has waited */
         peer->busy = true;
@@ -193,7 +202,7 @@ static bool packet(tl_wire_peers *peers, tl_wire_peer *peer, const uint8_t *byte
                                      event.message_size)) {
         case TL_WIRE_TAKEN:
             *used = whole;
-            count(&peers->received, 1);
+            tl_wire_count(&peers->received, 1);
             return true;
         case TL_WIRE_LATER:
             peers->held++;
@@ -201,16 +210,14 @@ static bool packet(tl_wire_peers *peers, tl_wire_peer *peer, const uint8_t *byte
         case TL_WIRE_BROKEN:
             break;
         }
-        count(&peers->faults, 1);
-        tl_wire_peers_drop(peers, peer);
+        fault(peers, peer, "there is nothing to be said here");
         return false;
     case TL_SOUPBIN_EVENT_LOGOUT:
         peer->logged_out = true;
         part(peers, peer);
         return false;
     case TL_SOUPBIN_EVENT_FAULT:
-        count(&peers->faults, 1);
-        tl_wire_peers_drop(peers, peer);
+        fault(peers, peer, event.fault);
         return false;
     default:
         *used = whole;
@@ -273,7 +280,7 @@ static void serve_clocks(tl_wire_peers *peers)
     for (uint32_t slot = 0; slot < peers->slots_used; slot++) {
         tl_wire_peer *peer = &peers->peers[slot];
         uint8_t reply[TL_SOUPBIN_REPLY_MAX];
-        const char *fault = NULL;
+        const char *why = NULL;
         if (peer->parting_ns != 0 && peer->parting_ns <= peers->now_ns) {
             tl_tcp_drop(peers->tcp, peer->conn);
             peer->parting_ns = 0;
@@ -284,10 +291,9 @@ static void serve_clocks(tl_wire_peers *peers)
             ask(peers, peer);
         if (tl_soupbin_due_ns(&peer->end) > peers->now_ns)
             continue;
-        const size_t size = tl_soupbin_server_due(&peer->end, peers->now_ns, reply, &fault);
-        if (fault != NULL) {
-            count(&peers->faults, 1);
-            tl_wire_peers_drop(peers, peer);
+        const size_t size = tl_soupbin_server_due(&peer->end, peers->now_ns, reply, &why);
+        if (why != NULL) {
+            fault(peers, peer, why);
         } else if (size > 0) { /* who reads nothing has enough to read */
             (void)tl_tcp_send(peers->tcp, peer->conn, reply, (uint32_t)size);
         }
@@ -365,7 +371,7 @@ static bool write_peer(tl_wire_peers *peers, tl_wire_peer *peer)
     }
     if (sent > 0) {
         tl_soupbin_sent(&peer->end, peers->now_ns);
-        count(&peers->sent, sent);
+        tl_wire_count(&peers->sent, sent);
     }
     if (peer->end.next <= last)
         return false;

@@ -70,6 +70,13 @@ typedef struct tl_wire_peers {
     _Atomic(uint64_t) seated;
 } tl_wire_peers;
 
+/* A counter that one thread writes, and others read. */
+static inline void tl_wire_count(_Atomic(uint64_t) *counter, uint64_t more)
+{
+    const uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + more, memory_order_relaxed);
+}
+
 int tl_wire_peers_open(tl_wire_peers *peers, const tl_wire_peers_config *config,
                        const tl_wire_hooks *hooks, tl_wire_door *door, tl_port_fault *fault);
 void tl_wire_peers_close(tl_wire_peers *peers);
