@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import pytest
 
 from harness.fix_client import SOH
 from harness.fix_dictionary import DICTIONARIES, book
 from harness.fix_evidence import fields_of
-from harness.fix_orchestra import DCTERMS, FIXR, q
+from harness.fix_orchestra_rules import FIXR, faults
 from harness.fix_pages import PAGES, files, orchestra_name
 from harness.fix_probe import entry, path_to, plausible
 from harness.fix_survey import Survey, survey
 from touchline.wire.fix_terms import refusal, term_of
 
 FILES = sorted(PAGES.glob("*.xml"))
-ORDER = ["metadata", "datatypes", "codeSets", "fields", "actors", "components", "groups"]
-PRESENCES = {"required", "optional", "ignored", "forbidden"}
 
 
 @pytest.fixture(scope="module")
@@ -71,42 +71,34 @@ def test_an_example_has_its_length_and_checksum() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
-def test_every_reference_of_an_orchestra_file_leads_somewhere(path: Path) -> None:
-    root = ElementTree.parse(path).getroot()
-    assert root.tag == q("repository")
-    assert [child.tag for child in root] == [q(name) for name in [*ORDER, "messages"]]
-    assert root.find(f"{q('metadata')}/{{{DCTERMS}}}title") is not None
-    ids: dict[str, set[str]] = {}
-    for kind in ("field", "component", "group", "message", "codeSet"):
-        nodes = list(root.iter(q(kind)))
-        names = [node.attrib["name"] for node in nodes]
-        ids[kind] = {node.attrib["id"] for node in nodes}
-        assert nodes or kind == "group"
-        assert len(ids[kind]) == len(set(names)) == len(nodes), kind
-    for kind in ("field", "component", "group"):
-        for node in root.iter(q(f"{kind}Ref")):
-            assert node.attrib["id"] in ids[kind], node.attrib
-            assert node.attrib["presence"] in PRESENCES
-    types = {node.attrib["name"] for node in root.iter(q("datatype"))}
-    code_sets = {node.attrib["name"]: node for node in root.iter(q("codeSet"))}
-    assert not types & code_sets.keys()
-    for node in root.iter(q("field")):
-        assert node.attrib["type"] in types | code_sets.keys()
-    for code_set in code_sets.values():
-        assert code_set.attrib["type"] in types
-        codes = [(code.attrib["name"], code.attrib["value"]) for code in code_set]
-        assert codes
-        assert len({name for name, _ in codes}) == len({value for _, value in codes}) == len(codes)
-    for group in root.iter(q("group")):
-        assert group[0].tag == q("numInGroup")
-        assert group[0].attrib["id"] in ids["field"]
-    actors = {node.attrib["name"] for node in root.iter(q("actor"))}
-    flows = {node.attrib["name"] for node in root.iter(q("flow"))}
-    for node in root.iter(q("flow")):
-        assert {node.attrib["source"], node.attrib["destination"]} <= actors
-    for node in root.iter(q("message")):
-        assert node.attrib.get("flow", "BrokerToVenue") in flows
-    assert FIXR in root.tag
+def test_an_orchestra_file_keeps_the_rules_of_orchestra(path: Path) -> None:
+    assert list(faults(ElementTree.parse(path).getroot())) == []
+
+
+# What is done to a file, at the first element of a kind, and what is said of it then.
+SPOILED: dict[str, tuple[str, Callable[[Element], object], str]] = {
+    "a name with a blank": ("code", lambda at: at.set("name", "a b"), "has name='a b'"),
+    "no id": ("field", lambda at: at.attrib.pop("id"), "has no ['id']"),
+    "an id of 0": ("message", lambda at: at.set("id", "0"), "has id='0'"),
+    "a type that is not there": ("field", lambda at: at.set("type", "Nil"), "which is not there"),
+    "a presence of its own": ("fieldRef", lambda at: at.set("presence", "c"), "has presence='c'"),
+    "a field that is not there": ("fieldRef", lambda at: at.set("id", "9999"), "names no field"),
+    "a flow that is not there": ("message", lambda at: at.set("flow", "Away"), "has flow='Away'"),
+    "an attribute of its own": ("group", lambda at: at.set("note", ""), "has note=''"),
+    "the count behind the members": ("group", lambda at: at.append(at[0]), "has the children"),
+    "a message without members": ("structure", lambda at: at.clear(), "has the children []"),
+    "no messages": ("messages", lambda at: at.clear(), "has the children []"),
+    "a field twice": ("fields", lambda at: at.append(at[0]), "2 times a field has the id"),
+    "a section twice": ("repository", lambda at: at.append(at[1]), "has the sections"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_fault_of_an_orchestra_file_is_found(what: str) -> None:
+    kind, spoil, said = SPOILED[what]
+    root = ElementTree.parse(FILES[0]).getroot()
+    spoil(next(root.iter(FIXR + kind)))
+    assert any(said in fault for fault in faults(root))
 
 
 def test_there_is_an_orchestra_file_of_each_version() -> None:
