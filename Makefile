@@ -129,8 +129,11 @@ test:
 test-python: build
 	$(BIN)/python -m pytest
 
+# Each test is linked for itself, so without the optimisation over the whole core; the package that
+# pytest tests has it.
 build/c/build.ninja build/sanitized/build.ninja: $(VENV)/tools CMakeLists.txt ext/CMakeLists.txt
 	@$(CMAKE) -G Ninja -S . -B $(@D) -DTOUCHLINE_TESTS=ON -DTOUCHLINE_BENCHMARKS=ON \
+	  -DTOUCHLINE_LTO=OFF \
 	  -DTOUCHLINE_SANITIZE=$(if $(findstring sanitized,$@),ON,OFF) > $(@D).log || \
 	  (cat $(@D).log; exit 1)
 
