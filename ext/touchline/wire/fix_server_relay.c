@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define HELD_MAX 16u /* messages behind a gap: the other engine takes them in by recursion */
+#define HELD_ADMIN_MAX 256u /* with those that nobody sends again: TestRequest and Logout */
 #define NUMBER_MAX INT32_MAX
 #define LAST_WORDS_NS (2 * TL_FIX_SECOND_NS) /* for a broker who does not read them */
 
@@ -64,8 +65,9 @@ static bool too_large(const tl_fix_message *message, uint32_t tag)
  * once the gap is filled. Has it enough of them, and this is one more? */
 static bool keeps_enough(const tl_fix_seat *seat, const tl_fix_message *message)
 {
+    const bool once = message->type == TL_FIX_LOGOUT || message->type == TL_FIX_TEST_REQUEST;
     return seat->expected != 0 && message->msg_seq_num > seat->expected &&
-           seat->held >= HELD_MAX && message->type != TL_FIX_LOGOUT;
+           seat->held >= (once ? HELD_ADMIN_MAX : HELD_MAX);
 }
 
 /* The message goes on: it is kept, or fills the gap. */
