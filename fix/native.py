@@ -249,6 +249,7 @@ class NativeGateway:
 
     def _reset(self, number: int) -> None:
         LOG.info("the numbers of %s are back to 1", self._entrance.sessions[number].comp_id)
+            cl_ord_id_scope=configured.cl_ord_id_scope,
         self._server.reset(number, 1, 1)
 
     def _is_away(self, number: int) -> bool:

@@ -87,6 +87,7 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint32_t cancel_grace_s
         bint pending_reports
         uint32_t throttle
+        uint8_t cl_ord_id_scope
     ctypedef enum tl_fix_session_state:
         TL_FIX_AWAY
         TL_FIX_ON

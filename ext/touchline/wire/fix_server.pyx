@@ -27,6 +27,8 @@ STATES = ("away", "on", "leaving", "over")
 CLIENTS = ("any", "asked", "required")
 CANCEL_ON = ("off", "logout", "disconnect", "both")
 PERMISSIONS = ("orders", "market-data", "drop-copy", "trade-capture", "news")  # TL_FIX_MAY_...
+BOOKS_STATES = ("none", "coming", "kept")
+CL_ORD_ID_SCOPES = ("ever", "day", "open")  # TL_FIX_SCOPE_...
 USUAL_PERMISSIONS = ("orders", "market-data", "trade-capture")
 cdef int64_t LOG_FLUSH_NS = 200_000_000  # a line of the message log waits at most so long
 
@@ -205,13 +207,12 @@ cdef class FixServer(Owned):
     def session(self, number, comp_id, begin_string, venue_comp_id, accounts, *,
                 bint enabled=True, heartbeat_max_s=30, tolerance_s=120, decimals=3, mark=None,
                 permissions=USUAL_PERMISSIONS, cancel_on="off", cancel_grace_s=0, throttle=0,
-                bint pending_reports=False):
-        """Add a session, or change what is agreed with it: what accounts it may use, shape (n,),
-        its `permissions`, some of PERMISSIONS, its `throttle` in messages a second (0: none),
-        `pending_reports`, whether it is told of requests that are with the engine, and
-        what its peer's leaving ends (CANCEL_ON) at once; the rest when it is away. `mark`: the key
-        of the last event a new one was told of; None: as its store says. Raises ValueError for a
-        version that is not spoken here, OSError."""
+                bint pending_reports=False, cl_ord_id_scope="ever"):
+        """Add a session, or change what is agreed: at once what accounts it may use, shape (n,),
+        `permissions` (PERMISSIONS), `throttle` in messages a second (0: none), `pending_reports`
+        (it is told of requests that are with the engine), `cl_ord_id_scope` (CL_ORD_ID_SCOPES) and
+        what its peer's leaving ends (CANCEL_ON); the rest when it is away. `mark`: the key of the
+        last event a new one was told of; None: as its store says. Raises ValueError, OSError."""
         cdef tl_fix_terms terms
         cdef uint32_t[::1] taken = np.ascontiguousarray(accounts, dtype=np.uint32)
         cdef bytes name = comp_id.encode()
@@ -239,6 +240,7 @@ cdef class FixServer(Owned):
         terms.cancel_grace_s = <uint32_t>whole(cancel_grace_s, "cancel_grace_s", 0, 86400)
         terms.pending_reports = pending_reports
         terms.throttle = <uint32_t>whole(throttle, "throttle", 0, 1_000_000)
+        terms.cl_ord_id_scope = <uint8_t>CL_ORD_ID_SCOPES.index(cl_ord_id_scope)
         cdef const uint32_t *first = &taken[0] if len(taken) else NULL
         cdef int code = tl_fix_server_session(self.server, &terms, first, <uint32_t>len(taken),
                                               enabled, key)

@@ -18,6 +18,8 @@ STATES: tuple[str, ...]
 CLIENTS: tuple[str, ...]
 CANCEL_ON: tuple[str, ...]
 PERMISSIONS: tuple[str, ...]
+CL_ORD_ID_SCOPES: tuple[str, ...]
+BOOKS_STATES: tuple[str, ...]
 USUAL_PERMISSIONS: tuple[str, ...]
 
 class Tls(Owned):
@@ -84,6 +86,7 @@ class FixServer(Owned):
         throttle: int = 0,
         pending_reports: bool = False,
     ) -> None: ...
+        cl_ord_id_scope: str = "ever",
     def names(self, texts: NDArray[np.void], *, complete: bool) -> None: ...
     def replay(self, commands: NDArray[np.void], events: NDArray[np.void]) -> None: ...
     def listen(self, fd: int, tls: Tls | None = None) -> None: ...
