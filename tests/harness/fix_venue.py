@@ -113,6 +113,13 @@ class PartsVenue(Place):
         self.launch("gateway")
         assert [self.said(part) for part in ("engine", "gateway")] == ["ready", "ready"]
 
+    def change(self, config: Config) -> None:
+        """Have the running gateway take up the sessions of this configuration."""
+        self.config = config
+        other = self._file.with_suffix(".new")
+        other.write_text(config.model_dump_json())
+        other.replace(self._file)
+
     def set_up(self, config: Config) -> None:
         """Send what the configuration asks for, and wait until it is done."""
         commands = setup_commands(config, read_journal(config.journal_dir))
