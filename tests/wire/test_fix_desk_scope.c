@@ -54,8 +54,8 @@ static void enter(const char *name, bool taken)
     expect(0, text);
 }
 
-/* An order good till canceled that was replaced and is open, one that was canceled, one that was
- * refused, and a cancel that was. */
+/* An order good till canceled that was replaced and is open, and a replace of it that was refused;
+ * one that was canceled and one that was refused; a cancel that was. */
 static void use_names(void)
 {
     in(0, "D|11=gtc|55=ABC|54=1|40=2|38=10|44=1.00|59=1");
@@ -64,6 +64,7 @@ static void use_names(void)
     in(0, "G|11=gtc2|41=gtc|55=ABC|54=1|40=2|38=20|44=1.00");
     in(0, "F|11=cancel|41=over|55=ABC|54=1|38=10");
     step();
+    in(0, "G|11=much|41=gtc2|55=ABC|54=1|40=2|38=20|44=99999999.00");
     in(0, "F|11=late|41=over|55=ABC|54=1|38=10");
     in(0, "D|11=wrong|55=ABC|54=1|40=2|38=10|44=99999999.00");
     step();
@@ -71,6 +72,7 @@ static void use_names(void)
     expect(0, "8|11=over|39=0");
     expect(0, "8|11=gtc2|150=5");
     expect(0, "8|11=cancel|39=4");
+    expect(0, "9|11=much|39=~");
     expect(0, "9|11=late|102=0");
     expect(0, "8|11=wrong|39=8|150=8");
     nothing(0);
@@ -78,7 +80,7 @@ static void use_names(void)
 
 int main(void)
 {
-    static const char *const used[] = {"over", "cancel", "late", "wrong"};
+    static const char *const used[] = {"over", "cancel", "late", "wrong", "much"};
     for (int version = 0; version < 3; version++)
         for (uint8_t scope = TL_FIX_SCOPE_EVER; scope <= TL_FIX_SCOPE_OPEN; scope++)
             for (int restarts = 0; restarts < 2; restarts++) {
@@ -93,13 +95,16 @@ int main(void)
                     enter(used[2 * i], scope == TL_FIX_SCOPE_OPEN);
                     enter(used[2 * i + 1], scope == TL_FIX_SCOPE_OPEN);
                 }
+                enter("much", scope == TL_FIX_SCOPE_OPEN);
                 end_the_day();
                 if (restarts)
                     restart(version, scope);
                 enter("gtc", false);
                 enter("gtc2", false);
-                for (size_t i = 0; i < 4; i++)
+                for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
                     enter(used[i], scope != TL_FIX_SCOPE_EVER);
+                    enter(used[i], scope == TL_FIX_SCOPE_OPEN); /* now it is of this day */
+                }
                 in(0, "D|43=Y|122=20270115-08:00:00.000|11=over|55=XYZ|54=2|40=2|38=7|44=90.00");
                 step();
                 nothing(0);
