@@ -23,6 +23,7 @@ from touchline.config import SESSIONS_MAX
 from touchline.core.capacities import EngineCapacities
 from touchline.core.messages import LANE_FIX, Text
 from touchline.errors import SessionError, TouchlineError
+from touchline.fix.books import LateBooks
 from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
 from touchline.fix.hours import Hours
 from touchline.fix.notices import Notice, Notices
@@ -55,6 +56,11 @@ ANSWER_S = 0.5  # a request waits for the engine so long before it is told that 
 NAMES = (Text.SYMBOL, Text.TICK_SIZE, Text.LOT_SIZE, Text.ACCOUNT, Text.SESSION)
 
 
+def _market_data(sessions: Sessions) -> bool:
+    """May any of them have market data?"""
+    return any("market-data" in session.permissions for session in sessions)
+
+
 class NativeGateway:
     """One acceptor with its sessions. Use as a context manager; `address` is where it listens."""
 
@@ -75,6 +81,7 @@ class NativeGateway:
         self._looks = self._rounds = self._same = 0
         self._logged_on: list[str] | None = None
         self._market_fault: str | None = None
+        self._market_wanted = False
         self._presence = Presence(settings.fix_dir)
 
     def __enter__(self) -> NativeGateway:
@@ -101,6 +108,7 @@ class NativeGateway:
         self._reader = cleanup.enter_context(JournalReader(settings.journal_dir))
         self._wait_for_names()
         self._server = cleanup.enter_context(self._new_server())
+        self._books = LateBooks(settings, self._server, self._book_sizes)
         self._take_up_sessions(settings.sessions, self._marks())
         self._hours.look(self._server.utc_s())
         self._tell_names()
@@ -114,6 +122,7 @@ class NativeGateway:
         cleanup.callback(self._operators.close)
         self._spawn("fix-loop", lambda: self._run_loop(next_event), self._server.stop)
         cleanup.callback(self._close_feed)
+        cleanup.callback(self._books.close)
 
     def _run_loop(self, next_event: int) -> None:
         cpu = self._settings.cpu
@@ -150,7 +159,7 @@ class NativeGateway:
             instruments_max=settings.instruments_max,
             accounts_max=settings.accounts_max,
             orders_max=settings.orders_max,
-            books=self._book_sizes() if self._has_market_data() else None,
+            books=self._book_sizes() if _market_data(settings.sessions) else None,
             message_max=settings.message_bytes_max,
             logon_max=min(LOGON_BYTES_MAX, settings.message_bytes_max),
             newcomers_max=newcomers(settings.newcomers_max, len(settings.sessions)),
@@ -161,9 +170,6 @@ class NativeGateway:
             log_rotate_bytes=settings.log_rotate_mb << 20,
             log_keep=settings.log_keep,
         )
-
-    def _has_market_data(self) -> bool:
-        return any("market-data" in session.permissions for session in self._settings.sessions)
 
     def _book_sizes(self) -> EngineCapacities:
         """How large the books of market data are: as the engine's, now and after its next start."""
@@ -211,6 +217,7 @@ class NativeGateway:
 
     def _take_up_sessions(self, sessions: Sessions, marks: dict[int, int]) -> None:
         numbered = self._numbers(sessions)
+        self._market_wanted = self._market_wanted or _market_data(sessions)
         for number, configured in numbered.items():
             self._entrance.sessions[number] = configured
             if number in marks:
@@ -242,6 +249,7 @@ class NativeGateway:
             cancel_grace_s=configured.cancel_grace_s,
             throttle=configured.throttle,
             pending_reports=configured.pending_reports,
+            cl_ord_id_scope=configured.cl_ord_id_scope,
         )
 
     def _allow(self, number: int, configured: SessionSettings, whether: bool) -> None:
@@ -294,6 +302,8 @@ class NativeGateway:
         if self._bus.detached:
             raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
         self._watch_market()
+        if self._market_wanted:
+            self._books.look()
         status = self._bus.status()
         self._server.available(status["state"] == "running" and status["alive"])
         if (sessions := fresh()) is not None:
@@ -336,6 +346,7 @@ class NativeGateway:
     def _change(self, sessions: Sessions) -> None:
         """What is configured now. A session that the journal has no number for comes later."""
         self._later = sessions
+        self._books.try_again()
         self._take_up_later()
         self._entrance.renew_certificate(whatever=True)
         self._tell({"taken_up": True})

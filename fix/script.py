@@ -17,15 +17,16 @@ They are played against a venue over real sockets: by the tests, and by who cert
     S next+2                                        two messages are lost: the next has this number
     O halt|55=$SYM                                  the venue's operator does something
 
-What an operator can do is `news` (to a session, 56), `halt`, `resume`, `pause` (the engine does
-nothing from then on) and `continue`.
+What an operator can do is `news` (to a session, 56), `halt`, `resume`, `end-of-day`, `pause` (the
+engine does nothing from then on) and `continue`.
 
 A line `# Needs ...` says what else must be so than that a session may trade; who can not tell
 whether it is leaves the script out.
 
 A broker logs on, with sequence numbers from 1, when a script first names him, unless by C. Broker 3
 has a password; 4 is broker 1 once more, on a connection of its own; 5 may send no orders and is
-sent copies of what the accounts of brokers 1 and 2 do; 6 is told of halts and of pending states.
+sent copies of what the accounts of brokers 1 and 2 do; 6 is told of halts and of pending states; 7
+may use a ClOrdID again once it names no open order, 8 the next day.
 
 A line begins with its kind; fields are separated by |. `4.4:` or `4.2:` before a field or a line
 restricts it to that version; what is of 4.4 is of FIX 5.0 SP2 too. In what is expected `tag=*` is

@@ -45,6 +45,7 @@ class SessionSettings:
     cancel_grace_s: int = 0
     throttle: int = 0  # messages a second; 0: any number
     pending_reports: bool = False  # it is told of requests that are with the engine
+    cl_ord_id_scope: str = "ever"  # ever, day, open: for how long a ClOrdID is used up
     schedule: Schedule = ALWAYS
 
     @classmethod
@@ -64,6 +65,7 @@ class SessionSettings:
             section.cancel_grace_s,
             section.throttle or 0,
             section.pending_reports,
+            section.cl_ord_id_scope,
             Schedule.read(section.time_zone, section.open, section.close, section.reset),
         )
 

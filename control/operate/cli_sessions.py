@@ -84,6 +84,7 @@ def show(options: Any, session: str, as_json: bool) -> None:
 @click.option("--cancel-on-disconnect", type=click.Choice(["off", "logout", "disconnect", "both"]))
 @click.option("--cancel-grace", "cancel_grace_s", type=click.IntRange(0, 86_400))
 @click.option("--throttle", type=click.IntRange(1, 1_000_000), help="Messages a second.")
+@click.option("--cl-ord-id-scope", type=click.Choice(["ever", "day", "open"]))
 @click.option("--pending-reports", is_flag=True, help="It is told of requests under way.")
 @click.option("--open", "opens", metavar="MOMENT", help="08:00, or Sun 17:00.")
 @click.option("--close", metavar="MOMENT")

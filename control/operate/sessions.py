@@ -119,6 +119,7 @@ def _agreed(one: SessionSection) -> Facts:
         "cancel_grace_s": one.cancel_grace_s,
         "throttle": one.throttle,
         "pending_reports": one.pending_reports,
+        "cl_ord_id_scope": one.cl_ord_id_scope,
         "open": one.open,
         "close": one.close,
         "reset": one.reset,

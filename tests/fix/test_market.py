@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.fix_client import FixClient, utc_now
-from harness.fix_venue import PartsVenue, running_venue
+from harness.fix_venue import PartsVenue, running_venue, venue_config
 from harness.waiting import until
 from touchline.control.supervisor.admin import Admin
 from touchline.core.messages import ExecType, Side
@@ -160,3 +161,49 @@ def test_halts_and_the_kill_switch_are_told(venue: PartsVenue) -> None:
         client.expect(_35="f", _324="once", _326="18")
         operator.revive()
         assert {client.application()["35"], client.application()["35"]} == {"f", "h"}
+
+
+def sessions(watcher: list[str]) -> list[dict[str, Any]]:
+    """Two brokers; what the second may do."""
+    return [
+        {"comp_id": "BROKER1", "accounts": ["ACC1"], "permissions": ["orders"]},
+        {"comp_id": "BROKER2", "accounts": ["ACC2"], "permissions": watcher},
+    ]
+
+
+def ask(client: FixClient, request: str) -> str:
+    """MsgType of the answer to a request for a snapshot."""
+    client.send("V", f"262={request}", "263=0", "264=1", "267=1", "269=0", "146=1", "55=S00")
+    return client.application()["35"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_market_data_can_be_allowed_while_the_venue_runs(tmp_path: Path, restarted: bool) -> None:
+    with running_venue(tmp_path, sessions=sessions(["orders"])) as venue:
+        with FixClient(venue.port, "BROKER1") as broker:
+            broker.logon()
+            trade(broker, seed=1)
+        if restarted:
+            venue.end("gateway")
+            venue.end("engine")
+            venue.bus_path.unlink(missing_ok=True)  # the ring has none of these events then
+            venue.launch("engine")
+            venue.launch("gateway")
+            assert [venue.said(part) for part in ("engine", "gateway")] == ["ready", "ready"]
+        with FixClient(venue.port, "BROKER2") as client, FixClient(venue.port, "BROKER1") as broker:
+            client.logon()
+            broker.logon()
+            assert ask(client, "before") == "Y"
+            gateway = venue.parts["gateway"].pid
+            allowed = sessions(["orders", "market-data"])
+            venue.change(venue_config(tmp_path, sessions=allowed, venue=venue.config.venue))
+            trade(broker, seed=2)
+            requests = count()
+            until(lambda: ask(client, f"after{next(requests)}") == "W", "there is market data")
+            client.close()
+            watcher = Watcher(venue, "BROKER2", 0)
+            trade(broker, seed=3)
+            watcher.follow(venue)
+            watcher.client.close()
+            assert venue.parts["gateway"].pid == gateway
+            assert venue.parts["gateway"].poll() is None

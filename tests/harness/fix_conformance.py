@@ -33,8 +33,19 @@ BROKERS = {
         Broker("BROKER1"),
         Broker("WATCHER"),
         Broker("TOLD1"),
+        Broker("OPEN1"),
+        Broker("DAY1"),
     ),
-    "FIX.4.2": (Broker("OLD1"), _OLD2, _OLD2, Broker("OLD1"), Broker("OLD3"), Broker("TOLD2")),
+    "FIX.4.2": (
+        Broker("OLD1"),
+        _OLD2,
+        _OLD2,
+        Broker("OLD1"),
+        Broker("OLD3"),
+        Broker("TOLD2"),
+        Broker("OPEN2"),
+        Broker("DAY2"),
+    ),
     "FIXT.1.1": (
         Broker("NEW1"),
         Broker("NEW2"),
@@ -42,6 +53,8 @@ BROKERS = {
         Broker("NEW1"),
         Broker("NEW4"),
         Broker("NEW5"),
+        Broker("NEW6"),
+        Broker("NEW7"),
     ),
 }
 TIMES = frozenset(("42", "52", "60", "122", "9", "10"))
@@ -70,6 +83,7 @@ NO_LISTS = "its gateway lists no instruments"
 NO_COPY = "its gateway sends no copies"
 MATTER_OF_TIME = "answers a Logout at once: what comes first is a matter of time"
 NO_PENDING = "its gateway has no pending states"
+NO_SCOPE = "there a ClOrdID is used up for good"
 PENDING = (
     "a_cancel_that_a_fill_overtakes_is_rejected",
     "a_fill_that_overtakes_a_cancel_says_it_is_pending",
@@ -81,6 +95,8 @@ PENDING = (
 KNOWN: dict[str, dict[str, str]] = {
     "native": {},
     "quickfix": {
+        "a_clordid_can_be_agreed_to_be_used_again": NO_SCOPE,
+        "a_clordid_can_be_agreed_to_be_used_the_next_day": NO_SCOPE,
         "a_halt_is_told_by_news": "its sessions are for orders alone",
         "a_mass_cancel_is_carried_out_once": NO_MASS,
         "a_mass_cancel_leaves_others_alone": NO_MASS,

@@ -35,6 +35,8 @@ NEW: list[dict[str, Any]] = [
         "permissions": [*USUAL_PERMISSIONS, "news"],
         "pending_reports": True,
     },
+    {"comp_id": "NEW6", "accounts": ["ACC5N"], "cl_ord_id_scope": "open"},
+    {"comp_id": "NEW7", "accounts": ["ACC5N"], "cl_ord_id_scope": "day"},
 ]
 PLAYS = len(SCRIPTS) * len(DICTIONARIES)
 INSTRUMENTS = 600  # the venue's: one for each play, and two to try fields on

@@ -25,6 +25,9 @@ def operate(venue: PartsVenue, what: str, fields: Mapping[str, str]) -> None:
     elif what in ("halt", "resume"):
         with Admin(config) as admin:
             (admin.halt if what == "halt" else admin.resume)(fields["55"])
+    elif what == "end-of-day":
+        with Admin(config) as admin:
+            admin.mass_cancel(end_of_day=True)
     elif what in ("pause", "continue"):
         with Bus.attach(str(config.bus_path)) as bus:
             pid = bus.status()["pid"]

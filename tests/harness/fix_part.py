@@ -15,6 +15,7 @@ from touchline.config import Config
 from touchline.core.capacities import EngineCapacities
 from touchline.errors import TouchlineError
 from touchline.fix.gateway import opened
+from touchline.fix.settings import GatewaySettings, SessionSettings
 
 
 def run_engine(config: Config, stop: threading.Event) -> None:
@@ -33,19 +34,41 @@ def run_engine(config: Config, stop: threading.Event) -> None:
         stop.wait()
 
 
-def run_gateway(config: Config, stop: threading.Event) -> None:
+class Fresh:
+    """The sessions of the file, each time it is another one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seen = path.stat().st_ino
+
+    def __call__(self) -> tuple[SessionSettings, ...] | None:
+        seen, self.seen = self.seen, self.path.stat().st_ino
+        if self.seen == seen:
+            return None
+        return GatewaySettings.from_config(read(self.path)).sessions
+
+
+def read(path: Path) -> Config:
+    return Config.model_validate_json(path.read_text())
+
+
+def run_gateway(config: Config, stop: threading.Event, fresh: Fresh) -> None:
     with opened(config, stop) as gateway:
         print("ready", flush=True)
-        gateway.serve()
+        gateway.serve(fresh)
 
 
 def main(part: str, path: str) -> int:
     faulthandler.register(signal.SIGUSR1)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    config = Config.model_validate_json(Path(path).read_text())
+    fresh = Fresh(Path(path))
+    config = read(fresh.path)
     try:
-        {"engine": run_engine, "gateway": run_gateway}[part](config, stop)
+        if part == "engine":
+            run_engine(config, stop)
+        else:
+            run_gateway(config, stop, fresh)
     except (OSError, TouchlineError) as error:
         print(f"failed: {error}", flush=True)
         return 1

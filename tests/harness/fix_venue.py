@@ -43,6 +43,12 @@ def venue_config(data_dir: Path, engine: str = "native", **changes: Any) -> Conf
             {"comp_id": "TOLD1", "accounts": ["ACC6"], **told},
             {"comp_id": "TOLD2", "begin_string": "FIX.4.2", "accounts": ["ACC7"], **told},
         ]
+        sessions += [
+            {"comp_id": f"{scope.upper()}{number}", "begin_string": version, "accounts": ["ACC6"]}
+            | {"cl_ord_id_scope": scope}
+            for scope in ("day", "open")
+            for number, version in ((1, "FIX.4.4"), (2, "FIX.4.2"))
+        ]
     values: dict[str, Any] = {
         "venue": {"name": f"fix{os.getpid()}-{next(_NUMBERS)}", "data_dir": str(data_dir)},
         "engine": {"instruments_max": 512, "orders_max": 4096},
@@ -106,6 +112,13 @@ class PartsVenue(Place):
         self.launch("engine")
         self.launch("gateway")
         assert [self.said(part) for part in ("engine", "gateway")] == ["ready", "ready"]
+
+    def change(self, config: Config) -> None:
+        """Have the running gateway take up the sessions of this configuration."""
+        self.config = config
+        other = self._file.with_suffix(".new")
+        other.write_text(config.model_dump_json())
+        other.replace(self._file)
 
     def set_up(self, config: Config) -> None:
         """Send what the configuration asks for, and wait until it is done."""

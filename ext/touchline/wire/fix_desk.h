@@ -73,6 +73,7 @@ typedef struct tl_fix_party { /* a session as the desk knows it */
     uint8_t time_decimals;
     uint8_t permissions; /* TL_FIX_MAY_... */
     bool pending_reports; /* it is told of requests that are with the engine */
+    uint8_t cl_ord_id_scope; /* enum tl_fix_scope of fix_orders.h */
 } tl_fix_party;
 
 int tl_fix_desk_open(tl_fix_desk **out, const tl_fix_desk_config *config,

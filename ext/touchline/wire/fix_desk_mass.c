@@ -229,8 +229,18 @@ static int finish(tl_fix_desk *desk, const tl_event *event, tl_fix_pending *pend
     return end == NULL ? 0 : tl_fix_desk_send(desk, session, "r", end, key);
 }
 
+/* The operator takes off the day orders of all: that is the end of the day. */
+static bool ends_the_day(const tl_event *event)
+{
+    return event->instrument == TL_INSTRUMENT_ALL && event->account == TL_ACCOUNT_ALL &&
+           event->side == 0 && event->time_in_force == TL_TIME_IN_FORCE_DAY &&
+           event->cl_ord_id >> 32 == TL_LANE_ADMIN;
+}
+
 int tl_fix_mass_canceled(tl_fix_desk *desk, const tl_event *event)
 {
+    if (ends_the_day(event))
+        tl_fix_orders_day_over(desk->orders);
     tl_fix_pending *pending = tl_fix_request_pending(desk->orders, event->cl_ord_id);
     if (pending == NULL || pending->msg_type != TL_MSG_TYPE_MASS_CANCEL)
         return 0;

@@ -19,7 +19,10 @@ static void hash_of(const request *of, const tl_fix_field *field, uint64_t hash[
                         field->size, hash);
 }
 
-/* Is the ClOrdID's first request with the engine? "Not available" must not be said of it then: it
+/* Known is who has the ClOrdID and keeps it from others. A message that may have been sent before
+ * is held against all that ever had it, so that it never acts again.
+ *
+ * Is the ClOrdID's first request with the engine? "Not available" must not be said of it then: it
  * will be carried out. A message that says it may have been sent before needs no answer but the
  * first one's; any other is told that it is not the one that acts, when none comes in time. */
 underway tl_fix_look_up(request *of)
@@ -27,8 +30,14 @@ underway tl_fix_look_up(request *of)
     const tl_fix_field *name = tl_fix_find(of->message, 11);
     hash_of(of, name, of->hash);
     of->known = tl_fix_request_find(of->desk->orders, of->hash);
-    if (of->known == NULL || of->known->state != TL_FIX_REQUEST_PENDING)
+    if (of->known == NULL)
         return GO_ON;
+    if (of->known->state != TL_FIX_REQUEST_PENDING) {
+        if (!of->message->poss_dup && !of->message->poss_resend &&
+            !tl_fix_request_holds(of->desk->orders, of->known, of->party->cl_ord_id_scope))
+            of->known = NULL;
+        return GO_ON;
+    }
     if (of->message->poss_dup)
         return ANSWERED;
     if (of->patience)

@@ -61,6 +61,11 @@ void tl_fix_market_close(tl_fix_market *market)
     free(market);
 }
 
+void tl_fix_market_take(tl_fix_market *market, tl_mirror *books)
+{
+    market->mirror = books;
+}
+
 const char *tl_fix_market_fault(const tl_fix_market *market)
 {
     const int fault = market->mirror == NULL ? 0 : tl_mirror_fault(market->mirror);

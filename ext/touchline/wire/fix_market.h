@@ -16,6 +16,7 @@
 #define TOUCHLINE_FIX_MARKET_H
 
 #include "touchline/core/messages.h"
+#include "touchline/marketdata/mirror.h"
 #include "touchline/wire/fix_message.h"
 #include "touchline/wire/fix_names.h"
 
@@ -58,6 +59,9 @@ void tl_fix_market_close(tl_fix_market *market);
 /* Events in order and without a gap, from the first of all on. What makes no sense ends the books
  * of this market alone: tl_fix_market_fault. */
 void tl_fix_market_events(tl_fix_market *market, const tl_event *events, size_t count);
+/* Books built elsewhere, of all events this market was told of, are its own from here on. It has
+ * none. */
+void tl_fix_market_take(tl_fix_market *market, tl_mirror *books);
 /* NULL, or why there are no books any more. */
 const char *tl_fix_market_fault(const tl_fix_market *market);
 

@@ -10,7 +10,6 @@
 #ifndef TOUCHLINE_FIX_MARKET_STATE_H
 #define TOUCHLINE_FIX_MARKET_STATE_H
 
-#include "touchline/marketdata/mirror.h"
 #include "touchline/wire/fix_market.h"
 #include "touchline/wire/fix_route.h"
 #include "touchline/wire/fix_text.h"

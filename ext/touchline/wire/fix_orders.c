@@ -8,40 +8,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define PART 512u        /* places of a part of the table */
 #define PART_FULL 384u
 #define DEPTH_MAX 26u
 #define NUMBERS_MAX (1u << 24)
-
 #define EARLIER_MIN 4u
-
-typedef struct slot {   /* orders that had the same place in the engine, one after the other */
-    uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them, */
-                        /* EARLIER_MIN at least */
-    uint32_t count;
-    uint32_t last; /* row plus one; 0: there was none */
-} slot;
-
-typedef struct part {
-    uint32_t count, depth;
-    tl_fix_request places[PART];
-} part;
-
-struct tl_fix_orders {
-    rows orders, names, routes, pending;
-    part **directory; /* by the first `depth` bits of a hash */
-    uint32_t depth;
-    slot *of_slot;
-    uint32_t slots;
-    uint32_t *of_number; /* pending plus one, by the low bits of the number */
-    uint32_t number_mask;
-    uint32_t over[TL_FIX_OVER_NAMED]; /* row plus one, a ring: those that still have a name */
-    uint64_t over_count;
-    tl_fix_queue *queues;
-    uint32_t orphans; /* pending changes whose order has no row yet */
-    uint32_t sessions_max;
-    uint64_t key[2];
-};
 
 void tl_fix_request_hash(const tl_fix_orders *orders, uint32_t session, const char *cl_ord_id,
                          size_t size, uint64_t hash[2])
@@ -115,6 +85,21 @@ tl_fix_request *tl_fix_request_find(const tl_fix_orders *orders, const uint64_t 
 {
     tl_fix_request *found = place_in(*directory_place(orders, hash[0]), hash);
     return found->state != 0 ? found : NULL;
+}
+
+bool tl_fix_request_holds(const tl_fix_orders *orders, const tl_fix_request *request,
+                          tl_fix_scope scope)
+{
+    if (scope == TL_FIX_SCOPE_EVER || request->state == TL_FIX_REQUEST_PENDING ||
+        (scope == TL_FIX_SCOPE_DAY && request->day == orders->day))
+        return true;
+    return request->state == TL_FIX_REQUEST_ACCEPTED && request->order != TL_FIX_NO_ROW &&
+           tl_fix_order_at(orders, request->order)->leaves_qty != 0;
+}
+
+void tl_fix_orders_day_over(tl_fix_orders *orders)
+{
+    orders->day++;
 }
 
 /* The place for a request, free or with an older one of the same ClOrdID; NULL: no memory. */
@@ -413,6 +398,7 @@ void tl_fix_request_answered(tl_fix_orders *orders, tl_fix_pending *pending, uin
     if (request != NULL) {
         request->order = row;
         request->state = (uint8_t)state;
+        request->day = orders->day;
     }
     const bool takes_over =
         state == TL_FIX_REQUEST_ACCEPTED || pending->msg_type == TL_MSG_TYPE_NEW_ORDER;

@@ -56,8 +56,16 @@ typedef struct tl_fix_request {
     uint32_t order; /* row of the order it entered, changed or named; NO_ROW */
     uint8_t msg_type; /* enum tl_msg_type */
     uint8_t state;    /* enum tl_fix_request_state; 0: this place is free */
-    uint16_t _pad;
+    uint16_t day;     /* on which it was answered: ends of the day before that */
 } tl_fix_request;
+
+/* For how long a ClOrdID that was answered is used up. In any case it is while it names an open
+ * order. */
+typedef enum tl_fix_scope {
+    TL_FIX_SCOPE_EVER,
+    TL_FIX_SCOPE_DAY, /* until the venue's end of the day */
+    TL_FIX_SCOPE_OPEN /* no longer than that */
+} tl_fix_scope;
 
 typedef struct tl_fix_pending {
     uint64_t number;      /* cl_ord_id; 0: free */
@@ -122,8 +130,13 @@ void tl_fix_request_hash(const tl_fix_orders *orders, uint32_t session, const ch
 void tl_fix_pending_adopt(tl_fix_orders *orders, uint32_t row);
 /* NULL: never seen. Valid until the next one is entered. */
 tl_fix_request *tl_fix_request_find(const tl_fix_orders *orders, const uint64_t hash[2]);
+/* Is its ClOrdID used up, so that no other request may have it? */
+bool tl_fix_request_holds(const tl_fix_orders *orders, const tl_fix_request *request,
+                          tl_fix_scope scope);
+/* The venue's day is over; what is answered from here on is of the next. */
+void tl_fix_orders_day_over(tl_fix_orders *orders);
 /* It is about to go to the engine: `pending` with all but its places in the queue. A ClOrdID that
- * is entered again (an older journal may hold it) means the later one. 0 or -ENOMEM. */
+ * is entered again means the later one. 0 or -ENOMEM. */
 int tl_fix_request_enter(tl_fix_orders *orders, const tl_fix_pending *pending);
 /* The pending request of that number, NULL. */
 tl_fix_pending *tl_fix_request_pending(const tl_fix_orders *orders, uint64_t number);

@@ -1,5 +1,5 @@
-/* What the tables of orders share: rows that never move, and a keyed hash. Nobody else includes it.
- */
+/* What the tables of orders are made of: rows that never move, a keyed hash. Nobody else includes
+ * it. */
 #ifndef TOUCHLINE_FIX_ORDERS_ROWS_H
 #define TOUCHLINE_FIX_ORDERS_ROWS_H
 
@@ -70,6 +70,37 @@ static inline void rows_close(rows *some)
         free(some->chunks[i]);
     free(some->chunks);
 }
+
+#define PART 512u /* places of a part of the table of requests */
+
+typedef struct slot {   /* orders that had the same place in the engine, one after the other */
+    uint32_t *earlier;  /* rows of all but the last; there is room for a power of two of them, */
+                        /* EARLIER_MIN at least */
+    uint32_t count;
+    uint32_t last; /* row plus one; 0: there was none */
+} slot;
+
+typedef struct part {
+    uint32_t count, depth;
+    tl_fix_request places[PART];
+} part;
+
+struct tl_fix_orders {
+    rows orders, names, routes, pending;
+    part **directory; /* by the first `depth` bits of a hash */
+    uint32_t depth;
+    slot *of_slot;
+    uint32_t slots;
+    uint32_t *of_number; /* pending plus one, by the low bits of the number */
+    uint32_t number_mask;
+    uint32_t over[TL_FIX_OVER_NAMED]; /* row plus one, a ring: those that still have a name */
+    uint64_t over_count;
+    tl_fix_queue *queues;
+    uint32_t orphans; /* pending changes whose order has no row yet */
+    uint32_t sessions_max;
+    uint16_t day; /* ends of the day so far */
+    uint64_t key[2];
+};
 
 /* fix_orders_hash.c: 128 bits that nobody can choose who does not know the key. */
 void tl_fix_keyed_hash(const uint64_t key[2], uint32_t session, const char *text, size_t size,

@@ -254,6 +254,7 @@ void tl_fix_server_close(tl_fix_server *server)
     tl_bell_close(&server->bell);
     close_connections(server);
     tl_fix_market_close(server->market);
+    tl_mirror_close(server->books);
     if (server->desk != NULL)
         tl_fix_desk_close(server->desk);
     if (server->store != NULL)

@@ -34,7 +34,7 @@ typedef struct tl_fix_server tl_fix_server;
 typedef struct tl_fix_server_config {
     tl_fix_store_config store;
     tl_fix_desk_config desk;
-    tl_fix_market_config market; /* orders_max 0: nobody gets market data; sessions_max: ours */
+    tl_fix_market_config market; /* orders_max 0: no books yet; sessions_max: ours */
     uint32_t message_max;      /* bytes of one message: 1024 .. TL_FIX_MESSAGE_MAX */
     uint32_t logon_max;        /* bytes of a Logon: at most 8192 */
     uint32_t newcomers_max;    /* connections before their Logon; when more come the oldest go */
@@ -122,6 +122,17 @@ void tl_fix_server_available(tl_fix_server *server, bool available);
 uint64_t tl_fix_server_lapped(const tl_fix_server *server);
 int tl_fix_server_supply(tl_fix_server *server, const tl_event *events, size_t count);
 
+/* Books for a server opened without any: built by the caller from the first event on, up to none
+ * later than status.events. The loop reads the rest in the ring and then gives market data. 0: they
+ * are the server's. -EALREADY: it has books. -ENOMEM. */
+int tl_fix_server_books(tl_fix_server *server, tl_mirror *books);
+typedef enum tl_fix_books {
+    TL_FIX_BOOKS_NONE, /* also when the ring had gone past those that came: they are to be built
+                          anew */
+    TL_FIX_BOOKS_COMING,
+    TL_FIX_BOOKS_KEPT
+} tl_fix_books;
+tl_fix_books tl_fix_server_books_state(const tl_fix_server *server);
 /* NULL, or why there is no market data any more: an event did not fit those before it. */
 const char *tl_fix_server_market_fault(const tl_fix_server *server);
 

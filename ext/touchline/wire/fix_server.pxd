@@ -4,6 +4,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from touchline.core.messages cimport tl_command, tl_event
+from touchline.marketdata.mirror cimport tl_mirror
 from touchline.runtime.bus cimport Bus, Lane, tl_bus, tl_lane
 from touchline.runtime.owned cimport Owned
 
@@ -86,6 +87,7 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
         uint8_t cancel_on
         uint32_t cancel_grace_s
         bint pending_reports
+        uint8_t cl_ord_id_scope
         uint32_t throttle
     ctypedef enum tl_fix_session_state:
         TL_FIX_AWAY
@@ -157,6 +159,8 @@ cdef extern from "touchline/wire/fix_server.h" nogil:
     const char *tl_fix_server_fault(const tl_fix_server *server)
     int tl_fix_server_replay(tl_fix_server *server, const tl_command *commands,
                              size_t commands_count, const tl_event *events, size_t events_count)
+    int tl_fix_server_books(tl_fix_server *server, tl_mirror *books)
+    int tl_fix_server_books_state(const tl_fix_server *server)
     const char *tl_fix_server_market_fault(const tl_fix_server *server)
     void tl_fix_server_bus_lost(tl_fix_server *server)
     int tl_fix_server_listen(tl_fix_server *server, int fd, tl_tls *tls)

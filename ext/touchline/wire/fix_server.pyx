@@ -16,6 +16,7 @@ from libc.string cimport memcpy, memset, strlen
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 
 from touchline.core.arguments cimport natural, path_bytes, seconds_in_ns, whole
+from touchline.marketdata.mirror cimport Mirror, tl_mirror, tl_mirror_close, tl_mirror_open
 from touchline.runtime.bus cimport tl_bus_error_text
 
 from touchline.core.messages import COMMAND, COMMAND_TEXT, EVENT
@@ -26,6 +27,8 @@ cnp.import_array()
 STATES = ("away", "on", "leaving", "over")
 CLIENTS = ("any", "asked", "required")
 CANCEL_ON = ("off", "logout", "disconnect", "both")
+BOOKS_STATES = ("none", "coming", "kept")
+CL_ORD_ID_SCOPES = ("ever", "day", "open")  # TL_FIX_SCOPE_...
 PERMISSIONS = ("orders", "market-data", "drop-copy", "trade-capture", "news")  # TL_FIX_MAY_...
 USUAL_PERMISSIONS = ("orders", "market-data", "trade-capture")
 cdef int64_t LOG_FLUSH_NS = 200_000_000  # a line of the message log waits at most so long
@@ -84,7 +87,7 @@ cdef class FixServer(Owned):
 
     Settings, all by name: `sessions_max`; `segment_bytes`, `keep_bytes` (0: everything), `durable`
     of the store; `instruments_max`, `accounts_max`, `orders_max` of the engine; `books`, the
-    EngineCapacities of the books for market data (None: there is none); `message_max`, `logon_max`
+    EngineCapacities of the books for market data (None: none yet); `message_max`, `logon_max`
     in bytes; `newcomers_max`; `logon_s`, `answer_s` in seconds; `spin`; `log_dir` (None: no message
     log), `log_rotate_bytes`, `log_keep`. With `relay_to`, an abstract unix address, the sessions
     are another engine's, and so is the store in `store_dir`, which is synced where `durable`; the
@@ -205,13 +208,12 @@ cdef class FixServer(Owned):
     def session(self, number, comp_id, begin_string, venue_comp_id, accounts, *,
                 bint enabled=True, heartbeat_max_s=30, tolerance_s=120, decimals=3, mark=None,
                 permissions=USUAL_PERMISSIONS, cancel_on="off", cancel_grace_s=0, throttle=0,
-                bint pending_reports=False):
-        """Add a session, or change what is agreed with it: what accounts it may use, shape (n,),
-        its `permissions`, some of PERMISSIONS, its `throttle` in messages a second (0: none),
-        `pending_reports`, whether it is told of requests that are with the engine, and
-        what its peer's leaving ends (CANCEL_ON) at once; the rest when it is away. `mark`: the key
-        of the last event a new one was told of; None: as its store says. Raises ValueError for a
-        version that is not spoken here, OSError."""
+                bint pending_reports=False, cl_ord_id_scope="ever"):
+        """Add a session, or change what is agreed: at once what accounts it may use, shape (n,),
+        `permissions` (PERMISSIONS), `throttle` in messages a second (0: none), `pending_reports`
+        (it is told of requests that are with the engine), `cl_ord_id_scope` (CL_ORD_ID_SCOPES) and
+        what its peer's leaving ends (CANCEL_ON); the rest when it is away. `mark`: the key of the
+        last event a new one was told of; None: as its store says. Raises ValueError, OSError."""
         cdef tl_fix_terms terms
         cdef uint32_t[::1] taken = np.ascontiguousarray(accounts, dtype=np.uint32)
         cdef bytes name = comp_id.encode()
@@ -238,6 +240,7 @@ cdef class FixServer(Owned):
         terms.cancel_on = <uint8_t>CANCEL_ON.index(cancel_on)
         terms.cancel_grace_s = <uint32_t>whole(cancel_grace_s, "cancel_grace_s", 0, 86400)
         terms.pending_reports = pending_reports
+        terms.cl_ord_id_scope = <uint8_t>CL_ORD_ID_SCOPES.index(cl_ord_id_scope)
         terms.throttle = <uint32_t>whole(throttle, "throttle", 0, 1_000_000)
         cdef const uint32_t *first = &taken[0] if len(taken) else NULL
         cdef int code = tl_fix_server_session(self.server, &terms, first, <uint32_t>len(taken),
@@ -256,9 +259,8 @@ cdef class FixServer(Owned):
         self.check(code, "names")
 
     def replay(self, commands, events):
-        """A batch of the journal's commands, shape (n,), dtype COMMAND, and the events they caused,
-        shape (m,), dtype EVENT: what sessions were not told of goes into the store. Not while
-        running."""
+        """A batch of the journal's commands, shape (n,), dtype COMMAND, and their events, shape
+        (m,), dtype EVENT: what sessions were not told of goes into the store. Before run()."""
         cdef int code
         self.check_idle()
         if commands.dtype != COMMAND or events.dtype != EVENT:
@@ -320,8 +322,8 @@ cdef class FixServer(Owned):
         self.check(code, f"session {number}")
 
     def news(self, session, text, *, bint urgent=False):
-        """News(B) for a session: its headline, and lines below it. It is in the store once the loop
-        went round. Raises ValueError for more than can be said."""
+        """News(B) for a session: headline, and lines below it. In the store once the loop went
+        round. Raises ValueError for more than can be said."""
         cdef uint32_t number = <uint32_t>whole(session, "session", 0, self.sessions_max - 1)
         cdef bytes said = text.encode()
         self.check_open()
@@ -331,8 +333,7 @@ cdef class FixServer(Owned):
         self.check(code, f"session {number}")
 
     def question(self, timeout_s=0.1):
-        """The next Question, or None after timeout_s, and sooner when names are wanted or the loop
-        was lapped."""
+        """The next Question; None after timeout_s, or when names are wanted or it was lapped."""
         cdef tl_fix_question asked
         cdef int found
         cdef int64_t timeout_ns = seconds_in_ns(timeout_s, "timeout_s", 3600)
@@ -365,6 +366,24 @@ cdef class FixServer(Owned):
         """Is the engine there? Requests are refused while it is not."""
         self.check_open()
         tl_fix_server_available(self.server, available)
+
+    def take_books(self, Mirror books not None):
+        """Books for market data, of events up to status().events at most; `books` is empty then.
+        Raises OSError EALREADY: there are some."""
+        cdef tl_mirror *small
+        self.check_open()
+        self.check(tl_mirror_open(&small, 1, 1, 1), "books")
+        cdef int code = tl_fix_server_books(self.server, books.mirror)
+        if code == 0:
+            books.mirror, small = small, NULL
+        tl_mirror_close(small)
+        self.check(code, "books")
+
+    @property
+    def books_state(self):
+        """Of market data, one of BOOKS_STATES; "none" also where books came too late."""
+        self.check_open()
+        return BOOKS_STATES[<int>tl_fix_server_books_state(self.server)]
 
     @property
     def market_fault(self):
@@ -440,9 +459,8 @@ cdef class FixServer(Owned):
 
 
 def renumber(store_dir, session, sessions_max, segment_bytes, next_out=None, next_in=None):
-    """Set the numbers of a session in the store of a gateway that does not run; None leaves one as
-    it is. What both are then, as (next_out, next_in). Raises OSError: EBUSY while a gateway has the
-    store, EBADMSG for damage."""
+    """Set the numbers of a session in the store of a gateway that does not run, None: not this one;
+    both as they are then, (next_out, next_in). Raises OSError: EBUSY, EBADMSG for damage."""
     cdef bytes directory = path_bytes(store_dir, "store_dir")
     cdef uint32_t number = <uint32_t>whole(session, "session", 0, 65534)
     cdef tl_fix_store *store = NULL

@@ -202,7 +202,8 @@ static void look_at_the_ring(tl_fix_server *server)
  * and the sockets are looked at now and then. */
 static void wait_for_work(tl_fix_server *server)
 {
-    if (server->busy.count > 0 || server->dirty.count > 0 || server->more_work) {
+    if (server->busy.count > 0 || server->dirty.count > 0 || server->more_work ||
+        server->books != NULL) {
         look_at_sockets(server, 0);
         return;
     }
@@ -271,6 +272,7 @@ int tl_fix_server_run(tl_fix_server *server, uint64_t next_event)
     sigaddset(&pipe, SIGPIPE); /* OpenSSL writes without a flag that says so */
     pthread_sigmask(SIG_BLOCK, &pipe, &before);
     server->reader.next = next_event;
+    atomic_store(&server->events, next_event - 1);
     tl_fix_read_clocks(server);
     set_running(server, true);
     tl_fix_seats_left_before(server);
@@ -278,6 +280,8 @@ int tl_fix_server_run(tl_fix_server *server, uint64_t next_event)
         wait_for_work(server);
         tl_fix_mail_take(server);
         report_events(server);
+        if (server->books != NULL)
+            tl_fix_server_books_follow(server);
         tl_fix_seats_unblock(server);
         tl_fix_seats_serve(server);
         go_on_with_answers(server);

@@ -36,6 +36,7 @@ void tl_fix_mail_close(tl_fix_server *server)
         return; /* it was never opened */
     for (tl_fix_mail *mail = box->first; mail != NULL; mail = next) {
         next = mail->next;
+        tl_mirror_close(mail->books);
         free(mail);
     }
     explicit_bzero(box->questions, sizeof box->questions);
@@ -45,7 +46,7 @@ void tl_fix_mail_close(tl_fix_server *server)
     pthread_mutex_destroy(&box->lock);
 }
 
-static int deliver(tl_fix_server *server, const tl_fix_mail *mail)
+static int deliver(tl_fix_server *server, tl_fix_mail *mail)
 {
     tl_fix_seat *seat = mail->session < server->sessions_max ? &server->seats[mail->session] : NULL;
     int rc = 0;
@@ -83,6 +84,10 @@ static int deliver(tl_fix_server *server, const tl_fix_mail *mail)
             return -ENOENT;
         return tl_fix_desk_news(server->desk, mail->session, (const char *)mail->rest, mail->count,
                                 mail->flag, server->now.utc_ns);
+    case TL_FIX_MAIL_BOOKS:
+        server->books = mail->books;
+        mail->books = NULL;
+        return 0;
     }
     return -EINVAL;
 }
@@ -108,8 +113,7 @@ void tl_fix_mail_take(tl_fix_server *server)
     }
 }
 
-/* Hand in; the mail is the mailbox's from here on. */
-static int post(tl_fix_server *server, tl_fix_mail *mail)
+int tl_fix_mail_post(tl_fix_server *server, tl_fix_mail *mail)
 {
     tl_fix_mailbox *box = &server->mailbox;
     pthread_mutex_lock(&box->lock);
@@ -149,7 +153,7 @@ int tl_fix_server_session(tl_fix_server *server, const tl_fix_terms *terms,
     mail->mark = mark;
     if (accounts_count > 0)
         memcpy(mail->rest, accounts, accounts_count * sizeof *accounts);
-    return post(server, mail);
+    return tl_fix_mail_post(server, mail);
 }
 
 int tl_fix_server_reset(tl_fix_server *server, uint32_t session, uint64_t next_out,
@@ -164,7 +168,7 @@ int tl_fix_server_reset(tl_fix_server *server, uint32_t session, uint64_t next_o
     mail->session = session;
     mail->next_out = next_out;
     mail->next_in = next_in;
-    return post(server, mail);
+    return tl_fix_mail_post(server, mail);
 }
 
 int tl_fix_server_news(tl_fix_server *server, uint32_t session, const char *text, size_t size,
@@ -180,7 +184,7 @@ int tl_fix_server_news(tl_fix_server *server, uint32_t session, const char *text
     mail->count = (uint32_t)size;
     mail->flag = urgent;
     memcpy(mail->rest, text, size);
-    return post(server, mail);
+    return tl_fix_mail_post(server, mail);
 }
 
 void tl_fix_server_verdict(tl_fix_server *server, uint64_t ticket, const char *refusal)
@@ -194,7 +198,7 @@ void tl_fix_server_verdict(tl_fix_server *server, uint64_t ticket, const char *r
     mail->flag = refusal != NULL;
     if (refusal != NULL)
         strncpy(mail->refusal, refusal, sizeof mail->refusal - 1);
-    post(server, mail);
+    tl_fix_mail_post(server, mail);
 }
 
 int tl_fix_server_names(tl_fix_server *server, const tl_command *texts, size_t count,
@@ -211,7 +215,7 @@ int tl_fix_server_names(tl_fix_server *server, const tl_command *texts, size_t c
     mail->flag = complete;
     if (count > 0)
         memcpy(mail->rest, texts, count * sizeof *texts);
-    return post(server, mail);
+    return tl_fix_mail_post(server, mail);
 }
 
 bool tl_fix_server_wants_names(const tl_fix_server *server)

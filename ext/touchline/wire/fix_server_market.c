@@ -40,6 +40,8 @@ int tl_fix_market_of_server(tl_fix_server *server)
     config.sessions_max = server->sessions_max;
     if (config.instruments_max < server->config.desk.instruments_max)
         config.instruments_max = server->config.desk.instruments_max;
+    if (config.orders_max != 0)
+        atomic_store(&server->books_state, TL_FIX_BOOKS_KEPT);
     return tl_fix_market_open(&server->market, &config, &hooks);
 }
 

@@ -136,6 +136,7 @@ int tl_fix_seat_agree(tl_fix_server *server, const tl_fix_mail *mail)
         .time_decimals = seat->terms.time_decimals,
         .permissions = seat->terms.permissions,
         .pending_reports = seat->terms.pending_reports,
+        .cl_ord_id_scope = seat->terms.cl_ord_id_scope,
     };
     const int rc = server->relay ? 0 : tell_desk(server, seat, mail->mark);
     free(before);

@@ -7,6 +7,7 @@
  *   fix_server_newcomers.c  before a Logon, and on the way out
  *   fix_server_seats.c      sessions: input to the desk, the store to output
  *   fix_server_market.c     market data: written when all else is
+ *   fix_server_books.c      its books, where they come later
  *   fix_server_due.c        heartbeats, orders of who has left, who sends too fast
  *   fix_server_relay.c      sessions of another engine: looked at and handed on
  *   fix_server_relay_store.c  what that engine has sent is on the disk before it goes on
@@ -142,10 +143,11 @@ typedef struct tl_fix_seats { /* numbers of seats; each at most once, by a flag 
 typedef struct tl_fix_mail {
     struct tl_fix_mail *next;
     enum { TL_FIX_MAIL_SESSION, TL_FIX_MAIL_RESET, TL_FIX_MAIL_VERDICT, TL_FIX_MAIL_NAMES,
-           TL_FIX_MAIL_NEWS } kind;
+           TL_FIX_MAIL_NEWS, TL_FIX_MAIL_BOOKS } kind;
     tl_fix_terms terms;
     uint32_t session, count;
     uint64_t ticket, next_out, next_in, mark;
+    tl_mirror *books;  /* the mail's until it is delivered */
     bool flag;         /* enabled, refused, complete, urgent */
     char refusal[256];
     union {
@@ -183,6 +185,7 @@ struct tl_fix_server {
     tl_fix_store *store;
     tl_fix_desk *desk;
     tl_fix_market *market; /* NULL with a relay */
+    tl_mirror *books;      /* that came later and are not the market's yet; NULL */
     tl_fix_log *log; /* NULL: none is kept */
     int64_t log_due_ns;
     tl_event_reader reader;
@@ -220,6 +223,7 @@ struct tl_fix_server {
     int failure; /* -errno that ends the loop */
     char fault[TL_FIX_FAULT_BYTES];
     _Atomic(const char *) market_fault;
+    atomic_int books_state; /* enum tl_fix_books */
     _Atomic(uint64_t) rounds, events, accepted, refused, evicted, received, sent, newcomers_now;
     tl_event batch[TL_FIX_EVENTS_A_READ];
     tl_fix_message message;
@@ -312,6 +316,8 @@ void tl_fix_pace_saw(tl_fix_pace *pace, const tl_fix_message *message);
 /* Market data. */
 int tl_fix_market_of_server(tl_fix_server *server);
 void tl_fix_server_tell_market(tl_fix_server *server, const tl_event *events, size_t count);
+/* Books that came have a share of a round: what they lack is read, up to where the loop is. */
+void tl_fix_server_books_follow(tl_fix_server *server);
 /* An application message of a session: the market's or the desk's. */
 tl_fix_taken tl_fix_seat_request(tl_fix_server *server, tl_fix_seat *seat,
                                  const tl_fix_message *message, bool patience, int *error);
@@ -338,6 +344,8 @@ void tl_fix_slices_go_on(tl_fix_server *server, tl_fix_seat *seat);
 int tl_fix_mail_open(tl_fix_server *server);
 void tl_fix_mail_close(tl_fix_server *server);
 void tl_fix_mail_take(tl_fix_server *server);
+/* Hand it in; it is the mailbox's from here on. */
+int tl_fix_mail_post(tl_fix_server *server, tl_fix_mail *mail);
 /* Put a question; false: there is no room. */
 bool tl_fix_mail_ask(tl_fix_server *server, const tl_fix_question *question);
 void tl_fix_mail_snapshots(tl_fix_server *server);

@@ -42,6 +42,7 @@ typedef struct tl_fix_terms { /* what is agreed with the peer */
     uint8_t cancel_on;                    /* TL_FIX_CANCEL_ON_...: his orders end when he leaves */
     uint32_t cancel_grace_s;              /* and is not back by then */
     bool pending_reports;                 /* the desk's, at once */
+    uint8_t cl_ord_id_scope;              /* likewise */
     uint32_t throttle;                    /* messages a second that are read; 0: any number */
 } tl_fix_terms;
 

@@ -134,7 +134,7 @@ def _session(loc: Loc, session: SessionSection, parts: Parts) -> Iterator[Proble
         yield (*loc, "open"), "and close belong together: give both or neither"
     if len(set(session.permissions)) != len(session.permissions):
         yield (*loc, "permissions"), "names a permission twice"
-    for key in ("cancel_on_disconnect", "throttle", "pending_reports"):
+    for key in ("cancel_on_disconnect", "throttle", "pending_reports", "cl_ord_id_scope"):
         usual = type(session).model_fields[key].default
         if getattr(session, key) != usual and parts.fix.engine == "quickfix":
             yield (*loc, key), 'needs fix.engine = "native"'

@@ -196,6 +196,7 @@ class SessionSection(Section):
     cancel_grace_s: int = Field(default=0, ge=0, le=86_400)
     throttle: int | None = Field(default=None, ge=1, le=1_000_000)
     pending_reports: bool = False
+    cl_ord_id_scope: Literal["ever", "day", "open"] = "ever"
     open: Moment | None = None
     close: Moment | None = None
     reset: Moment | None = None

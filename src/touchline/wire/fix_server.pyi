@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core.capacities import EngineCapacities
+from touchline.marketdata.mirror import Mirror
 from touchline.runtime.bus import Bus, Lane
 from touchline.runtime.owned import Owned
 from touchline.wire.fix_facts import Marks as Marks
@@ -17,6 +18,8 @@ from touchline.wire.fix_facts import SessionStatus as SessionStatus
 STATES: tuple[str, ...]
 CLIENTS: tuple[str, ...]
 CANCEL_ON: tuple[str, ...]
+CL_ORD_ID_SCOPES: tuple[str, ...]
+BOOKS_STATES: tuple[str, ...]
 PERMISSIONS: tuple[str, ...]
 USUAL_PERMISSIONS: tuple[str, ...]
 
@@ -83,6 +86,7 @@ class FixServer(Owned):
         cancel_grace_s: int = 0,
         throttle: int = 0,
         pending_reports: bool = False,
+        cl_ord_id_scope: str = "ever",
     ) -> None: ...
     def names(self, texts: NDArray[np.void], *, complete: bool) -> None: ...
     def replay(self, commands: NDArray[np.void], events: NDArray[np.void]) -> None: ...
@@ -97,6 +101,9 @@ class FixServer(Owned):
     @property
     def wants_names(self) -> bool: ...
     def available(self, available: bool) -> None: ...
+    def take_books(self, books: Mirror) -> None: ...
+    @property
+    def books_state(self) -> str: ...
     @property
     def market_fault(self) -> str | None: ...
     @property
