@@ -170,9 +170,16 @@ def acceptor(engine: str, busy: bool, comp_ids: list[str]) -> Iterator[int]:
             venue.stop()
 
 
-def keep_to_its_own() -> None:
-    """In a load that polls, before it begins."""
-    os.sched_setaffinity(0, {processors(True)[2]})
+def place_of_load(kind: str, spin: int) -> set[int]:
+    """Where the load may run.
+
+    One that polls has a processor of its own. One that waits for each answer takes turns with the
+    acceptor, on the same one: where the engine is it would have to wait for an engine that polls a
+    moment longer. One that sends without waiting runs where there is room.
+    """
+    if spin:
+        return {processors(True)[2]}
+    return {processors(False)[0]} if kind == "rtt" else os.sched_getaffinity(0)
 
 
 def load(port: int, comp_id: str, engine: str, kind: str, orders: int, **options: int) -> Figures:
@@ -188,7 +195,7 @@ def load(port: int, comp_id: str, engine: str, kind: str, orders: int, **options
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=keep_to_its_own if options.get("spin") else None,
+        preexec_fn=lambda: os.sched_setaffinity(0, place_of_load(kind, options.get("spin", 0))),
     )
     if not done.stdout:
         raise BenchError(f"the load generator failed: {done.stderr}")

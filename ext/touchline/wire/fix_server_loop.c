@@ -12,7 +12,7 @@
 #define EPOLL_EVENTS 256
 #define READS_A_ROUND 4     /* batches of events */
 #define SPIN_NS 30000       /* a request's event is waited for so long without sleeping */
-#define LOOKS 24            /* at the event ring, between two looks at the sockets */
+#define LOOKS 64            /* at the event ring, between two looks at the sockets */
 #define ROUNDS_A_YIELD 16   /* others may ask the engine, too */
 #define SLEEP_MS_MAX 1000
 #define BLOCKED_MS 5        /* who is blocked is tried again this often, come what may */
