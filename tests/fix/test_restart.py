@@ -167,6 +167,14 @@ def all_filled(buyer: Broker, seller: Broker, orders: int) -> bool:
     return filled == [10 * orders, 10 * orders]
 
 
+def test_what_was_sent_before_hanging_up_is_done(venue: PartsVenue) -> None:
+    broker = Broker(venue, "BROKER1")
+    broker.connect()
+    broker.send_all("D", [new_order(f"last{n}", "1", 10) for n in range(20)])
+    broker.disconnect()
+    until(lambda: len(expected_reports(venue, 0)) == 20, "every order is with the engine")
+
+
 def test_a_reset_of_sequence_numbers_repeats_no_report(venue: PartsVenue) -> None:
     broker = Broker(venue, "BROKER1")
     broker.connect()

@@ -102,7 +102,7 @@ typedef struct tl_bus_header {
     TL_BUS_ATOMIC(uint32_t) detached; /* 1: this file is no longer the venue's bus */
     uint64_t file_bytes;
     TL_BUS_ATOMIC(uint32_t) draining; /* 1: lanes refuse what is sent */
-    TL_BUS_ATOMIC(uint32_t) place;    /* engine: as tl_bus_place at its last batch; 0: it sleeps */
+    TL_BUS_ATOMIC(uint32_t) place;    /* engine: as tl_bus_place at its last batch */
     TL_BUS_ATOMIC(uint64_t) recovered;     /* commands of the journal that a start has done */
     TL_BUS_ATOMIC(uint64_t) recover_total; /* of so many */
     tl_doorbell engine;  /* rung by producers */
@@ -250,8 +250,10 @@ void tl_doorbell_wake(tl_doorbell *bell);
 /* Who shares a processor with the engine must not wait awake for it, nor it for him. */
 /* The caller's processor, from 1; 0: not known. */
 uint32_t tl_bus_place(void);
-/* 1 when the engine, awake, was last on the caller's processor. */
-int tl_bus_engine_is_here(const tl_bus_header *header);
+#define TL_BUS_ASLEEP 0x80000000u /* in the engine's place: it sleeps, and was last there */
+/* 1 when the engine was last on the caller's processor, and is awake or, since it was `asked` for
+ * something, about to be. */
+int tl_bus_engine_is_here(const tl_bus_header *header, int asked);
 
 /* Byte locks on the file: byte 0 is the engine's, byte 1 + n the producer's of lane n. They belong
  * to an open file, so a dead holder holds nothing. `type` is F_WRLCK or F_UNLCK. 0 or -errno. */

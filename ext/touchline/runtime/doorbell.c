@@ -52,9 +52,11 @@ uint32_t tl_bus_place(void)
     return (uint32_t)(sched_getcpu() + 1);
 }
 
-int tl_bus_engine_is_here(const tl_bus_header *header)
+int tl_bus_engine_is_here(const tl_bus_header *header, int asked)
 {
     /* Relaxed: it is a guess, and orders nothing. */
-    const uint32_t place = atomic_load_explicit(&header->place, memory_order_relaxed);
+    uint32_t place = atomic_load_explicit(&header->place, memory_order_relaxed);
+    if (asked)
+        place &= ~TL_BUS_ASLEEP;
     return place != 0 && place == tl_bus_place();
 }

@@ -394,7 +394,8 @@ static void park(tl_runner *r)
 {
     const uint32_t armed = tl_doorbell_arm(&r->header->engine);
     if (batch_find(r) == 0 && !stopping(r)) {
-        atomic_store_explicit(&r->header->place, 0, memory_order_relaxed);
+        atomic_store_explicit(&r->header->place, tl_bus_place() | TL_BUS_ASLEEP,
+                              memory_order_relaxed);
         tl_doorbell_wait(&r->header->engine, armed, PARK_NS);
         atomic_store_explicit(&r->header->place, tl_bus_place(), memory_order_relaxed);
         beat(r);

@@ -184,7 +184,9 @@ static int open_parts(tl_fix_server *server, const char *directory)
     if (rc == 0)
         rc = tl_fix_log_of_server(server);
     if (rc == 0)
-        rc = tl_bell_open(&server->bell, server->bus, TL_LANE_FIX);
+        /* Over a relay another thread sends on the lane, and sleeps there. */
+        rc = tl_bell_open(&server->bell, server->bus,
+                          server->relay ? TL_BELL_READER : server->lane->number);
     if (rc != 0)
         return rc;
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

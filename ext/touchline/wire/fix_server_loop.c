@@ -191,7 +191,7 @@ static void look_at_the_ring(tl_fix_server *server)
 {
     const bool asked = answer_is_near(server);
     const uint64_t round = atomic_load_explicit(&server->rounds, memory_order_relaxed);
-    if (tl_bus_engine_is_here(server->reader.bus->header) &&
+    if (tl_bus_engine_is_here(server->reader.bus->header, asked) &&
         (asked || round % ROUNDS_A_YIELD == 0) && tl_event_reader_look(&server->reader) == 0)
         sched_yield();
     for (int i = 0; asked && i < LOOKS && tl_event_reader_look(&server->reader) == 0; i++)

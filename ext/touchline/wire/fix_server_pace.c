@@ -13,6 +13,7 @@
 #define MESSAGES_MAX 4u                /* of a session, handed on and not dealt with */
 #define PATIENCE_NS TL_FIX_SECOND_NS   /* for an answer */
 #define DUPLICATE_PATIENCE_NS (TL_FIX_SECOND_NS / 100) /* of most duplicates nothing is said */
+#define EDGE_PATIENCE_NS (TL_FIX_SECOND_NS / 100)
 
 enum { TAG_CL_ORD_ID = 11, TAG_REF_SEQ_NUM = 45 };
 
@@ -86,12 +87,16 @@ bool tl_fix_pace_full(tl_fix_server *server, tl_fix_seat *seat)
         return true;
     }
     if (seat->cleared > 0) {
-        tl_fix_seat_queue(server, seat); /* once that is handed on */
+        if (seat->inner->writable) /* else an edge tells */
+            tl_fix_seat_queue(server, seat); /* once that is handed on */
         return true;
     }
     /* What it has not read yet: an edge of EPOLLOUT tells when it has. */
-    if (ioctl(seat->inner->fd, SIOCOUTQ, &unread) == 0 && unread > 0)
+    if (ioctl(seat->inner->fd, SIOCOUTQ, &unread) == 0 && unread > 0) {
+        /* The edge comes a moment before the count is down. */
+        tl_fix_seat_due(server, seat, server->now.mono_ns + EDGE_PATIENCE_NS);
         return true;
+    }
     tl_fix_pace_begin(pace);
     return false;
 }

@@ -288,6 +288,12 @@ static bool may_stay(tl_fix_server *server, tl_fix_seat *seat)
     return server->now.mono_ns < seat->ended_ns;
 }
 
+/* A whole message is there that may not go on yet: the end of the line is looked for after it. */
+static bool holds_back(tl_fix_server *server, const tl_fix_seat *seat)
+{
+    return seat->conn->in != NULL && tl_fix_next_message(server, seat->conn, 0) > 0;
+}
+
 static bool to_inner(tl_fix_server *server, tl_fix_seat *seat)
 {
     tl_fix_conn *conn = seat->conn;
@@ -298,7 +304,7 @@ static bool to_inner(tl_fix_server *server, tl_fix_seat *seat)
         return false;
     if (waits(seat))
         return true; /* the other engine does not take it: nothing more is read */
-    if (read_more(server, conn, &ended)) {
+    if (!holds_back(server, seat) && read_more(server, conn, &ended)) {
         if (!hand_on(server, seat))
             return false;
         tl_fix_seat_queue(server, seat);
