@@ -130,9 +130,10 @@ def run(name: str, *arguments: str) -> Figures:
 
 
 def load(port: int, kind: str, orders: int, *, spin: bool = False, user: str = "") -> Figures:
+    user = user or {"rtt": "TRIPS", "rate": "RATE"}[kind]
     options = {"port": port, "orders": orders, "spin": int(spin), "window": WINDOW}
-    options |= {"user": user or {"rtt": "TRIPS", "rate": "RATE"}[kind]}
-    return run("wire_load", kind, *(f"{key}={value}" for key, value in options.items()))
+    given = (f"{key}={value}" for key, value in options.items())
+    return run("wire_load", kind, *given, f"user={user}")
 
 
 def bench(orders: int, trips: int) -> Figures:
