@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -293,7 +293,7 @@ class WholeVenue(Place):
         state = read_state(self.config)
         return dict(state["parts"][name]) if state else {}
 
-    def await_open(self) -> WholeVenue:
+    def await_open(self) -> Self:
         def is_open() -> bool:
             assert self.popen.poll() is None, self.log.read_text()
             state = read_state(self.config)
