@@ -214,15 +214,17 @@ void tl_ouch_enter_pending(tl_ouch_desk *desk, tl_ouch_pending *pending, const t
 static int replay_command(tl_ouch_desk *desk, const tl_command *cmd)
 {
     if (cmd->type == TL_MSG_TYPE_TEXT) {
-        if (!tl_ouch_read_text(desk, cmd, &desk->named))
-            desk->named.number = 0;
+        tl_ouch_pending said;
+        if (tl_ouch_read_text(desk, cmd, &said))
+            desk->named = said;
         return tl_fix_names_take(&desk->names, cmd);
     }
-    const bool ours = cmd->cl_ord_id >> 32 == desk->config.lane && (uint32_t)cmd->cl_ord_id != 0;
-    const bool asks = ours && cmd->cl_ord_id == desk->named.number;
+    /* The engine takes a batch of each lane: others' commands may come between the two. */
+    if (cmd->cl_ord_id >> 32 != desk->config.lane || (uint32_t)cmd->cl_ord_id == 0)
+        return 0;
+    const bool asks = cmd->cl_ord_id == desk->named.number;
     desk->named.number = 0;
-    if (ours)
-        desk->last_number = cmd->cl_ord_id;
+    desk->last_number = cmd->cl_ord_id;
     if (asks && !tl_ouch_has_place(desk, cmd->cl_ord_id))
         return -ENOBUFS;
     if (asks) {
@@ -269,12 +271,13 @@ int tl_ouch_desk_leave(tl_ouch_desk *desk, uint32_t session, uint32_t *at)
         const tl_command cmd = {.type = TL_MSG_TYPE_CANCEL,
                                 .order_id = order->order_id,
                                 .account = order->account,
-                                .cl_ord_id = desk->hooks.number(desk->hooks.context)};
+                                .cl_ord_id = tl_ouch_number(desk)};
         if (cmd.cl_ord_id == 0)
             return -EAGAIN;
         const int rc = desk->hooks.submit(desk->hooks.context, &cmd, 1);
         if (rc != 0)
             return rc;
+        desk->spare = 0;
     }
     return 0;
 }

@@ -26,10 +26,9 @@ static tl_ouch_taken submit(const request *of, tl_ouch_pending *pending, tl_comm
     uint32_t count = 0;
     if (!tl_ouch_has_place(desk, desk->last_number + 1))
         return TL_OUCH_LATER;
-    cmd->cl_ord_id = desk->hooks.number(desk->hooks.context);
+    cmd->cl_ord_id = tl_ouch_number(desk);
     if (cmd->cl_ord_id == 0 || !tl_ouch_has_place(desk, cmd->cl_ord_id))
         return TL_OUCH_LATER;
-    desk->last_number = cmd->cl_ord_id;
     pending->number = cmd->cl_ord_id;
     pending->session = of->session;
     if (pending->kind != 0)
@@ -42,6 +41,8 @@ static tl_ouch_taken submit(const request *of, tl_ouch_pending *pending, tl_comm
         desk->error = rc;
         return TL_OUCH_FAILED;
     }
+    desk->spare = 0;
+    desk->last_number = cmd->cl_ord_id;
     if (pending->kind != 0)
         tl_ouch_enter_pending(desk, pending, cmd);
     return TL_OUCH_TAKEN;

@@ -53,6 +53,7 @@ struct tl_ouch_desk {
     tl_ouch_pending *pending; /* by the low bits of its number */
     uint32_t pending_count;
     uint64_t last_number; /* of a request of this lane */
+    uint64_t spare;       /* a number that was given and that nothing was sent with; 0: none */
     bool wants_names;
     int error;
     tl_ouch_pending named; /* replay: whose command comes next; kind 0: none */
@@ -64,6 +65,13 @@ void tl_ouch_write_text(const tl_ouch_desk *desk, const tl_ouch_pending *pending
 bool tl_ouch_read_text(const tl_ouch_desk *desk, const tl_command *text, tl_ouch_pending *pending);
 /* Is the place of a request of this number free? */
 bool tl_ouch_has_place(const tl_ouch_desk *desk, uint64_t number);
+/* A number for a command, the same until one was sent with it; 0: there is none. */
+static inline uint64_t tl_ouch_number(tl_ouch_desk *desk)
+{
+    if (desk->spare == 0)
+        desk->spare = desk->hooks.number(desk->hooks.context);
+    return desk->spare;
+}
 /* The request is with the engine as `cmd`; its place is free. */
 void tl_ouch_enter_pending(tl_ouch_desk *desk, tl_ouch_pending *pending, const tl_command *cmd);
 /* The stock of an instrument; NULL: OUCH can not tell it. */

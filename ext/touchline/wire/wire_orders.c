@@ -35,12 +35,18 @@ static int send_message(void *context, uint32_t session, uint64_t number, const 
     int error = 0;
     if (seat->spool.fd < 0)
         return 0; /* it is configured no more: nobody can ask for its stream */
+    if (seat->full)
+        return 0;
     assert(number == seat->spool.put + 1);
     uint8_t *room = tl_spool_room(&seat->spool, TL_SOUPBIN_HEAD + size, &error);
+    if (room == NULL && error == -EFBIG) { /* wire.session_spool_mb_max: nobody else's trouble */
+        seat->full = true;
+        if (seat->peer != NULL)
+            tl_wire_peers_drop(&orders->peers, seat->peer);
+        return 0;
+    }
     if (room == NULL)
-        return failed(orders, error,
-                      error == -EFBIG ? "the spool of a session is full: wire.session_spool_mb_max"
-                                      : "the spool of a session could not be written");
+        return failed(orders, error, "the spool of a session could not be written");
     memcpy(tl_soupbin_head(room, TL_SOUPBIN_SEQUENCED, size), message, size);
     tl_spool_put(&seat->spool, TL_SOUPBIN_HEAD + size);
     if (!seat->touched) {
@@ -150,6 +156,12 @@ static const tl_spool *seat_peer(void *context, tl_wire_peer *peer, uint32_t ses
     if (session >= orders->config.desk.sessions_max || orders->seats[session].spool.fd < 0)
         return NULL;
     tl_wire_seat *seat = &orders->seats[session];
+    const tl_soupbin_event *login = &peer->login;
+    if (seat->full)
+        return NULL;
+    if ((login->session[0] != '\0' && strcmp(login->session, peer->end.session) != 0) ||
+        login->number > tl_spool_counted(&seat->spool) + 1)
+        return &seat->spool; /* it is refused for that, and nobody else's place is taken */
     if (seat->peer != NULL)
         tl_wire_peers_drop(&orders->peers, seat->peer);
     if (seat->leaving && seat->cancel_at == 0) {

@@ -14,6 +14,7 @@ typedef struct tl_wire_seat {
     tl_wire_peer *peer;  /* NULL: it is away */
     bool touched;        /* stands in `touched` */
     bool leaving;        /* its orders are to be taken off */
+    bool full;           /* its stream has reached the bound: it ends there, for this session */
     uint8_t cancel_on;
     uint32_t cancel_at;  /* as tl_ouch_desk_leave has it */
     int64_t cancel_ns;   /* not before this time */

@@ -10,6 +10,7 @@
 #define TCP_EVENTS 64u
 #define MESSAGES_A_ROUND 256u /* of one peer */
 #define WRITE_AT_ONCE 65536u
+#define WRITE_A_ROUND (4 * WRITE_AT_ONCE) /* to one peer */
 #define DUE_NS INT64_C(20000000) /* clocks are looked at so often */
 #define PART_NS INT64_C(2000000000)
 #define SLOT(conn) ((conn) & 0xFFFFu)
@@ -83,6 +84,11 @@ static void part(tl_wire_peers *peers, tl_wire_peer *peer)
 {
     tl_tcp_end(peers->tcp, peer->conn);
     forget(peers, peer);
+    if (peers->parting >= peers->config.newcomers_max) { /* they would take all the places */
+        tl_tcp_drop(peers->tcp, peer->conn);
+        return;
+    }
+    peers->parting++;
     peer->parting_ns = peers->now_ns + PART_NS;
 }
 
@@ -106,6 +112,7 @@ static void opened(tl_wire_peers *peers, uint32_t conn)
         tl_wire_count(&peers->refused, 1);
         tl_wire_peers_drop(peers, &peers->peers[peers->in_order[0]]);
     }
+    peers->parting -= peer->parting_ns != 0;
     *peer = (tl_wire_peer){.conn = conn,
                            .session = TL_WIRE_NOBODY,
                            .open = true,
@@ -284,6 +291,7 @@ static void serve_clocks(tl_wire_peers *peers)
         if (peer->parting_ns != 0 && peer->parting_ns <= peers->now_ns) {
             tl_tcp_drop(peers->tcp, peer->conn);
             peer->parting_ns = 0;
+            peers->parting--;
         }
         if (!peer->open)
             continue;
@@ -300,6 +308,15 @@ static void serve_clocks(tl_wire_peers *peers)
     }
 }
 
+/* The other side has gone, before its time was up. */
+static void parted(tl_wire_peers *peers, tl_wire_peer *peer, bool closed)
+{
+    if (!closed || peer->parting_ns == 0)
+        return;
+    peer->parting_ns = 0;
+    peers->parting--;
+}
+
 int tl_wire_peers_round(tl_wire_peers *peers, int64_t now_ns, int timeout_ms)
 {
     tl_tcp_event events[TCP_EVENTS];
@@ -312,8 +329,10 @@ int tl_wire_peers_round(tl_wire_peers *peers, int64_t now_ns, int timeout_ms)
         tl_wire_peer *peer = &peers->peers[SLOT(events[i].conn)];
         if (events[i].kind == TL_TCP_OPENED)
             opened(peers, events[i].conn);
-        else if (!peer->open || peer->conn != events[i].conn)
+        else if (peer->conn != events[i].conn)
             continue;
+        else if (!peer->open)
+            parted(peers, peer, events[i].kind == TL_TCP_CLOSED);
         else if (events[i].kind == TL_TCP_CLOSED)
             forget(peers, peer);
         else if (!peer->busy)
@@ -354,33 +373,39 @@ static bool write_peer(tl_wire_peers *peers, tl_wire_peer *peer)
     const uint64_t have = tl_spool_counted(peer->stream);
     const uint64_t last = peer->last < have ? peer->last : have;
     uint64_t sent = 0;
-    while (peer->end.next <= last) {
+    size_t written = 0;
+    bool blocked = false;
+    while (peer->end.next <= last && written < WRITE_A_ROUND && !blocked) {
         const uint8_t *bytes;
         size_t size;
         const uint64_t run = tl_spool_run(peer->stream, peer->end.next, last, WRITE_AT_ONCE,
                                           UINT64_MAX, &bytes, &size);
         uint8_t *out = tl_tcp_room(peers->tcp, peer->conn, (uint32_t)size);
-        if (out == NULL)
+        blocked = out == NULL;
+        if (blocked)
             break;
         memcpy(out, bytes, size);
         tl_tcp_put(peers->tcp, peer->conn, (uint32_t)size);
         peer->end.next += run;
         sent += run;
-        if (tl_tcp_flush(peers->tcp, peer->conn) != 0)
-            break;
+        written += size;
+        blocked = tl_tcp_flush(peers->tcp, peer->conn) != 0;
     }
     if (sent > 0) {
         tl_soupbin_sent(&peer->end, peers->now_ns);
         tl_wire_count(&peers->sent, sent);
     }
-    if (peer->end.next <= last)
+    if (peer->end.next <= last) {
+        peers->hungry |= !blocked;
         return false;
+    }
     return last != peer->last || complete(peers, peer);
 }
 
 void tl_wire_peers_write(tl_wire_peers *peers)
 {
     uint32_t kept = 0;
+    peers->hungry = false;
     for (uint32_t i = 0; i < peers->dirty_count; i++) {
         const uint32_t slot = peers->dirty[i];
         tl_wire_peer *peer = &peers->peers[slot];

@@ -64,6 +64,8 @@ typedef struct tl_wire_peers {
     uint32_t busy_count, dirty_count, newcomers;
     uint32_t slots_used; /* slots from here on were never used */
     uint32_t unasked;
+    uint32_t parting;    /* ended by us, and not yet closed by the other side */
+    bool hungry;         /* some stream has more than a round's share for a peer that takes it */
     uint32_t held; /* of the busy: those whose message has to wait */
     int64_t now_ns, due_ns;
     _Atomic(uint64_t) accepted, refused, faults, received, sent;
@@ -93,7 +95,7 @@ void tl_wire_peers_end(tl_wire_peers *peers);
 /* Is there something to do at once? */
 static inline bool tl_wire_peers_idle(const tl_wire_peers *peers)
 {
-    return peers->busy_count <= peers->held;
+    return peers->busy_count <= peers->held && !peers->hungry;
 }
 /* A message has to wait? */
 static inline bool tl_wire_peers_held(const tl_wire_peers *peers)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,10 +24,10 @@
 #define RECEIVE_MAX 4096u
 #define SEND_MAX (256u << 10)
 #define NEWCOMERS_MAX 16u
+#define GLIMPSE_A_USER 2u
 #define PAYLOAD_MAX 128u
 
 typedef struct asker {
-    uint8_t ip[16];
     tl_moldudp64_server server;
 } asker;
 
@@ -46,6 +47,7 @@ struct tl_wire_recovery {
     tl_glimpse *glimpse;
     snapshot snapshots[SNAPSHOTS];
     asker *askers;
+    uint64_t key; /* of their places, so that nobody can choose his neighbours */
     uint8_t *packets; /* REQUESTS of packet_max bytes */
     int epoll_fd, wake_fd;
     int64_t now_ns;
@@ -78,21 +80,22 @@ static size_t message_of(void *context, uint64_t number, uint8_t *out, size_t ro
     return size - 2;
 }
 
-/* Who asks, with what it may still ask for. Another address of the same place is forgotten. */
+/* Who asks, with what it may still ask for. Who shares a place shares that, so that no forged
+ * address gives another's back; of IPv6 the network asks. */
 static asker *asker_of(tl_wire_recovery *recovery, const tl_port_address *from)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < sizeof from->ip; i++)
+    uint64_t hash = recovery->key;
+    const size_t width = from->family == 6 ? 8 : 4;
+    for (size_t i = 0; i < width; i++)
         hash = (hash ^ from->ip[i]) * UINT64_C(0x100000001b3);
     asker *found = &recovery->askers[(hash >> 32) & (ASKERS - 1)];
-    if (found->server.source != NULL && memcmp(found->ip, from->ip, sizeof found->ip) == 0)
+    if (found->server.source != NULL)
         return found;
     *found = (asker){.server = {.source = message_of,
                                 .context = (void *)(uintptr_t)tl_wire_feed_spool(recovery->feed),
                                 .per_s = recovery->config.requests_per_s,
                                 .burst = recovery->config.requests_per_s,
                                 .last_ns = recovery->now_ns}};
-    memcpy(found->ip, from->ip, sizeof found->ip);
     memcpy(found->server.session, tl_wire_feed_session(recovery->feed),
            sizeof found->server.session);
     return found;
@@ -197,8 +200,13 @@ static snapshot *snapshot_now(tl_wire_recovery *recovery)
 static const tl_spool *seat(void *context, tl_wire_peer *peer, uint32_t session)
 {
     tl_wire_recovery *recovery = context;
-    (void)session;
-    if (peer->login.number > 1)
+    uint32_t all = 0, own = 0;
+    for (uint32_t i = 0; i < recovery->peers.slots_used; i++) {
+        const tl_wire_peer *one = &recovery->peers.peers[i];
+        all += one->open && one->session != TL_WIRE_NOBODY;
+        own += one->open && one->session == session;
+    }
+    if (peer->login.number > 1 || own >= GLIMPSE_A_USER || all >= recovery->config.glimpse_max)
         return NULL;
     snapshot *found = snapshot_now(recovery);
     if (found == NULL)
@@ -233,6 +241,8 @@ static int open_requests(tl_wire_recovery *recovery, tl_port_fault *fault)
     const tl_port_options options = {.local = recovery->config.request_local,
                                      .batch = REQUESTS,
                                      .size_max = recovery->config.packet_max};
+    if (getrandom(&recovery->key, sizeof recovery->key, 0) != sizeof recovery->key)
+        return -EIO;
     recovery->askers = calloc(ASKERS, sizeof *recovery->askers);
     recovery->packets = calloc(REQUESTS, recovery->config.packet_max);
     if (recovery->askers == NULL || recovery->packets == NULL)
@@ -244,7 +254,7 @@ static int open_glimpse(tl_wire_recovery *recovery, tl_port_fault *fault)
 {
     const tl_wire_recovery_config *from = &recovery->config;
     tl_wire_peers_config config = {.tcp = {.local = from->glimpse_local,
-                                           .connections_max = from->glimpse_max + NEWCOMERS_MAX,
+                                           .connections_max = from->glimpse_max + 2 * NEWCOMERS_MAX,
                                            .receive_max = RECEIVE_MAX,
                                            .send_max = SEND_MAX},
                                    .soupbin = {.heartbeat_ns = TL_SOUPBIN_HEARTBEAT_NS,
@@ -348,7 +358,7 @@ static int work(tl_wire_recovery *recovery)
         return rc != 0 ? rc : recovery->failure;
     const bool behind = tl_glimpse_number(recovery->glimpse) + FOLLOW_MOST <
                         tl_spool_counted(tl_wire_feed_spool(recovery->feed));
-    return requests + got + behind;
+    return requests + got + behind + recovery->peers.hungry;
 }
 
 int tl_wire_recovery_run(tl_wire_recovery *recovery)
