@@ -75,6 +75,10 @@ class Connection(Closing):
     def close(self) -> None:
         self._socket.close()
 
+    def end_sending(self) -> None:
+        """Nothing more will come; what is told can still be read."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def send_bytes(self, data: bytes) -> None:
         if self._on_wire is not None:
             self._on_wire(True, data)

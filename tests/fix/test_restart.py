@@ -167,11 +167,11 @@ def all_filled(buyer: Broker, seller: Broker, orders: int) -> bool:
     return filled == [10 * orders, 10 * orders]
 
 
-def test_what_was_sent_before_hanging_up_is_done(venue: PartsVenue) -> None:
+def test_what_was_sent_before_the_end_of_a_line_is_done(venue: PartsVenue) -> None:
     broker = Broker(venue, "BROKER1")
     broker.connect()
     broker.send_all("D", [new_order(f"last{n}", "1", 10) for n in range(20)])
-    broker.disconnect()
+    broker.client.end_sending()
     until(lambda: len(expected_reports(venue, 0)) == 20, "every order is with the engine")
 
 
