@@ -37,6 +37,7 @@ Tell = Callable[[dict[str, Any]], None]
 LOG = logging.getLogger("touchline.wire")
 BEAT_LOOKS = 10
 STUCK_LOOKS = 100  # times WATCH_S without a round of a loop, which sleeps a fraction of a second
+SNAPSHOT_TIMES = 30  # as long: a snapshot of all books is told in one round
 REPLAY_AT_ONCE = 1 << 16
 READ_AT_ONCE = 1 << 16
 SUPPLY_PAUSE_S = 0.005
@@ -264,11 +265,13 @@ class WirePart:
             before, same = self._rounds.get(loop, (-1, 0))
             same = same + 1 if told["rounds"] == before else 0
             self._rounds[loop] = (told["rounds"], same)
-            if same >= STUCK_LOOKS:
+            if same >= STUCK_LOOKS * (SNAPSHOT_TIMES if loop == "recovery" else 1):
                 raise TouchlineError(f"the loop of {loop} is stuck and must start anew")
         if self._bus.detached:
             raise OSError(f"{self._config.bus_path} was replaced; the part starts anew")
         self._read_names()
+        if self._held:  # what a loop asked for while the journal was read
+            self._tell_names()
         if self._looks % BEAT_LOOKS == 0:
             self._tell({"beat": self._looks})
             self._tell({"counters": self._counted(counters)})

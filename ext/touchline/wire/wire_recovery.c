@@ -178,6 +178,11 @@ static snapshot *snapshot_now(tl_wire_recovery *recovery)
     snapshot *found = newest(recovery), *made = unread(recovery);
     if (found != NULL && (made == NULL || recovery->now_ns - found->made_ns < SECOND_NS))
         return found;
+    /* After a start it has a long way to go, a stretch each round: until then the last one, or
+     * none. */
+    if (tl_glimpse_number(recovery->glimpse) + FOLLOW_MOST <
+        tl_spool_counted(tl_wire_feed_spool(recovery->feed)))
+        return found;
     let_go(made);
     recovery->failure = tl_glimpse_follow(recovery->glimpse, tl_wire_feed_spool(recovery->feed),
                                           UINT64_MAX);
