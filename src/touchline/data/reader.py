@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from io import RawIOBase
 from os import PathLike, fspath
@@ -99,7 +100,7 @@ class _Again(RawIOBase):
         return True
 
 
-class Reader(Closing):
+class Reader(Closing, ABC):
     """Arrays of RECORD, each the caller's own, shape (n,) with n > 0.
 
     `symbols` has what instruments are called, as far as it has been read. A reader is read once,
@@ -120,9 +121,9 @@ class Reader(Closing):
             self._pieces = self.pieces()
         return next(self._pieces)
 
+    @abstractmethod
     def pieces(self) -> Iterator[Records]:
         """The arrays of the file, from its start."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Stop reading."""
