@@ -172,7 +172,8 @@ def test_what_was_sent_before_the_end_of_a_line_is_done(venue: PartsVenue) -> No
     broker.connect()
     broker.send_all("D", [new_order(f"last{n}", "1", 10) for n in range(20)])
     broker.client.end_sending()
-    until(lambda: len(expected_reports(venue, 0)) == 20, "every order is with the engine")
+    until(lambda: len(expected_reports(venue, 0)) >= 20, "every order is with the engine")
+    assert len(expected_reports(venue, 0)) == 20
 
 
 def test_a_reset_of_sequence_numbers_repeats_no_report(venue: PartsVenue) -> None:
