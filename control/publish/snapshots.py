@@ -20,10 +20,9 @@ import zmq
 
 from touchline.control.publish import requests
 from touchline.control.publish.listing import Listing
-from touchline.control.publish.sockets import REQUEST_BYTES_MAX, Socket
+from touchline.control.publish.sockets import REQUEST_BYTES_MAX, TICKS_A_SECOND, Socket
 from touchline.marketdata.mirror import Mirror
 
-TICKS_A_SECOND = 20
 READS_A_SECOND = 1_000  # requests taken from the socket
 READ_BYTES = 256  # of a request that cost as much as taking another one
 REPLY_BYTES_A_SECOND = 64 << 20

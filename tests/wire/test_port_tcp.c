@@ -5,6 +5,7 @@
 #include "touchline/wire/port_tcp.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -228,6 +229,37 @@ static void who_can_not_be_reached_is_told_closed(void)
     tl_tcp_close(client);
 }
 
+/* What ended a wait is told by the next poll, and what came since by the one after it. */
+static void a_wait_ends_with_bytes_and_with_another_descriptor(uint32_t direct_max)
+{
+    scene s = set("127.0.0.1:0", direct_max);
+    const int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    const uint64_t one = 1;
+    tl_tcp_event event = {0};
+    CHECK(bell >= 0 && tl_tcp_also(s.server, bell) == 0);
+    CHECK(tl_tcp_also(s.server, -1) == -EBADF);
+    expect_nothing(s.server);
+    CHECK(tl_tcp_wait(s.server, 0) == 0);
+    expect_nothing(s.server);
+    CHECK(write(bell, &one, sizeof one) == sizeof one);
+    CHECK(tl_tcp_wait(s.server, -1) == 0);
+    expect_nothing(s.server);
+    CHECK(tl_tcp_send(s.client, s.at_client, "bytes", 5) == 0);
+    CHECK(tl_tcp_wait(s.server, -1) == 0);
+    CHECK(tl_tcp_poll(s.server, &event, 1, 0) == 1);
+    CHECK(event.kind == TL_TCP_BYTES && event.size == 5);
+    tl_tcp_took(s.server, s.at_server, 5);
+    CHECK(write(bell, &one, sizeof one) == sizeof one); /* never read: an edge of its own */
+    CHECK(tl_tcp_wait(s.server, -1) == 0);
+    CHECK(tl_tcp_send(s.client, s.at_client, "more", 4) == 0);
+    for (int i = 0; event.size != 4; i++) {
+        CHECK(i < ROUNDS_MAX);
+        (void)tl_tcp_poll(s.server, &event, 1, 0);
+    }
+    close(bell);
+    strike(&s);
+}
+
 static void who_is_too_many_is_turned_away(void)
 {
     tl_tcp_options options = plain("127.0.0.1:0");
@@ -341,6 +373,7 @@ int main(void)
         bytes_come_whole_whatever_is_taken("127.0.0.1:0", direct_max);
         bytes_come_whole_whatever_is_taken("[::1]:0", direct_max);
         who_takes_nothing_is_read_no_further(direct_max);
+        a_wait_ends_with_bytes_and_with_another_descriptor(direct_max);
     }
     an_end_comes_after_all_bytes();
     a_number_is_not_given_again();

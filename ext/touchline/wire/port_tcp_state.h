@@ -43,6 +43,7 @@ struct tl_tcp {
     uint32_t direct;    /* polls in a row that read the sockets themselves */
     uint32_t unwatched; /* connections that epoll does not know */
     uint64_t refused;
+    bool waited; /* epoll has told, and nobody has polled since */
     bool stamped;
     bool facts_known; /* of the first connection */
     const char *interface;

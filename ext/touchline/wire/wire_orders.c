@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #define IDS_AT_ONCE 256u
 #define RECEIVE_MAX 65536u
@@ -216,12 +214,6 @@ static int open_peers(tl_wire_orders *orders, tl_port_fault *fault)
     return tl_wire_peers_open(&orders->peers, &config, &hooks, orders->door, fault);
 }
 
-static int watch(const tl_wire_orders *orders, int fd, uint32_t events)
-{
-    struct epoll_event event = {.events = events};
-    return epoll_ctl(orders->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
-}
-
 static int open_parts(tl_wire_orders *orders, tl_port_fault *fault)
 {
     const tl_ouch_desk_hooks hooks = {
@@ -238,16 +230,12 @@ static int open_parts(tl_wire_orders *orders, tl_port_fault *fault)
     if (rc == 0)
         rc = tl_ouch_desk_open(&orders->desk, &orders->config.desk, &hooks);
     if (rc == 0)
-        rc = tl_wire_events_open(&orders->events, orders->bus, orders->door, orders->config.spin);
+        rc = tl_wire_events_open(&orders->events, orders->bus, orders->door, false);
     if (rc == 0)
         rc = open_peers(orders, fault);
     if (rc == 0)
         rc = tl_bell_open(&orders->bell, orders->bus, orders->lane->number);
-    if (rc == 0 && (orders->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
-        rc = -errno;
-    if (rc == 0)
-        rc = watch(orders, orders->bell.wake_fd, EPOLLIN | EPOLLET);
-    return rc == 0 ? watch(orders, tl_tcp_fd(orders->peers.tcp), EPOLLIN) : rc;
+    return rc == 0 ? tl_tcp_also(orders->peers.tcp, orders->bell.wake_fd) : rc;
 }
 
 int tl_wire_orders_open(tl_wire_orders **out, const tl_wire_orders_config *config,
@@ -262,7 +250,7 @@ int tl_wire_orders_open(tl_wire_orders **out, const tl_wire_orders_config *confi
     orders->bus = bus;
     orders->lane = lane;
     orders->door = door;
-    orders->epoll_fd = orders->bell.wake_fd = -1;
+    orders->bell.wake_fd = -1;
     const int rc = open_parts(orders, fault);
     if (rc != 0) {
         tl_wire_orders_close(orders);
@@ -285,8 +273,6 @@ void tl_wire_orders_close(tl_wire_orders *orders)
     tl_ouch_desk_close(orders->desk);
     for (uint32_t i = 0; orders->seats != NULL && i < orders->config.desk.sessions_max; i++)
         tl_spool_close(&orders->seats[i].spool);
-    if (orders->epoll_fd >= 0)
-        close(orders->epoll_fd);
     if (orders->names_made)
         pthread_mutex_destroy(&orders->names);
     free(orders->seats);

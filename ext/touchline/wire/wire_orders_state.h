@@ -35,7 +35,6 @@ struct tl_wire_orders {
     tl_wire_peers peers;
     bool peers_made;
     tl_bell bell;
-    int epoll_fd;
     tl_wire_seat *seats; /* by session */
     uint32_t *touched;   /* sessions whose stream has grown */
     uint32_t touched_count, leaving_count;

@@ -17,6 +17,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -29,6 +30,7 @@ from touchline.core.messages import LEVEL, Side
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
 from touchline.marketdata import decode
+from touchline.marketdata.client_keys import ClientKeys, Refusals
 from touchline.marketdata.layout import HEARTBEAT_TOPIC, STREAMS, Kind, topic
 
 Records = NDArray[np.void]
@@ -121,7 +123,11 @@ class Subscriber:
     when no snapshot comes within `timeout_s`, TouchlineError when the publisher refuses or is of
     another version or none of ours. After a TimeoutError the next `poll` tries again. Used after
     `close`, in another thread or after a fork it raises TouchlineError. Addresses are ZeroMQ's:
-    tcp://HOST:PORT, and tcp://[::1]:PORT for IPv6.
+    tcp://HOST:PORT, tcp://[::1]:PORT for IPv6, and ipc://PATH.
+
+    A venue that asks for keys needs both: `key`, the path of this subscriber's own secret file
+    (`touchline keys make`), and `server_key`, the venue's public key or the file that holds it. A
+    key that is not allowed is a TouchlineError that names it.
     """
 
     def __init__(
@@ -131,6 +137,9 @@ class Subscriber:
         symbols: Sequence[str] | None = None,
         kinds: Sequence[Kind] = STREAMS,
         timeout_s: float = 5.0,
+        *,
+        key: str | Path | None = None,
+        server_key: str | Path | None = None,
     ) -> None:
         self.event_seq = 0  # up to here nothing is missing in any book followed
         self.resyncs = 0  # snapshots asked for after the first: losses noticed
@@ -152,12 +161,15 @@ class Subscriber:
         self._request_id = 0
         self._owner = threading.current_thread()
         self._process = os.getpid()
+        self._keys = ClientKeys.of(key, server_key)
         self._context: zmq.Context[Any] = zmq.Context()
         self._updates = self._socket(zmq.SUB, UPDATES_MAX, UPDATE_BYTES_MAX)
         self._requests = self._socket(zmq.DEALER, REPLIES_MAX, REPLY_BYTES_MAX)
+        sockets = [self._updates, self._requests]
+        self._refusals = Refusals(self._context, sockets, self._keys)
         # Also when this goes without close(), in whatever order the garbage collector comes by.
         self._let_go = weakref.finalize(
-            self, _let_go, self._process, self._context, self._updates, self._requests
+            self, _let_go, self._process, self._context, *self._refusals.sockets, *sockets
         )
         try:
             self._connect(publish, snapshot)
@@ -174,6 +186,8 @@ class Subscriber:
         made.sndhwm = REPLIES_MAX
         made.rcvhwm = messages_max
         made.maxmsgsize = bytes_max
+        if self._keys is not None:
+            self._keys.apply(made)
         return made
 
     def _connect(self, publish: str, snapshot: str) -> None:
@@ -243,6 +257,8 @@ class Subscriber:
         checked_whole(updates_max, "updates_max", 1)
         found: list[Update] = []
         waiting = self._updates.poll(timeout_ms)
+        if not waiting:
+            self._refusals.look()
         while waiting and len(found) < updates_max:
             try:
                 update = self._handle(self._updates.recv_multipart())
@@ -330,12 +346,13 @@ class Subscriber:
         given up before are passed over."""
         left_ms = self._timeout_ms
         while left_ms > 0:
+            self._refusals.look()
             # While nobody is there, requests wait in the socket, and no more than it holds.
             if self._requests.poll(0, zmq.POLLOUT):
                 self._requests.send(request, zmq.DONTWAIT)
             wait_ms = min(left_ms, ASK_AGAIN_MS)
             for _ in range(2 * REPLIES_MAX):
-                if not self._requests.poll(wait_ms):
+                if not self._refusals.poll(self._requests, wait_ms):
                     break
                 reply = decode.reply(self._requests.recv_multipart(), self._snapshot_address)
                 if reply.request_id == self._request_id:
