@@ -204,6 +204,8 @@ void tl_ouch_enter_pending(tl_ouch_desk *desk, tl_ouch_pending *pending, const t
     seat->pending++;
     if (pending->user_ref_num > seat->last)
         seat->last = pending->user_ref_num;
+    /* Where the answer will enter it. */
+    tl_ouch_orders_ahead(&desk->orders, pending->session, pending->user_ref_num);
     if (pending->kind == TL_OUCH_IS_REPLACE) {
         tl_ouch_order *order = tl_ouch_order_of(&desk->orders, cmd->order_id);
         if (order != NULL)
