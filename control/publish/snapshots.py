@@ -35,7 +35,7 @@ ASKS_MAX = 256  # waiting for their turn
 OUTSTANDING_BYTES_MAX = 64 << 20  # of replies that their askers have not taken
 SLICE_INSTRUMENTS = 64
 SLICE_LEVELS = 10_000
-INSTRUMENT_BYTES = 400  # of its part of the first frame, about
+INSTRUMENT_BYTES = 600  # of its part of the first frame, about
 LEVEL_BYTES = 40
 
 

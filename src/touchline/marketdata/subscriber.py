@@ -17,6 +17,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -31,7 +32,7 @@ from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
 from touchline.marketdata import decode
 from touchline.marketdata.client_keys import ClientKeys, Refusals
-from touchline.marketdata.layout import HEARTBEAT_TOPIC, STREAMS, Kind, topic
+from touchline.marketdata.layout import HEARTBEAT_TOPIC, KINDS, STREAMS, Kind, topic
 
 Records = NDArray[np.void]
 UPDATES_MAX = 10_000  # messages waiting to be polled, of at most 4,096 bytes each but heartbeats
@@ -62,10 +63,11 @@ class Book:
     asks: dict[int, tuple[int, int]] = field(default_factory=dict)
     bbo: np.void | None = None  # best bid and offer as a BBO record
     last_trade: np.void | None = None  # the last TRADE record, None before the first
+    statistics: np.void | None = None  # of the day, as a STATISTICS record
     trading_status: int = 0
     entry_status: int = 0
     event_seq: int = 0  # of the last update applied
-    seqs: list[int] = field(default_factory=lambda: [0, 0, 0, 0])  # by Kind
+    seqs: list[int] = field(default_factory=lambda: [0] * len(KINDS))  # by Kind
 
     def levels(self, side: Side, levels_max: int = 10) -> Records:
         """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL.
@@ -90,14 +92,27 @@ class Book:
         """Ticks, 0 when there is no ask; from the depth topic."""
         return min(self.asks, default=0)
 
+    @property
+    def turnover(self) -> int:
+        """Of the day, exact: the sum of price times quantity, in ticks times lots."""
+        day = self.statistics
+        return 0 if day is None else int(day["turnover"]) | int(day["turnover_high"]) << 64
+
+    @property
+    def vwap(self) -> Fraction | None:
+        """The day's average price weighted by volume, exact, in ticks; None without trades."""
+        volume = 0 if self.statistics is None else int(self.statistics["volume"])
+        return Fraction(self.turnover, volume) if volume else None
+
     def _apply(self, kind: Kind, records: Records) -> None:
-        self.seqs[kind] += len(records)
         if kind == Kind.DEPTH:
             self._apply_depth(records)
         elif kind == Kind.TRADES:
             self.last_trade = records[-1]
         elif kind == Kind.BBO:
             self.bbo = records[-1]
+        elif kind == Kind.STATISTICS:
+            self.statistics = records[-1]
         else:
             self.trading_status = int(records["trading_status"][-1])
             self.entry_status = int(records["entry_status"][-1])
@@ -135,7 +150,7 @@ class Subscriber:
         publish: str = "tcp://127.0.0.1:5556",
         snapshot: str = "tcp://127.0.0.1:5557",
         symbols: Sequence[str] | None = None,
-        kinds: Sequence[Kind] = STREAMS,
+        kinds: Sequence[Kind] = KINDS,
         timeout_s: float = 5.0,
         *,
         key: str | Path | None = None,
@@ -285,7 +300,9 @@ class Subscriber:
         records = self._new_records(told.kind, told.symbol, told.first_seq, told.records)
         if not len(records):
             return None
-        self._books[told.symbol]._apply(told.kind, records)
+        book = self._books[told.symbol]
+        book._apply(told.kind, records)
+        book.seqs[told.kind] = told.first_seq + len(told.records) - 1
         return Update(told.kind, told.symbol, told.event_seq, told.ts_ns, records)
 
     def _of_this_journal(self, epoch: int) -> bool:
@@ -301,9 +318,11 @@ class Subscriber:
     def _new_records(self, kind: Kind, symbol: str, first_seq: int, records: Records) -> Records:
         """Those behind what the book has; a snapshot first when some between are missing."""
         book = self._books.get(symbol)
-        if book is None or first_seq > book.seqs[kind] + 1:
+        if book is None or (first_seq > book.seqs[kind] + 1 and kind in STREAMS):
             self._resync([symbol])
         have = self._books[symbol].seqs[kind]
+        if kind == Kind.STATISTICS:
+            return records if first_seq > have else records[:0]
         if first_seq > have + 1:
             return records[:0]  # the next message or heartbeat shows the gap again
         return records[max(0, have + 1 - first_seq) :]
@@ -377,14 +396,14 @@ def _let_go(process: int, context: zmq.Context[Any], *sockets: zmq.Socket[Any]) 
         context.term()
 
 
-_SEQ_FIELDS = {kind: f"{kind.name.lower()}_seq" for kind in STREAMS}
+_SEQ_FIELDS = {kind: f"{kind.name.lower()}_seq" for kind in KINDS}
 
 
 def _book(told: decode.Snapshot) -> Book:
     """A book as a snapshot tells it."""
     book = Book(told.instrument)
     book._apply_depth(told.levels)
-    book.last_trade, book.bbo = told.last_trade, told.bbo
+    book.last_trade, book.bbo, book.statistics = told.last_trade, told.bbo, told.statistics
     book.trading_status, book.entry_status = told.trading_status, told.entry_status
     book.seqs = list(told.seqs)
     book.event_seq = int(told.bbo["event_seq"])
