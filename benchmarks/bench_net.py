@@ -6,8 +6,12 @@
 
 `python -m benchmarks.bench_net` starts `touchline run` with the wire part alone and sends orders
 from a program in C: one at a time (the round trip), then as many as a window holds. The floor
-answers with as many bytes out of one loop. The feed is measured from a full event ring to packets
-on one UDP line that somebody reads, ITCH and AF_XDP by programs of their own.
+answers with as many bytes out of one loop, which stands where the venue's does. They take turns,
+each started anew, and the median of the rounds' ratios is told beside the median times: asleep
+between orders, and polling. Where two processors are all there are, the venue's loop and its
+engine share one when they poll and yield it to each other; `tcp_floor_busy_yield` is the floor with
+one such yield, there and back, before each answer. The feed is measured from a full event ring to
+packets on one UDP line that somebody reads, ITCH and AF_XDP by programs of their own.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import contextlib
 import json
 import os
 import secrets
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,12 +31,13 @@ from typing import Any
 import click
 
 from benchmarks.bench_fix import Venue as FixVenue
-from benchmarks.bench_fix import program
+from benchmarks.bench_fix import place_of_load, processors, program
 from benchmarks.bench_wire import Figures, free_ports
 from benchmarks.common import BUILD, BenchError, build_net_programs, commit, fail, machine
 
 WINDOW = 4096
-SPINNING = 4  # processors that busy polling takes: client, wire, engine, and the rest
+ROUNDS = 3
+WARM_UP = 2_000
 XDP_ROUNDS = "3"
 CONFIG = """\
 [venue]
@@ -40,6 +46,7 @@ data_dir = "data"
 
 [engine]
 wait = "{engine_wait}"
+cpu = {engine_cpu}
 orders_max = 2097152
 lane_slots = 65536
 event_slots = 1048576
@@ -57,6 +64,7 @@ enabled = false
 enabled = true
 ouch_port = {port}
 wait = "{wait}"
+cpu = {wire_cpu}
 
 [[instruments]]
 symbol = "AAA"
@@ -69,6 +77,11 @@ name = "ACC1"
 order_qty_max = "1000"
 order_value_max = "1000000"
 position_max = "1000000000"
+
+[[wire_sessions]]
+username = "WARM"
+password = "secret"
+firms = {{ FRMW = "ACC1" }}
 
 [[wire_sessions]]
 username = "TRIPS"
@@ -87,39 +100,66 @@ class Venue(FixVenue):
 
     def __init__(self, directory: Path, spin: bool) -> None:
         (self.port,) = free_ports(1)
+        wire_cpu, engine_cpu, _ = processors(spin)
         config = directory / "touchline.toml"
         config.write_text(
             CONFIG.format(
                 name=secrets.token_hex(4),
                 engine_wait="yield" if spin else "park",
+                engine_cpu=engine_cpu,
                 port=self.port,
                 wait="spin" if spin else "park",
+                wire_cpu=wire_cpu,
             )
         )
         self.begin(directory, config)
 
 
+def is_kept_to(cpu: int, pid: int) -> bool:
+    """Is a thread of this process, or of one that it started, kept to that processor?"""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        if os.sched_getaffinity(int(task.name)) == {cpu}:
+            return True
+        if any(is_kept_to(cpu, int(child)) for child in (task / "children").read_text().split()):
+            return True
+    return False
+
+
+def run_alike(cpu: int, venue: FixVenue) -> None:
+    """BenchError unless the venue's loop stands where the floor does."""
+    if not is_kept_to(cpu, venue.process.pid):
+        raise BenchError(f"no loop of the venue is kept to processor {cpu}")
+
+
 @contextlib.contextmanager
-def served(floor: bool, spin: bool) -> Iterator[int]:
-    """The port of what is to be measured, while it runs."""
-    if floor:
+def served(kind: str, spin: bool) -> Iterator[int]:
+    """The port of what is to be measured, while it runs: the "venue", the "floor", or the floor
+    with a "yield" before each answer."""
+    cpu = processors(spin)[0]
+    if kind != "venue":
         (port,) = free_ports(1)
-        with program(str(BUILD / "wire_load"), "echo", str(port), str(int(spin))):
+        wait = {"floor": "spin" if spin else "sleep", "yield": "yield"}[kind]
+        with program(str(BUILD / "wire_load"), "echo", str(port), wait, str(cpu)):
             yield port
         return
     with tempfile.TemporaryDirectory(prefix="touchline-bench-") as directory:
         venue = Venue(Path(directory), spin)
         try:
             venue.await_ready()
+            run_alike(cpu, venue)
             yield venue.port
         finally:
             venue.stop()
 
 
-def run(name: str, *arguments: str) -> Figures:
+def run(name: str, *arguments: str, cpus: set[int] | None = None) -> Figures:
     """One run of a program that prints JSON; BenchError when it says that it failed."""
     done = subprocess.run(
-        [str(BUILD / name), *arguments], capture_output=True, text=True, check=False
+        [str(BUILD / name), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=None if cpus is None else lambda: os.sched_setaffinity(0, cpus),
     )
     if not done.stdout:
         raise BenchError(f"{name} failed: {done.stderr}")
@@ -129,31 +169,65 @@ def run(name: str, *arguments: str) -> Figures:
     return figures
 
 
-def load(port: int, kind: str, orders: int, *, spin: bool = False, user: str = "") -> Figures:
-    user = user or {"rtt": "TRIPS", "rate": "RATE"}[kind]
-    options = {"port": port, "orders": orders, "spin": int(spin), "window": WINDOW}
+def load(port: int, kind: str, orders: int, user: str, *, spin: bool = False) -> Figures:
+    """One run of the load generator, where bench_fix has its own."""
+    options = {"port": port, "orders": orders, "spin": int(spin), "window": WINDOW, "user": user}
     given = (f"{key}={value}" for key, value in options.items())
-    return run("wire_load", kind, *given, f"user={user}")
+    return run("wire_load", kind, *given, cpus=place_of_load(kind, int(spin)))
+
+
+def by_turns(kinds: tuple[str, ...], trips: int, orders: int, spin: bool) -> dict[str, Figures]:
+    """Every kind in every round: {"venue": {"p50": [...], "p99": [...]}, ...}, microseconds. With
+    `orders`, the venue's orders a second, too."""
+    found: dict[str, Figures] = {kind: {"p50": [], "p99": []} for kind in kinds}
+    rates: list[float] = []
+    for _ in range(ROUNDS):
+        for kind in kinds:
+            with served(kind, spin) as port:
+                load(port, "rtt", WARM_UP, "WARM", spin=spin)
+                trip = load(port, "rtt", trips, "TRIPS", spin=spin)
+                if orders and kind == "venue":
+                    rates.append(load(port, "rate", orders, "RATE")["orders_per_s"])
+            for quantile, told in found[kind].items():
+                told.append(trip[quantile])
+    return found | ({"rate": {"orders_per_s": rates}} if rates else {})
+
+
+def ratio(found: dict[str, Figures], floor: str) -> float:
+    """The median over the rounds of what an order takes over what the floor does."""
+    pairs = zip(found["venue"]["p50"], found[floor]["p50"], strict=True)
+    return round(float(statistics.median(venue / bare for venue, bare in pairs)), 3)
+
+
+def round_trips(orders: int, trips: int) -> tuple[Figures, float]:
+    """ouch_rtt_us but for AF_XDP, and the orders a second."""
+    median = statistics.median
+    with program(str(BUILD / "fix_echo"), "awake"):
+        asleep = by_turns(("floor", "venue"), trips, orders, spin=False)
+    rtt: Figures = {"tcp_ratio": ratio(asleep, "floor")}
+    for kind, key in (("venue", "tcp"), ("floor", "tcp_floor")):
+        rtt[key] = median(asleep[kind]["p50"])
+        rtt[f"{key}_p99"] = median(asleep[kind]["p99"])
+    if len(os.sched_getaffinity(0)) > 1:
+        shared = processors(True)[0] == processors(True)[1]
+        kinds = ("floor", "yield", "venue") if shared else ("floor", "venue")
+        busy = by_turns(kinds, trips, 0, spin=True)
+        rtt["tcp_busy_ratio"] = ratio(busy, "floor")
+        rtt["tcp_busy"], rtt["tcp_floor_busy"] = (
+            median(busy[k]["p50"]) for k in ("venue", "floor")
+        )
+        if shared:
+            rtt["tcp_floor_busy_yield"] = median(busy["yield"]["p50"])
+            rtt["tcp_busy_yield_ratio"] = ratio(busy, "yield")
+    return rtt, median(asleep["rate"]["orders_per_s"])
 
 
 def bench(orders: int, trips: int) -> Figures:
-    """Everything; the floor right after what it is compared with."""
+    """Everything."""
     found: Figures = {"machine": machine(), "commit": commit(), "window": WINDOW}
+    rtt, found["orders_per_s"] = round_trips(orders, trips)
     with program(str(BUILD / "fix_echo"), "awake"):
-        rtt: Figures = {}
-        for floor in (False, True):
-            key = "tcp_floor" if floor else "tcp"
-            with served(floor, False) as port:
-                trip = load(port, "rtt", trips)
-                rtt[key], rtt[f"{key}_p99"] = trip["p50"], trip["p99"]
-                if not floor:
-                    found["orders_per_s"] = load(port, "rate", orders)["orders_per_s"]
-            rtt[f"{key}_busy"] = None
-            if (os.cpu_count() or 1) >= SPINNING:
-                with served(floor, True) as port:
-                    rtt[f"{key}_busy"] = load(port, "rtt", trips, spin=True)["p50"]
-        rtt |= xdp()
-        found["ouch_rtt_us"] = rtt
+        found["ouch_rtt_us"] = rtt | xdp()
         found["feed_msgs_per_s"] = run("bench_feed")["msgs_per_s"]
         found["itch_decode_per_s"] = run("bench_itch")["itch_decode_per_s"]
     found["verified"] = True

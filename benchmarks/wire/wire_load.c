@@ -2,7 +2,9 @@
  * floor, a program that answers with as many bytes.
  *
  *   wire_load rtt|rate KEY=VALUE...   port user password orders window spin
- *   wire_load echo PORT SPIN          serves until its standard input ends; "ready" when it does
+ *   wire_load echo PORT WAIT CPU      serves until its standard input ends; "ready" when it does
+ *                                     WAIT: sleep, spin, or yield: spin, and before an answer yield
+ *                                     the processor to another process and get it back
  *
  * rtt: one immediate order at a time, answered by its acceptance and its end. rate: resting orders,
  * as many unanswered as the window says. One line of JSON; exit code 1 when an answer was not what
@@ -14,11 +16,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -249,7 +254,31 @@ static void answer(int fd, const uint8_t *order)
     send_all(fd, reply, sizeof reply);
 }
 
-static void serve_one(int fd, bool spin)
+typedef enum wait_kind { SLEEP, SPIN, YIELD } wait_kind;
+
+static void keep_to(int cpu)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)cpu, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0)
+        fail("it can not be kept to that processor");
+}
+
+/* Another process on this processor, that does nothing but give it back. */
+static void begin_yielding(void)
+{
+    const pid_t child = fork();
+    if (child < 0)
+        fail("no process could be begun");
+    if (child > 0)
+        return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;)
+        sched_yield();
+}
+
+static void serve_one(int fd, wait_kind wait)
 {
     static uint8_t bytes[ROOM];
     const int on = 1;
@@ -258,11 +287,13 @@ static void serve_one(int fd, bool spin)
     size_t size = 0;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     for (;;) {
-        const ssize_t got = recv(fd, bytes + size, ROOM - size, spin ? MSG_DONTWAIT : 0);
+        const ssize_t got = recv(fd, bytes + size, ROOM - size, wait == SLEEP ? 0 : MSG_DONTWAIT);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
         if (got <= 0)
             break;
+        if (wait == YIELD)
+            sched_yield();
         size += (size_t)got;
         size_t at = 0;
         if (!logged_in && size >= LOGIN_BYTES) {
@@ -280,9 +311,12 @@ static void serve_one(int fd, bool spin)
     close(fd);
 }
 
-static int echo(int port, bool spin)
+static int echo(int port, wait_kind wait, int cpu)
 {
     const int listener = listen_at(port);
+    keep_to(cpu);
+    if (wait == YIELD)
+        begin_yielding();
     printf("ready\n");
     fflush(stdout);
     for (;;) {
@@ -292,7 +326,7 @@ static int echo(int port, bool spin)
             return 0;
         const int fd = accept(listener, NULL, NULL);
         if (fd >= 0)
-            serve_one(fd, spin);
+            serve_one(fd, wait);
     }
 }
 
@@ -307,8 +341,12 @@ static const char *option(int argc, char **argv, const char *key, const char *us
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "echo") == 0)
-        return echo(atoi(argv[2]), atoi(argv[3]) != 0);
+    if (argc == 5 && strcmp(argv[1], "echo") == 0)
+        return echo(atoi(argv[2]),
+                    strcmp(argv[3], "yield") == 0  ? YIELD
+                    : strcmp(argv[3], "spin") == 0 ? SPIN
+                                                   : SLEEP,
+                    atoi(argv[4]));
     if (argc < 3)
         fail("rtt, rate or echo");
     const uint32_t orders = (uint32_t)atoi(option(argc, argv, "orders", "10000"));

@@ -20,6 +20,7 @@ from touchline.control.supervisor.admin import attach
 from touchline.control.supervisor.part import die_with_parent
 from touchline.control.supervisor.state import read_state
 from touchline.errors import TouchlineError
+from touchline.marketdata.keys import VENUE, make
 
 START_S = 60.0
 STOP_S = 60.0
@@ -37,6 +38,7 @@ port = {fix_port}
 pub_port = {pub_port}
 snapshot_port = {snapshot_port}
 depth_levels = 5
+curve = true
 
 [capture]
 flush_s = 0.5
@@ -176,7 +178,9 @@ def write_config(directory: Path) -> Config:
     )
     text += "".join(ACCOUNT.format_map(client._asdict()) for client in CLIENTS)
     Path(_path(directory)).write_text(text, encoding="utf-8")
-    return load(_path(directory))
+    config = load(_path(directory))
+    make(config.keys_dir, VENUE)  # market data is encrypted, and for allowed keys alone
+    return config
 
 
 def newest_event(config: Config) -> int:

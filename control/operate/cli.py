@@ -29,6 +29,7 @@ from touchline.control.operate import (
     cli_feed,
     cli_files,
     cli_fix,
+    cli_keys,
     cli_listing,
     cli_machine,
     cli_operator,
@@ -138,6 +139,8 @@ def run(options: Options, in_process: bool, as_json: bool) -> None:
     config = options.load()
     require("structlog", *(["quickfix"] if config.fix.enabled else []))
     require(*(["zmq"] if config.publish.enabled else []))
+    if config.publish.enabled and config.publish.curve:
+        cli_keys.check(config)
     require(*(["pyarrow", "duckdb", "pytz"] if config.capture.enabled else []))
     from touchline.control.supervisor.host import run_until_signal
     from touchline.control.supervisor.log import open_log
@@ -271,6 +274,7 @@ cli_listing.add_to(main)
 cli_sessions.add_to(main)
 cli_machine.add_to(main)
 cli_fix.add_to(main)
+cli_keys.add_to(main)
 cli_bench.add_to(main)
 cli_certify.add_to(main)
 

@@ -241,14 +241,18 @@ def open_books(config: Config, symbols: list[str] | None = None) -> Subscriber:
     if not config.publish.enabled:
         raise TouchlineError("publish.enabled is false, so there is no market data to show")
     from touchline.marketdata import Subscriber
+    from touchline.marketdata.keys import VENUE
 
     host = config.publish.host
+    own = config.keys_dir / VENUE if config.publish.curve else None  # which is always allowed
     try:
         return Subscriber(
             f"tcp://{shown(host, config.publish.pub_port)}",
             f"tcp://{shown(host, config.publish.snapshot_port)}",
             symbols,
             timeout_s=3.0,
+            key=own and own.with_suffix(".key_secret"),
+            server_key=own and own.with_suffix(".key"),
         )
     except TimeoutError as error:
         raise NotRunning(

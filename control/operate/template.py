@@ -36,6 +36,8 @@ enabled = true
 host = "127.0.0.1"
 pub_port = 5556
 snapshot_port = 5557
+# curve = true              # encrypted, for the keys of `touchline keys` alone
+# ipc_dir = "data"          # beside the ports, sockets in files of this directory
 depth_levels = 10           # shown by `touchline book`
 
 [capture]                   # every event to Parquet files, for `touchline query`

@@ -3,7 +3,8 @@
 ZeroMQ bounds what it holds of whole messages, but neither how many peers come, nor the parts of a
 message without an end, nor the subscriptions of one peer. What a peer has sent is the kernel's to
 count. Whoever goes beyond is cut off, and everything held for it is free; an honest peer that has
-said so much in a long time connects again by itself. Linux alone tells these counts.
+said so much in a long time connects again by itself. Linux alone tells these counts, and of TCP
+alone: of local sockets only the number is bounded.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ import os
 import socket as sockets
 from dataclasses import dataclass
 from struct import Struct
-from typing import Any
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from touchline.control.publish.sockets import Context, Socket
+from touchline.control.publish.sockets import HANDSHAKE_MS, TICKS_A_SECOND, Context, Socket
 
 PEERS_MAX = 256
 ARRIVALS_A_LOOK = 512
 PEERS_A_LOOK = 16
+HANDSHAKE_LOOKS = (HANDSHAKE_MS // 1000 + 1) * TICKS_A_SECOND
 _TCP_INFO_BYTES = 136
 _BYTES_RECEIVED = Struct("=Q")
 _BYTES_RECEIVED_AT = 128  # tcpi_bytes_received in struct tcp_info
@@ -31,24 +32,31 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A connection, by our descriptor and the address at its other end."""
+    """A connection, by our descriptor and the socket that it is of, and when it came."""
 
     descriptor: int
-    address: Any
+    inode: int
+    came: int
 
 
 class Doorman:
     """Looks at the connections of one bound socket. `cut` counts those cut off.
 
     When there are too many, whoever comes is sent away; with `make_room`, whoever has been there
-    longest, so that nobody keeps a port from others by staying.
+    longest, so that nobody keeps a port from others by staying. With `strangers_first`, for a
+    port that asks for keys, first of all those go who came less than a handshake ago: whoever has
+    been there for longer has an allowed key.
     """
 
     def __init__(
-        self, context: Context, socket: Socket, bytes_max: int, make_room: bool = False
-    ) -> None:
+        self, context: Context, socket: Socket, bytes_max: int,
+        make_room: bool = False, strangers_first: bool = False,
+    ) -> None:  # fmt: skip
         self.cut = 0
+        self._looks = 0
         self._make_room = make_room
+        self._strangers_first = strangers_first
+        self._young: dict[int, Peer] = {}  # of _peers, those who may be strangers, oldest first
         self._bytes_max = bytes_max
         self._peers: dict[int, Peer] = {}
         self._waiting: list[int] = []  # descriptors to look at before it is everybody's turn again
@@ -60,7 +68,11 @@ class Doorman:
         self._arrivals.connect(address)
 
     def look(self) -> None:
-        """Let in who has come, and look at some of those who are there."""
+        """Let in who has come, and look at some of those who are there: once a tick."""
+        self._looks += 1
+        grown = [n for n, peer in self._young.items() if peer.came + HANDSHAKE_LOOKS < self._looks]
+        for descriptor in grown:
+            del self._young[descriptor]
         for _ in range(ARRIVALS_A_LOOK):
             try:
                 frames = self._arrivals.recv_multipart(zmq.DONTWAIT)
@@ -79,37 +91,51 @@ class Doorman:
         if connection is None:
             return
         with connection:
-            address = _peer_address(connection)
-            if address is None:
-                return
-            if len(self._peers) >= PEERS_MAX and descriptor not in self._peers:
+            self._forget(descriptor)
+            if len(self._peers) >= PEERS_MAX:
                 self._forget_gone()
-            if len(self._peers) >= PEERS_MAX and descriptor not in self._peers:
-                if not self._make_room:
+            if len(self._peers) >= PEERS_MAX:
+                place = self._place_of_another()
+                if place is None:
                     self._cut_off(connection)
                     return
-                self._send_away(next(iter(self._peers.values())))
-            self._peers.pop(descriptor, None)
-            self._peers[descriptor] = Peer(descriptor, address)
+                self._send_away(place)
+            peer = Peer(descriptor, os.fstat(connection.fileno()).st_ino, self._looks)
+            self._peers[descriptor] = self._young[descriptor] = peer
+
+    def _place_of_another(self) -> Peer | None:
+        """Who goes for a newcomer; None when it is the newcomer."""
+        if self._strangers_first and self._young:
+            return next(iter(self._young.values()))
+        return next(iter(self._peers.values())) if self._make_room else None
+
+    def _forget(self, descriptor: int) -> None:
+        self._peers.pop(descriptor, None)
+        self._young.pop(descriptor, None)
 
     def _send_away(self, peer: Peer) -> None:
-        del self._peers[peer.descriptor]
+        self._forget(peer.descriptor)
         connection = _borrowed(peer.descriptor)
         if connection is not None:
             with connection:
-                if _peer_address(connection) == peer.address:
+                if os.fstat(connection.fileno()).st_ino == peer.inode:
                     self._cut_off(connection)
+
+    def cut_all(self) -> None:
+        """Cut everybody off; who may come comes again."""
+        for peer in list(self._peers.values()):
+            self._send_away(peer)
 
     def _inspect(self, peer: Peer) -> None:
         connection = _borrowed(peer.descriptor)
         if connection is None:
-            del self._peers[peer.descriptor]
+            self._forget(peer.descriptor)
             return
         with connection:
-            if _peer_address(connection) != peer.address:
-                del self._peers[peer.descriptor]
+            if os.fstat(connection.fileno()).st_ino != peer.inode:
+                self._forget(peer.descriptor)
             elif _bytes_received(connection) > self._bytes_max:
-                del self._peers[peer.descriptor]
+                self._forget(peer.descriptor)
                 self._cut_off(connection)
 
     def _forget_gone(self) -> None:
@@ -128,14 +154,6 @@ def _borrowed(descriptor: int) -> sockets.socket | None:
     """A second descriptor of a connection that is ZeroMQ's to close; None when there is none."""
     try:
         return sockets.socket(fileno=os.dup(descriptor))
-    except OSError:
-        return None
-
-
-def _peer_address(connection: sockets.socket) -> Any:
-    """Who is at the other end; None when nobody is any more."""
-    try:
-        return connection.getpeername() or None
     except OSError:
         return None
 

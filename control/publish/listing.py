@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from touchline.instruments import Instrument
-from touchline.marketdata.layout import Kind, topic
+from touchline.marketdata.layout import KINDS, topic
 from touchline.runtime.directory import JournalDirectory
 
-Topics = tuple[bytes, bytes, bytes, bytes]
+Topics = tuple[bytes, bytes, bytes, bytes, bytes]
 
 
 class Listing(dict[int, Topics]):
-    """The four topics of each instrument, by number; a number asked for first is looked up.
+    """The five topics of each instrument, by number; a number asked for first is looked up.
 
     What was listed by a program that gave no name goes by its number. Close it at the end.
     """
@@ -36,14 +36,9 @@ class Listing(dict[int, Topics]):
         self._instruments[number] = instrument
         self._numbers[symbol] = number
         self._in_order = False
-        topics = (
-            topic(Kind.TRADES, symbol),
-            topic(Kind.BBO, symbol),
-            topic(Kind.DEPTH, symbol),
-            topic(Kind.STATUS, symbol),
-        )
-        self[number] = topics
-        return topics
+        trades, bbo, depth, status, statistics = (topic(kind, symbol) for kind in KINDS)
+        self[number] = trades, bbo, depth, status, statistics
+        return self[number]
 
     @property
     def numbers(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -20,10 +21,13 @@ import zmq
 
 from touchline.config import Config
 from touchline.control.publish.doorman import Doorman
+from touchline.control.publish.gatekeeper import Gatekeeper
 from touchline.control.publish.listing import Listing
-from touchline.control.publish.snapshots import TICKS_A_SECOND, Snapshots
+from touchline.control.publish.snapshots import Snapshots
 from touchline.control.publish.sockets import (
+    IPC,
     LINGER_MS,
+    TICKS_A_SECOND,
     Context,
     Outlet,
     endpoint_of,
@@ -35,6 +39,7 @@ from touchline.control.supervisor.mirrors import mirror_of
 from touchline.control.supervisor.ticker import Ticker, wait_for_events
 from touchline.errors import describe
 from touchline.marketdata.address import tcp_address
+from touchline.marketdata.keys import ALLOWED, VENUE, AllowedKeys, Pair, load_pair
 from touchline.marketdata.layout import HEARTBEAT_TOPIC
 from touchline.runtime.bus import Bus
 from touchline.runtime.feed import EventFeed
@@ -51,13 +56,16 @@ log = logging.getLogger(__name__)
 class Publisher:
     """Mirror, sockets and the numbers of the topics. Use as a context manager.
 
-    `state_path`: where publish.json goes, None for nowhere. Raises OSError when an address cannot
-    be bound, JournalCorrupt for a journal that is damaged.
+    `publish`, `snapshot`: the addresses of the two ports; `keys`: the venue's pair and who is
+    allowed, None for everybody; `state_path`: where publish.json goes, None for nowhere. Raises
+    OSError when an address cannot be bound, JournalCorrupt for a journal that is damaged.
     """
 
     def __init__(
         self, feed: EventFeed, journal_dir: Path, *,
-        publish: str, snapshot: str, heartbeat_s: float = 1.0, state_path: Path | None = None,
+        publish: Sequence[str], snapshot: Sequence[str],
+        keys: tuple[Pair, AllowedKeys] | None = None, heartbeat_s: float = 1.0,
+        state_path: Path | None = None,
     ) -> None:  # fmt: skip
         self.mirror = mirror_of(journal_dir)
         self.state = PublisherState()
@@ -67,20 +75,26 @@ class Publisher:
         self._state_path = state_path
         self._contexts: list[Context] = [zmq.Context(), zmq.Context()]
         self._heartbeat_wanted = False
+        self._local: list[Path] = []  # sockets in files, ours to remove
         try:
-            self._pub = open_pub(self._contexts[0], publish)
-            router = open_router(self._contexts[1], snapshot)
+            pair, allowed = keys or (None, None)
+            self._gate = Gatekeeper(self._contexts, allowed) if allowed is not None else None
+            self._pub = open_pub(self._contexts[0], publish, pair)
+            router = open_router(self._contexts[1], snapshot, pair)
             self._outlet = Outlet(self._pub)
             self._snapshots = Snapshots(router, self.mirror, self._listing)
             self._doormen = (
-                Doorman(self._contexts[0], self._pub, PUB_PEER_BYTES_MAX),
-                Doorman(self._contexts[1], router, SNAPSHOT_PEER_BYTES_MAX, make_room=True),
+                Doorman(self._contexts[0], self._pub, PUB_PEER_BYTES_MAX, False, keys is not None),
+                Doorman(self._contexts[1], router, SNAPSHOT_PEER_BYTES_MAX, True, keys is not None),
             )
         except BaseException as error:
             self.state.error = describe(error)
             self._write()
             self.close()
             raise
+        self._local = [
+            Path(one.removeprefix(IPC)) for one in (*publish, *snapshot) if one.startswith(IPC)
+        ]
         self.publish_endpoint = endpoint_of(self._pub)
         self.snapshot_endpoint = endpoint_of(router)
 
@@ -99,6 +113,8 @@ class Publisher:
     def close(self) -> None:
         """Close the sockets, with some time for what subscribers have not got yet."""
         self._listing.close()
+        for path in self._local:
+            path.unlink(missing_ok=True)
         published, asked = self._contexts
         asked.destroy(linger=0)
         published.destroy(linger=LINGER_MS)
@@ -142,12 +158,26 @@ class Publisher:
         ticked = ticks.due()
         if heartbeats.due() or (ticked and self._heartbeat_wanted):
             self._send_heartbeat()
+        if self._gate is not None:
+            self._gate.turn()
         if ticked:
             self._snapshots.tick()
-            for doorman in self._doormen:
-                doorman.look()
+            self._look_at_strangers()
         if telling.due():
+            self._look_at_keys()
             self.tell()
+
+    def _look_at_strangers(self) -> None:
+        for doorman in self._doormen:
+            doorman.look()
+        if self._gate is not None:
+            self._gate.tick()
+
+    def _look_at_keys(self) -> None:
+        """Whoever has lost its permission is cut off, and for a moment so is everybody."""
+        if self._gate is not None and self._gate.refresh():
+            for doorman in self._doormen:
+                doorman.cut_all()
 
     def step(self, silent: bool = False) -> int:
         """Publish the next batch of events; returns how many there were."""
@@ -173,6 +203,7 @@ class Publisher:
         state.dropped = self._outlet.dropped
         state.snapshots, state.refused = self._snapshots.answered, self._snapshots.dropped
         state.cut = sum(doorman.cut for doorman in self._doormen)
+        state.turned_away = self._gate.refused if self._gate is not None else 0
         self._write()
 
     def _write(self) -> None:
@@ -185,6 +216,23 @@ class Publisher:
             log.warning("the publisher's state is not written", extra={"facts": facts})
 
 
+def addresses(config: Config, port: str, number: int) -> list[str]:
+    """Where a port is to be had: on a local socket if there is a directory for it, and on TCP."""
+    settings = config.publish
+    local = settings.ipc_path(config.venue.name, port)
+    if local is not None:
+        local.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    found = [] if local is None else [f"ipc://{local}"]
+    return [*found, tcp_address(settings.host, number)]
+
+
+def keys_of(config: Config) -> tuple[Pair, AllowedKeys]:
+    """The venue's pair and who is allowed; TouchlineError naming the file that is not as it
+    should be."""
+    pair = load_pair(config.keys_dir / f"{VENUE}.key_secret")
+    return pair, AllowedKeys(config.keys_dir / ALLOWED, pair.public)
+
+
 def run(config: Config, stop: threading.Event) -> int:
     """Publish until told to stop. Raises OSError when the venue or an address is not there."""
     with Bus.attach(config.bus_path) as bus:
@@ -195,8 +243,9 @@ def run(config: Config, stop: threading.Event) -> int:
         Publisher(
             feed,
             config.journal_dir,
-            publish=tcp_address(settings.host, settings.pub_port),
-            snapshot=tcp_address(settings.host, settings.snapshot_port),
+            publish=addresses(config, "pub", settings.pub_port),
+            snapshot=addresses(config, "snapshot", settings.snapshot_port),
+            keys=keys_of(config) if settings.curve else None,
             state_path=config.venue.data_dir / FILE_NAME,
         ) as publisher,
     ):

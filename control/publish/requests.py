@@ -79,6 +79,7 @@ def instrument_json(instrument: Instrument, state: BookState, entry_status: int)
             "entry_status": entry_status,
             "bbo": state.bbo,
             "last_trade": state.last_trade,
+            "statistics": state.statistics,
         }
     )
 

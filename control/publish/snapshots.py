@@ -20,10 +20,9 @@ import zmq
 
 from touchline.control.publish import requests
 from touchline.control.publish.listing import Listing
-from touchline.control.publish.sockets import REQUEST_BYTES_MAX, Socket
+from touchline.control.publish.sockets import REQUEST_BYTES_MAX, TICKS_A_SECOND, Socket
 from touchline.marketdata.mirror import Mirror
 
-TICKS_A_SECOND = 20
 READS_A_SECOND = 1_000  # requests taken from the socket
 READ_BYTES = 256  # of a request that cost as much as taking another one
 REPLY_BYTES_A_SECOND = 64 << 20
@@ -36,7 +35,7 @@ ASKS_MAX = 256  # waiting for their turn
 OUTSTANDING_BYTES_MAX = 64 << 20  # of replies that their askers have not taken
 SLICE_INSTRUMENTS = 64
 SLICE_LEVELS = 10_000
-INSTRUMENT_BYTES = 400  # of its part of the first frame, about
+INSTRUMENT_BYTES = 600  # of its part of the first frame, about
 LEVEL_BYTES = 40
 
 

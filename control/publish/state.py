@@ -4,6 +4,7 @@
    ts_ns     its time
    dropped   how often a subscriber was so far behind that messages were dropped for it
    snapshots replies sent; `refused`: requests dropped; `cut`: connections cut off
+   turned_away  handshakes with a key that is not allowed
    head      the event from which on it publishes: behind it, it is catching up
    error     null, or why it has ended
 
@@ -30,6 +31,7 @@ class PublisherState:
     snapshots: int = 0
     refused: int = 0
     cut: int = 0
+    turned_away: int = 0
     head: int = 0
     error: str | None = None
 

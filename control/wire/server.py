@@ -164,6 +164,8 @@ class WirePart:
             login_s=wire.login_timeout_s,
             spool_bytes=wire.session_spool_mb_max << 20,
             spin=wire.wait == "spin",
+            stamps=wire.stamps,
+            interface=wire.interface,
         )
         if wire.feed_a is not None:
             self._open_feed(server, session, sizes)
@@ -294,6 +296,7 @@ class WirePart:
             self._counted_last[loop] = (counters[loop][name], now_s)
         live = (self._logged_in or [])[:SESSIONS_SHOWN]
         told = {name: self._server.session_status(self._numbers[name]) for name in live}
+        shown["latency"] = latency_text(self._server.latency())
         shown["streams"] = {name: f"{s.next} of {s.length}" for name, s in told.items() if s}
         return shown
 
@@ -357,6 +360,18 @@ class WirePart:
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()
         self._cleanup.callback(thread.join)
+
+
+def latency_text(latency: dict[str, Any]) -> dict[str, str]:
+    """What WireServer.latency() says, in microseconds and a line; nothing of nothing."""
+    if not latency:
+        return {}
+    told = {"stamps": latency["stamps"]}
+    for name in ("received", "answered"):
+        of = latency[name]
+        figures = (f"{key[:-3]} {of[key] / 1000:.1f}" for key in of if key != "count")
+        told[name] = f"{' '.join(figures)} µs of {of['count']}"
+    return told
 
 
 def place(host: str, port: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from pathlib import Path
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 
@@ -53,3 +54,17 @@ def say_on_and_on(peer: socket.socket, what: bytes) -> int:
     except OSError:
         pass
     return sent
+
+
+def connected_locally(path: Path) -> socket.socket:
+    """A connection to a local socket."""
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    peer.settimeout(30)
+    peer.connect(str(path))
+    return peer
+
+
+def abandon(path: Path) -> None:
+    """The file of a local socket that nobody listens on, as a killed program leaves it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from touchline.core.engine import Engine
 from touchline.core.messages import Side
 from touchline.marketdata import Subscriber, Update
 from touchline.marketdata.address import tcp_address
+from touchline.marketdata.keys import AllowedKeys, Pair
 from touchline.runtime.feed import EventFeed
 
 
@@ -27,6 +28,8 @@ def publishing(
     *,
     host: str = "127.0.0.1",
     state_path: Path | None = None,
+    local: Sequence[str] = (),
+    keys: tuple[Pair, AllowedKeys] | None = None,
 ) -> Iterator[Publisher]:
     """A publisher in a thread of its own, with frequent heartbeats."""
     stop = threading.Event()
@@ -36,8 +39,9 @@ def publishing(
         Publisher(
             feed,
             venue.config.journal_dir,
-            publish=tcp_address(host, ports[0]),
-            snapshot=tcp_address(host, ports[1]),
+            publish=[*(local[:1]), tcp_address(host, ports[0])],
+            snapshot=[*(local[1:]), tcp_address(host, ports[1])],
+            keys=keys,
             heartbeat_s=0.1,
             state_path=state_path,
         ) as publisher,

@@ -70,7 +70,7 @@ class Wire:
         states = [
             {
                 "symbol": symbol, "instrument": number, "tick_size": "0.01", "lot_size": "1",
-                "currency": "USD", "seqs": [0, 0, 0, 0], "trading_status": 17,
+                "currency": "USD", "seqs": [0] * 5, "statistics": [0] * 11, "trading_status": 17,
                 "entry_status": 1, "bbo": [0] * 8, "last_trade": None,
             }
             for number, symbol in enumerate(symbols)
@@ -130,7 +130,7 @@ def test_a_gap_without_a_snapshot_is_an_error_until_there_is_one(wire: Wire) -> 
         answering = threading.Thread(target=wire.answer, args=(("AAA",),), kwargs={"event_seq": 9})
         answering.start()
         subscriber._timeout_ms = 10_000
-        heartbeat = (0, 0, 0, 2, 0)
+        heartbeat = (0, 0, 0, 2, 0, 0)
         wire.send(Kind.HEARTBEAT, "", 0, heartbeat)
         while not subscriber.event_seq:
             subscriber.poll(0.05)
@@ -150,7 +150,7 @@ def test_no_publisher_is_an_error_that_says_so() -> None:
 def test_another_version_is_refused(wire: Wire) -> None:
     answering = threading.Thread(target=wire.answer, args=(("AAA",),), kwargs={"version": 9})
     answering.start()
-    with pytest.raises(TouchlineError, match="version 9, not 1"):
+    with pytest.raises(TouchlineError, match="version 9, not 2"):
         Subscriber(wire.addresses[0], wire.addresses[1], timeout_s=10)
     answering.join()
 
@@ -174,7 +174,14 @@ def test_levels_are_ordered_from_the_best_outwards() -> None:
 
 def test_records_are_packed_little_endian_without_overlaps() -> None:
     sizes = {kind.name: layout.itemsize for kind, layout in RECORDS.items()}
-    assert sizes == {"TRADES": 32, "BBO": 56, "DEPTH": 40, "STATUS": 24, "HEARTBEAT": 40}
+    assert sizes == {
+        "TRADES": 32,
+        "BBO": 56,
+        "DEPTH": 40,
+        "STATUS": 24,
+        "STATISTICS": 88,
+        "HEARTBEAT": 48,
+    }
     for layout in (HEADER, *RECORDS.values()):
         assert layout.fields is not None
         taken: set[int] = set()

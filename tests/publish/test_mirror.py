@@ -92,6 +92,7 @@ def admin_flow(rng: random.Random) -> NDArray[np.void]:
         "instrument": rng.choice((0, 1, INSTRUMENT_ALL)),
         "account": rng.choice((0, 1, ACCOUNT_ALL)),
         "flags": rng.choice((0, Flag.EXPIRE)),
+        "time_in_force": rng.choice((0, TimeInForce.DAY)),
     }
     row: dict[str, Any] = rng.choice(
         [
@@ -146,7 +147,8 @@ def test_messages_are_those_of_the_reference_in_any_batches(seed: int, longest: 
     for number, book in twin.instruments.items():
         state = mirror.state(number)
         assert mirror.levels(number) == published.levels(book)
-        assert list(state.seqs) == book.sent
+        assert list(state.seqs) == [*book.sent, book.statistics.changes]
+        assert state.statistics == book.statistics.record()
         assert state.trading_status == book.trading_status
         trade = book.last_trade
         assert state.last_trade == (trade and (*trade[:3], trade[3] & 0xFFFFFFFF, trade[3] >> 32))

@@ -114,8 +114,8 @@ def test_an_event_that_cannot_be_ends_the_publisher_and_is_named(
         publisher = Publisher(
             feed,
             venue.config.journal_dir,
-            publish="tcp://127.0.0.1:*",
-            snapshot="tcp://127.0.0.1:*",
+            publish=["tcp://127.0.0.1:*"],
+            snapshot=["tcp://127.0.0.1:*"],
             state_path=path,
         )
         publisher.mirror.apply(venue.events()[:1])

@@ -19,15 +19,15 @@ from harness.venue import ThreadVenue
 from harness.waiting import DEADLINE_S
 from publish.publishing import assert_books_equal, follow, publishing, subscribe
 from touchline.errors import TouchlineError
-from touchline.marketdata import HEADER, HEARTBEAT_TOPIC, Kind, Subscriber, decode, topic
+from touchline.marketdata import HEADER, HEARTBEAT_TOPIC, VERSION, Kind, Subscriber, decode, topic
 from touchline.marketdata.address import tcp_address
 
 STATE = {
     "symbol": "AAA", "instrument": 0, "tick_size": "0.01", "lot_size": "1", "currency": "USD",
-    "seqs": [0, 0, 0, 0], "trading_status": 17, "entry_status": 1, "bbo": [0] * 8,
-    "last_trade": None,
+    "seqs": [0] * 5, "trading_status": 17, "entry_status": 1, "bbo": [0] * 8,
+    "last_trade": None, "statistics": [0] * 11,
 }  # fmt: skip
-HEAD = {"version": 1, "id": 1, "epoch": 7, "event_seq": 0, "ts_ns": 0, "instruments": [STATE]}
+HEAD = {"version": VERSION, "id": 1, "epoch": 7, "event_seq": 0, "ts_ns": 0, "instruments": [STATE]}
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_nothing_a_subscriber_holds_is_without_a_bound(venue: ThreadVenue) -> No
 
 def header(**values: int) -> bytes:
     made = np.zeros(1, HEADER)
-    made["version"] = 1
+    made["version"] = VERSION
     for name, value in values.items():
         made[name] = value
     return made.tobytes()
@@ -207,14 +207,14 @@ def header(**values: int) -> bytes:
         ([b"x"], "not touchline market data"),
         ([b"a", b"b", b"c"], "not touchline market data"),
         ([topic(Kind.DEPTH, "A"), header(kind=9)], "kind 9"),
-        ([topic(Kind.DEPTH, "A"), header(kind=2, version=3)], "version 3, not 1"),
+        ([topic(Kind.DEPTH, "A"), header(kind=2, version=3)], "version 3, not 2"),
         ([topic(Kind.DEPTH, "A"), header(kind=2, count=1)], "says it holds 1 DEPTH records"),
         ([topic(Kind.DEPTH, "A"), header(kind=2, count=1 << 31)], "2147483648 DEPTH records"),
         ([topic(Kind.DEPTH, "A"), header(kind=2) + bytes(40)], "says it holds 0 DEPTH"),
         ([topic(Kind.BBO, "A"), header(kind=2)], "DEPTH records in topic b'bbo/A/'"),
         ([b"depth/\xff/", header(kind=2)], "DEPTH records in topic"),
         ([b"depth", header(kind=2)], "DEPTH records in topic"),
-        ([b"depth/A/", header(kind=4)], "a heartbeat in topic"),
+        ([b"depth/A/", header(kind=5)], "a heartbeat in topic"),
         ([HEARTBEAT_TOPIC, header(kind=2)], "DEPTH records in topic"),
     ],
 )
@@ -247,27 +247,28 @@ def state(**values: Any) -> list[bytes]:
     [
         ([b"\xff"], "not an answer of a snapshot port"),
         ([b"[" * 100_000], "not an answer of a snapshot port"),
-        ([b"[]"], "version None, not 1"),
-        (changed(version=2), "version 2, not 1"),
+        ([b"[]"], "version None, not 2"),
+        (changed(version=1), "version 1, not 2"),
         (changed(epoch=-1), "-1 is not a number from 0"),
         (changed(event_seq=1.5), "1.5 is not a number from 0"),
         (changed(event_seq=True), "True is not a number from 0"),
         (changed(instruments={}), "cannot be read"),
         (changed(instruments=[]), "1 frames of levels"),
         (changed(instruments=[7]), "cannot be read"),
-        (state(seqs=[1, 2]), "2 numbers of four topics"),
-        (state(seqs=["1", 2, 3, 4]), "'1' is not a number from 0"),
+        (state(seqs=[1, 2]), "2 numbers of 5 topics"),
+        (state(seqs=["1", 2, 3, 4, 5]), "'1' is not a number from 0"),
         (state(tick_size="NaN"), "'NaN' is not a positive number"),
         (state(tick_size="x"), "cannot be read"),
         (state(lot_size=1), "1 is not a positive number"),
         (state(symbol=5), "symbol and currency are texts"),
         (state(bbo=[1]), "1 numbers in a record"),
+        (state(statistics=[1] * 10), "10 numbers in a record"),
         (state(bbo=[1 << 64] * 8), "is not a number from 0"),
         (state(last_trade=[1, 2, 3, 1 << 40, 49]), "cannot be read"),
         ([json.dumps(HEAD).encode(), b"12345"], "cannot be read"),
         ([json.dumps(HEAD).encode(), bytes(40)], "neither a bid nor an ask"),
         ([b"{}"], "version None"),
-        ([json.dumps({"version": 1, "id": 1}).encode()], "KeyError 'instruments'"),
+        ([json.dumps({"version": VERSION, "id": 1}).encode()], "KeyError 'instruments'"),
     ],
 )
 def test_a_snapshot_that_is_none_of_ours_is_refused_by_name(

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from touchline.core.messages import (
+    ACCOUNT_ALL,
+    INSTRUMENT_ALL,
     EntryStatus,
     ExecType,
     Flag,
@@ -27,7 +29,7 @@ from touchline.core.messages import (
 )
 
 # What an event does to a mirror, found for a whole batch at once.
-ADD, TRADE, TAKE_OFF, MOVE, KEEP, STATUS = range(1, 7)
+ADD, TRADE, TAKE_OFF, MOVE, KEEP, STATUS, END_OF_DAY = range(1, 8)
 
 _EMPTY = 1 << 62  # the key of a side without levels: worse than any price
 _SIDE_SHIFT = 32  # rows carry two small numbers in one 64-bit cell
@@ -54,6 +56,7 @@ _ACTIONS = _table(
         ExecType.SECURITY_DEFINITION: STATUS,
         ExecType.SECURITY_STATUS: STATUS,
         ExecType.VENUE_STATUS: STATUS,
+        ExecType.MASS_CANCELED: END_OF_DAY,
     }
 )
 _NEVER_RESTED = _table(
@@ -68,8 +71,43 @@ def actions(events: NDArray[np.void]) -> NDArray[np.uint8]:
     rests = (events["ord_type"] == OrdType.LIMIT) & (_MAY_REST[events["time_in_force"]] == 1)
     found[(found == ADD) & ~rests] = 0
     found[(found == TAKE_OFF) & (_NEVER_RESTED[events["reason"]] == 1)] = 0
+    day = (events["time_in_force"] == TimeInForce.DAY) & (events["account"] == ACCOUNT_ALL)
+    found[(found == END_OF_DAY) & ~(day & (events["side"] == 0))] = 0
     found[(found == MOVE) & (events["flags"] & Flag.PRIORITY_KEPT != 0)] = KEEP
     return found
+
+
+class Statistics:
+    """What an instrument's trades come to since its day began."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self.told = 0
+        self.seq = self.ts_ns = self.open_ns = 0
+        self.trades: list[tuple[int, int]] = []  # price, qty
+
+    def begin(self, seq: int, ts_ns: int) -> None:
+        self.trades = []
+        self.open_ns = ts_ns
+        self._changed(seq, ts_ns)
+
+    def trade(self, seq: int, ts_ns: int, price: int, qty: int) -> None:
+        self.trades.append((price, qty))
+        self._changed(seq, ts_ns)
+
+    def _changed(self, seq: int, ts_ns: int) -> None:
+        self.seq, self.ts_ns = seq, ts_ns
+        self.changes += 1
+
+    def record(self) -> tuple[int, ...]:
+        """In the order of a STATISTICS record."""
+        prices = [price for price, _ in self.trades] or [0]
+        turnover = sum(price * qty for price, qty in self.trades)
+        return (
+            self.seq, self.ts_ns, prices[0], max(prices), min(prices), prices[-1],
+            sum(qty for _, qty in self.trades), turnover & (1 << 64) - 1, turnover >> 64,
+            len(self.trades), self.open_ns,
+        )  # fmt: skip
 
 
 class SideDepth:
@@ -157,8 +195,8 @@ class InstrumentDepth:
     """
 
     __slots__ = (
-        "asks", "bbo", "bids", "depth", "last_trade", "sent", "statuses", "trades",
-        "trading_status",
+        "asks", "bbo", "bids", "depth", "last_trade", "sent", "statistics", "statuses",
+        "trades", "trading_status",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -171,6 +209,7 @@ class InstrumentDepth:
         self.bids.opposite, self.asks.opposite = self.asks, self.bids
         self.trading_status = 0
         self.last_trade: tuple[int, int, int, int] | None = None
+        self.statistics = Statistics()
         self.sent = [0, 0, 0, 0]  # rows of each kind that came before those held now
 
     def add_bbo(self, seq: int, ts_ns: int) -> None:
@@ -185,6 +224,7 @@ class InstrumentDepth:
         row = (seq, ts_ns, price, qty | side << _SIDE_SHIFT)
         self.trades += row
         self.last_trade = row
+        self.statistics.trade(seq, ts_ns, price, qty)
 
     def rows(self) -> tuple[list[int], list[int], list[int], list[int]]:
         """The rows held, in the order of marketdata.Kind: trades, bbo, depth, status."""
@@ -230,15 +270,22 @@ class Mirror:
         for row in zip(kinds[kinds != 0].tolist(), *cells, strict=True):
             if row[0] == STATUS:
                 self._set_status(chosen, row[1])
+            elif row[0] == END_OF_DAY:
+                self._end_day(int(row[8]), row[1], row[2])
             else:
                 self._change(*row)
         self.event_seq = int(events["seq"][-1])
         self.ts_ns = int(events["ts_ns"][-1])
         return self._with_rows(chosen)
 
+    def _end_day(self, instrument: int, seq: int, ts_ns: int) -> None:
+        for number, book in self.instruments.items():
+            if instrument in (INSTRUMENT_ALL, number):
+                book.statistics.begin(seq, ts_ns)
+
     def _with_rows(self, chosen: NDArray[np.void]) -> set[int]:
         numbers = set(np.unique(chosen["instrument"]).tolist())
-        if (chosen["exec_type"] == ExecType.VENUE_STATUS).any():
+        if np.isin(chosen["exec_type"], (ExecType.VENUE_STATUS, ExecType.MASS_CANCELED)).any():
             numbers |= self.instruments.keys()
         return {number for number in numbers if number in self.instruments}
 
@@ -312,6 +359,8 @@ class Mirror:
         else:
             listed = event["exec_type"] == ExecType.SECURITY_DEFINITION
             book = InstrumentDepth() if listed else self.instruments[number]
+            if listed:
+                book.statistics.begin(seq, ts_ns)
             book.trading_status = int(TradingStatus.READY_TO_TRADE) if listed else int(event["qty"])
             self.instruments[number] = book
             changed = [book]

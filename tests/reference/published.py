@@ -8,29 +8,36 @@ from struct import Struct
 import numpy as np
 
 from reference.depth import InstrumentDepth, Mirror
-from touchline.marketdata.layout import HEADER, HEARTBEAT, RECORDS, STREAMS, VERSION, Kind, topic
+from touchline.marketdata.layout import (
+    HEADER,
+    HEARTBEAT,
+    KINDS,
+    RECORDS,
+    STATISTICS,
+    STREAMS,
+    VERSION,
+    Kind,
+    topic,
+)
 
 MESSAGE_BYTES_MAX = 4096
 CELLS = tuple(RECORDS[kind].itemsize // 8 for kind in STREAMS)
 _HEADER = Struct("<QQQqIHBB")
 
 
-def topics(symbols: dict[int, str]) -> dict[int, tuple[bytes, bytes, bytes, bytes]]:
-    """The four topics of each instrument."""
-    return {
-        number: (
-            topic(Kind.TRADES, symbol),
-            topic(Kind.BBO, symbol),
-            topic(Kind.DEPTH, symbol),
-            topic(Kind.STATUS, symbol),
-        )
-        for number, symbol in symbols.items()
-    }
+Topics = tuple[bytes, bytes, bytes, bytes, bytes]
 
 
-def messages(
-    mirror: Mirror, names: dict[int, tuple[bytes, bytes, bytes, bytes]]
-) -> list[tuple[bytes, bytes]]:
+def topics(symbols: dict[int, str]) -> dict[int, Topics]:
+    """The five topics of each instrument."""
+    found: dict[int, Topics] = {}
+    for number, symbol in symbols.items():
+        trades, bbo, depth, status, statistics = (topic(kind, symbol) for kind in KINDS)
+        found[number] = trades, bbo, depth, status, statistics
+    return found
+
+
+def messages(mirror: Mirror, names: dict[int, Topics]) -> list[tuple[bytes, bytes]]:
     """Every row that waits, as [(topic, payload)] by instrument and kind. The rows are gone."""
     found = []
     for number in sorted(mirror.instruments):
@@ -40,7 +47,16 @@ def messages(
                 (names[number][kind], payload) for payload in _payloads(mirror, number, book, kind)
             ]
         book.clear(CELLS)
+        if book.statistics.changes > book.statistics.told:
+            found.append((names[number][Kind.STATISTICS], _statistics(mirror, number, book)))
+            book.statistics.told = book.statistics.changes
     return found
+
+
+def _statistics(mirror: Mirror, number: int, book: InstrumentDepth) -> bytes:
+    record = np.array([book.statistics.record()], STATISTICS)
+    head = _header(mirror, Kind.STATISTICS, book.statistics.changes, 1, number)
+    return head + record.tobytes()
 
 
 def _payloads(mirror: Mirror, number: int, book: InstrumentDepth, kind: Kind) -> list[bytes]:
@@ -67,6 +83,7 @@ def heartbeat(mirror: Mirror) -> bytes:
         row["instrument"] = number
         for kind in STREAMS:
             row[f"{kind.name.lower()}_seq"] = mirror.instruments[number].sent[kind]
+        row["statistics_seq"] = mirror.instruments[number].statistics.changes
     return _header(mirror, Kind.HEARTBEAT, 0, len(rows), 0) + rows.tobytes()
 
 

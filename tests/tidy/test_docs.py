@@ -181,7 +181,9 @@ def test_the_readme_names_every_command_and_every_extra() -> None:
         assert f"`touchline[{extra}]`" in readme, f"README.md does not name the extra {extra}"
 
 
-@pytest.mark.parametrize("record", ["HEADER", "TRADE", "BBO", "DEPTH", "STATUS", "HEARTBEAT"])
+@pytest.mark.parametrize(
+    "record", ["HEADER", "TRADE", "BBO", "DEPTH", "STATUS", "STATISTICS", "HEARTBEAT"]
+)
 def test_every_published_field_has_its_type_and_place(record: str) -> None:
     dtype = getattr(layout, record)
     page = (sources.ROOT / "docs/marketdata.md").read_text()

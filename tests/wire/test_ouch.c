@@ -184,6 +184,22 @@ static void an_order_is_found_while_it_is_open(void)
     tl_ouch_orders_close(&table);
 }
 
+/* A line of the table is 64 bytes. Another key leads the numbers elsewhere. */
+static void numbers_that_follow_one_another_share_a_line(void)
+{
+    tl_ouch_orders table, other;
+    uint32_t moved = 0;
+    CHECK(tl_ouch_orders_open(&table, 4096, 99) == 0 && tl_ouch_orders_open(&other, 4096, 98) == 0);
+    for (uint32_t number = 0; number < 4096; number++) {
+        const uint32_t at = tl_ouch_hash(&table, 7, number);
+        CHECK(at / 8 == tl_ouch_hash(&table, 7, number & ~7u) / 8 && at % 8 == number % 8);
+        moved += at != tl_ouch_hash(&other, 7, number);
+    }
+    CHECK(moved > 4000 && (uintptr_t)table.places % 64 == 0);
+    tl_ouch_orders_close(&other);
+    tl_ouch_orders_close(&table);
+}
+
 /* Against an array that is searched from end to end. */
 static void the_table_is_what_a_list_would_be(void)
 {
@@ -223,6 +239,7 @@ int main(void)
     an_option_passes_when_it_asks_for_nothing();
     every_message_comes_back_as_the_bytes_it_was();
     an_order_is_found_while_it_is_open();
+    numbers_that_follow_one_another_share_a_line();
     the_table_is_what_a_list_would_be();
     return 0;
 }

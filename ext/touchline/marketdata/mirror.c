@@ -306,6 +306,7 @@ static int trade(tl_mirror *mirror, const tl_event *event, bool *touched)
     row->qty = event->qty;
     row->side = event->side;
     mirror->instruments[event->instrument].last_trade = *row;
+    tl_mirror_count_trade(mirror, event);
     if (after_trade(mirror, event))
         *touched = true;
     return TL_MIRROR_NONE;
@@ -328,6 +329,7 @@ static int list(tl_mirror *mirror, const tl_event *event)
     mirror->instruments[event->instrument].trading_status = TL_TRADING_STATUS_READY_TO_TRADE;
     mirror->instruments_listed++;
     add_status(mirror, event, event->instrument);
+    tl_mirror_begin_statistics(mirror, event);
     return TL_MIRROR_NONE;
 }
 
@@ -427,6 +429,9 @@ static int apply_one(tl_mirror *mirror, const tl_event *event)
                                         : TL_MIRROR_UNKNOWN_INSTRUMENT;
     case TL_EXEC_TYPE_VENUE_STATUS:
         return set_entry_status(mirror, event);
+    case TL_EXEC_TYPE_MASS_CANCELED:
+        tl_mirror_end_day(mirror, event);
+        return TL_MIRROR_NONE;
     default:
         return TL_MIRROR_NONE;
     }

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define TL_PUBLISHED_VERSION 1
+#define TL_PUBLISHED_VERSION 2
 #define TL_PUBLISHED_MESSAGE_MAX 4096u /* bytes of header and records, heartbeats apart */
 #define TL_MIRROR_EVENTS_MAX 65536u    /* of one batch that tl_mirror_apply takes whole */
 
@@ -35,9 +35,11 @@ enum tl_published_kind {
     TL_PUBLISHED_BBO,
     TL_PUBLISHED_DEPTH,
     TL_PUBLISHED_STATUS,
+    TL_PUBLISHED_STATISTICS,
     TL_PUBLISHED_HEARTBEAT
 };
 #define TL_PUBLISHED_STREAMS 4 /* the kinds that an instrument has rows of */
+#define TL_PUBLISHED_KINDS 5   /* and statistics, of which the newest alone is told */
 
 /* The records as docs/marketdata.md explains them, little-endian. */
 typedef struct tl_published_header {
@@ -94,12 +96,28 @@ typedef struct tl_published_status {
 } tl_published_status;
 static_assert(sizeof(tl_published_status) == 24, "STATUS");
 
+/* An instrument's trades since its day began; prices are 0 before the first of them. */
+typedef struct tl_published_statistics {
+    uint64_t event_seq; /* the trade or the end of a day that changed it last, and its time */
+    int64_t ts_ns;
+    int64_t open_price;
+    int64_t high_price;
+    int64_t low_price;
+    int64_t last_price;
+    uint64_t volume;        /* lots */
+    uint64_t turnover;      /* ticks times lots, the low 64 bits; over volume it is the VWAP */
+    uint64_t turnover_high; /* the 64 bits above them */
+    uint64_t trades;
+    int64_t open_ns; /* when the day began: its predecessor's end, or the listing */
+} tl_published_statistics;
+static_assert(sizeof(tl_published_statistics) == 88, "STATISTICS");
+
 typedef struct tl_published_heartbeat {
     uint16_t instrument;
     uint8_t _pad[6];
-    uint64_t seqs[TL_PUBLISHED_STREAMS];
+    uint64_t seqs[TL_PUBLISHED_KINDS];
 } tl_published_heartbeat;
-static_assert(sizeof(tl_published_heartbeat) == 40, "HEARTBEAT");
+static_assert(sizeof(tl_published_heartbeat) == 48, "HEARTBEAT");
 
 /* The best bid and offer of an event's instrument after it; 0 where a side is empty. */
 typedef struct tl_touch {
@@ -144,9 +162,10 @@ typedef struct tl_mirror_message {
 
 /* One instrument but its levels. */
 typedef struct tl_mirror_view {
-    uint64_t seqs[TL_PUBLISHED_STREAMS]; /* the last number of each kind, waiting rows included */
+    uint64_t seqs[TL_PUBLISHED_KINDS];   /* the last number of each kind, waiting rows included */
     tl_published_bbo bbo;                /* as of the last event applied */
     tl_published_trade last_trade;       /* event_seq 0 before the first */
+    tl_published_statistics statistics;
     size_t levels;                       /* of both sides */
     uint8_t trading_status;
 } tl_mirror_view;
@@ -172,7 +191,7 @@ int tl_mirror_fault(const tl_mirror *mirror);
 const char *tl_mirror_fault_text(int fault);
 
 /* The next message of the rows that wait, by instrument, kind and number; false after the last.
- * Rows of one event and kind are never in two messages. */
+ * Rows of one event and kind are never in two messages. Statistics are one record, the newest. */
 bool tl_mirror_next_message(tl_mirror *mirror, tl_mirror_message *message);
 
 /* The rows that wait are numbered, but nobody wants to read them. */

@@ -36,6 +36,19 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
     ctypedef struct tl_published_depth:
         pass
 
+    ctypedef struct tl_published_statistics:
+        uint64_t event_seq
+        int64_t ts_ns
+        int64_t open_price
+        int64_t high_price
+        int64_t low_price
+        int64_t last_price
+        uint64_t volume
+        uint64_t turnover
+        uint64_t turnover_high
+        uint64_t trades
+        int64_t open_ns
+
     ctypedef struct tl_published_heartbeat:
         pass
 
@@ -56,9 +69,10 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
         uint8_t kind
 
     ctypedef struct tl_mirror_view:
-        uint64_t seqs[4]
+        uint64_t seqs[5]
         tl_published_bbo bbo
         tl_published_trade last_trade
+        tl_published_statistics statistics
         size_t levels
         uint8_t trading_status
 

@@ -47,12 +47,13 @@ cdef int check_events(cnp.ndarray events) except -1:
 
 
 class BookState(NamedTuple):
-    """One instrument but its levels; `seqs` by Kind, `bbo` and `last_trade` as in their records."""
+    """One instrument but its levels; `seqs` by Kind, the others as in their records."""
 
     seqs: tuple
     trading_status: int
     bbo: tuple
     last_trade: tuple | None
+    statistics: tuple
     levels: int
 
 
@@ -118,7 +119,7 @@ cdef class Mirror:
     def messages(self, object topics not None):
         """The messages of what was applied last, as [(topic, payload)], by instrument and kind.
 
-        `topics[number]` gives an instrument's four topics, by Kind. Each payload is a HEADER and
+        `topics[number]` gives an instrument's five topics, by Kind. Each payload is a HEADER and
         its records, at most 4,096 bytes. Messages are given once.
         """
         cdef tl_mirror_message message
@@ -168,10 +169,14 @@ cdef class Mirror:
         last = None
         if trade.event_seq:
             last = (trade.event_seq, trade.ts_ns, trade.price, trade.qty, trade.side)
-        seqs = (view.seqs[0], view.seqs[1], view.seqs[2], view.seqs[3])
+        cdef tl_published_statistics day = view.statistics
+        seqs = (view.seqs[0], view.seqs[1], view.seqs[2], view.seqs[3], view.seqs[4])
+        statistics = (day.event_seq, day.ts_ns, day.open_price, day.high_price, day.low_price,
+                      day.last_price, day.volume, day.turnover, day.turnover_high, day.trades,
+                      day.open_ns)
         touch = (bbo.event_seq, bbo.ts_ns, bbo.bid_price, bbo.ask_price, bbo.bid_qty, bbo.ask_qty,
                  bbo.bid_orders, bbo.ask_orders)
-        return BookState(seqs, view.trading_status, touch, last, view.levels)
+        return BookState(seqs, view.trading_status, touch, last, statistics, view.levels)
 
     def levels(self, uint16_t instrument):
         """All levels as DEPTH records in bytes, bids before asks, each the best first."""

@@ -122,9 +122,11 @@ bool tl_mirror_look(const tl_mirror *mirror, uint16_t instrument, tl_mirror_view
         return false;
     for (unsigned kind = 0; kind < TL_PUBLISHED_STREAMS; kind++)
         view->seqs[kind] = last_number(&found->streams[kind]);
+    view->seqs[TL_PUBLISHED_STATISTICS] = found->statistics_seq;
     view->bbo = (tl_published_bbo){.event_seq = mirror->event_seq, .ts_ns = mirror->ts_ns};
     tl_mirror_touch(mirror, instrument, &view->bbo);
     view->last_trade = found->last_trade;
+    view->statistics = found->statistics;
     view->levels = (size_t)found->levels[0] + found->levels[1];
     view->trading_status = found->trading_status;
     return true;
@@ -168,6 +170,7 @@ size_t tl_mirror_heartbeat(const tl_mirror *mirror, tl_published_header *header,
         *record = (tl_published_heartbeat){.instrument = (uint16_t)i};
         for (unsigned kind = 0; kind < TL_PUBLISHED_STREAMS; kind++)
             record->seqs[kind] = last_number(&found->streams[kind]);
+        record->seqs[TL_PUBLISHED_STATISTICS] = found->statistics_seq;
     }
     *header = (tl_published_header){.epoch = mirror->epoch,
                                     .event_seq = mirror->event_seq,

@@ -8,6 +8,15 @@ static const uint8_t record_bytes[TL_PUBLISHED_STREAMS] = {
     sizeof(tl_published_trade), sizeof(tl_published_bbo), sizeof(tl_published_depth),
     sizeof(tl_published_status)};
 
+void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument)
+{
+    tl_mirrored *mirrored = &mirror->instruments[instrument];
+    if (mirrored->has_rows)
+        return;
+    mirrored->has_rows = true;
+    mirror->with_rows[mirror->with_rows_count++] = instrument;
+}
+
 void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
                         const tl_event *event)
 {
@@ -16,10 +25,7 @@ void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
     tl_stream *stream = &mirrored->streams[kind];
     uint32_t index = mirror->rows_count++;
     tl_row *row = &mirror->rows[index];
-    if (!mirrored->has_rows) {
-        mirrored->has_rows = true;
-        mirror->with_rows[mirror->with_rows_count++] = instrument;
-    }
+    tl_mirror_mark(mirror, instrument);
     if (stream->count++ == 0)
         stream->first = index;
     else
@@ -83,6 +89,30 @@ static size_t write_message(tl_mirror *mirror, uint16_t instrument, unsigned kin
     return (size_t)(to - mirror->message);
 }
 
+static size_t write_statistics(tl_mirror *mirror, uint16_t instrument)
+{
+    tl_mirrored *mirrored = &mirror->instruments[instrument];
+    mirrored->new_statistics = false;
+    tl_published_header header = {.epoch = mirror->epoch,
+                                  .first_seq = mirrored->statistics_seq,
+                                  .event_seq = mirror->event_seq,
+                                  .ts_ns = mirror->ts_ns,
+                                  .count = 1,
+                                  .instrument = instrument,
+                                  .kind = TL_PUBLISHED_STATISTICS,
+                                  .version = TL_PUBLISHED_VERSION};
+    memcpy(mirror->message, &header, sizeof header);
+    memcpy(mirror->message + sizeof header, &mirrored->statistics, sizeof mirrored->statistics);
+    return sizeof header + sizeof mirrored->statistics;
+}
+
+/* Does an instrument have something of this kind to tell? */
+static bool tells(const tl_mirrored *mirrored, unsigned kind)
+{
+    return kind == TL_PUBLISHED_STATISTICS ? mirrored->new_statistics
+                                           : mirrored->streams[kind].count != 0;
+}
+
 bool tl_mirror_next_message(tl_mirror *mirror, tl_mirror_message *message)
 {
     if (!mirror->reading) {
@@ -91,12 +121,14 @@ bool tl_mirror_next_message(tl_mirror *mirror, tl_mirror_message *message)
     }
     for (; mirror->at < mirror->with_rows_count; mirror->at++, mirror->at_kind = 0) {
         uint16_t instrument = mirror->with_rows[mirror->at];
-        for (; mirror->at_kind < TL_PUBLISHED_STREAMS; mirror->at_kind++) {
-            if (mirror->instruments[instrument].streams[mirror->at_kind].count == 0)
+        for (; mirror->at_kind < TL_PUBLISHED_KINDS; mirror->at_kind++) {
+            if (!tells(&mirror->instruments[instrument], mirror->at_kind))
                 continue;
             *message = (tl_mirror_message){
                 .bytes = mirror->message,
-                .count = write_message(mirror, instrument, mirror->at_kind),
+                .count = mirror->at_kind == TL_PUBLISHED_STATISTICS
+                             ? write_statistics(mirror, instrument)
+                             : write_message(mirror, instrument, mirror->at_kind),
                 .instrument = instrument,
                 .kind = mirror->at_kind};
             return true;
@@ -110,7 +142,7 @@ void tl_mirror_discard(tl_mirror *mirror)
 {
     for (uint32_t i = 0; i < mirror->with_rows_count; i++) {
         tl_mirrored *mirrored = &mirror->instruments[mirror->with_rows[i]];
-        mirrored->has_rows = false;
+        mirrored->has_rows = mirrored->new_statistics = false;
         for (unsigned kind = 0; kind < TL_PUBLISHED_STREAMS; kind++) {
             mirrored->streams[kind].sent += mirrored->streams[kind].count;
             mirrored->streams[kind].count = 0;

@@ -29,9 +29,12 @@ typedef struct tl_stream {
 typedef struct tl_mirrored {
     tl_stream streams[TL_PUBLISHED_STREAMS];
     tl_published_trade last_trade;
+    tl_published_statistics statistics;
+    uint64_t statistics_seq; /* how often they have changed */
     uint32_t levels[2];     /* by tl_side_index */
     uint8_t trading_status; /* 0: not listed */
-    bool has_rows;
+    bool has_rows;       /* or statistics that changed */
+    bool new_statistics; /* not told yet */
 } tl_mirrored;
 
 /* An order that may rest and is still trading. */
@@ -66,6 +69,14 @@ struct tl_mirror {
 /* A row of this kind, its event named, the rest of it zero; the caller has seen to the room. */
 void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
                         const tl_event *event);
+
+/* An instrument has something to tell. */
+void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument);
+
+/* Statistics: a trade happened, or the end of a day. Of an event whose row, if any, is there. */
+void tl_mirror_count_trade(tl_mirror *mirror, const tl_event *event);
+void tl_mirror_end_day(tl_mirror *mirror, const tl_event *event);
+void tl_mirror_begin_statistics(tl_mirror *mirror, const tl_event *event);
 
 /* The touch as it is now. */
 void tl_mirror_touch(const tl_mirror *mirror, uint16_t instrument, tl_published_bbo *bbo);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "touchline/study/books_state.h"
-#include "touchline/study/pages.h"
+#include "touchline/study/huge_array.h"
 
 #define FIRST_ROOM 1024u
 
@@ -21,7 +21,7 @@ int tl_books_open(tl_books **opened, uint32_t instruments_max, uint32_t orders_m
     books->factor = seed | 1;
     books->order_free = books->level_free = TL_AT_NONE;
     books->refs_mask = 1;
-    books->refs = tl_pages_grow(NULL, 0, 2 * sizeof *books->refs);
+    books->refs = tl_huge_array_grow(NULL, 0, 2 * sizeof *books->refs);
     if (books->refs == NULL) {
         free(books);
         return -ENOMEM;
@@ -35,18 +35,18 @@ void tl_books_close(tl_books *books)
 {
     if (books == NULL)
         return;
-    tl_pages_free(books->refs, (books->refs_mask + 1) * sizeof *books->refs);
-    tl_pages_free(books->orders, books->orders_room * sizeof *books->orders);
-    tl_pages_free(books->levels, books->levels_room * sizeof *books->levels);
-    tl_pages_free(books->books, books->books_room * sizeof *books->books);
-    tl_pages_free(books->ladder.nodes, books->ladder.room * sizeof *books->ladder.nodes);
+    tl_huge_array_free(books->refs, (books->refs_mask + 1) * sizeof *books->refs);
+    tl_huge_array_free(books->orders, books->orders_room * sizeof *books->orders);
+    tl_huge_array_free(books->levels, books->levels_room * sizeof *books->levels);
+    tl_huge_array_free(books->books, books->books_room * sizeof *books->books);
+    tl_huge_array_free(books->ladder.nodes, books->ladder.room * sizeof *books->ladder.nodes);
     free(books);
 }
 
 /* Twice the table, so that it stays half empty; what is in it moves by its hash alone. */
 static int refs_grow(tl_books *books, uint64_t places)
 {
-    tl_ref *refs = tl_pages_grow(NULL, 0, places * sizeof *refs);
+    tl_ref *refs = tl_huge_array_grow(NULL, 0, places * sizeof *refs);
     if (refs == NULL)
         return -ENOMEM;
     memset(refs, 0xff, places * sizeof *refs);
@@ -58,7 +58,7 @@ static int refs_grow(tl_books *books, uint64_t places)
             at = (at + 1) & (places - 1);
         refs[at] = books->refs[i];
     }
-    tl_pages_free(books->refs, (books->refs_mask + 1) * sizeof *books->refs);
+    tl_huge_array_free(books->refs, (books->refs_mask + 1) * sizeof *books->refs);
     books->refs = refs;
     books->refs_mask = places - 1;
     return 0;
@@ -72,7 +72,7 @@ static int array_grow(void **array, uint32_t *room, uint32_t most, size_t item_b
     uint32_t wanted = *room == 0 ? FIRST_ROOM : *room * 2;
     if (wanted > most)
         wanted = most;
-    void *grown = tl_pages_grow(*array, *room * item_bytes, wanted * item_bytes);
+    void *grown = tl_huge_array_grow(*array, *room * item_bytes, wanted * item_bytes);
     if (grown == NULL)
         return -ENOMEM;
     *array = grown;
@@ -116,7 +116,7 @@ int tl_books_instrument_room(tl_books *books, uint32_t instrument)
     if (room > books->instruments_max)
         room = books->instruments_max;
     tl_study_book *grown =
-        tl_pages_grow(books->books, before * sizeof *grown, room * sizeof *grown);
+        tl_huge_array_grow(books->books, before * sizeof *grown, room * sizeof *grown);
     if (grown == NULL)
         return -ENOMEM;
     memset(&grown[before], 0, (room - before) * sizeof *grown);

@@ -1,7 +1,7 @@
 /* The ladder: see ladder.h. Full nodes are split on the way down, so that a parent has room. */
 #include "touchline/study/ladder.h"
 
-#include "touchline/study/pages.h"
+#include "touchline/study/huge_array.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,7 @@ int tl_ladder_reserve(tl_ladder_pool *pool)
         return -ENOMEM;
     uint32_t room = pool->room == 0 ? 64 : pool->room * 2;
     tl_ladder_node *nodes =
-        tl_pages_grow(pool->nodes, pool->room * sizeof *nodes, room * sizeof *nodes);
+        tl_huge_array_grow(pool->nodes, pool->room * sizeof *nodes, room * sizeof *nodes);
     if (nodes == NULL)
         return -ENOMEM;
     pool->nodes = nodes;

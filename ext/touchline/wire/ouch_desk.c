@@ -1,6 +1,8 @@
 /* The desk opened, its sessions, and the journal played into it. */
 #include "touchline/wire/ouch_desk_state.h"
 
+#include "touchline/wire/pages.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -20,7 +22,7 @@ int tl_ouch_desk_open(tl_ouch_desk **out, const tl_ouch_desk_config *config,
     tl_fix_names_open(&desk->names, config->instruments_max, config->accounts_max);
     desk->stocks = calloc((size_t)config->instruments_max + 1, sizeof *desk->stocks);
     desk->seats = calloc(config->sessions_max, sizeof *desk->seats);
-    desk->pending = calloc(config->pending_max, sizeof *desk->pending);
+    desk->pending = tl_pages_open(config->pending_max * sizeof *desk->pending);
     int rc = tl_ouch_orders_open(&desk->orders, config->orders_max, config->key);
     if (desk->stocks == NULL || desk->seats == NULL || desk->pending == NULL)
         rc = -ENOMEM;
@@ -43,7 +45,7 @@ void tl_ouch_desk_close(tl_ouch_desk *desk)
     tl_ouch_orders_close(&desk->orders);
     free(desk->stocks);
     free(desk->seats);
-    free(desk->pending);
+    tl_pages_close(desk->pending, desk->config.pending_max * sizeof *desk->pending);
     free(desk);
 }
 
@@ -96,6 +98,11 @@ int tl_ouch_desk_error(const tl_ouch_desk *desk)
 uint64_t tl_ouch_desk_count(const tl_ouch_desk *desk, uint32_t session)
 {
     return session < desk->config.sessions_max ? desk->seats[session].count : 0;
+}
+
+uint32_t tl_ouch_desk_answered(const tl_ouch_desk *desk, uint32_t session)
+{
+    return session < desk->config.sessions_max ? desk->seats[session].answered : 0;
 }
 
 uint32_t tl_ouch_desk_pending(const tl_ouch_desk *desk, uint32_t session)
@@ -202,6 +209,8 @@ void tl_ouch_enter_pending(tl_ouch_desk *desk, tl_ouch_pending *pending, const t
     seat->pending++;
     if (pending->user_ref_num > seat->last)
         seat->last = pending->user_ref_num;
+    /* Where the answer will enter it. */
+    tl_ouch_orders_ahead(&desk->orders, pending->session, pending->user_ref_num);
     if (pending->kind == TL_OUCH_IS_REPLACE) {
         tl_ouch_order *order = tl_ouch_order_of(&desk->orders, cmd->order_id);
         if (order != NULL)

@@ -1,8 +1,19 @@
 /* Open addressing over the slots of open orders. ouch_orders.h draws it. */
 #include "touchline/wire/ouch_orders.h"
 
+#include "touchline/wire/pages.h"
+
 #include <errno.h>
-#include <stdlib.h>
+
+static size_t places_bytes(const tl_ouch_orders *table)
+{
+    return ((size_t)table->mask + 1) * sizeof *table->places;
+}
+
+static size_t orders_bytes(const tl_ouch_orders *table)
+{
+    return ((size_t)table->orders_max + 1) * sizeof *table->orders;
+}
 
 int tl_ouch_orders_open(tl_ouch_orders *table, uint32_t orders_max, uint64_t key)
 {
@@ -11,21 +22,19 @@ int tl_ouch_orders_open(tl_ouch_orders *table, uint32_t orders_max, uint64_t key
         places *= 2;
     *table = (tl_ouch_orders){
         .orders_max = orders_max, .mask = (uint32_t)(places - 1), .key = key};
-    table->places = calloc(places, sizeof *table->places);
-    table->orders = aligned_alloc(64, ((size_t)orders_max + 1) * sizeof *table->orders);
+    table->places = tl_pages_open(places_bytes(table));
+    table->orders = tl_pages_open(orders_bytes(table));
     if (table->places == NULL || table->orders == NULL) {
         tl_ouch_orders_close(table);
         return -ENOMEM;
     }
-    for (uint32_t i = 0; i < orders_max; i++)
-        table->orders[i] = (tl_ouch_order){0};
     return 0;
 }
 
 void tl_ouch_orders_close(tl_ouch_orders *table)
 {
-    free(table->orders);
-    free(table->places);
+    tl_pages_close(table->orders, orders_bytes(table));
+    tl_pages_close(table->places, places_bytes(table));
     *table = (tl_ouch_orders){0};
 }
 

@@ -6,7 +6,8 @@
  *   OrderID ─ its slot ───────────────► orders[slot]
  *
  * An order that has ended is not in it, so the table stays as small as what is open; and a place is
- * asked of memory as soon as a message is there. The key is random, so that no client can choose
+ * asked of memory as soon as a message is there. Eight numbers that follow one another share a
+ * cache line, since clients count; where it lies is keyed at random, so that no client can choose
  * numbers that meet. Allocates at open alone.
  */
 #ifndef TOUCHLINE_OUCH_ORDERS_H
@@ -52,10 +53,10 @@ void tl_ouch_orders_close(tl_ouch_orders *table);
 static inline uint32_t tl_ouch_hash(const tl_ouch_orders *table, uint32_t session,
                                     uint32_t user_ref_num)
 {
-    uint64_t hash = ((uint64_t)session << 32 | user_ref_num) ^ table->key;
+    uint64_t hash = ((uint64_t)session << 32 | user_ref_num >> 3) ^ table->key;
     hash *= UINT64_C(0x9E3779B97F4A7C15);
     hash = (hash ^ hash >> 32 ^ table->key) * UINT64_C(0xD6E8FEB86659FD93);
-    return (uint32_t)(hash >> 32);
+    return ((uint32_t)(hash >> 32) & ~7u) | (user_ref_num & 7u);
 }
 
 /* Ask memory for where the order is looked for. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define LISTENER UINT64_MAX
+#define ALSO (UINT64_MAX - 1)
 #define EPOLL_EVENTS 64
 #define ACCEPTS_A_POLL 64
 #define BACKLOG 1024
@@ -91,7 +92,8 @@ static void told(tl_tcp *tcp, const struct epoll_event *event)
         accept_some(tcp);
         return;
     }
-    tl_tcp_conn *conn = tl_tcp_find(tcp, (uint32_t)event->data.u64);
+    tl_tcp_conn *conn =
+        event->data.u64 == ALSO ? NULL : tl_tcp_find(tcp, (uint32_t)event->data.u64);
     if (conn == NULL)
         return;
     if (conn->state == TL_TCP_CONNECTING)
@@ -182,7 +184,9 @@ int tl_tcp_poll(tl_tcp *tcp, tl_tcp_event *out, uint32_t max, int timeout_ms)
     else if (!direct && tcp->unwatched > 0)
         watch_all(tcp, true);
     push_all(tcp);
-    if (!direct || ++tcp->unlooked >= POLLS_A_LOOK) {
+    if (tcp->waited) {
+        tcp->waited = false;
+    } else if (!direct || ++tcp->unlooked >= POLLS_A_LOOK) {
         tcp->unlooked = 0;
         const int rc = look(tcp, tcp->ready_count > 0 ? 0 : timeout_ms);
         if (rc < 0)
@@ -192,6 +196,23 @@ int tl_tcp_poll(tl_tcp *tcp, tl_tcp_event *out, uint32_t max, int timeout_ms)
     if (direct)
         count += serve_direct(tcp, out + count, max - count);
     return (int)count;
+}
+
+int tl_tcp_wait(tl_tcp *tcp, int timeout_ms)
+{
+    if (tcp->unwatched > 0)
+        watch_all(tcp, true);
+    push_all(tcp);
+    const int rc = look(tcp, tcp->ready_count > 0 ? 0 : timeout_ms);
+    tcp->direct = 0;
+    tcp->waited = rc >= 0;
+    return rc < 0 ? rc : 0;
+}
+
+int tl_tcp_also(tl_tcp *tcp, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = ALSO};
+    return epoll_ctl(tcp->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
 int64_t tl_tcp_connect(tl_tcp *tcp, const char *to, tl_port_fault *fault)

@@ -53,6 +53,13 @@ int64_t tl_tcp_connect(tl_tcp *tcp, const char *to, tl_port_fault *fault);
  * that nobody keeps the others waiting. */
 int tl_tcp_poll(tl_tcp *tcp, tl_tcp_event *out, uint32_t max, int timeout_ms);
 
+/* Sleep until there is something, at most so many milliseconds; below 0 for ever. The next poll
+ * tells what it was, and does not ask the system again. 0 or -errno. */
+int tl_tcp_wait(tl_tcp *tcp, int timeout_ms);
+/* An edge of this descriptor ends a wait, too: an eventfd of whoever else has work for the loop.
+ * 0 or -errno. */
+int tl_tcp_also(tl_tcp *tcp, int fd);
+
 /* The owner is done with the first `size` of the bytes shown. A connection whose owner takes
  * nothing is read until receive_max bytes wait, and then no more: the other side has to wait. */
 void tl_tcp_took(tl_tcp *tcp, uint32_t conn, uint32_t size);
@@ -78,6 +85,8 @@ void tl_tcp_drop(tl_tcp *tcp, uint32_t conn);
 
 /* When bytes went, as far as that is known by now; `number` is that of the last byte, from 0. */
 int tl_tcp_sent_stamps(tl_tcp *tcp, uint32_t conn, tl_port_sent *out, uint32_t max);
+/* How many bytes were put, modulo 2^32: the number of the next. 0 when the connection is gone. */
+uint32_t tl_tcp_bytes_put(const tl_tcp *tcp, uint32_t conn);
 /* The other end; family 0 when the connection is gone. */
 tl_port_address tl_tcp_peer(const tl_tcp *tcp, uint32_t conn);
 

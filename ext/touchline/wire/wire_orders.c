@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #define IDS_AT_ONCE 256u
 #define RECEIVE_MAX 65536u
@@ -123,6 +121,12 @@ static bool throttled(tl_wire_orders *orders, tl_wire_seat *seat)
     return seat->used_ns + seat->message_ns > orders->now_ns + TL_WIRE_SECOND_NS;
 }
 
+/* Of the requests that the desk takes, those whose UserRefNum is their own. */
+static bool has_number(const uint8_t *request)
+{
+    return memchr("OUCDE", request[0], 5) != NULL;
+}
+
 static tl_wire_taken take_message(void *context, tl_wire_peer *peer, const uint8_t *bytes,
                                   size_t size)
 {
@@ -143,6 +147,8 @@ static tl_wire_taken take_message(void *context, tl_wire_peer *peer, const uint8
     case TL_OUCH_TAKEN:
         break;
     }
+    if (orders->peers.stamps != NULL && has_number(bytes))
+        tl_wire_stamps_asked(&seat->sample, peer->rx_ns, tl_get_u32(bytes + 1));
     seat->used_ns += seat->message_ns;
     tl_wire_count(&seat->received, 1);
     return TL_WIRE_TAKEN;
@@ -169,6 +175,7 @@ static const tl_spool *seat_peer(void *context, tl_wire_peer *peer, uint32_t ses
         orders->leaving_count--;
     }
     seat->peer = peer;
+    seat->sample = (tl_wire_sample){0};
     atomic_store_explicit(&seat->on, true, memory_order_relaxed);
     return &seat->spool;
 }
@@ -202,6 +209,7 @@ static int open_peers(tl_wire_orders *orders, tl_port_fault *fault)
                 .receive_max = RECEIVE_MAX,
                 .send_max = SEND_MAX,
                 .direct_max = from->spin ? DIRECT_MAX : 0,
+                .interface = from->interface,
                 .tuning = from->tuning},
         .soupbin = {.heartbeat_ns = TL_SOUPBIN_HEARTBEAT_NS,
                     .silence_ns = TL_SOUPBIN_SILENCE_NS,
@@ -213,13 +221,10 @@ static int open_peers(tl_wire_orders *orders, tl_port_fault *fault)
         .context = orders, .message = take_message, .seat = seat_peer, .left = peer_left};
     memcpy(config.session, from->session, sizeof config.session);
     orders->peers_made = true;
-    return tl_wire_peers_open(&orders->peers, &config, &hooks, orders->door, fault);
-}
-
-static int watch(const tl_wire_orders *orders, int fd, uint32_t events)
-{
-    struct epoll_event event = {.events = events};
-    return epoll_ctl(orders->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+    const int rc = tl_wire_peers_open(&orders->peers, &config, &hooks, orders->door, fault);
+    if (from->tuning.stamps != TL_PORT_UNSTAMPED)
+        orders->peers.stamps = &orders->stamps;
+    return rc;
 }
 
 static int open_parts(tl_wire_orders *orders, tl_port_fault *fault)
@@ -238,16 +243,12 @@ static int open_parts(tl_wire_orders *orders, tl_port_fault *fault)
     if (rc == 0)
         rc = tl_ouch_desk_open(&orders->desk, &orders->config.desk, &hooks);
     if (rc == 0)
-        rc = tl_wire_events_open(&orders->events, orders->bus, orders->door, orders->config.spin);
+        rc = tl_wire_events_open(&orders->events, orders->bus, orders->door, false);
     if (rc == 0)
         rc = open_peers(orders, fault);
     if (rc == 0)
         rc = tl_bell_open(&orders->bell, orders->bus, orders->lane->number);
-    if (rc == 0 && (orders->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
-        rc = -errno;
-    if (rc == 0)
-        rc = watch(orders, orders->bell.wake_fd, EPOLLIN | EPOLLET);
-    return rc == 0 ? watch(orders, tl_tcp_fd(orders->peers.tcp), EPOLLIN) : rc;
+    return rc == 0 ? tl_tcp_also(orders->peers.tcp, orders->bell.wake_fd) : rc;
 }
 
 int tl_wire_orders_open(tl_wire_orders **out, const tl_wire_orders_config *config,
@@ -262,7 +263,7 @@ int tl_wire_orders_open(tl_wire_orders **out, const tl_wire_orders_config *confi
     orders->bus = bus;
     orders->lane = lane;
     orders->door = door;
-    orders->epoll_fd = orders->bell.wake_fd = -1;
+    orders->bell.wake_fd = -1;
     const int rc = open_parts(orders, fault);
     if (rc != 0) {
         tl_wire_orders_close(orders);
@@ -285,8 +286,6 @@ void tl_wire_orders_close(tl_wire_orders *orders)
     tl_ouch_desk_close(orders->desk);
     for (uint32_t i = 0; orders->seats != NULL && i < orders->config.desk.sessions_max; i++)
         tl_spool_close(&orders->seats[i].spool);
-    if (orders->epoll_fd >= 0)
-        close(orders->epoll_fd);
     if (orders->names_made)
         pthread_mutex_destroy(&orders->names);
     free(orders->seats);

@@ -4,12 +4,13 @@
 #include "touchline/wire/wire_orders_state.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
+#include <sched.h>
 #include <time.h>
 
 #define READS_A_ROUND 4     /* batches of events */
 #define SPIN_NS 30000       /* a request's event is waited for so long without sleeping */
-#define LOOKS 24            /* at the event ring, between two looks at the sockets */
+#define LOOKS 256           /* at the event ring, between two looks at the sockets */
+#define ROUNDS_A_YIELD 64   /* others may ask the engine, too */
 #define SLEEP_MS 100
 #define HELD_MS 1           /* who has to wait is tried again this often, come what may */
 #define NAMES_NS 1000000    /* and so is who waits for names */
@@ -101,42 +102,85 @@ static bool answer_is_near(const tl_wire_orders *orders)
            orders->now_ns - orders->sent_ns < SPIN_NS;
 }
 
-static void wait_for_work(tl_wire_orders *orders)
+/* For a microsecond; not awake where the engine needs this processor for what is asked of it. */
+static void look_at_the_ring(tl_wire_orders *orders)
 {
-    struct epoll_event events[2];
+    const bool asked = answer_is_near(orders);
+    const uint64_t round = atomic_load_explicit(&orders->rounds, memory_order_relaxed);
+    if (tl_bus_engine_is_here(orders->bus->header, asked) &&
+        (asked || round % ROUNDS_A_YIELD == 0) && tl_wire_events_idle(&orders->events))
+        sched_yield();
+    for (int i = 0; asked && i < LOOKS && tl_wire_events_idle(&orders->events); i++)
+        relax();
+}
+
+/* Wait until there is something to do; false: it is an answer of the engine that was waited for. */
+static bool wait_for_work(tl_wire_orders *orders)
+{
     if (atomic_load_explicit(&orders->wants_names, memory_order_relaxed)) {
         const struct timespec nap = {.tv_nsec = NAMES_NS};
         nanosleep(&nap, NULL);
-        return;
+        return true;
     }
     if (!tl_wire_peers_idle(&orders->peers) || tl_wire_events_lapped(&orders->events) != 0)
-        return;
+        return true;
     if (orders->config.spin || answer_is_near(orders)) {
-        for (int i = 0; i < LOOKS && tl_wire_events_idle(&orders->events); i++)
-            relax();
-        return;
+        look_at_the_ring(orders);
+        return tl_wire_events_idle(&orders->events);
     }
     const bool hurry = tl_wire_peers_held(&orders->peers) || orders->leaving_count > 0;
     show(orders);
     if (!tl_wire_events_idle(&orders->events) ||
         !tl_bell_sleep(&orders->bell, &orders->events.reader))
-        return;
-    (void)epoll_wait(orders->epoll_fd, events, 2, hurry ? HELD_MS : SLEEP_MS);
+        return true;
+    const int rc = tl_tcp_wait(orders->peers.tcp, hurry ? HELD_MS : SLEEP_MS);
+    if (rc < 0 && orders->failure == 0)
+        orders->failure = rc;
     tl_bell_awake(&orders->bell);
+    return true;
 }
 
-static void go_round(tl_wire_orders *orders)
+/* Requests that are followed: whose answer is written, and whose has gone. */
+static void follow(tl_wire_orders *orders)
 {
-    pthread_mutex_lock(&orders->names);
+    tl_wire_peers *peers = &orders->peers;
+    const tl_port_fact *stamps = tl_port_fact_named(tl_tcp_what_was_got(peers->tcp), "stamps");
+    if (stamps == NULL || stamps->got == TL_PORT_UNSTAMPED)
+        return;
+    atomic_store_explicit(&orders->stamps_got, stamps->got, memory_order_relaxed);
+    for (uint32_t i = 0; i < peers->slots_used; i++) {
+        const tl_wire_peer *peer = &peers->peers[i];
+        if (!peer->open || peer->session == TL_WIRE_NOBODY)
+            continue;
+        tl_wire_sample *sample = &orders->seats[peer->session].sample;
+        tl_wire_stamps_answered(sample, tl_ouch_desk_answered(orders->desk, peer->session));
+        if (!peer->dirty)
+            tl_wire_stamps_written(sample, peers->tcp, peer->conn);
+        tl_wire_stamps_fetch(peers->stamps, sample, peers->tcp, peer->conn);
+    }
+}
+
+static void take_requests(tl_wire_orders *orders)
+{
     orders->now_ns = monotonic_ns();
     const int rc = tl_wire_peers_round(&orders->peers, orders->now_ns, 0);
     if (rc < 0 && orders->failure == 0)
         orders->failure = rc;
     tl_wire_orders_flush(orders);
+}
+
+/* An answer that somebody waits for is given before the sockets are looked at, which comes next. */
+static void go_round(tl_wire_orders *orders, bool sockets)
+{
+    pthread_mutex_lock(&orders->names);
+    if (sockets)
+        take_requests(orders);
     report_events(orders);
     if (orders->leaving_count > 0)
         take_off(orders);
     tl_wire_peers_write(&orders->peers);
+    if (orders->peers.stamps != NULL)
+        follow(orders);
     if ((atomic_fetch_add_explicit(&orders->rounds, 1, memory_order_relaxed) & 63) == 0)
         show(orders);
     pthread_mutex_unlock(&orders->names);
@@ -176,10 +220,11 @@ int tl_wire_orders_run(tl_wire_orders *orders, uint64_t next)
     orders->events.reader.next = next;
     orders->now_ns = monotonic_ns();
     left_before(orders);
+    bool sockets = true;
     while (orders->failure == 0 && !atomic_load_explicit(&orders->stop, memory_order_relaxed)) {
-        go_round(orders);
+        go_round(orders, sockets);
         if (orders->failure == 0)
-            wait_for_work(orders);
+            sockets = wait_for_work(orders) || !sockets;
     }
     leave(orders);
     return orders->failure;
@@ -242,6 +287,14 @@ void tl_wire_orders_status_read(const tl_wire_orders *orders, tl_wire_orders_sta
                                    .received = now(&orders->peers.received),
                                    .passed = now(&orders->passed),
                                    .sent = now(&orders->peers.sent)};
+}
+
+int64_t tl_wire_orders_latency(const tl_wire_orders *orders, tl_latency_told *received,
+                               tl_latency_told *answered)
+{
+    tl_latency_tell(&orders->stamps.received, received);
+    tl_latency_tell(&orders->stamps.answered, answered);
+    return atomic_load_explicit(&orders->stamps_got, memory_order_relaxed);
 }
 
 bool tl_wire_orders_session_status(const tl_wire_orders *orders, uint32_t session,

@@ -317,6 +317,17 @@ static void parted(tl_wire_peers *peers, tl_wire_peer *peer, bool closed)
     peers->parting--;
 }
 
+/* Bytes that have come. Behind others that wait they are not told apart by their stamps. */
+static void came(tl_wire_peers *peers, tl_wire_peer *peer, const tl_tcp_event *event)
+{
+    if (peers->stamps != NULL) {
+        tl_wire_stamps_read(peers->stamps, event->rx_ns);
+        peer->rx_ns = peer->busy ? 0 : event->rx_ns;
+    }
+    if (!peer->busy)
+        read_and_queue(peers, peer, event->bytes, event->size);
+}
+
 int tl_wire_peers_round(tl_wire_peers *peers, int64_t now_ns, int timeout_ms)
 {
     tl_tcp_event events[TCP_EVENTS];
@@ -335,8 +346,8 @@ int tl_wire_peers_round(tl_wire_peers *peers, int64_t now_ns, int timeout_ms)
             parted(peers, peer, events[i].kind == TL_TCP_CLOSED);
         else if (events[i].kind == TL_TCP_CLOSED)
             forget(peers, peer);
-        else if (!peer->busy)
-            read_and_queue(peers, peer, events[i].bytes, events[i].size);
+        else
+            came(peers, peer, &events[i]);
     }
     const uint32_t answered = tl_wire_door_answers(peers->door, peers->config.loop, answers);
     for (uint32_t i = 0; i < answered; i++)

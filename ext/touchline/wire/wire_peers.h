@@ -14,6 +14,7 @@
 #include "touchline/wire/soupbin.h"
 #include "touchline/wire/spool.h"
 #include "touchline/wire/wire_door.h"
+#include "touchline/wire/wire_stamps.h"
 
 typedef struct tl_wire_peer {
     uint32_t conn;
@@ -22,6 +23,7 @@ typedef struct tl_wire_peer {
     tl_soupbin_event login; /* what it asked for */
     const tl_spool *stream;
     uint64_t last;        /* its last message of the stream, which then is complete */
+    int64_t rx_ns;        /* stamp of the bytes read last; 0: nobody stamped them */
     int64_t parting_ns;   /* when it is dropped, if it has not gone by itself; 0: it is not to go */
     bool open;            /* the slot is used */
     bool logged_out;      /* it said so */
@@ -58,6 +60,7 @@ typedef struct tl_wire_peers {
     tl_wire_peers_config config;
     tl_wire_hooks hooks;
     tl_wire_door *door;
+    tl_wire_stamps *stamps; /* NULL: off */
     tl_tcp *tcp;
     tl_wire_peer *peers; /* by the connection's slot */
     uint32_t *busy, *dirty, *in_order; /* slots; in_order: newcomers, the oldest first */

@@ -1,5 +1,6 @@
 """The configuration of a venue: `load` reads and checks it, `Config` holds it."""
 
+from touchline.config.publish import PublishSection
 from touchline.config.sections import (
     LISTS,
     AccountSection,
@@ -9,7 +10,6 @@ from touchline.config.sections import (
     FixSection,
     InstrumentSection,
     LogSection,
-    PublishSection,
     SessionSection,
     SupervisorSection,
     Venue,

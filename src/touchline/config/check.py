@@ -10,17 +10,18 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from touchline.config.publish import publish_problems
 from touchline.config.values import USUAL_PERMISSIONS
 from touchline.core.messages import PRICE_MAX, QTY_MAX, SESSIONS_MAX, TEXT_BYTES
 from touchline.errors import PriceError, QtyError
 
 if TYPE_CHECKING:
+    from touchline.config.publish import PublishSection
     from touchline.config.sections import (
         AccountSection,
         EngineSection,
         FixSection,
         InstrumentSection,
-        PublishSection,
         SessionSection,
     )
     from touchline.config.wire import WireSection, WireSessionSection
@@ -63,6 +64,7 @@ def cross_check(parts: Parts) -> Iterator[Problem]:
     if parts.wire.feed_b is not None and parts.wire.feed_a is None:
         yield ("wire", "feed_b"), "stands without feed_a"
     yield from _tls(parts.fix)
+    yield from publish_problems(parts.publish)
     yield from _ports(parts)
     yield from _sizes(parts)
     count = len(parts.sessions) + len(parts.wire_sessions)

@@ -31,6 +31,7 @@ from pydantic_settings.exceptions import SettingsError
 from touchline.config.base import Section
 from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
+from touchline.config.publish import PublishSection, anchored
 from touchline.config.values import (
     USUAL_PERMISSIONS,
     Argon2,
@@ -112,16 +113,6 @@ class FixSection(Section):
     tls_client_ca: Path | None = None
     tls_client: Literal["any", "asked", "required"] = "any"
     tls_1_2: bool = False
-
-
-class PublishSection(Section):
-    """[publish]: market data over ZeroMQ."""
-
-    enabled: bool = True
-    host: Host = "127.0.0.1"
-    pub_port: Port = 5556
-    snapshot_port: Port = 5557
-    depth_levels: int = Field(default=10, ge=1, le=1000)
 
 
 class CaptureSection(Section):
@@ -235,6 +226,10 @@ class Config(Section):
     @property
     def wire_dir(self) -> Path:
         return self.venue.data_dir / "wire"
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.venue.data_dir / "keys"
 
     @property
     def capture_dir(self) -> Path:
@@ -459,7 +454,10 @@ def _anchored(config: Config, path: str | Path | None) -> Config:
         if (path := getattr(config.fix, name)) is not None
     }
     fix = config.fix.model_copy(update=files)
-    return config.model_copy(update={"venue": venue, "fix": fix})
+    publish = config.publish
+    if publish.ipc_dir is not None:
+        publish = anchored(publish, venue.name, base / _at_home(publish.ipc_dir))
+    return config.model_copy(update={"venue": venue, "fix": fix, "publish": publish})
 
 
 def _at_home(path: Path) -> Path:

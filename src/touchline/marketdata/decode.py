@@ -23,8 +23,9 @@ from touchline.marketdata.layout import (
     DEPTH,
     HEADER,
     HEARTBEAT_TOPIC,
+    KINDS,
     RECORDS,
-    STREAMS,
+    STATISTICS,
     TRADE,
     VERSION,
     Kind,
@@ -33,7 +34,7 @@ from touchline.marketdata.layout import (
 
 Records = NDArray[np.void]
 _HEADER = Struct("<QQQqIHBB")  # the fields of HEADER, which tests compare
-_PREFIXES = {kind: topic(kind) for kind in STREAMS}
+_PREFIXES = {kind: topic(kind) for kind in KINDS}
 _U64_MAX = (1 << 64) - 1
 
 
@@ -60,6 +61,7 @@ class Snapshot:
     entry_status: int
     bbo: np.void
     last_trade: np.void | None
+    statistics: np.void
     levels: Records
 
 
@@ -159,8 +161,8 @@ def _record(values: Any, layout: np.dtype[np.void]) -> np.void:
 
 def _snapshot(state: dict[str, Any], frame: bytes) -> Snapshot:
     seqs = [_number(seq) for seq in state["seqs"]]
-    if len(seqs) != 4:
-        raise ValueError(f"{len(seqs)} numbers of four topics")
+    if len(seqs) != len(KINDS):
+        raise ValueError(f"{len(seqs)} numbers of {len(KINDS)} topics")
     symbol, currency = state["symbol"], state["currency"]
     if not isinstance(symbol, str) or not isinstance(currency, str):
         raise TypeError("symbol and currency are texts")
@@ -176,5 +178,6 @@ def _snapshot(state: dict[str, Any], frame: bytes) -> Snapshot:
         _number(state["entry_status"]),
         _record(state["bbo"], BBO),
         None if last_trade is None else _record(last_trade, TRADE),
+        _record(state["statistics"], STATISTICS),
         levels,
     )

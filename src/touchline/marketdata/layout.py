@@ -10,7 +10,7 @@ from enum import IntEnum
 
 import numpy as np
 
-VERSION = 1
+VERSION = 2
 
 
 class Kind(IntEnum):
@@ -20,10 +20,12 @@ class Kind(IntEnum):
     BBO = 1
     DEPTH = 2
     STATUS = 3
-    HEARTBEAT = 4
+    STATISTICS = 4
+    HEARTBEAT = 5
 
 
-STREAMS = (Kind.TRADES, Kind.BBO, Kind.DEPTH, Kind.STATUS)  # the kinds an instrument has
+STREAMS = (Kind.TRADES, Kind.BBO, Kind.DEPTH, Kind.STATUS)  # every record of these counts
+KINDS = (*STREAMS, Kind.STATISTICS)  # what an instrument has; of statistics the newest counts
 HEARTBEAT_TOPIC = b"heartbeat/"
 
 
@@ -85,19 +87,35 @@ STATUS = _layout(
     trading_status=("u1", 16),
     entry_status=("u1", 17),
 )
+STATISTICS = _layout(
+    88,
+    event_seq=("<u8", 0),
+    ts_ns=("<i8", 8),
+    open_price=("<i8", 16),
+    high_price=("<i8", 24),
+    low_price=("<i8", 32),
+    last_price=("<i8", 40),
+    volume=("<u8", 48),
+    turnover=("<u8", 56),
+    turnover_high=("<u8", 64),
+    trades=("<u8", 72),
+    open_ns=("<i8", 80),
+)
 HEARTBEAT = _layout(
-    40,
+    48,
     instrument=("<u2", 0),
     trades_seq=("<u8", 8),
     bbo_seq=("<u8", 16),
     depth_seq=("<u8", 24),
     status_seq=("<u8", 32),
+    statistics_seq=("<u8", 40),
 )
 RECORDS = {
     Kind.TRADES: TRADE,
     Kind.BBO: BBO,
     Kind.DEPTH: DEPTH,
     Kind.STATUS: STATUS,
+    Kind.STATISTICS: STATISTICS,
     Kind.HEARTBEAT: HEARTBEAT,
 }
 

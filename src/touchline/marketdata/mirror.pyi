@@ -8,10 +8,11 @@ MESSAGE_BYTES_MAX: int
 TOUCH: np.dtype[np.void]
 
 class BookState(NamedTuple):
-    seqs: tuple[int, int, int, int]
+    seqs: tuple[int, int, int, int, int]
     trading_status: int
     bbo: tuple[int, int, int, int, int, int, int, int]
     last_trade: tuple[int, int, int, int, int] | None
+    statistics: tuple[int, int, int, int, int, int, int, int, int, int, int]
     levels: int
 
 class Mirror:
@@ -25,7 +26,7 @@ class Mirror:
     def apply(self, events: NDArray[np.void]) -> int: ...
     def follow(self, events: NDArray[np.void]) -> NDArray[np.void]: ...
     def messages(
-        self, topics: Mapping[int, tuple[bytes, bytes, bytes, bytes]]
+        self, topics: Mapping[int, tuple[bytes, bytes, bytes, bytes, bytes]]
     ) -> list[tuple[bytes, bytes]]: ...
     def discard(self) -> None: ...
     def heartbeat(self) -> bytes: ...

@@ -17,6 +17,8 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -29,7 +31,8 @@ from touchline.core.messages import LEVEL, Side
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
 from touchline.marketdata import decode
-from touchline.marketdata.layout import HEARTBEAT_TOPIC, STREAMS, Kind, topic
+from touchline.marketdata.client_keys import ClientKeys, Refusals
+from touchline.marketdata.layout import HEARTBEAT_TOPIC, KINDS, STREAMS, Kind, topic
 
 Records = NDArray[np.void]
 UPDATES_MAX = 10_000  # messages waiting to be polled, of at most 4,096 bytes each but heartbeats
@@ -60,10 +63,11 @@ class Book:
     asks: dict[int, tuple[int, int]] = field(default_factory=dict)
     bbo: np.void | None = None  # best bid and offer as a BBO record
     last_trade: np.void | None = None  # the last TRADE record, None before the first
+    statistics: np.void | None = None  # of the day, as a STATISTICS record
     trading_status: int = 0
     entry_status: int = 0
     event_seq: int = 0  # of the last update applied
-    seqs: list[int] = field(default_factory=lambda: [0, 0, 0, 0])  # by Kind
+    seqs: list[int] = field(default_factory=lambda: [0] * len(KINDS))  # by Kind
 
     def levels(self, side: Side, levels_max: int = 10) -> Records:
         """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL.
@@ -88,14 +92,27 @@ class Book:
         """Ticks, 0 when there is no ask; from the depth topic."""
         return min(self.asks, default=0)
 
+    @property
+    def turnover(self) -> int:
+        """Of the day, exact: the sum of price times quantity, in ticks times lots."""
+        day = self.statistics
+        return 0 if day is None else int(day["turnover"]) | int(day["turnover_high"]) << 64
+
+    @property
+    def vwap(self) -> Fraction | None:
+        """The day's average price weighted by volume, exact, in ticks; None without trades."""
+        volume = 0 if self.statistics is None else int(self.statistics["volume"])
+        return Fraction(self.turnover, volume) if volume else None
+
     def _apply(self, kind: Kind, records: Records) -> None:
-        self.seqs[kind] += len(records)
         if kind == Kind.DEPTH:
             self._apply_depth(records)
         elif kind == Kind.TRADES:
             self.last_trade = records[-1]
         elif kind == Kind.BBO:
             self.bbo = records[-1]
+        elif kind == Kind.STATISTICS:
+            self.statistics = records[-1]
         else:
             self.trading_status = int(records["trading_status"][-1])
             self.entry_status = int(records["entry_status"][-1])
@@ -121,7 +138,11 @@ class Subscriber:
     when no snapshot comes within `timeout_s`, TouchlineError when the publisher refuses or is of
     another version or none of ours. After a TimeoutError the next `poll` tries again. Used after
     `close`, in another thread or after a fork it raises TouchlineError. Addresses are ZeroMQ's:
-    tcp://HOST:PORT, and tcp://[::1]:PORT for IPv6.
+    tcp://HOST:PORT, tcp://[::1]:PORT for IPv6, and ipc://PATH.
+
+    A venue that asks for keys needs both: `key`, the path of this subscriber's own secret file
+    (`touchline keys make`), and `server_key`, the venue's public key or the file that holds it. A
+    key that is not allowed is a TouchlineError that names it.
     """
 
     def __init__(
@@ -129,8 +150,11 @@ class Subscriber:
         publish: str = "tcp://127.0.0.1:5556",
         snapshot: str = "tcp://127.0.0.1:5557",
         symbols: Sequence[str] | None = None,
-        kinds: Sequence[Kind] = STREAMS,
+        kinds: Sequence[Kind] = KINDS,
         timeout_s: float = 5.0,
+        *,
+        key: str | Path | None = None,
+        server_key: str | Path | None = None,
     ) -> None:
         self.event_seq = 0  # up to here nothing is missing in any book followed
         self.resyncs = 0  # snapshots asked for after the first: losses noticed
@@ -152,12 +176,15 @@ class Subscriber:
         self._request_id = 0
         self._owner = threading.current_thread()
         self._process = os.getpid()
+        self._keys = ClientKeys.of(key, server_key)
         self._context: zmq.Context[Any] = zmq.Context()
         self._updates = self._socket(zmq.SUB, UPDATES_MAX, UPDATE_BYTES_MAX)
         self._requests = self._socket(zmq.DEALER, REPLIES_MAX, REPLY_BYTES_MAX)
+        sockets = [self._updates, self._requests]
+        self._refusals = Refusals(self._context, sockets, self._keys)
         # Also when this goes without close(), in whatever order the garbage collector comes by.
         self._let_go = weakref.finalize(
-            self, _let_go, self._process, self._context, self._updates, self._requests
+            self, _let_go, self._process, self._context, *self._refusals.sockets, *sockets
         )
         try:
             self._connect(publish, snapshot)
@@ -174,6 +201,8 @@ class Subscriber:
         made.sndhwm = REPLIES_MAX
         made.rcvhwm = messages_max
         made.maxmsgsize = bytes_max
+        if self._keys is not None:
+            self._keys.apply(made)
         return made
 
     def _connect(self, publish: str, snapshot: str) -> None:
@@ -243,6 +272,8 @@ class Subscriber:
         checked_whole(updates_max, "updates_max", 1)
         found: list[Update] = []
         waiting = self._updates.poll(timeout_ms)
+        if not waiting:
+            self._refusals.look()
         while waiting and len(found) < updates_max:
             try:
                 update = self._handle(self._updates.recv_multipart())
@@ -269,7 +300,9 @@ class Subscriber:
         records = self._new_records(told.kind, told.symbol, told.first_seq, told.records)
         if not len(records):
             return None
-        self._books[told.symbol]._apply(told.kind, records)
+        book = self._books[told.symbol]
+        book._apply(told.kind, records)
+        book.seqs[told.kind] = told.first_seq + len(told.records) - 1
         return Update(told.kind, told.symbol, told.event_seq, told.ts_ns, records)
 
     def _of_this_journal(self, epoch: int) -> bool:
@@ -285,9 +318,11 @@ class Subscriber:
     def _new_records(self, kind: Kind, symbol: str, first_seq: int, records: Records) -> Records:
         """Those behind what the book has; a snapshot first when some between are missing."""
         book = self._books.get(symbol)
-        if book is None or first_seq > book.seqs[kind] + 1:
+        if book is None or (first_seq > book.seqs[kind] + 1 and kind in STREAMS):
             self._resync([symbol])
         have = self._books[symbol].seqs[kind]
+        if kind == Kind.STATISTICS:
+            return records if first_seq > have else records[:0]
         if first_seq > have + 1:
             return records[:0]  # the next message or heartbeat shows the gap again
         return records[max(0, have + 1 - first_seq) :]
@@ -330,12 +365,13 @@ class Subscriber:
         given up before are passed over."""
         left_ms = self._timeout_ms
         while left_ms > 0:
+            self._refusals.look()
             # While nobody is there, requests wait in the socket, and no more than it holds.
             if self._requests.poll(0, zmq.POLLOUT):
                 self._requests.send(request, zmq.DONTWAIT)
             wait_ms = min(left_ms, ASK_AGAIN_MS)
             for _ in range(2 * REPLIES_MAX):
-                if not self._requests.poll(wait_ms):
+                if not self._refusals.poll(self._requests, wait_ms):
                     break
                 reply = decode.reply(self._requests.recv_multipart(), self._snapshot_address)
                 if reply.request_id == self._request_id:
@@ -360,14 +396,14 @@ def _let_go(process: int, context: zmq.Context[Any], *sockets: zmq.Socket[Any]) 
         context.term()
 
 
-_SEQ_FIELDS = {kind: f"{kind.name.lower()}_seq" for kind in STREAMS}
+_SEQ_FIELDS = {kind: f"{kind.name.lower()}_seq" for kind in KINDS}
 
 
 def _book(told: decode.Snapshot) -> Book:
     """A book as a snapshot tells it."""
     book = Book(told.instrument)
     book._apply_depth(told.levels)
-    book.last_trade, book.bbo = told.last_trade, told.bbo
+    book.last_trade, book.bbo, book.statistics = told.last_trade, told.bbo, told.statistics
     book.trading_status, book.entry_status = told.trading_status, told.entry_status
     book.seqs = list(told.seqs)
     book.event_seq = int(told.bbo["event_seq"])

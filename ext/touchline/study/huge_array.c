@@ -1,6 +1,6 @@
-/* Small arrays from malloc, large ones mapped and marked for huge pages; see pages.h. */
+/* Small arrays from malloc, large ones mapped and marked for huge pages; see huge_array.h. */
 #define _GNU_SOURCE
-#include "touchline/study/pages.h"
+#include "touchline/study/huge_array.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,19 +29,19 @@ static void *mapped(size_t bytes)
     return at + before;
 }
 
-void *tl_pages_grow(void *old, size_t held, size_t bytes)
+void *tl_huge_array_grow(void *old, size_t held, size_t bytes)
 {
     void *memory = bytes < HUGE_PAGE ? malloc(bytes) : mapped(rounded(bytes));
     if (memory == NULL)
         return NULL;
     if (old != NULL) {
         memcpy(memory, old, held);
-        tl_pages_free(old, held);
+        tl_huge_array_free(old, held);
     }
     return memory;
 }
 
-void tl_pages_free(void *memory, size_t bytes)
+void tl_huge_array_free(void *memory, size_t bytes)
 {
     if (memory == NULL)
         return;
