@@ -29,7 +29,7 @@ help:
 	@echo "make wheel       wheel and sdist into dist/"
 	@echo "make lint        ruff and mypy --strict"
 	@echo "make sanitize    ctest and the model test of the engine under ASan and UBSan"
-	@echo "make test-checked  ctest and the model, every invariant asserted after every command"
+	@echo "make test-checked  the model, every invariant asserted after every command"
 	@echo "make bench       all benchmarks, report in build/bench; under ten minutes"
 	@echo "make bench-api   calls from Python against the baseline BASELINE, saved where there is none"
 	@echo "make bench-compare  touchline and other packages on PyPI on one flow; about five minutes"
@@ -120,22 +120,29 @@ demo: build
 # ── tests ───────────────────────────────────────────────────────────────────────────────────────
 
 # Every step runs, whatever failed before it, and the runners' own closing lines are the last word.
+# What compiles and what only reads share the processors; pytest has them to itself.
 .PHONY: test
 test:
 	@$(MAKE) --no-print-directory build
-	@$(MAKE) --no-print-directory -k lint test-c test-sanitized test-checked test-python
+	@$(MAKE) --no-print-directory -k -j $(JOBS) -O lint test-c test-sanitized test-checked; \
+	  others=$$?; $(MAKE) --no-print-directory test-python && exit $$others
 
+# The tests of a file run one after another in one process, so that they share what they start.
 .PHONY: test-python
 test-python: build
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --dist loadfile
 
 # Each test is linked for itself, so without the optimisation over the whole core; the package that
-# pytest tests has it.
+# pytest tests has it. Under sanitizers every invariant is asserted, too.
+build/c/build.ninja: FLAGS = -DTOUCHLINE_BENCHMARKS=ON -DTOUCHLINE_LTO=OFF
+build/sanitized/build.ninja: FLAGS = -DTOUCHLINE_SANITIZE=ON -DTOUCHLINE_CHECKED=ON $(QUICK)
 build/c/build.ninja build/sanitized/build.ninja: $(VENV)/tools CMakeLists.txt ext/CMakeLists.txt
-	@$(CMAKE) -G Ninja -S . -B $(@D) -DTOUCHLINE_TESTS=ON -DTOUCHLINE_BENCHMARKS=ON \
-	  -DTOUCHLINE_LTO=OFF \
-	  -DTOUCHLINE_SANITIZE=$(if $(findstring sanitized,$@),ON,OFF) > $(@D).log || \
+	@mkdir -p $(@D)
+	@$(CMAKE) -G Ninja -S . -B $(@D) -DTOUCHLINE_TESTS=ON $(FLAGS) > $(@D).log || \
 	  (cat $(@D).log; exit 1)
+
+# Compiled in half the time, for what is slow by what it looks at.
+QUICK := -DCMAKE_C_FLAGS_RELEASE='-O1 -DNDEBUG'
 
 .PHONY: test-c test-sanitized
 test-c: build/c/build.ninja
@@ -159,22 +166,22 @@ define shells
 	@$(CMAKE) --install $(1) --prefix $(1)/site > $(1).log
 endef
 MODEL_TESTS := tests/core/test_model.py tests/core/test_golden.py tests/core/test_book.py
+MODEL_ROOMS := -DTOUCHLINE_ROOMS='core;runtime;market;study'
 
 .PHONY: sanitize
 sanitize: test-sanitized build
-	$(call shells,build/sanitized-python,-DTOUCHLINE_SANITIZE=ON)
+	$(call shells,build/sanitized-python,-DTOUCHLINE_SANITIZE=ON $(QUICK) $(MODEL_ROOMS))
 	LD_PRELOAD=$(ASAN) ASAN_OPTIONS=detect_leaks=0 \
 	  PYTHONPATH=$(CURDIR)/build/sanitized-python/site:$(SITE) \
 	  $(BIN)/python -S -m pytest $(MODEL_TESTS)
 
-# C tests and the model, on flows that are always the same, with every invariant of the engine
-# asserted after every command.
+# The model, on flows that are always the same, with every invariant of the engine asserted after
+# every command.
 CHECKED_TESTS := tests/core/test_recorded_flow.py tests/core/test_extremes.py \
   tests/core/test_checked_build.py
 .PHONY: test-checked
 test-checked: build
-	$(call shells,build/checked,-DTOUCHLINE_CHECKED=ON -DTOUCHLINE_TESTS=ON)
-	$(BIN)/ctest --test-dir build/checked --output-on-failure -j $(JOBS)
+	$(call shells,build/checked,-DTOUCHLINE_CHECKED=ON $(QUICK) $(MODEL_ROOMS))
 	PYTHONPATH=$(CURDIR)/build/checked/site:$(SITE) $(BIN)/python -S -m pytest -q \
 	  --hypothesis-seed=1 $(MODEL_TESTS) $(CHECKED_TESTS)
 
@@ -223,21 +230,34 @@ CODEC := $(addprefix ext/touchline/wire/fix_,frame.c message.c message_quick.c m
   message_groups.c check.c format.c text.c text_time.c dialect.c tables.c)
 WIRE_CODEC := $(addprefix ext/touchline/wire/,itch.c soupbin.c moldudp64.c moldudp64_receiver.c \
   ouch.c ouch_terms.c)
+FEED_CODEC := $(wildcard ext/touchline/study/feed_*.c ext/touchline/study/books*.c) \
+  $(addprefix ext/touchline/,study/ladder.c study/huge_array.c wire/itch.c)
+# $(1): the test, without its .c; $(2): what it tests; $(3): bytes of the longest input. The seeds
+# of the mutator are where libFuzzer begins; those of FIX are whole messages.
+define libfuzzer
+	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -DTOUCHLINE_LIBFUZZER -Iext -Itests/harness $(1).c $(2) -o build/fuzz/$(notdir $(1))
+	@mkdir -p build/fuzz/$(notdir $(1)).corpus
+	@$(if $(4),cp $(4)/* build/fuzz/$(notdir $(1)).corpus,\
+	  build/sanitized/$(notdir $(1)) 2000 $(FUZZ_SEED) build/fuzz/$(notdir $(1)).corpus)
+	build/fuzz/$(notdir $(1)) -runs=$(FUZZ_INPUTS) -seed=$(FUZZ_SEED) -max_len=$(3) \
+	  -artifact_prefix=build/fuzz/ -verbosity=0 -print_final_stats=1 \
+	  build/fuzz/$(notdir $(1)).corpus
+endef
+FUZZERS := fuzz_fix_codec fuzz_wire_codec fuzz_feed
 .PHONY: fuzz-libfuzzer fuzz-mutator
 fuzz-libfuzzer:
-	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -DTOUCHLINE_LIBFUZZER -Iext -Itests/harness tests/wire/fuzz_fix_codec.c $(CODEC) \
-	  -o build/fuzz/codec
-	build/fuzz/codec -runs=$(FUZZ_INPUTS) -seed=$(FUZZ_SEED) -max_len=4096 build/fuzz/corpus
-	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -DTOUCHLINE_LIBFUZZER -Iext -Itests/harness tests/wire/fuzz_wire_codec.c $(WIRE_CODEC) \
-	  -o build/fuzz/wire_codec
-	build/fuzz/wire_codec -runs=$(FUZZ_INPUTS) -seed=$(FUZZ_SEED) -max_len=600
+	@$(CMAKE) --build build/sanitized --target $(FUZZERS) -- --quiet
+	$(call libfuzzer,tests/wire/fuzz_fix_codec,$(CODEC),4096,build/fuzz/corpus)
+	$(call libfuzzer,tests/wire/fuzz_wire_codec,$(WIRE_CODEC),600)
+	$(call libfuzzer,tests/study/fuzz_feed,$(FEED_CODEC),1500)
 
 fuzz-mutator:
-	@$(CMAKE) --build build/sanitized --target fuzz_fix_codec fuzz_wire_codec -- --quiet
+	@echo "There is no clang, so the decoders are fuzzed by the tests' own mutators"
+	@$(CMAKE) --build build/sanitized --target $(FUZZERS) -- --quiet
 	build/sanitized/fuzz_fix_codec $(FUZZ_INPUTS) $(FUZZ_SEED) build/fuzz/corpus
 	build/sanitized/fuzz_wire_codec $(FUZZ_INPUTS) $(FUZZ_SEED)
+	build/sanitized/fuzz_feed $(FUZZ_INPUTS) $(FUZZ_SEED)
 
 .PHONY: docs
 docs: build

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,10 +139,20 @@ def build(programs: tuple[str, ...]) -> None:
 
     Debug information tells the stage breakdown which line an instruction is of; it changes none.
     """
-    generator = ["-G", "Ninja"] if not (BUILD / "CMakeCache.txt").exists() else []
     options = ["-DTOUCHLINE_BENCHMARKS=ON", "-DCMAKE_C_FLAGS=-g"]
-    run(["cmake", "-S", ".", "-B", str(BUILD), *generator, *options])
-    run(["cmake", "--build", str(BUILD), "--target", *programs])
+    with alone(BUILD):
+        generator = ["-G", "Ninja"] if not (BUILD / "CMakeCache.txt").exists() else []
+        run(["cmake", "-S", ".", "-B", str(BUILD), *generator, *options])
+        run(["cmake", "--build", str(BUILD), "--target", *programs])
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Nobody else is in a block like this with the same directory, which is made if need be."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def processors() -> tuple[int, int | None]:
@@ -154,11 +167,16 @@ def flow_file(case: Case, directory: Path, seed: int = SEED) -> Path:
     for source in (flow.__file__, flow_shapes.__file__, touchline.core.engine.__file__, __file__):
         made_of.update(Path(source).read_bytes())
     path = directory / f"{case.name}-{made_of.hexdigest()[:16]}.flow"
-    if path.exists():
-        return path
-    directory.mkdir(parents=True, exist_ok=True)
-    for old in directory.glob(f"{case.name}-{'?' * 16}.flow"):
-        old.unlink()
+    with alone(directory):
+        if not path.exists():
+            for old in directory.glob(f"{case.name}-{'?' * 16}.flow"):
+                old.unlink()
+            write_flow(case, path, seed)
+    return path
+
+
+def write_flow(case: Case, path: Path, seed: int) -> None:
+    """One flow, under its name once it is whole."""
     generated = case.generate(seed)
     commands = flow.resolve(generated, case.engine())
     engine = case.engine()
@@ -166,7 +184,6 @@ def flow_file(case: Case, directory: Path, seed: int = SEED) -> Path:
     part = path.with_suffix(".part")
     flow.write_file(part, generated, commands, expected, engine.capacities, engine.state_hash())
     part.rename(path)
-    return path
 
 
 def machine() -> dict[str, str | int]:

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -306,6 +307,33 @@ static void a_few_requests_go_on_until_the_last_of_them_is_answered(void)
     log_off();
 }
 
+/* Garbage twice in what is read at a time, and nothing that comes later: what is behind it goes on
+ * although the other engine has read none of what is before it. */
+static void a_message_behind_garbage_waits_for_nothing(void)
+{
+    static const char *const garbage[] = {"xx8=FIX", "8=FIX.4.4\x01yy", "zz"};
+    int there = 0, expected = 0;
+    log_on(1);
+    for (int i = 0; i < 3; i++) {
+        char head[32];
+        snprintf(head, sizeof head, "35=1|34=%d|", i + 2);
+        strcat(pending, garbage[i]);
+        expected -= (int)strlen(pending);
+        say(head, "112=a|");
+        expected += (int)strlen(pending);
+    }
+    flush(broker);
+    for (int looks = 0; there < expected && looks < 600; looks++) {
+        CHECK(ioctl(engine, FIONREAD, &there) == 0);
+        poll(NULL, 0, 10);
+    }
+    CHECK(there == expected);
+    EXPECT(engine, "35=1|34=2|49=B|56=TL|112=a");
+    EXPECT(engine, "35=1|34=3|49=B|56=TL|112=a");
+    EXPECT(engine, "35=1|34=4|49=B|56=TL|112=a");
+    log_off();
+}
+
 static void who_reads_nothing_is_not_read_from(void)
 {
     char text[1024], rest[1100];
@@ -367,6 +395,7 @@ int main(void)
     another_version_is_handed_on_as_a_heartbeat();
     what_may_be_read_in_two_ways_ends_the_session();
     a_few_requests_go_on_until_the_last_of_them_is_answered();
+    a_message_behind_garbage_waits_for_nothing();
     who_reads_nothing_is_not_read_from();
     what_is_far_behind_a_gap_is_dropped();
     tl_fix_server_stop(server);

@@ -237,6 +237,8 @@ static cleared clear(tl_fix_server *server, tl_fix_seat *seat, uint32_t *budget)
     tl_fix_conn *conn = seat->conn;
     while (*budget > 0) {
         const int64_t size = tl_fix_next_message(server, conn, seat->cleared);
+        if (size == TL_FIX_NEXT_GARBAGE)
+            return REPLACED; /* by nothing */
         if (size <= 0)
             return size == 0 ? ALL : HARM;
         if (tl_fix_pace_full(server, seat))

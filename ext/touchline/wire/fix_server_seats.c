@@ -294,11 +294,11 @@ int64_t tl_fix_next_message(const tl_fix_server *server, tl_fix_conn *conn, uint
         return 0;
     const tl_fix_frame frame =
         tl_fix_find_message(conn->in + at, conn->in_end - at, server->config.message_max);
-    if (from > 0 && frame.skip > 0) /* garbage behind what is cleared: once that is gone */
-        return 0;
+    if (from > 0 && frame.skip > 0)
+        return TL_FIX_NEXT_GARBAGE;
     conn->in_at += (uint32_t)frame.skip;
     if (frame.framing == TL_FIX_FRAME_TOO_LONG)
-        return -1;
+        return TL_FIX_NEXT_OVER;
     return frame.framing == TL_FIX_FRAME_WHOLE ? (int64_t)frame.size : 0;
 }
 

@@ -301,7 +301,10 @@ bool tl_fix_relay_take(tl_fix_server *server, tl_fix_seat *seat);
 bool tl_fix_relay_serve(tl_fix_server *server, tl_fix_seat *seat);
 /* What the other engine has sent is on the disk, if it has to be; false: the server fails. */
 bool tl_fix_relay_sync(tl_fix_server *server, tl_fix_seat *seat);
-/* The next whole message of what was read: its size, 0: there is none, -1: the stream is over. */
+/* The next whole message of what was read, behind the first `from` bytes of it: its size, or 0:
+ * there is none yet, or one of these. Garbage before it is skipped, but not behind other bytes. */
+#define TL_FIX_NEXT_OVER (-1)    /* nothing of the stream can be read from here on */
+#define TL_FIX_NEXT_GARBAGE (-2) /* once the bytes before it are gone */
 int64_t tl_fix_next_message(const tl_fix_server *server, tl_fix_conn *conn, uint32_t from);
 
 /* The relay's pace. */
