@@ -41,6 +41,7 @@ help:
 	@echo "make javascript  a FIX engine in JavaScript, for the test that trades with it (needs npm)"
 	@echo "make fix-soak    50 brokers for SECONDS=3600 who leave and come back; all adds up"
 	@echo "make fuzz        the random tests, a hundred times as far; half an hour or more"
+	@echo "make model       reference and core on COMMANDS=1000000 random commands from SEED=1"
 	@echo "make long-start  the venue started over long journals"
 	@echo "make campaign    kills, stops and full disks in full flow, and what is lost; minutes"
 	@echo "make clean       remove build/, dist/ and caches; 'make distclean' also .venv"
@@ -112,6 +113,13 @@ campaign: build
 	$(call session_kills,native)
 	$(call session_kills,quickfix)
 	@rm -rf build/campaign
+
+# Reference and core, command by command over random mixes of everything in docs/rules.md.
+COMMANDS ?= 1000000
+SEED     ?= 1
+.PHONY: model
+model: build
+	cd tests && ../$(BIN)/python -m harness.model_campaign $(COMMANDS) $(SEED)
 
 .PHONY: demo
 demo: build

@@ -38,7 +38,10 @@ def test_one_order_is_told_by_its_order_id(engine: Engine) -> None:
     order = engine.order(order_id)
     assert order is not None
     assert order.dtype == ORDER
-    assert order.tolist() == (order_id, 105, 5, 9, 1, 0, Side.SELL, ord(TimeInForce.DAY.fix))
+    assert order.tolist() == (
+        *(order_id, 105, 5, 9, 1, 0, Side.SELL, ord(TimeInForce.DAY.fix)),
+        *(5, 0, 0, ord(OrdType.LIMIT.fix), 0, 0),
+    )
     engine.cancel(order_id, 1)
     assert engine.order(order_id) is None
     assert engine.order(0) is None

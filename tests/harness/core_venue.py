@@ -19,7 +19,7 @@ class CoreVenue:
 
     def orders(self, instrument: int, side: int) -> list[Resting]:
         return [
-            Resting(int(order["order_id"]), int(order["price"]), int(order["leaves_qty"]))
+            Resting(int(order["order_id"]), int(order["price"]), int(order["shown_qty"]))
             for order in self.engine.orders(instrument, side)
         ]
 

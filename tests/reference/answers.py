@@ -14,10 +14,11 @@ class Answers:
         self.state = State()
         self.cmd = Command()
         self.events: list[Event] = []
+        self.own: Order | None = None  # which the command has entered or replaced
 
     def step(self, cmd: Command) -> list[Event]:
         """The events that answer one command. A refusal changes nothing else."""
-        self.cmd, self.events = cmd, []
+        self.cmd, self.events, self.own = cmd, [], None
         try:
             require(cmd.type in set(MsgType), Reason.INVALID_MSG_TYPE, cmd.type)
             answer = getattr(self, MsgType(cmd.type).name.lower())  # a method for each MsgType
@@ -32,11 +33,13 @@ class Answers:
         self.events.append(Event(self.state.event_seq, self.cmd.ts_ns, exec_type, **values))
 
     def report_order(self, exec_type: int, order: Order, **values: int) -> None:
-        """An event about `order` that answers the command."""
+        """An event about `order`, which answers the command where it is the command's own."""
+        if order.special:
+            values["flags"] = values.get("flags", 0) | order.flags
         self.report(
             exec_type,
             order_id=order.order_id,
-            cl_ord_id=self.cmd.cl_ord_id,
+            cl_ord_id=self.cmd.cl_ord_id if self.own in (None, order) else 0,  # 8.2
             price=order.price,
             account=order.account,
             instrument=order.instrument,

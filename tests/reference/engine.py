@@ -2,14 +2,18 @@
 
 It knows nothing of the C core and nothing of speed; the core is right when it answers every
 sequence of commands with the same events and the same state hash. Each part names the rule it
-states. Here are new orders, matching, cancel and replace; sections 5 and 7 are in state.py,
-section 1 in answers.py, section 6 in administration.py.
+states. Here are new orders, cancel and replace; section 3 is in matching.py, sections 5 and 7 in
+state.py, section 1 in answers.py, section 6 in administration.py, section 8 where it belongs.
 """
 
+from dataclasses import replace
 from itertools import groupby
 
-from reference.administration import Administration
+from reference.matching import OPPOSITE, Matching
 from reference.state import (
+    LIMITED,
+    STOPS,
+    TOUCHES,
     Capacities,
     Instrument,
     Order,
@@ -17,13 +21,12 @@ from reference.state import (
     Refused,
     as_good_as,
     check_limits,
-    protection_price,
     require,
     state_hash,
 )
 from touchline.core.messages import (
     ACCOUNT_ALL,
-    BLOCK_LEVELS,
+    DISPLAY_PARTS_MAX,
     INSTRUMENT_ALL,
     EntryStatus,
     ExecType,
@@ -37,8 +40,8 @@ from touchline.core.messages import (
 
 __all__ = ["Capacities", "Reference"]
 
-OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC)
+PLAIN_TYPES = (OrdType.MARKET, OrdType.LIMIT)
 
 
 def slot_of(order: Order) -> int:
@@ -46,7 +49,7 @@ def slot_of(order: Order) -> int:
     return order.order_id & 0xFFFFFFFF
 
 
-class Reference(Administration):
+class Reference(Matching):
     # Section 2: new orders
 
     def new_order(self) -> None:
@@ -54,23 +57,44 @@ class Reference(Administration):
         instrument = self.listed_instrument(cmd.instrument)
         self.check_account_open(cmd.account)
         require(cmd.side in set(Side), Reason.INVALID_SIDE)
-        require(cmd.ord_type in set(OrdType), Reason.INVALID_ORD_TYPE)
+        special = bool(cmd.flags & Flag.SPECIAL)
+        require(cmd.ord_type in (set(OrdType) if special else PLAIN_TYPES),
+                Reason.INVALID_ORD_TYPE)  # fmt: skip
         require(cmd.time_in_force in set(TimeInForce), Reason.INVALID_TIME_IN_FORCE)
         order = Order(0, cmd.account, cmd.instrument, cmd.side, cmd.ord_type, cmd.time_in_force,
                       cmd.price, cmd.qty, cmd.qty)  # fmt: skip
+        if special:
+            self.take_terms(order)
         self.check_entry(instrument, cmd.account)
-        self.check_qty_and_price(instrument, cmd.ord_type, cmd.qty, cmd.price)
+        self.check_qty_and_price(instrument, order.ord_type in LIMITED, cmd.qty, cmd.price)
+        if special:
+            self.check_terms(instrument, order)
         place = (order.account, order.instrument)
         check_limits(instrument, self.state.positions.get(place, Position()), order, given_up=0)
         self.check_slot_free()
+        self.check_chain(order)
         self.check_position_place(cmd.account, cmd.instrument)
-        if order.ord_type == OrdType.LIMIT and order.time_in_force in RESTING_TIMES:
-            self.check_level_place(instrument, order.price)
+        if order.waiting or (not order.at_market and order.time_in_force in RESTING_TIMES):
+            self.check_level_place(instrument, order, order.price)
+        self.enter(instrument, order)
+
+    def enter(self, instrument: Instrument, order: Order) -> None:
+        """2, 8.2"""
+        told = order.special or instrument.has_special()
         order.order_id = self.take_slot()
-        self.state.open_orders[order.order_id] = order
-        self.state.positions.setdefault(place, Position())
-        self.report_order(ExecType.NEW, order, qty=order.order_qty, leaves_qty=order.leaves_qty)
-        self.meet_book(instrument, order)
+        self.state.open_orders[order.order_id] = self.own = order
+        self.state.positions.setdefault((order.account, order.instrument), Position())
+        self.report_order(ExecType.NEW, order, qty=order.order_qty, leaves_qty=order.leaves_qty,
+                          flags=Flag.SPECIAL if told else 0)  # fmt: skip
+        reference = instrument.reference_price
+        if not order.waiting:
+            self.meet_book(instrument, order, told)
+        elif self.met(order, reference, reference):
+            self.trigger(order)
+            self.meet_after_trigger(instrument, order)
+        else:
+            self.rest(instrument, order)
+        self.work_off_triggers(instrument)
 
     def check_entry(self, instrument: Instrument, account: int) -> None:
         """2.2"""
@@ -78,101 +102,76 @@ class Reference(Administration):
         require(instrument.status != TradingStatus.HALTED, Reason.HALTED)
         require(self.state.accounts[account] != EntryStatus.BLOCKED, Reason.ACCOUNT_BLOCKED)
 
-    def check_qty_and_price(self, at: Instrument, ord_type: int, qty: int, price: int) -> None:
+    def check_qty_and_price(self, at: Instrument, limited: bool, qty: int, price: int) -> None:
         """2.3, 2.4"""
         require(1 <= qty <= at.qty_max, Reason.INVALID_QTY, qty, at.qty_max)
-        if ord_type == OrdType.LIMIT:
-            require(price >= at.price_min, Reason.PRICE_BELOW_MIN, price, at.price_min)
-            require(price <= at.price_max, Reason.PRICE_ABOVE_MAX, price, at.price_max)
+        if limited:
+            self.check_price(at, price)
         else:
             require(price == 0, Reason.MARKET_WITH_PRICE, price)
+
+    def check_price(self, at: Instrument, price: int) -> None:
+        """2.4"""
+        require(price >= at.price_min, Reason.PRICE_BELOW_MIN, price, at.price_min)
+        require(price <= at.price_max, Reason.PRICE_ABOVE_MAX, price, at.price_max)
 
     def check_slot_free(self) -> None:
         """2.6"""
         slots = self.capacities.orders_max
         require(len(self.state.open_orders) < slots, Reason.ORDERS_FULL, limit=slots)
 
-    def check_level_place(self, instrument: Instrument, price: int) -> None:
-        """2.7"""
-        taken = {(order.instrument, order.price // BLOCK_LEVELS)
-                 for order in self.state.open_orders.values()}  # fmt: skip
-        has_place = (instrument.number, price // BLOCK_LEVELS) in taken
-        places = self.capacities.price_blocks_max
-        require(has_place or len(taken) < places, Reason.LEVELS_FULL, limit=places)
+    # Section 8: special orders
 
-    # Section 3: meeting the book
-
-    def meet_book(self, instrument: Instrument, taker: Order) -> None:
-        limit_price = taker.price
-        if taker.ord_type == OrdType.MARKET:
-            limit_price = protection_price(instrument, taker.side)  # 3.3
-        makers = instrument.book[OPPOSITE[Side(taker.side)]]
-        within = [maker for maker in makers if as_good_as(taker.side, limit_price, maker.price)]
-        available = sum(maker.leaves_qty for maker in within)
-        if taker.time_in_force == TimeInForce.FOK and available < taker.leaves_qty:  # 3.5
-            self.take_off(taker, ExecType.CANCELED, Reason.FOK_UNFILLED)
-            return
-        for maker in within:  # 3.1
-            if taker.leaves_qty > 0:
-                self.trade(instrument, taker, maker)
-        if taker.leaves_qty == 0:
-            self.end(taker)
-        elif taker.time_in_force == TimeInForce.IOC:  # 3.4
-            self.take_off(taker, ExecType.CANCELED, Reason.IOC_REMAINDER)
-        elif taker.ord_type == OrdType.MARKET:
-            self.take_off(taker, ExecType.CANCELED, Reason.MARKET_REMAINDER)
-        else:
-            self.rest(instrument, taker)
-
-    def trade(self, instrument: Instrument, taker: Order, maker: Order) -> None:
-        """3.1, 3.2, 3.7"""
-        qty = min(taker.leaves_qty, maker.leaves_qty)
-        taker.leaves_qty -= qty
-        maker.leaves_qty -= qty
-        maker_position = self.state.positions[maker.account, maker.instrument]
-        taker_position = self.state.positions[taker.account, taker.instrument]
-        maker_position.open_qty[maker.side] -= qty
-        maker_position.trade(maker.side, qty)
-        taker_position.trade(taker.side, qty)
-        instrument.reference_price = maker.price
-        self.report(
-            ExecType.TRADE,
-            order_id=taker.order_id,
-            contra_order_id=maker.order_id,
-            price=maker.price,
-            qty=qty,
-            leaves_qty=taker.leaves_qty,
-            account=taker.account,
-            contra_account=maker.account,
-            instrument=taker.instrument,
-            side=taker.side,
-            ord_type=taker.ord_type,
-            time_in_force=taker.time_in_force,
-            flags=Flag.MAKER_DONE if maker.leaves_qty == 0 else 0,
+    def take_terms(self, order: Order) -> None:
+        """8.1"""
+        cmd = self.cmd
+        order.flags = cmd.flags & (Flag.POST_ONLY | Flag.SLIDE | Flag.HIDDEN | Flag.SPECIAL)
+        order.stop_price, order.display_qty = cmd.order_id & 0xFFFFFFFF, cmd.order_id >> 32
+        order.waiting = order.ord_type in (*STOPS, *TOUCHES)
+        rests = order.time_in_force in RESTING_TIMES
+        post_only, slide = cmd.flags & Flag.POST_ONLY, cmd.flags & Flag.SLIDE
+        limited = order.ord_type in LIMITED or order.ord_type == OrdType.MARKET_TO_LIMIT
+        fits = (
+            order.waiting == bool(order.stop_price)
+            and (rests or not (order.waiting or order.display_qty or order.hidden or post_only))
+            and (rests or order.ord_type != OrdType.MARKET_TO_LIMIT)
+            and (limited or not (order.display_qty or order.hidden))
+            and not (order.display_qty and order.hidden)
+            and (order.ord_type == OrdType.LIMIT or not post_only)
+            and (bool(post_only) or not slide)
         )
-        if maker.leaves_qty == 0:
-            instrument.book[maker.side].remove(maker)
-            self.end(maker)
+        require(fits, Reason.INVALID_TERMS)
 
-    def position_of(self, order: Order) -> Position:
-        return self.state.positions[order.account, order.instrument]
+    def check_terms(self, instrument: Instrument, order: Order) -> None:
+        """8.3, 8.4, 8.6: after 2.4"""
+        if order.waiting:
+            self.check_price(instrument, order.stop_price)
+            require(instrument.reference_price != 0, Reason.NO_REFERENCE_PRICE)
+        if order.display_qty:
+            self.check_display(order, order.order_qty)
+        if order.flags & Flag.POST_ONLY:
+            order.price = self.post_only_price(instrument, order, order.price)
 
-    def rest(self, instrument: Instrument, order: Order) -> None:
-        """3.4: behind every order at as good a price or a better one."""
-        queue = instrument.book[order.side]
-        ahead = [other for other in queue if as_good_as(order.side, other.price, order.price)]
-        queue.insert(len(ahead), order)
-        self.position_of(order).open_qty[order.side] += order.leaves_qty
+    def check_display(self, order: Order, qty: int) -> None:
+        """8.4"""
+        least = -(-qty // DISPLAY_PARTS_MAX)
+        require(order.display_qty >= least, Reason.DISPLAY_QTY, order.display_qty, least)
 
-    def leave(self, order: Order) -> None:
-        """Out of the book, whether to end or to meet it again."""
-        self.state.instruments[order.instrument].book[order.side].remove(order)
-        self.position_of(order).open_qty[order.side] -= order.leaves_qty
+    def post_only_price(self, instrument: Instrument, order: Order, price: int) -> int:
+        """8.6"""
+        best = self.next_maker(instrument, OPPOSITE[Side(order.side)])
+        if best is None or not as_good_as(order.side, price, best.price):
+            return price
+        slid = best.price - 1 if order.side == Side.BUY else best.price + 1
+        within = instrument.price_min <= slid <= instrument.price_max
+        require(bool(order.flags & Flag.SLIDE) and within, Reason.WOULD_TRADE, price, best.price)
+        return slid
 
-    def take_off(self, order: Order, exec_type: int, reason: Reason) -> None:
-        """3.4, 4.1: what is left of an order that does not rest (any more) is reported and ends."""
-        self.report_order(exec_type, order, qty=order.leaves_qty, reason=reason)
-        self.end(order)
+    def check_chain(self, order: Order) -> None:
+        """8.7"""
+        most = self.capacities.orders_max // 2 + 64
+        taken = sum(other.chain for other in self.state.open_orders.values() if other is not order)
+        require(taken + order.chain <= most, Reason.CHAIN_FULL, limit=most)
 
     # Section 4: cancel and replace
 
@@ -189,35 +188,57 @@ class Reference(Administration):
         self.take_off(order, ExecType.CANCELED, Reason.NONE)
 
     def replace(self) -> None:
-        """4.2 to 4.5"""
+        """4.2 to 4.5, 8.8"""
         order, price, qty = self.open_order(), self.cmd.price, self.cmd.qty
         instrument = self.state.instruments[order.instrument]
         self.check_entry(instrument, order.account)
-        self.check_qty_and_price(instrument, OrdType.LIMIT, qty, price)
+        limited = order.ord_type not in (OrdType.STOP, OrdType.MARKET_IF_TOUCHED)
+        self.check_qty_and_price(instrument, limited, qty, price)
+        if order.display_qty:
+            self.check_display(order, qty)
+        if order.flags & Flag.POST_ONLY and price != order.price:
+            price = self.post_only_price(instrument, order, price)
         leaves_qty = max(qty - order.executed_qty, 0)
+        wanted = replace(order, price=price, order_qty=qty, leaves_qty=leaves_qty)
         if price != order.price or qty > order.order_qty:
-            wanted = Order(0, order.account, order.instrument, order.side, OrdType.LIMIT,
-                           order.time_in_force, price, qty, leaves_qty)  # fmt: skip
             check_limits(instrument, self.position_of(order), wanted, order.leaves_qty)
-        if price != order.price:
-            self.check_level_place(instrument, price)
-        complete = leaves_qty == 0
-        keeps_place = price == order.price and qty < order.order_qty and not complete
+        if order.special:
+            wanted.order_id = order.order_id
+            self.check_chain_of_replace(order, wanted)
+        if price != order.price and not order.waiting:
+            self.check_level_place(instrument, wanted, price)
+        self.change(instrument, order, wanted)
+
+    def check_chain_of_replace(self, order: Order, wanted: Order) -> None:
+        """8.7"""
+        most = self.capacities.orders_max // 2 + 64
+        taken = sum(other.chain for other in self.state.open_orders.values() if other is not order)
+        require(taken + wanted.chain <= most, Reason.CHAIN_FULL, limit=most)
+
+    def change(self, instrument: Instrument, order: Order, wanted: Order) -> None:
+        """4.3 to 4.5, 8.8"""
+        self.own = order
+        complete = wanted.leaves_qty == 0
+        smaller = wanted.price == order.price and wanted.order_qty < order.order_qty
+        keeps_place = order.waiting or (smaller and not complete)
+        told = order.special or instrument.has_special()
         if keeps_place:
-            given_up = order.leaves_qty - leaves_qty
-            self.position_of(order).open_qty[order.side] -= given_up
+            position = self.position_of(order)
+            position.open_qty[order.side] -= order.leaves_qty - wanted.leaves_qty
+            order.shown_qty = min(order.shown_qty, wanted.leaves_qty)
         else:
             self.leave(order)
-        order.price = price
-        order.order_qty = order.executed_qty if complete else qty
-        order.leaves_qty = leaves_qty
-        flags = Flag.PRIORITY_KEPT if keeps_place else 0
-        self.report_order(ExecType.REPLACED, order, qty=order.order_qty, leaves_qty=leaves_qty,
-                          flags=flags)  # fmt: skip
+        order.price = wanted.price
+        order.order_qty = order.executed_qty if complete else wanted.order_qty
+        order.leaves_qty = wanted.leaves_qty
+        flags = Flag.PRIORITY_KEPT if keeps_place else Flag.SPECIAL if told else 0
+        self.report_order(ExecType.REPLACED, order, qty=order.order_qty,
+                          leaves_qty=order.leaves_qty, flags=flags)  # fmt: skip
         if complete:
             self.end(order)
         elif not keeps_place:
-            self.meet_book(instrument, order)
+            self.meet_book(instrument, order, told)
+            self.work_off_triggers(instrument)
 
     def mass_cancel(self) -> None:
         """4.6"""
@@ -230,8 +251,8 @@ class Reference(Administration):
         require(cmd.time_in_force in {0, *TimeInForce}, Reason.INVALID_TIME_IN_FORCE)
         orders = sorted(self.state.open_orders.values(), key=slot_of)
         if cmd.instrument != INSTRUMENT_ALL and cmd.account == ACCOUNT_ALL:
-            book = self.state.instruments[cmd.instrument].book
-            orders = book[Side.BUY] + book[Side.SELL]
+            at = self.state.instruments[cmd.instrument]
+            orders = sum([*at.book.values(), *at.apart()], [])
         chosen = [
             order
             for order in orders
@@ -270,7 +291,7 @@ class Reference(Administration):
         """Price, lots and number of orders of each level, from the best outwards."""
         levels = []
         for price, orders in groupby(self.orders(instrument, side), key=lambda order: order.price):
-            leaves = [order.leaves_qty for order in orders]
+            leaves = [order.shown_qty for order in orders]
             levels.append((price, sum(leaves), len(leaves)))
         return levels
 

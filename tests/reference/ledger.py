@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from touchline.core.messages import ExecType, Flag, OrdType, Side
+from reference.state import LIMITED
+from touchline.core.messages import ExecType, Flag, Side
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Entry:
     since: int  # the event that gave it its place in the queue
     order_qty: int
     leaves_qty: int
+    shown_qty: int  # in the book for all to see
     executed_qty: int = 0
 
     def rank(self) -> tuple[int, int]:
@@ -47,6 +49,10 @@ class Ledger:
                     self.trade(event)
                 case ExecType.REPLACED:
                     self.replace(event)
+                case ExecType.RESTATED:
+                    self.restate(event)
+                case ExecType.TRIGGERED:
+                    assert self.open[int(event["order_id"])].shown_qty == 0
                 case ExecType.CANCELED | ExecType.EXPIRED:
                     self.take_off(event)
         for side in self.queues().values():
@@ -67,8 +73,15 @@ class Ledger:
             since=self.seq,
             order_qty=int(event["qty"]),
             leaves_qty=int(event["leaves_qty"]),
+            shown_qty=0 if event["flags"] & Flag.SPECIAL else int(event["leaves_qty"]),
         )
         assert event["qty"] == event["leaves_qty"] > 0
+
+    def restate(self, event: np.void) -> None:
+        """8.2: from now on it stands there, behind all others."""
+        entry = self.open[int(event["order_id"])]
+        assert entry.leaves_qty == event["leaves_qty"] >= event["qty"] > 0
+        entry.price, entry.shown_qty, entry.since = int(event["price"]), int(event["qty"]), self.seq
 
     def trade(self, event: np.void) -> None:
         taker = self.open[int(event["order_id"])]
@@ -78,11 +91,20 @@ class Ledger:
             for entry in self.open.values()
             if (entry.instrument, entry.side) == (maker.instrument, maker.side)
             and entry is not taker
+            and entry.shown_qty
         ]
-        assert min(rivals, key=Entry.rank) is maker, "not the best and oldest"
+        if event["flags"] & Flag.HIDDEN:
+            best = min(rivals, key=Entry.rank, default=None)
+            assert maker.shown_qty == 0
+            assert best is None or maker.rank()[0] < best.rank()[0], "not the best"
+        else:
+            assert min(rivals, key=Entry.rank) is maker, "not the best and oldest"
+            maker.shown_qty -= int(event["qty"])
+            assert maker.shown_qty >= 0
+        taker.shown_qty -= min(taker.shown_qty, int(event["qty"]))
         assert {taker.side, maker.side} == {Side.BUY, Side.SELL}
         assert event["price"] == maker.price
-        if event["ord_type"] == OrdType.LIMIT:
+        if event["ord_type"] in LIMITED:
             gain = int(taker.price) - maker.price
             assert gain >= 0 if taker.side == Side.BUY else gain <= 0
         qty = int(event["qty"])
@@ -104,10 +126,13 @@ class Ledger:
         entry = self.open[order_id]
         assert event["qty"] == entry.executed_qty + event["leaves_qty"]
         if event["flags"] & Flag.PRIORITY_KEPT:
-            assert entry.price == event["price"]
-            assert event["qty"] < entry.order_qty
+            if not event["flags"] & Flag.SPECIAL or entry.shown_qty:
+                assert entry.price == event["price"]
+                assert event["qty"] < entry.order_qty
+            entry.shown_qty = min(entry.shown_qty, int(event["leaves_qty"]))
         else:
             entry.since = self.seq
+            entry.shown_qty = 0 if event["flags"] & Flag.SPECIAL else int(event["leaves_qty"])
         entry.price = int(event["price"])
         entry.order_qty = int(event["qty"])
         entry.leaves_qty = int(event["leaves_qty"])
@@ -127,9 +152,10 @@ class Ledger:
             self.ended.add(order_id)
 
     def queues(self) -> dict[int, dict[int, list[tuple[int, Entry]]]]:
-        """Of each instrument and side the open orders with their ids, first served first."""
+        """Of each instrument and side the orders shown with their ids, first served first."""
         queues: dict[int, dict[int, list[tuple[int, Entry]]]] = {}
         for order_id, entry in sorted(self.open.items(), key=lambda item: item[1].rank()):
             sides = queues.setdefault(entry.instrument, {Side.BUY: [], Side.SELL: []})
-            sides[entry.side].append((order_id, entry))
+            if entry.shown_qty:
+                sides[entry.side].append((order_id, entry))
         return queues

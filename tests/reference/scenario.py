@@ -57,7 +57,7 @@ class ReferenceVenue:
         return [bytes(event) for event in self.reference.step(cmd)]
 
     def orders(self, instrument: int, side: int) -> list[Resting]:
-        return [Resting(order.order_id, order.price, order.leaves_qty)
+        return [Resting(order.order_id, order.price, order.shown_qty)
                 for order in self.reference.orders(instrument, side)]  # fmt: skip
 
     def position(self, account: int, instrument: int) -> tuple[int, int, int]:
@@ -191,12 +191,17 @@ class Scenario:
         self, cmd: Command, side: str, qty: str, symbol: str, price_and_time: list[str]
     ) -> Command:
         match price_and_time:
-            case ["@", price, *time]:
+            case ["@", price, *rest]:
                 cmd = replace(cmd, ord_type=OrdType.LIMIT, price=number(price))
-            case ["MARKET", *time]:
+            case ["MARKET", *rest]:
                 cmd = replace(cmd, ord_type=OrdType.MARKET)
+            case ["TO_LIMIT", *rest]:
+                cmd = replace(cmd, ord_type=OrdType.MARKET_TO_LIMIT, flags=Flag.SPECIAL)
+            case [("STOP" | "TOUCHED") as kind, stop, *rest]:
+                cmd, rest = self.read_stop(cmd, kind, stop, rest)
             case _:
-                raise ValueError("an order says `@ 10.00` or `MARKET`")
+                raise ValueError("an order says `@ 10.00`, `MARKET`, `TO_LIMIT`, `STOP 10.00` …")
+        cmd, time = self.read_terms(cmd, rest)
         return replace(
             cmd,
             type=MsgType.NEW_ORDER,
@@ -205,6 +210,36 @@ class Scenario:
             instrument=self.instruments.index(symbol),
             time_in_force=TimeInForce[time[0]] if time else TimeInForce.DAY,
         )
+
+    def read_stop(
+        self, cmd: Command, kind: str, stop: str, rest: list[str]
+    ) -> tuple[Command, list[str]]:
+        """`STOP 10.00` for at the market, `STOP 10.00 @ 10.05` for at a limit."""
+        types = {
+            "STOP": (OrdType.STOP, OrdType.STOP_LIMIT),
+            "TOUCHED": (OrdType.MARKET_IF_TOUCHED, OrdType.LIMIT_IF_TOUCHED),
+        }[kind]
+        cmd = replace(cmd, ord_type=types[0], order_id=number(stop), flags=Flag.SPECIAL)
+        if rest[:1] != ["@"]:
+            return cmd, rest
+        return replace(cmd, ord_type=types[1], price=number(rest[1])), rest[2:]
+
+    def read_terms(self, cmd: Command, words: list[str]) -> tuple[Command, list[str]]:
+        """`DISPLAY 5`, `HIDDEN`, `POST_ONLY`, `SLIDE`; what is left is the TimeInForce."""
+        flags, order_id, time = cmd.flags, cmd.order_id, []
+        words = list(words)
+        while words:
+            word = words.pop(0)
+            if word == "DISPLAY":
+                order_id |= number(words.pop(0)) << 32
+                flags |= Flag.SPECIAL
+            elif word == "SLIDE":
+                flags |= Flag.SPECIAL | Flag.POST_ONLY | Flag.SLIDE
+            elif word in ("HIDDEN", "POST_ONLY"):
+                flags |= Flag.SPECIAL | Flag[word]
+            else:
+                time.append(word)
+        return replace(cmd, flags=flags, order_id=order_id), time
 
     def read_names(self, cmd: Command, names: list[str]) -> Command:
         for name in names:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from reference.records import Command
+from reference.state import LIMITED
 from touchline.core.messages import (
     LIMIT_UNSET,
     LIMITS,
@@ -16,7 +17,6 @@ from touchline.core.messages import (
     ExecType,
     Flag,
     Limit,
-    OrdType,
     Reason,
     TradingStatus,
     reason_text,
@@ -29,6 +29,7 @@ MONEY_REASONS = (
     Reason.ORDER_VALUE_MAX,
     Reason.PRICE_COLLAR,
     Reason.NO_REFERENCE_PRICE,
+    Reason.WOULD_TRADE,
 )
 LOT_LIMITS = tuple(limit for limit in Limit if LIMITS[limit].unit == "lots")
 
@@ -116,7 +117,7 @@ class Words:
         else:
             text, said = self.administration(event, cmd)
         if event.exec_type != ExecType.TRADE:
-            said["cl_ord_id"] = cmd.cl_ord_id
+            said.setdefault("cl_ord_id", cmd.cl_ord_id)
         said |= {"seq": event.seq, "ts_ns": cmd.ts_ns, "exec_type": event.exec_type}
         odd = [f"{name}={value}" for name, value in asdict(event).items()
                if value != said.get(name, 0)]  # fmt: skip
@@ -131,18 +132,31 @@ class Words:
     def order_event(self, event: Answer) -> tuple[str, dict[str, int]]:
         said = self.order_of(event.order_id)
         said |= {"price": event.price, "limit": event.limit, "reason": event.reason}
-        market = event.ord_type == OrdType.MARKET and event.price == 0
+        said |= self.terms_of(event)
+        market = event.ord_type not in LIMITED and event.price == 0
         price = "MARKET" if market else f"@ {money(event.price)}"
         text = f"{ExecType(event.exec_type).name} {self.label(event.order_id)} {event.qty} {price}"
-        entered = event.exec_type in (ExecType.NEW, ExecType.REPLACED)
+        entered = event.exec_type in (ExecType.NEW, ExecType.REPLACED, ExecType.TRIGGERED,
+                                      ExecType.RESTATED)  # fmt: skip
         if event.leaves_qty != (event.qty if entered else 0):
             text += f", open {event.leaves_qty}"
-        if event.exec_type == ExecType.REPLACED and event.flags == Flag.PRIORITY_KEPT:
+        if event.exec_type == ExecType.REPLACED and event.flags & Flag.PRIORITY_KEPT:
             text += ", keeps its place"
-            said["flags"] = event.flags
+            said["flags"] |= Flag.PRIORITY_KEPT
+        elif event.exec_type in (ExecType.NEW, ExecType.REPLACED) and event.flags & Flag.SPECIAL:
+            text += ", to be stated"
+            said["flags"] |= Flag.SPECIAL
+        if event.cl_ord_id == 0:
+            said["cl_ord_id"] = 0
+            text += ", unasked"
         if event.reason:
             text += f", {Reason(event.reason).name}"
         return text, said
+
+    def terms_of(self, event: Answer) -> dict[str, int]:
+        """8.2: the events of a special order repeat its flags."""
+        sent = self.sent.get(event.order_id, Command())
+        return {"flags": sent.flags & 0xF0 if sent.flags & Flag.SPECIAL else 0}
 
     def trade(self, event: Answer) -> tuple[str, dict[str, int]]:
         said = self.order_of(event.order_id)
@@ -151,8 +165,10 @@ class Words:
         said |= {"price": event.price, "limit": event.limit}
         text = f"TRADE {self.label(event.order_id)} {event.qty} @ {money(event.price)}"
         text += f" with {self.label(event.cl_ord_id)}"
-        if event.flags == Flag.MAKER_DONE:
-            said["flags"] = event.flags
+        said["flags"] = event.flags & (Flag.MAKER_DONE | Flag.HIDDEN)
+        if event.flags & Flag.HIDDEN:
+            text += " unseen"
+        if event.flags & Flag.MAKER_DONE:
             text += " (done)"
         return text + (f", open {event.leaves_qty}" if event.leaves_qty else ""), said
 

@@ -11,6 +11,7 @@ from touchline.core.messages import (
     PRICE_MAX,
     QTY_MAX,
     EntryStatus,
+    Flag,
     OrdType,
     Reason,
     Side,
@@ -42,15 +43,51 @@ class Order:
     price: int
     order_qty: int
     leaves_qty: int
+    # Section 8: the terms of a special order; of any other all zero.
+    flags: int = 0
+    stop_price: int = 0
+    display_qty: int = 0
+    waiting: bool = False  # for its stop price
+    shown_qty: int = 0  # lots in the book for all to see; of an order that is not special, all
 
     @property
     def executed_qty(self) -> int:
         return self.order_qty - self.leaves_qty
 
+    @property
+    def special(self) -> bool:
+        return bool(self.flags & Flag.SPECIAL)
+
+    @property
+    def hidden(self) -> bool:
+        return bool(self.flags & Flag.HIDDEN)
+
+    @property
+    def at_market(self) -> bool:
+        """Has it no limit price (yet)?"""
+        return self.price == 0
+
+    @property
+    def chain(self) -> int:
+        """8.7: events more than one that it can cause in a command that is another order's."""
+        parts = -(-self.order_qty // self.display_qty) if self.display_qty else 1
+        return 2 * (parts - 1) + (2 if self.stop_price else 0)
+
+
+# Order types by what they do: section 8.
+LIMITED = (OrdType.LIMIT, OrdType.STOP_LIMIT, OrdType.LIMIT_IF_TOUCHED)
+STOPS = (OrdType.STOP, OrdType.STOP_LIMIT)
+TOUCHES = (OrdType.MARKET_IF_TOUCHED, OrdType.LIMIT_IF_TOUCHED)
+
+
+def two_sides() -> dict[int, list[Order]]:
+    return {Side.BUY: [], Side.SELL: []}
+
 
 @dataclass
 class Instrument:
-    """6.1; `book` holds the resting orders of each side, the best price first, the oldest first."""
+    """6.1; `book` holds the resting orders of each side, the best price first, the oldest first;
+    so do the others: what rests unseen, and what waits for a stop price, first to be met first."""
 
     number: int
     status: int = TradingStatus.READY_TO_TRADE
@@ -59,7 +96,18 @@ class Instrument:
     qty_max: int = QTY_MAX
     price_collar: int = LIMIT_UNSET
     reference_price: int = 0
-    book: dict[int, list[Order]] = field(default_factory=lambda: {Side.BUY: [], Side.SELL: []})
+    book: dict[int, list[Order]] = field(default_factory=two_sides)
+    hidden: dict[int, list[Order]] = field(default_factory=two_sides)
+    stops: dict[int, list[Order]] = field(default_factory=two_sides)
+    touches: dict[int, list[Order]] = field(default_factory=two_sides)
+
+    def apart(self) -> list[list[Order]]:
+        """8: what is open but not in the book, in the order in which it is told of."""
+        return [lists[side] for lists in (self.hidden, self.stops, self.touches) for side in Side]
+
+    def has_special(self) -> bool:
+        return any(order.special for queue in [*self.book.values(), *self.apart()]
+                   for order in queue)  # fmt: skip
 
 
 @dataclass
@@ -132,7 +180,7 @@ def check_collar(instrument: Instrument, order: Order) -> None:
     if collar == LIMIT_UNSET:
         return
     require(reference != 0, Reason.NO_REFERENCE_PRICE, 0, collar)
-    if order.ord_type == OrdType.LIMIT:
+    if not order.at_market and not order.waiting:  # 8.3
         low, high = reference - collar, reference + collar
         require(order.price >= low, Reason.PRICE_COLLAR, order.price, low)
         require(order.price <= high, Reason.PRICE_COLLAR, order.price, high)
@@ -150,14 +198,14 @@ def protection_price(instrument: Instrument, side: int) -> int:
 
 def price_to_value_at(instrument: Instrument, order: Order) -> int:
     """5.4"""
-    if order.ord_type == OrdType.LIMIT:
+    if not order.at_market:
         return order.price
     protection = protection_price(instrument, order.side)
     if order.side == Side.BUY:
-        return protection
-    bids = instrument.book[Side.BUY]
-    best_bid = bids[0].price if bids else 0
-    return max(instrument.reference_price, best_bid, protection)
+        return max(protection, order.stop_price)  # 8.3
+    bids = instrument.book[Side.BUY] + instrument.hidden[Side.BUY]
+    best_bid = max((bid.price for bid in bids), default=0)
+    return max(instrument.reference_price, best_bid, protection, order.stop_price)
 
 
 # Section 7: state hash
@@ -178,10 +226,10 @@ def state_hash(state: State) -> int:
         h = mix(h, number, instrument.status, instrument.price_min, instrument.price_max)
         h = mix(h, instrument.qty_max, instrument.price_collar, instrument.reference_price)
         for side in (Side.BUY, Side.SELL):
-            for order in instrument.book[side]:
-                h = mix(h, order.order_id, order.price, order.leaves_qty, order.order_qty,
-                        order.account, order.time_in_force)  # fmt: skip
-            h = mix(h, 0)
+            h = hash_queue(h, instrument.book[side])
+        if instrument.has_special():
+            for queue in instrument.apart():
+                h = hash_queue(h, queue)
     for number, status in sorted(state.accounts.items()):  # 7.3
         h = mix(h, number, status)
     h = mix(h, sum(position_hash(*place) for place in state.positions.items()))  # 7.4
@@ -189,6 +237,16 @@ def state_hash(state: State) -> int:
     for slot in reversed(state.free_slots):
         h = mix(h, slot, state.generations[slot])
     return h
+
+
+def hash_queue(h: int, queue: list[Order]) -> int:
+    for order in queue:
+        h = mix(h, order.order_id, order.price, order.leaves_qty, order.order_qty, order.account,
+                order.time_in_force)  # fmt: skip
+        if order.special:
+            what = order.ord_type | order.flags << 8 | order.waiting << 16
+            h = mix(h, what, order.stop_price, order.display_qty, order.shown_qty)
+    return mix(h, 0)
 
 
 def position_hash(place: tuple[int, int], position: Position) -> int:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reference.engine import Capacities
 from reference.intents import LOOSEST, Aim, Intent, Pin
 from reference.records import COMMAND_BYTES, Command
+from reference.state import LIMITED, STOPS, TOUCHES
 from touchline.core.messages import (
     ACCOUNT_ALL,
     BLOCK_LEVELS,
@@ -88,7 +89,45 @@ limit_orders, market_orders = (
     )
     for ord_type, price in ((OrdType.LIMIT, prices), (OrdType.MARKET, st.just(0)))
 )
-new_orders = weighted((4, limit_orders), (1, market_orders))
+# A special order's terms: mostly such as go together, near where the flow trades.
+stop_prices = weighted((12, near_prices), (1, st.sampled_from((0, 1, PRICE_MAX, PRICE_MAX + 1))))
+displays = st.sampled_from((0, 1, 1, 2, 3, 5, 12, 100, QTY_MAX))
+
+
+def special_of(
+    ord_type: OrdType, flags: int, price: int, stop_price: int, display_qty: int, base: Command
+) -> Command:
+    waits = ord_type in (*STOPS, *TOUCHES)
+    return replace(
+        base,
+        ord_type=ord_type,
+        flags=flags | Flag.SPECIAL,
+        price=price if ord_type in LIMITED else 0,
+        order_id=(stop_price if waits else 0) | display_qty << 32,
+    )
+
+
+special_orders = st.builds(
+    special_of,
+    ord_type=st.sampled_from((*[OrdType.LIMIT] * 5, *OrdType)),
+    flags=st.sampled_from(
+        (0, 0, 0, Flag.HIDDEN, Flag.HIDDEN, Flag.POST_ONLY, Flag.POST_ONLY | Flag.SLIDE,
+         Flag.POST_ONLY | Flag.HIDDEN, Flag.SLIDE, 127)  # fmt: skip
+    ),
+    price=prices,
+    stop_price=stop_prices,
+    display_qty=weighted((1, st.just(0)), (1, displays)),
+    base=st.builds(
+        Command,
+        type=st.just(MsgType.NEW_ORDER),
+        instrument=instruments,
+        account=accounts,
+        side=sides,
+        time_in_force=st.sampled_from((*[TimeInForce.DAY] * 4, *TimeInForce)),
+        qty=qtys,
+    ),
+)
+new_orders = weighted((8, limit_orders), (2, market_orders), (6, special_orders))
 cancels = st.builds(Command, type=st.just(MsgType.CANCEL), account=accounts)
 replaces = st.builds(
     Command, type=st.just(MsgType.REPLACE), account=accounts, price=prices, qty=qtys

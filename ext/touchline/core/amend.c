@@ -18,6 +18,10 @@ void tl_step_cancel(const tl_step *s)
         tl_refuse(s, TL_EXEC_TYPE_CANCEL_REJECTED, &(tl_verdict){TL_REASON_UNKNOWN_ORDER, 0, 0});
         return;
     }
+    if (__builtin_expect(tl_order_is_special(&s->shelf->orders[slot]), 0)) {
+        tl_cancel_among_specials(*s, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_NONE);
+        return;
+    }
     tl_canceled(s, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_NONE);
     tl_unrest(s, slot);
     tl_order_give_back(s->shelf, slot);
@@ -31,8 +35,8 @@ static bool replace_passes(const tl_step *s, uint32_t slot, int64_t executed, tl
     const tl_position *position = &s->engine->positions.entries[order->position];
     const tl_instrument *instrument = &s->engine->risk.instruments[order->instrument];
     TL_STAGE(RISK);
-    verdict->reason = tl_risk_may_enter(&s->engine->risk, instrument,
-                                        &s->engine->risk.accounts[position->account]);
+    verdict->reason = tl_risk_may_enter_plain(&s->engine->risk, instrument,
+                                              &s->engine->risk.accounts[position->account]);
     if (verdict->reason != TL_REASON_NONE)
         return false;
     int64_t open_qty = cmd->qty > executed ? cmd->qty - executed : 0;
@@ -93,7 +97,10 @@ void tl_step_replace(const tl_step *s)
     uint32_t *order_qty = &s->shelf->cold[slot].order_qty;
     uint32_t executed = *order_qty - order->leaves_qty;
     if (!replace_passes(s, slot, executed, &verdict)) {
-        tl_refuse(s, TL_EXEC_TYPE_CANCEL_REJECTED, &verdict);
+        if (verdict.reason == TL_GOES_SPECIAL)
+            tl_replace_among_specials(*s, slot);
+        else
+            tl_refuse(s, TL_EXEC_TYPE_CANCEL_REJECTED, &verdict);
         return;
     }
     bool shrinks = cmd->price == order->price && cmd->qty < *order_qty;

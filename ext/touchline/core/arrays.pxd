@@ -18,10 +18,10 @@ cdef inline ndarray larger_array(ndarray block, uint64_t held, uint64_t size):
     return grown
 
 
-cdef inline ndarray buffer_for(dtype kind, uint64_t orders_max):
-    """Room for the longest answer of one command, twice: a batch stops when the next might not
-    fit."""
+cdef inline ndarray buffer_for(dtype kind, uint64_t longest):
+    """Room for the longest answer of one command, so many events, twice: a batch stops when the
+    next might not fit."""
     cdef uint64_t slots = 4096
-    while slots < 2 * (orders_max + 3):
+    while slots < 2 * longest:
         slots *= 2
     return np.zeros(slots, dtype=kind)

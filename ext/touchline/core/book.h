@@ -72,13 +72,18 @@ static inline uint32_t tl_book_best_price(const tl_book *book, unsigned side_ind
     return best->key == TL_KEY_NONE ? 0 : tl_key(side_index, best->key);
 }
 
+/* The side that is sorted as this one: what a level's neighbours are asked by. */
+static inline uint8_t tl_side_of(unsigned side_index)
+{
+    return (uint8_t)(TL_SIDE_BUY + side_index);
+}
+
 static inline void tl_level_open(const tl_shelf *shelf, tl_book *book, uint32_t level,
-                                 const tl_order *order)
+                                 unsigned side_index, uint32_t price)
 {
     tl_branch *block = &shelf->blocks[level / TL_BLOCK_LEVELS];
     block->live |= UINT64_C(1) << level % TL_BLOCK_LEVELS;
-    unsigned side_index = tl_side_index(order->side);
-    tl_best opened = {tl_key(side_index, order->price), level};
+    tl_best opened = {tl_key(side_index, price), level};
     tl_best *best = &book->best[side_index];
     tl_best *behind = &book->behind[side_index];
     if (opened.key < best->key) {
@@ -90,9 +95,9 @@ static inline void tl_level_open(const tl_shelf *shelf, tl_book *book, uint32_t 
 }
 
 /* The best level has closed: the one behind it is the best now. */
-static inline void tl_best_next(const tl_shelf *shelf, tl_book *book, uint32_t level, uint8_t side)
+static inline void tl_best_next(const tl_shelf *shelf, tl_book *book, uint32_t level,
+                                unsigned side_index)
 {
-    unsigned side_index = tl_side_index(side);
     tl_best *best = &book->best[side_index];
     tl_best *behind = &book->behind[side_index];
     if (behind->level != TL_NOT_KNOWN) {
@@ -100,7 +105,7 @@ static inline void tl_best_next(const tl_shelf *shelf, tl_book *book, uint32_t l
         behind->level = best->level == TL_NONE ? TL_NONE : TL_NOT_KNOWN;
         return;
     }
-    uint32_t next = tl_book_worse_level(shelf, side, level);
+    uint32_t next = tl_book_worse_level(shelf, tl_side_of(side_index), level);
     best->level = next;
     if (next != TL_NONE) {
         best->key = tl_key(side_index, tl_level_price(shelf, book, next));
@@ -111,33 +116,33 @@ static inline void tl_best_next(const tl_shelf *shelf, tl_book *book, uint32_t l
 }
 
 static inline void tl_level_close(const tl_shelf *shelf, tl_book *book, uint32_t level,
-                                  const tl_order *last)
+                                  unsigned side_index)
 {
     tl_branch *block = &shelf->blocks[level / TL_BLOCK_LEVELS];
     block->live &= ~(UINT64_C(1) << level % TL_BLOCK_LEVELS);
-    unsigned side_index = tl_side_index(last->side);
     if (book->best[side_index].level == level)
-        tl_best_next(shelf, book, level, last->side);
+        tl_best_next(shelf, book, level, side_index);
     else if (book->behind[side_index].level == level)
         book->behind[side_index].level = TL_NOT_KNOWN;
     if (block->live == 0)
         tl_block_drop(shelf, level / TL_BLOCK_LEVELS);
 }
 
-/* Put the order at the back of its price: side, price and leaves_qty are set. Whether others rest
+/* Put the order at the back of a price of a side: leaves_qty is set. Whether others rest
  * there is asked of the block, which is in the cache more often than the level: a level that opens
  * is only written, and nothing waits for a write. */
-static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t slot)
+static inline void tl_book_append_at(const tl_shelf *shelf, tl_book *book, uint32_t slot,
+                                     unsigned side_index, uint32_t price)
 {
     tl_order *order = &shelf->orders[slot];
     TL_CHECKED(order->leaves_qty > 0);
-    uint32_t level_index = tl_book_level_at(shelf, book, order->price);
+    uint32_t level_index = tl_book_level_at(shelf, book, price);
     order->level = level_index;
     order->next = TL_NONE;
     if (!tl_level_live(shelf, level_index)) {
         order->prev = TL_NONE;
         shelf->levels[level_index] = slot;
-        tl_level_open(shelf, book, level_index, order);
+        tl_level_open(shelf, book, level_index, side_index, price);
         return;
     }
     uint32_t first = shelf->levels[level_index];
@@ -155,15 +160,23 @@ static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t
     shelf->levels[level_index] = first | TL_LEVEL_QUEUE;
 }
 
+/* At the back of its own price, on its own side. */
+static inline void tl_book_append(const tl_shelf *shelf, tl_book *book, uint32_t slot)
+{
+    const tl_order *order = &shelf->orders[slot];
+    tl_book_append_at(shelf, book, slot, tl_side_index(order->side), order->price);
+}
+
 /* Take the order off its level; what was left of it leaves the level's quantity. */
-static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t slot)
+static inline void tl_book_remove_at(const tl_shelf *shelf, tl_book *book, uint32_t slot,
+                                     unsigned side_index)
 {
     tl_order *order = &shelf->orders[slot];
     uint32_t level_index = order->level;
     TL_CHECKED(level_index != TL_NONE && tl_level_live(shelf, level_index));
     order->level = TL_NONE;
     if (tl_order_alone(order)) {
-        tl_level_close(shelf, book, level_index, order);
+        tl_level_close(shelf, book, level_index, side_index);
         return;
     }
     tl_queue *queue = &shelf->queues[level_index];
@@ -177,6 +190,20 @@ static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t
         shelf->orders[order->next].prev = order->prev;
     else
         queue->tail = order->prev;
+}
+
+static inline void tl_book_remove(const tl_shelf *shelf, tl_book *book, uint32_t slot)
+{
+    tl_book_remove_at(shelf, book, slot, tl_side_index(shelf->orders[slot].side));
+}
+
+/* More of the order at its place in the queue. */
+static inline void tl_book_grow(const tl_shelf *shelf, uint32_t slot, uint32_t qty)
+{
+    tl_order *order = &shelf->orders[slot];
+    order->leaves_qty += qty;
+    if (!tl_order_alone(order))
+        shelf->queues[order->level].qty += qty;
 }
 
 /* Some of the order is gone, its place in the queue is not. */

@@ -138,6 +138,39 @@ static inline void tl_rest_less(const tl_step *s, uint32_t slot, uint32_t qty)
     tl_book_reduce(s->shelf, slot, qty);
 }
 
+/* ── coming in ─────────────────────────────────────────────────────────────────────────────── */
+
+/* A new order has passed: it gets a slot, and NEW says so. `price` is what it stands at, `flags`
+ * what rule 8.2 says of it. */
+static inline uint32_t tl_accept(const tl_step *s, const tl_position *position, uint32_t price,
+                                 uint8_t flags)
+{
+    const tl_command *cmd = s->cmd;
+    uint32_t slot = tl_order_take(s->shelf);
+    tl_order *order = &s->shelf->orders[slot];
+    order->level = TL_NONE;
+    order->leaves_qty = (uint32_t)cmd->qty;
+    order->price = price;
+    order->position = (uint32_t)(position - s->engine->positions.entries);
+    order->instrument = cmd->instrument;
+    order->side = cmd->side;
+    order->time_in_force = cmd->time_in_force;
+    s->shelf->cold[slot].order_qty = (uint32_t)cmd->qty;
+    s->shelf->cold[slot].owner = cmd->account;
+
+    tl_event *event = tl_event_begin(s, TL_EXEC_TYPE_NEW);
+    event->order_id = tl_order_id(s->shelf, slot);
+    event->price = price;
+    event->qty = (uint32_t)cmd->qty;
+    event->leaves_qty = (uint32_t)cmd->qty;
+    event->ord_type = cmd->ord_type;
+    event->time_in_force = cmd->time_in_force;
+    event->side = cmd->side;
+    event->flags = flags;
+    tl_event_publish(s, event);
+    return slot;
+}
+
 /* ── commands ──────────────────────────────────────────────────────────────────────────────── */
 
 /* Why a new order's Side, OrdType or TimeInForce is refused, or TL_REASON_NONE. */
@@ -150,6 +183,14 @@ void tl_step_replace(const tl_step *s);
 /* Rare commands get a copy, so that the step's own `s` needs no memory, and the loops of a mass
  * cancel stay out of the flattened step: every other command has 2 % fewer instructions for it. */
 TL_APART void tl_step_mass_cancel(tl_step step); /* rule 4.6 */
+
+/* Where special orders come in: section 8. The order of the second and of those after it is open,
+ * the command's own, and not of an instrument without any. */
+TL_APART void tl_enter_among_specials(tl_step step, const tl_instrument *instrument,
+                                      const tl_account *account);
+TL_APART void tl_cancel_among_specials(tl_step step, uint32_t slot, uint8_t exec_type,
+                                       uint8_t reason);
+TL_APART void tl_replace_among_specials(tl_step step, uint32_t slot);
 void tl_step_administer(tl_step step);           /* section 6 */
 
 #endif

@@ -79,14 +79,17 @@ int tl_engine_grow(tl_engine *engine, const tl_engine_capacities *larger);
 /* Do one command. Writes at most tl_engine_events_bound() events. */
 void tl_engine_step(tl_engine *engine, const tl_command *cmd, tl_event_sink *sink);
 
-/* The most events the next command can cause: one per open order and three more. */
+/* The most events the next command can cause: one per open order and three more, and what special
+ * orders may chain, those that are open and the one that may come: rule 8.7. */
 uint64_t tl_engine_events_bound(const tl_engine *engine);
 
 /* Do commands until `count` are done or the sink could overflow `room` events; returns how many. */
 size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t count,
                             tl_event_sink *sink, uint64_t room);
 
-/* Slots, a power of two, of a sink that holds all events of any one command. */
+/* Slots, a power of two, of a sink that holds all events of any one command; of an engine of such
+ * capacities, or of this one. */
+uint64_t tl_sink_slots_of(const tl_engine_capacities *capacities);
 uint64_t tl_engine_sink_slots(const tl_engine *engine);
 
 /* What the state is, between two commands. Prices in ticks, 0 for none; quantities in lots. What is

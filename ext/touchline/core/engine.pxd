@@ -39,6 +39,7 @@ cdef extern from "touchline/core/engine.h" nogil:
     int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view)
     uint32_t tl_engine_orders_open(const tl_engine *engine)
     uint64_t tl_engine_sink_slots(const tl_engine *engine)
+    uint64_t tl_sink_slots_of(const tl_engine_capacities *capacities)
     uint32_t tl_engine_level(const tl_engine *engine, uint16_t instrument, uint8_t side,
                              int64_t price, tl_level_view *view)
     int tl_engine_order(const tl_engine *engine, uint64_t order_id, tl_order_view *view)

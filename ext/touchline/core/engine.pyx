@@ -20,7 +20,8 @@ from touchline.core.arrays cimport buffer_for, first_of, larger_array
 from touchline.core.capacities cimport capacities_of, tl_engine_capacities
 from touchline.core.messages cimport (
     TL_ACCOUNT_ALL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
-    TL_MSG_TYPE_REPLACE, tl_level_view, tl_order_view, tl_orders_filter,
+    TL_FLAG_SPECIAL, TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT, TL_ORD_TYPE_MARKET, tl_level_view,
+    tl_order_view, tl_orders_filter,
 )
 
 from touchline.core.capacities import EngineCapacities, opened_again, raised
@@ -64,7 +65,7 @@ cdef class Engine:
                                        price_blocks_max), &capacities)
         check(tl_engine_open(&self.engine, &capacities),
               "engine capacities are too large for this machine's memory")
-        self.take(buffer_for(_event, capacities.orders_max))
+        self.take(buffer_for(_event, tl_sink_slots_of(&capacities)))
 
     cdef int take(self, cnp.ndarray buffer) except -1:
         """Write events there from now on; those of the last call are gone."""
@@ -241,10 +242,12 @@ cdef class Engine:
         return <int>self.sink.next
 
     def new_order(self, instrument, account, side, ord_type, time_in_force, price, qty,
-                  cl_ord_id=0, ts_ns=0):
+                  cl_ord_id=0, ts_ns=0, *, stop_price=0, display_qty=0, flags=0):
         """Enter an order: price in ticks (0 for a market order), qty in lots.
 
-        Returns the number of events; events() holds them, the first being NEW or REJECTED.
+        stop_price (ticks), display_qty (lots) and flags (POST_ONLY, SLIDE, HIDDEN) are the terms of
+        a special order: section 8 of docs/rules.md. Returns the number of events; events() holds
+        them, the first being NEW or REJECTED.
         """
         cdef tl_command cmd
         memset(&cmd, 0, sizeof(cmd))
@@ -258,6 +261,12 @@ cdef class Engine:
         cmd.qty = whole(qty, "qty", INT64_MIN, INT64_MAX)
         cmd.cl_ord_id = natural(cl_ord_id, "cl_ord_id")
         cmd.ts_ns = whole(ts_ns, "ts_ns", INT64_MIN, INT64_MAX)
+        cmd.stop_price = <uint32_t>whole(stop_price, "stop_price", 0, 0xFFFFFFFF)
+        cmd.display_qty = <uint32_t>whole(display_qty, "display_qty", 0, 0xFFFFFFFF)
+        cmd.flags = <uint8_t>whole(flags, "flags", 0, 0xFF)
+        if cmd.stop_price or cmd.display_qty or cmd.flags or (
+                cmd.ord_type != TL_ORD_TYPE_LIMIT and cmd.ord_type != TL_ORD_TYPE_MARKET):
+            cmd.flags |= TL_FLAG_SPECIAL
         return self.step(&cmd)
 
     def cancel(self, order_id, account, cl_ord_id=0, ts_ns=0):
@@ -466,7 +475,7 @@ cdef class Engine:
         self.check_idle()
         capacities_of(raised(self.capacities, EngineCapacities(
             instruments_max, accounts_max, orders_max, positions_max, price_blocks_max)), &larger)
-        buffer = buffer_for(_event, larger.orders_max)
+        buffer = buffer_for(_event, tl_sink_slots_of(&larger))
         check(tl_engine_grow(self.engine, &larger),
               "engine capacities are too large for this machine's memory")
         self.take(buffer)

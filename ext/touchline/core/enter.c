@@ -1,11 +1,23 @@
 /* A new order: checked, accepted, and off to meet the book (match.c).
  * Section 2 of docs/rules.md, in that order of checks. */
-#include "touchline/core/match.h"
+#include "touchline/core/special.h"
+
+#include <string.h>
+
+/* Side and the flag SPECIAL, in one look: the last four bytes of a command are its type, side, field
+ * and flags. */
+static inline bool is_plain_side(const tl_command *cmd)
+{
+    uint32_t word;
+    memcpy(&word, &cmd->type, sizeof word);
+    return (word & ((uint32_t)TL_FLAG_SPECIAL << 24 | 0xFF00u)) - (TL_SIDE_BUY << 8) <=
+           (TL_SIDE_SELL - TL_SIDE_BUY) << 8;
+}
 
 uint8_t tl_step_characteristics(const tl_command *cmd)
 {
-    if (cmd->side != TL_SIDE_BUY && cmd->side != TL_SIDE_SELL)
-        return TL_REASON_INVALID_SIDE;
+    if (!is_plain_side(cmd))
+        return tl_side_known(cmd->side) ? TL_GOES_SPECIAL : TL_REASON_INVALID_SIDE;
     if (cmd->ord_type != TL_ORD_TYPE_LIMIT && cmd->ord_type != TL_ORD_TYPE_MARKET)
         return TL_REASON_INVALID_ORD_TYPE;
     if (cmd->time_in_force != TL_TIME_IN_FORCE_DAY && cmd->time_in_force != TL_TIME_IN_FORCE_GTC &&
@@ -60,33 +72,6 @@ static tl_position *find_room(const tl_step *s, tl_position *position, tl_verdic
     return position;
 }
 
-static uint32_t accept(const tl_step *s, const tl_position *position)
-{
-    const tl_command *cmd = s->cmd;
-    uint32_t slot = tl_order_take(s->shelf);
-    tl_order *order = &s->shelf->orders[slot];
-    order->level = TL_NONE;
-    order->leaves_qty = (uint32_t)cmd->qty;
-    order->price = (uint32_t)cmd->price;
-    order->position = (uint32_t)(position - s->engine->positions.entries);
-    order->instrument = cmd->instrument;
-    order->side = cmd->side;
-    order->time_in_force = cmd->time_in_force;
-    s->shelf->cold[slot].order_qty = (uint32_t)cmd->qty;
-    s->shelf->cold[slot].owner = cmd->account;
-
-    tl_event *event = tl_event_begin(s, TL_EXEC_TYPE_NEW);
-    event->order_id = tl_order_id(s->shelf, slot);
-    event->price = cmd->price;
-    event->qty = (uint32_t)cmd->qty;
-    event->leaves_qty = (uint32_t)cmd->qty;
-    event->ord_type = cmd->ord_type;
-    event->time_in_force = cmd->time_in_force;
-    event->side = cmd->side;
-    tl_event_publish(s, event);
-    return slot;
-}
-
 void tl_step_new_order(const tl_step *s)
 {
     const tl_command *cmd = s->cmd;
@@ -103,7 +88,7 @@ void tl_step_new_order(const tl_step *s)
     tl_verdict verdict = {.reason = tl_step_characteristics(cmd)};
     TL_STAGE(RISK);
     if (verdict.reason == TL_REASON_NONE)
-        verdict.reason = tl_risk_may_enter(&s->engine->risk, instrument, account);
+        verdict.reason = tl_risk_may_enter_plain(&s->engine->risk, instrument, account);
     tl_position *position = NULL;
     if (verdict.reason == TL_REASON_NONE) {
         position = tl_position_find(&s->engine->positions, cmd->account, cmd->instrument);
@@ -111,12 +96,15 @@ void tl_step_new_order(const tl_step *s)
             position = find_room(s, position, &verdict);
     }
     if (verdict.reason != TL_REASON_NONE) {
-        tl_refuse(s, TL_EXEC_TYPE_REJECTED, &verdict);
+        if (verdict.reason == TL_GOES_SPECIAL)
+            tl_enter_among_specials(*s, instrument, account);
+        else
+            tl_refuse(s, TL_EXEC_TYPE_REJECTED, &verdict);
         return;
     }
     tl_terms terms = {(uint32_t)cmd->price, cmd->ord_type, cmd->time_in_force};
     if (cmd->ord_type == TL_ORD_TYPE_MARKET)
         terms.price =
             (uint32_t)tl_risk_protection_price(instrument, cmd->side == TL_SIDE_BUY);
-    tl_match(s, accept(s, position), &terms);
+    tl_match(s, tl_accept(s, position, (uint32_t)cmd->price, 0), &terms);
 }

@@ -1,6 +1,16 @@
 /* The state hash: section 7 of docs/rules.md. */
 #include "touchline/core/state.h"
 
+static uint64_t hash_terms(const tl_special *terms, uint32_t shown_qty, uint64_t hash)
+{
+    uint64_t flags = terms->flags & TL_SPECIAL_FLAGS;
+    uint64_t waiting = terms->flags & TL_WAITING;
+    hash = tl_mix(hash, terms->ord_type | flags << 8 | waiting << 16);
+    hash = tl_mix(hash, terms->stop_price);
+    hash = tl_mix(hash, terms->display_qty);
+    return tl_mix(hash, shown_qty);
+}
+
 static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t side, uint64_t hash)
 {
     const tl_shelf *shelf = &engine->shelf;
@@ -11,14 +21,29 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
             const tl_order *order = &shelf->orders[slot];
             hash = tl_mix(hash, tl_order_id(shelf, slot));
             hash = tl_mix(hash, order->price);
-            hash = tl_mix(hash, order->leaves_qty);
+            hash = tl_mix(hash, tl_order_leaves(shelf, slot));
             hash = tl_mix(hash, shelf->cold[slot].order_qty);
             hash = tl_mix(hash, engine->positions.entries[order->position].account);
-            hash = tl_mix(hash, order->time_in_force);
+            hash = tl_mix(hash, tl_order_time_in_force(order));
+            if (tl_order_is_special(order))
+                hash = hash_terms(&shelf->special[slot],
+                                  tl_order_seen(engine, slot).shown_qty, hash);
         }
         level = tl_book_worse_level(shelf, side, level);
     }
     return tl_mix(hash, 0);
+}
+
+/* What rests unseen, then what waits for a stop price, first to be met first. */
+static uint64_t hash_unseen(const tl_engine *engine, uint32_t instrument, uint64_t hash)
+{
+    const tl_book *books = &engine->shelf.unseen[(size_t)instrument * TL_UNSEEN_BOOKS];
+    hash = hash_side(engine, &books[TL_UNSEEN_HIDDEN], TL_SIDE_BUY, hash);
+    hash = hash_side(engine, &books[TL_UNSEEN_HIDDEN], TL_SIDE_SELL, hash);
+    hash = hash_side(engine, &books[TL_UNSEEN_STOP_BUY], TL_SIDE_SELL, hash);
+    hash = hash_side(engine, &books[TL_UNSEEN_STOP_SELL], TL_SIDE_BUY, hash);
+    hash = hash_side(engine, &books[TL_UNSEEN_TOUCH_BUY], TL_SIDE_BUY, hash);
+    return hash_side(engine, &books[TL_UNSEEN_TOUCH_SELL], TL_SIDE_SELL, hash);
 }
 
 static uint64_t hash_instruments(const tl_engine *engine, uint64_t hash)
@@ -36,6 +61,8 @@ static uint64_t hash_instruments(const tl_engine *engine, uint64_t hash)
         hash = tl_mix(hash, (uint64_t)instrument->reference_price);
         hash = hash_side(engine, &engine->shelf.books[i], TL_SIDE_BUY, hash);
         hash = hash_side(engine, &engine->shelf.books[i], TL_SIDE_SELL, hash);
+        if (instrument->specials != 0)
+            hash = hash_unseen(engine, i, hash);
     }
     return hash;
 }

@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "touchline/core/book.h"
+#include "touchline/core/special.h"
 
 /* Of the state, in orders, positions, instruments …: so much is looked at for each command. */
 #define LOOKED_AT_PER_COMMAND 1024u
@@ -14,7 +14,17 @@ typedef struct found {
     uint64_t blocks;
     uint64_t nodes;
     uint64_t open; /* lots of all orders, each side of a position weighted by a number of its own */
+    uint64_t specials;
+    uint64_t chain;
 } found;
+
+/* One of the books of an instrument. */
+typedef struct where {
+    const tl_book *book;
+    uint32_t instrument;
+    bool shown;   /* for all to see */
+    uint8_t wait; /* the side of the orders that wait there; 0: they do not wait */
+} where;
 
 /* A number of its own for each of many things: sums weighted so are equal only where each is. */
 static uint64_t weight(uint64_t of)
@@ -137,13 +147,37 @@ static uint32_t check_tree(const tl_shelf *shelf, const tl_book *book, found *fo
 
 /* ── books ─────────────────────────────────────────────────────────────────────────────────── */
 
+/* Rules 8.1 to 8.7: an order's terms, and the place where they have it stand at this price. */
+static void check_terms(const tl_engine *engine, uint32_t slot, const where *at, uint32_t price,
+                        found *found)
+{
+    const tl_order *order = &engine->shelf.orders[slot];
+    const tl_special *terms = &engine->shelf.special[slot];
+    bool waiting = (terms->flags & TL_WAITING) != 0;
+    found->specials += terms->flags != 0;
+    assert(tl_order_is_special(order) == (terms->flags != 0));
+    found->chain += terms->chain;
+    assert(waiting == (at->wait != 0) && (!waiting || order->side == at->wait));
+    assert(price == (waiting ? terms->stop_price : order->price));
+    if (terms->flags == 0) {
+        assert(at->shown && terms->reserve == 0 && terms->chain == 0);
+        return;
+    }
+    assert((terms->flags & TL_FLAG_SPECIAL) != 0);
+    assert(waiting || at->shown == ((terms->flags & TL_FLAG_HIDDEN) == 0));
+    assert(terms->reserve == 0 || order->leaves_qty <= terms->display_qty);
+    assert(terms->chain == tl_chain_of(terms, engine->shelf.cold[slot].order_qty));
+    assert(terms->chain <= TL_CHAIN_ORDER_MAX);
+}
+
 static void check_order(const tl_engine *engine, const tl_order *order, uint32_t slot)
 {
-    assert(order->leaves_qty >= 1 && order->leaves_qty <= engine->shelf.cold[slot].order_qty);
+    assert(order->leaves_qty >= 1);
+    assert(tl_order_leaves(&engine->shelf, slot) <= engine->shelf.cold[slot].order_qty);
     assert(engine->shelf.cold[slot].order_qty <= TL_QTY_MAX);
-    assert(order->price >= 1 && order->price <= TL_PRICE_MAX);
-    assert(order->time_in_force == TL_TIME_IN_FORCE_DAY ||
-           order->time_in_force == TL_TIME_IN_FORCE_GTC);
+    assert(order->price <= TL_PRICE_MAX);
+    assert(tl_order_time_in_force(order) == TL_TIME_IN_FORCE_DAY ||
+           tl_order_time_in_force(order) == TL_TIME_IN_FORCE_GTC);
     assert(order->position < engine->positions.counts->positions_used);
     const tl_position *owner = &engine->positions.entries[order->position];
     assert(owner->instrument == order->instrument);
@@ -152,11 +186,11 @@ static void check_order(const tl_engine *engine, const tl_order *order, uint32_t
 }
 
 /* One queue: linked both ways, every order at home in it, and together what the level says. */
-static void check_level(const tl_engine *engine, uint32_t instrument, uint8_t side, uint32_t level,
+static void check_level(const tl_engine *engine, const where *at, uint8_t side, uint32_t level,
                         found *found)
 {
     const tl_shelf *shelf = &engine->shelf;
-    uint32_t price = tl_level_price(shelf, &shelf->books[instrument], level);
+    uint32_t price = tl_level_price(shelf, at->book, level);
     uint32_t older = TL_NONE;
     uint64_t qty = 0;
     assert(level / TL_BLOCK_LEVELS < shelf->pools->blocks_used && tl_level_live(shelf, level));
@@ -164,12 +198,13 @@ static void check_level(const tl_engine *engine, uint32_t instrument, uint8_t si
         assert(slot < shelf->pools->orders_used);
         const tl_order *order = &shelf->orders[slot];
         assert(order->prev == older && order->level == level);
-        assert(order->price == price && order->side == side && order->instrument == instrument);
+        assert(order->instrument == at->instrument && (at->wait != 0 || order->side == side));
         check_order(engine, order, slot);
+        check_terms(engine, slot, at, price, found);
         found->orders++;
         assert(found->orders <= shelf->pools->orders_open);
         found->open += weight((uint64_t)order->position << 1 | tl_side_index(side)) *
-                       order->leaves_qty;
+                       tl_order_leaves(shelf, slot);
         qty += order->leaves_qty;
         older = slot;
         slot = order->next;
@@ -179,10 +214,10 @@ static void check_level(const tl_engine *engine, uint32_t instrument, uint8_t si
 }
 
 /* The touch, what is behind it, and every level from there outwards; returns their number. */
-static uint32_t check_side(const tl_engine *engine, uint32_t instrument, uint8_t side, found *found)
+static uint32_t check_side(const tl_engine *engine, const where *at, uint8_t side, found *found)
 {
     const tl_shelf *shelf = &engine->shelf;
-    const tl_book *book = &shelf->books[instrument];
+    const tl_book *book = at->book;
     unsigned side_index = tl_side_index(side);
     const tl_best *best = &book->best[side_index], *behind = &book->behind[side_index];
     uint32_t levels = 0;
@@ -194,7 +229,7 @@ static uint32_t check_side(const tl_engine *engine, uint32_t instrument, uint8_t
         assert(levels > 0 ? key > worst : key == best->key);
         if (levels == 1 && behind->level != TL_NOT_KNOWN)
             assert(behind->level == level && behind->key == key);
-        check_level(engine, instrument, side, level, found);
+        check_level(engine, at, side, level, found);
         worst = key;
         levels++;
     }
@@ -205,17 +240,46 @@ static uint32_t check_side(const tl_engine *engine, uint32_t instrument, uint8_t
 
 /* Rule 3.6, and a tree that knows exactly the levels that the sides lead to. The tree first: the
  * way from level to level is its. */
-static void check_book(const tl_engine *engine, uint32_t instrument, found *found)
+static void check_book(const tl_engine *engine, const where *at, found *found)
+{
+    uint32_t known = check_tree(&engine->shelf, at->book, found);
+    uint32_t levels = check_side(engine, at, TL_SIDE_BUY, found);
+    levels += check_side(engine, at, TL_SIDE_SELL, found);
+    assert(levels == known);
+}
+
+/* The better of two keys as a price; 0: neither has any. */
+static uint32_t better(const tl_book *book, const tl_book *hidden, unsigned side_index)
+{
+    uint32_t key = book->best[side_index].key;
+    if (hidden->best[side_index].key < key)
+        key = hidden->best[side_index].key;
+    return key == TL_KEY_NONE ? 0 : tl_key(side_index, key);
+}
+
+/* All books of an instrument, the one to be seen first. */
+static void check_books(const tl_engine *engine, uint32_t instrument, found *found)
 {
     const tl_book *book = &engine->shelf.books[instrument];
-    uint64_t orders = found->orders;
-    uint32_t known = check_tree(&engine->shelf, book, found);
-    uint32_t levels = check_side(engine, instrument, TL_SIDE_BUY, found);
-    uint32_t bid = tl_book_best_price(book, 0), ask = tl_book_best_price(book, 1);
-    levels += check_side(engine, instrument, TL_SIDE_SELL, found);
+    const tl_book *unseen = &engine->shelf.unseen[(size_t)instrument * TL_UNSEEN_BOOKS];
+    const where all[] = {
+        {book, instrument, true, 0},
+        {&unseen[TL_UNSEEN_HIDDEN], instrument, false, 0},
+        {&unseen[TL_UNSEEN_STOP_BUY], instrument, false, TL_SIDE_BUY},
+        {&unseen[TL_UNSEEN_STOP_SELL], instrument, false, TL_SIDE_SELL},
+        {&unseen[TL_UNSEEN_TOUCH_BUY], instrument, false, TL_SIDE_BUY},
+        {&unseen[TL_UNSEEN_TOUCH_SELL], instrument, false, TL_SIDE_SELL},
+    };
+    uint64_t orders = found->orders, specials = found->specials;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        check_book(engine, &all[i], found);
+    uint32_t bid = better(book, &unseen[TL_UNSEEN_HIDDEN], 0);
+    uint32_t ask = better(book, &unseen[TL_UNSEEN_HIDDEN], 1);
     assert(bid == 0 || ask == 0 || bid < ask);
-    assert(levels == known);
     assert(found->orders == orders || tl_listed(engine, instrument) != NULL);
+    const tl_instrument *listed = &engine->risk.instruments[instrument];
+    assert(found->specials - specials == listed->specials);
+    assert(listed->special == (listed->specials != 0));
 }
 
 /* ── risk ──────────────────────────────────────────────────────────────────────────────────── */
@@ -301,9 +365,10 @@ void tl_invariants_hold(const tl_engine *engine)
     check_slots(&engine->shelf);
     for (uint32_t i = 0; i < engine->risk.counts->instruments_max; i++) {
         check_instrument(&engine->risk.instruments[i]);
-        check_book(engine, i, &found);
+        check_books(engine, i, &found);
     }
     assert(found.orders == engine->shelf.pools->orders_open);
+    assert(found.chain == engine->state->chain);
     check_branches(&engine->shelf, &found);
     check_positions(engine, found.open);
     check_chains(engine);
@@ -316,7 +381,7 @@ void tl_invariants_hold(const tl_engine *engine)
 
 static uint32_t executed_qty(const tl_shelf *shelf, uint32_t slot)
 {
-    return shelf->cold[slot].order_qty - shelf->orders[slot].leaves_qty;
+    return shelf->cold[slot].order_qty - tl_order_leaves(shelf, slot);
 }
 
 tl_before tl_invariants_before(const tl_engine *engine, const tl_command *cmd,

@@ -108,7 +108,7 @@ static bool filter_passes(const tl_engine *engine, const tl_orders_filter *filte
         return false;
     return (filter->instrument == TL_INSTRUMENT_ALL || filter->instrument == order->instrument) &&
            (filter->side == 0 || filter->side == order->side) &&
-           (filter->time_in_force == 0 || filter->time_in_force == order->time_in_force) &&
+           (filter->time_in_force == 0 || filter->time_in_force == tl_order_time_in_force(order)) &&
            (filter->account == TL_ACCOUNT_ALL || filter->account == tl_account_of(engine, order));
 }
 

@@ -20,6 +20,7 @@ static bool mass_cancel_valid(const tl_step *s, tl_verdict *verdict)
         *verdict = (tl_verdict){TL_REASON_UNKNOWN_ACCOUNT, cmd->account, 0};
     else {
         tl_command any = *cmd;
+        any.flags = 0;
         any.ord_type = TL_ORD_TYPE_LIMIT;
         any.side = cmd->side != 0 ? cmd->side : TL_SIDE_BUY;
         any.time_in_force =
@@ -37,18 +38,24 @@ static bool means_side(const tl_command *cmd, uint8_t side)
 /* Taken off when its time in force is meant; returns whether it was. */
 static bool take_off(const tl_step *s, uint32_t slot)
 {
-    uint8_t time_in_force = s->shelf->orders[slot].time_in_force;
+    uint8_t time_in_force = tl_order_time_in_force(&s->shelf->orders[slot]);
     bool expire = (s->cmd->flags & TL_FLAG_EXPIRE) != 0;
     if (s->cmd->time_in_force != 0 && s->cmd->time_in_force != time_in_force)
         return false;
-    tl_canceled(s, slot, expire ? TL_EXEC_TYPE_EXPIRED : TL_EXEC_TYPE_CANCELED,
-                expire ? TL_REASON_NONE : TL_REASON_MASS_CANCEL);
+    uint8_t exec_type = expire ? TL_EXEC_TYPE_EXPIRED : TL_EXEC_TYPE_CANCELED;
+    uint8_t reason = expire ? TL_REASON_NONE : TL_REASON_MASS_CANCEL;
+    if (tl_order_is_special(&s->shelf->orders[slot])) {
+        tl_cancel_among_specials(*s, slot, exec_type, reason);
+        return true;
+    }
+    tl_canceled(s, slot, exec_type, reason);
     tl_unrest(s, slot);
     tl_order_give_back(s->shelf, slot);
     return true;
 }
 
 /* ── of one instrument ─────────────────────────────────────────────────────────────────────── */
+
 
 static uint32_t cancel_side(const tl_step *s, const tl_book *book, uint8_t side)
 {
@@ -67,6 +74,28 @@ static uint32_t cancel_side(const tl_step *s, const tl_book *book, uint8_t side)
     return count;
 }
 
+/* What rests unseen, then what waits for a stop price, first to be met first. */
+static uint32_t cancel_unseen(const tl_step *s)
+{
+    const size_t first = (size_t)s->cmd->instrument * TL_UNSEEN_BOOKS;
+    const tl_book *books = &s->shelf->unseen[first];
+    bool buy = means_side(s->cmd, TL_SIDE_BUY), sell = means_side(s->cmd, TL_SIDE_SELL);
+    uint32_t count = 0;
+    if (buy)
+        count += cancel_side(s, &books[TL_UNSEEN_HIDDEN], TL_SIDE_BUY);
+    if (sell)
+        count += cancel_side(s, &books[TL_UNSEEN_HIDDEN], TL_SIDE_SELL);
+    if (buy)
+        count += cancel_side(s, &books[TL_UNSEEN_STOP_BUY], TL_SIDE_SELL);
+    if (sell)
+        count += cancel_side(s, &books[TL_UNSEEN_STOP_SELL], TL_SIDE_BUY);
+    if (buy)
+        count += cancel_side(s, &books[TL_UNSEEN_TOUCH_BUY], TL_SIDE_BUY);
+    if (sell)
+        count += cancel_side(s, &books[TL_UNSEEN_TOUCH_SELL], TL_SIDE_SELL);
+    return count;
+}
+
 static uint32_t cancel_book(const tl_step *s)
 {
     const tl_book *book = &s->shelf->books[s->cmd->instrument];
@@ -75,7 +104,7 @@ static uint32_t cancel_book(const tl_step *s)
         count += cancel_side(s, book, TL_SIDE_BUY);
     if (means_side(s->cmd, TL_SIDE_SELL))
         count += cancel_side(s, book, TL_SIDE_SELL);
-    return count;
+    return count + cancel_unseen(s);
 }
 
 /* ── of one account ────────────────────────────────────────────────────────────────────────── */
@@ -133,7 +162,7 @@ static uint32_t cancel_account(const tl_step *s)
         for (uint32_t slot = group; slot < group + TL_SLOT_GROUP && slot < used; slot++) {
             if (!means_slot(s, slot))
                 continue;
-            open -= s->shelf->orders[slot].leaves_qty;
+            open -= tl_order_leaves(s->shelf, slot);
             count += take_off(s, slot);
         }
     }

@@ -40,7 +40,12 @@ extern "C" {
 
 #define TL_ORD_TYPES(X)                                                                            \
     X(ORD_TYPE, MARKET, '1')                                                                       \
-    X(ORD_TYPE, LIMIT, '2')
+    X(ORD_TYPE, LIMIT, '2')                                                                        \
+    X(ORD_TYPE, STOP, '3')               /* these need TL_FLAG_SPECIAL: section 8 */               \
+    X(ORD_TYPE, STOP_LIMIT, '4')                                                                   \
+    X(ORD_TYPE, MARKET_IF_TOUCHED, 'J')                                                            \
+    X(ORD_TYPE, MARKET_TO_LIMIT, 'K')                                                              \
+    X(ORD_TYPE, LIMIT_IF_TOUCHED, 'l')
 
 #define TL_TIMES_IN_FORCE(X)                                                                       \
     X(TIME_IN_FORCE, DAY, '0')                                                                     \
@@ -55,6 +60,8 @@ extern "C" {
     X(EXEC_TYPE, REPLACED, '5')                                                                    \
     X(EXEC_TYPE, REJECTED, '8')                                                                    \
     X(EXEC_TYPE, EXPIRED, 'C')                                                                     \
+    X(EXEC_TYPE, RESTATED, 'D')          /* where a special order stands in the book from now on */\
+    X(EXEC_TYPE, TRIGGERED, 'L')         /* a waiting order's stop price has been met */           \
     X(EXEC_TYPE, TRADE, 'F')                                                                       \
     X(EXEC_TYPE, CANCEL_REJECTED, 'r')   /* OrderCancelReject, MsgType 9 */                        \
     X(EXEC_TYPE, MASS_CANCELED, 'q')                                                               \
@@ -106,12 +113,17 @@ extern "C" {
 #define TL_TEXT_OF_REQUEST(field)                                                                  \
     ((field) == TL_TEXT_CL_ORD_ID || (field) == TL_TEXT_REQUEST_FIELD)
 
-/* Bits of Event.flags. */
+/* Bits of Event.flags, and of Command.flags where it says so. The upper four are a NEW_ORDER's too,
+ * which has the others only with SPECIAL; its events repeat them. */
 #define TL_FLAGS(X)                                                                                \
     X(FLAG, MAKER_DONE, 1)      /* TRADE: the maker's order is completely filled */                \
     X(FLAG, PRIORITY_KEPT, 2)   /* REPLACED: the order kept its place in the queue */              \
     X(FLAG, REPLACE, 4)         /* CANCEL_REJECTED: the request was a replace */                   \
-    X(FLAG, EXPIRE, 8)          /* MASS_CANCEL: report the orders as EXPIRED */
+    X(FLAG, EXPIRE, 8)          /* MASS_CANCEL: report the orders as EXPIRED */                    \
+    X(FLAG, POST_ONLY, 16)      /* does not trade when it comes: refused, or */                    \
+    X(FLAG, SLIDE, 32)          /* moved to the next price that does not trade */                  \
+    X(FLAG, HIDDEN, 64)         /* not shown; TRADE: the maker's order is not */                   \
+    X(FLAG, SPECIAL, 128)       /* NEW_ORDER: it has terms; its events: see rule 8.2 */
 
 /* Why the answer is no: name, value, OrdRejReason(103), CxlRejReason(102), text. The text says what
  * Event.value and Event.limit hold. 103 values above 15 exist from FIX 5.0 on. */
@@ -134,7 +146,8 @@ extern "C" {
       "order quantity {value} is over the limit of {limit} lots")                                  \
     X(REASON, ORDER_VALUE_MAX, 15, 3, 99, "order value {value} is over the limit of {limit}")      \
     X(REASON, PRICE_COLLAR, 16, 16, 99, "price {value} is past the collar's bound, {limit} ticks") \
-    X(REASON, NO_REFERENCE_PRICE, 17, 99, 99, "a price collar of {limit} ticks has no reference")  \
+    X(REASON, NO_REFERENCE_PRICE, 17, 99, 99,                                                      \
+      "there is no reference price; the collar is {limit} ticks")                                  \
     X(REASON, POSITION_MAX, 18, 3, 99, "position with open orders {value} is over {limit} lots")   \
     X(REASON, ORDERS_FULL, 19, 99, 99, "all {limit} places for orders are taken")                  \
     X(REASON, POSITIONS_FULL, 20, 99, 99, "all {limit} places for positions are taken")            \
@@ -152,7 +165,11 @@ extern "C" {
     X(REASON, NOT_THIS_LANE, 31, 99, 99, "lane {limit} may not send a command of type {value}")    \
     X(REASON, INVALID_TEXT, 32, 99, 99, "lane {limit}: the text, or its number {value}, is wrong") \
     X(REASON, NAMED_ALREADY, 33, 99, 99,                                                           \
-      "lane {limit}: number {value} has another name, or the name another number")
+      "lane {limit}: number {value} has another name, or the name another number")                 \
+    X(REASON, INVALID_TERMS, 34, 11, 99, "these terms do not go with an order of this type")       \
+    X(REASON, DISPLAY_QTY, 35, 13, 99, "display quantity {value} is below the least, {limit} lots")\
+    X(REASON, WOULD_TRADE, 36, 99, 99, "post-only at {value} would trade at {limit} ticks")        \
+    X(REASON, CHAIN_FULL, 37, 99, 99, "all {limit} places for refills and triggers are taken")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
@@ -184,6 +201,9 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #define TL_TEXT_BYTES 36 /* of a TEXT command */
 #define TL_SESSIONS_MAX 8192 /* tl_text_session has room for so many */
 
+/* Rule 8.4: an order that shows a part of itself shows at least one of so many parts. */
+#define TL_DISPLAY_PARTS_MAX 64u
+
 /* Prices that share a place among the price blocks an engine has room for. Rule 2.7. */
 #define TL_BLOCK_LEVELS 32u
 
@@ -200,7 +220,13 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 typedef struct tl_command {
     uint64_t seq;       /* number in the journal, from 1 without gaps */
     int64_t ts_ns;      /* UTC nanoseconds; goes back by CLOCK alone; TransactTime(60) */
-    uint64_t order_id;  /* OrderID(37) of the order a cancel or replace means */
+    union {
+        uint64_t order_id; /* OrderID(37) of the order a cancel or replace means */
+        __extension__ struct { /* NEW_ORDER with TL_FLAG_SPECIAL; 0: none */
+            uint32_t stop_price;  /* StopPx(99), ticks */
+            uint32_t display_qty; /* DisplayQty(1138), lots */
+        };
+    };
     uint64_t cl_ord_id; /* the sender's number for this request: lane << 32 | counter */
     int64_t price;      /* Price(44) in ticks; LIMIT: the value; CLOCK: ns that stamps step by */
     int64_t qty;        /* OrderQty(38) in lots */
@@ -255,7 +281,7 @@ typedef struct tl_event {
     int64_t ts_ns;     /* of the command that caused it; TransactTime(60) */
     uint64_t order_id; /* OrderID(37); TRADE: the taker's; 0 when there is no order */
     union {
-        uint64_t cl_ord_id;       /* of the request answered */
+        uint64_t cl_ord_id;       /* of the request answered; 0: of an order that it moved */
         uint64_t contra_order_id; /* TRADE: the maker's OrderID */
     };
     union {
@@ -265,8 +291,9 @@ typedef struct tl_event {
     };
     union {
         __extension__ struct {
-            uint32_t qty;        /* NEW, REPLACED: OrderQty(38); TRADE: LastQty(32); CANCELED: lots
-                                    taken off; MASS_CANCELED: orders; status: the status */
+            uint32_t qty;        /* NEW, REPLACED, TRIGGERED: OrderQty(38); TRADE: LastQty(32);
+                                    CANCELED: lots taken off; RESTATED: lots shown; MASS_CANCELED:
+                                    orders; status: the status */
             uint32_t leaves_qty; /* LeavesQty(151) of order_id after the event */
         };
         int64_t limit; /* REJECTED, CANCEL_REJECTED: the bound that `value` broke */
@@ -291,7 +318,7 @@ typedef struct tl_level_view {
     uint32_t _pad;
 } tl_level_view;
 
-/* One resting order as a query returns it. */
+/* One open order as a query returns it. */
 typedef struct tl_order_view {
     uint64_t order_id;
     int64_t price;          /* ticks */
@@ -301,6 +328,12 @@ typedef struct tl_order_view {
     uint16_t instrument;
     uint8_t side;
     uint8_t time_in_force;
+    uint32_t shown_qty;   /* lots in the book for all to see; 0: hidden, or waiting */
+    uint32_t display_qty; /* lots; of a special order, as are those below; 0: none */
+    uint32_t stop_price;  /* ticks */
+    uint8_t ord_type;
+    uint8_t flags;   /* POST_ONLY, SLIDE, HIDDEN, SPECIAL */
+    uint16_t waiting; /* 1: for its stop price */
 } tl_order_view;
 
 /* Which open orders a list has: as in a MASS_CANCEL. */

@@ -8,6 +8,8 @@ cdef extern from "touchline/core/messages.h" nogil:
         uint64_t seq
         int64_t ts_ns
         uint64_t order_id
+        uint32_t stop_price
+        uint32_t display_qty
         uint64_t cl_ord_id
         int64_t price
         int64_t qty
@@ -57,6 +59,12 @@ cdef extern from "touchline/core/messages.h" nogil:
         uint16_t instrument
         uint8_t side
         uint8_t time_in_force
+        uint32_t shown_qty
+        uint32_t display_qty
+        uint32_t stop_price
+        uint8_t ord_type
+        uint8_t flags
+        uint16_t waiting
 
     ctypedef struct tl_orders_filter:
         uint32_t account
@@ -99,6 +107,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_SESSIONS_MAX
     enum: TL_TEXT_LANES
     enum: TL_BLOCK_LEVELS
+    enum: TL_DISPLAY_PARTS_MAX
     enum: TL_LANE_ADMIN
     enum: TL_LANE_FIX
     enum: TL_LANE_API
@@ -111,10 +120,19 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_SIDE_SELL
     enum: TL_ORD_TYPE_MARKET
     enum: TL_ORD_TYPE_LIMIT
+    enum: TL_ORD_TYPE_STOP
+    enum: TL_ORD_TYPE_STOP_LIMIT
+    enum: TL_ORD_TYPE_MARKET_IF_TOUCHED
+    enum: TL_ORD_TYPE_MARKET_TO_LIMIT
+    enum: TL_ORD_TYPE_LIMIT_IF_TOUCHED
     enum: TL_TIME_IN_FORCE_DAY
     enum: TL_TIME_IN_FORCE_GTC
     enum: TL_TIME_IN_FORCE_IOC
     enum: TL_TIME_IN_FORCE_FOK
+    enum: TL_FLAG_POST_ONLY
+    enum: TL_FLAG_SLIDE
+    enum: TL_FLAG_HIDDEN
+    enum: TL_FLAG_SPECIAL
     enum: TL_EXEC_TYPE_NEW
     enum: TL_EXEC_TYPE_TRADE
     enum: TL_EXEC_TYPE_CANCELED

@@ -115,6 +115,12 @@ ORDER = _dtype(sizeof(tl_order_view), [
     ("instrument", "<u2", _at(&_order, &_order.instrument)),
     ("side", "u1", _at(&_order, &_order.side)),
     ("time_in_force", "u1", _at(&_order, &_order.time_in_force)),
+    ("shown_qty", "<u4", _at(&_order, &_order.shown_qty)),
+    ("display_qty", "<u4", _at(&_order, &_order.display_qty)),
+    ("stop_price", "<u4", _at(&_order, &_order.stop_price)),
+    ("ord_type", "u1", _at(&_order, &_order.ord_type)),
+    ("flags", "u1", _at(&_order, &_order.flags)),
+    ("waiting", "<u2", _at(&_order, &_order.waiting)),
 ])
 
 
@@ -164,6 +170,7 @@ TEXT_BYTES = TL_TEXT_BYTES
 SESSIONS_MAX = TL_SESSIONS_MAX
 TEXT_LANES = TL_TEXT_LANES
 BLOCK_LEVELS = TL_BLOCK_LEVELS
+DISPLAY_PARTS_MAX = TL_DISPLAY_PARTS_MAX
 LANE_ADMIN = TL_LANE_ADMIN
 LANE_FIX = TL_LANE_FIX
 LANE_API = TL_LANE_API

@@ -20,12 +20,20 @@ uint32_t tl_engine_orders_open(const tl_engine *engine)
     return engine->shelf.pools->orders_open;
 }
 
-uint64_t tl_engine_sink_slots(const tl_engine *engine)
+uint64_t tl_sink_slots_of(const tl_engine_capacities *capacities)
 {
+    const uint32_t orders_max = capacities->orders_max;
+    const uint64_t longest =
+        (uint64_t)orders_max + tl_chain_max(orders_max) + TL_CHAIN_ORDER_MAX + 3;
     uint64_t slots = 1;
-    while (slots < (uint64_t)engine->state->capacities.orders_max + 3)
+    while (slots < longest)
         slots *= 2;
     return slots;
+}
+
+uint64_t tl_engine_sink_slots(const tl_engine *engine)
+{
+    return tl_sink_slots_of(&engine->state->capacities);
 }
 
 int64_t tl_engine_best(const tl_engine *engine, uint16_t instrument, uint8_t side)

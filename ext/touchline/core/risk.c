@@ -32,9 +32,11 @@ static tl_verdict check_price_collar(const tl_risk_order *order)
         return (tl_verdict){TL_REASON_NO_REFERENCE_PRICE, 0, instrument->price_collar};
     int64_t lowest = instrument->reference_price - instrument->price_collar;
     int64_t highest = instrument->reference_price + instrument->price_collar;
-    if (!order->market && order->price < lowest)
+    if (order->market || order->stop_price != 0) /* rule 8.3 */
+        return (tl_verdict){0};
+    if (order->price < lowest)
         return (tl_verdict){TL_REASON_PRICE_COLLAR, order->price, lowest};
-    if (!order->market && order->price > highest)
+    if (order->price > highest)
         return (tl_verdict){TL_REASON_PRICE_COLLAR, order->price, highest};
     return (tl_verdict){0};
 }
@@ -43,6 +45,8 @@ static tl_verdict check_price_collar(const tl_risk_order *order)
 static int64_t market_price(const tl_risk_order *order)
 {
     int64_t worst = tl_risk_protection_price(order->instrument, order->buy);
+    if (worst < order->stop_price)
+        worst = order->stop_price;
     if (order->buy)
         return worst;
     if (worst < order->instrument->reference_price)

@@ -23,9 +23,16 @@ typedef struct tl_instrument {
     int64_t price_min;
     int64_t price_max;
     int64_t qty_max;
-    uint8_t trading_status; /* 0: not listed */
-    uint8_t limited;        /* one of section 5's limits is set: a collar */
-    uint8_t _pad[22];
+    union {
+        __extension__ struct {
+            uint8_t trading_status; /* 0: not listed */
+            uint8_t special;        /* it has open special orders, here or in a book unseen */
+        };
+        uint16_t gate; /* both in one look */
+    };
+    uint8_t limited; /* one of section 5's limits is set: a collar */
+    uint8_t _pad[17];
+    uint32_t specials; /* how many */
 } tl_instrument;
 static_assert(sizeof(tl_instrument) == 64, "an instrument's limits are one cache line");
 
@@ -63,6 +70,7 @@ typedef struct tl_risk_order {
     int64_t open_qty;            /* what of it could rest: OrderQty less what is executed */
     int64_t given_up;            /* open quantity of the order it replaces */
     int64_t best_bid;            /* of use to a market order; 0: none */
+    int64_t stop_price;          /* it waits for this one first; 0: it does not wait */
     bool buy;
     bool market;
 } tl_risk_order;
@@ -86,6 +94,21 @@ static inline uint8_t tl_risk_may_enter(const tl_risk *risk, const tl_instrument
     if (account->entry_status != TL_ENTRY_STATUS_OPEN)
         return TL_REASON_ACCOUNT_BLOCKED;
     return TL_REASON_NONE;
+}
+
+/* In place of a reason: the order has terms, or its instrument special orders, and what is asked of
+ * it is asked elsewhere (special.h). */
+#define TL_GOES_SPECIAL UINT8_MAX
+
+/* As above, of an order that goes the plain way. A little-endian look at the gate. */
+static inline uint8_t tl_risk_may_enter_plain(const tl_risk *risk, const tl_instrument *instrument,
+                                              const tl_account *account)
+{
+    if (instrument->gate == TL_TRADING_STATUS_READY_TO_TRADE &&
+        account->entry_status == TL_ENTRY_STATUS_OPEN &&
+        risk->counts->venue_status == TL_ENTRY_STATUS_OPEN)
+        return TL_REASON_NONE;
+    return instrument->special ? TL_GOES_SPECIAL : tl_risk_may_enter(risk, instrument, account);
 }
 
 static inline bool tl_risk_refuse(tl_verdict *verdict, uint8_t reason, int64_t value, int64_t limit)

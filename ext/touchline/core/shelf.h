@@ -50,9 +50,22 @@ typedef struct tl_order {
     uint32_t generation; /* upper half of the OrderID */
     uint16_t instrument;
     uint8_t side;
-    uint8_t time_in_force;
+    uint8_t time_in_force; /* and TL_ORDER_SPECIAL */
 } tl_order;
 static_assert(sizeof(tl_order) == 32, "two orders to a cache line");
+
+/* A bit of time_in_force, which no TimeInForce has: the order has terms. */
+#define TL_ORDER_SPECIAL 0x80u
+
+static inline bool tl_order_is_special(const tl_order *order)
+{
+    return (order->time_in_force & TL_ORDER_SPECIAL) != 0;
+}
+
+static inline uint8_t tl_order_time_in_force(const tl_order *order)
+{
+    return (uint8_t)(order->time_in_force & ~TL_ORDER_SPECIAL);
+}
 
 /* What they do not touch, so apart. */
 typedef struct tl_order_cold {
@@ -61,6 +74,31 @@ typedef struct tl_order_cold {
 } tl_order_cold;
 static_assert(sizeof(tl_order_cold) == 8, "eight orders to a cache line");
 #define TL_SLOT_GROUP 64u /* slots whose owners are looked at together */
+
+/* The terms of a special order (section 8 of docs/rules.md), by slot; all 0 for any other. Nobody
+ * looks here while an instrument has none. */
+typedef struct tl_special {
+    uint32_t reserve;     /* lots left besides order.leaves_qty, which is what the book shows */
+    uint32_t display_qty; /* 0: all is shown */
+    uint32_t stop_price;  /* ticks */
+    uint16_t chain;       /* rule 8.7 */
+    uint8_t ord_type;
+    uint8_t flags; /* TL_FLAG_SPECIAL, POST_ONLY, SLIDE, HIDDEN, and TL_WAITING */
+} tl_special;
+static_assert(sizeof(tl_special) == 16, "four orders to a cache line");
+#define TL_WAITING 1u                 /* for its stop price */
+#define TL_SPECIAL_FLAGS 0xF0u        /* those that its command and its events have too */
+
+/* The books of an instrument beside the one that everybody sees. What waits for a stop price lies
+ * under that price, first to be met first: on the side that is sorted so. */
+enum {
+    TL_UNSEEN_HIDDEN,     /* both sides */
+    TL_UNSEEN_STOP_BUY,   /* as asks are: the lowest price first */
+    TL_UNSEEN_STOP_SELL,  /* as bids */
+    TL_UNSEEN_TOUCH_BUY,  /* as bids */
+    TL_UNSEEN_TOUCH_SELL, /* as asks */
+    TL_UNSEEN_BOOKS
+};
 
 /* A level is its oldest order. With this bit set there is a queue, and the rest of it is in
  * tl_queue; a lone order is its level, and has nothing else. */
@@ -128,6 +166,8 @@ typedef struct tl_shelf {
     uint32_t *children;  /* node * TL_NODE_CHILDREN + slot in node: a block or node; TL_NONE: no
                             child */
     tl_book *books;     /* by instrument */
+    tl_book *unseen;    /* instrument * TL_UNSEEN_BOOKS + which; NULL where there are none */
+    tl_special *special; /* by slot */
 } tl_shelf;
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t price_blocks_max,

@@ -32,7 +32,8 @@ const tl_capacity *tl_engine_capacities_fault(const tl_engine_capacities *capaci
 
 static uint32_t nodes_max(const tl_engine_capacities *capacities)
 {
-    return tl_book_nodes_max(capacities->price_blocks_max, capacities->instruments_max);
+    uint32_t books = capacities->instruments_max * (1 + TL_UNSEEN_BOOKS);
+    return tl_book_nodes_max(capacities->price_blocks_max, books);
 }
 
 static uint32_t probes_count(const tl_engine_capacities *capacities)
@@ -53,12 +54,14 @@ static uint32_t cold_count(const tl_engine_capacities *capacities)
 #define TL_ARRAYS(X, engine, c)                                                                    \
     X((engine)->risk.instruments, (c)->instruments_max)                                            \
     X((engine)->shelf.books, (c)->instruments_max)                                                 \
+    X((engine)->shelf.unseen, (size_t)(c)->instruments_max * TL_UNSEEN_BOOKS)                      \
     X((engine)->risk.accounts, (c)->accounts_max)                                                  \
     X((engine)->positions.newest, (c)->accounts_max)                                               \
     X((engine)->positions.probes, probes_count(c))                                                 \
     X((engine)->positions.entries, (c)->positions_max)                                             \
     X((engine)->shelf.orders, (c)->orders_max)                                                     \
     X((engine)->shelf.cold, cold_count(c))                                                         \
+    X((engine)->shelf.special, (c)->orders_max)                                                    \
     X((engine)->shelf.blocks, (c)->price_blocks_max)                                               \
     X((engine)->shelf.levels, (size_t)(c)->price_blocks_max * TL_BLOCK_LEVELS)                     \
     X((engine)->shelf.queues, (size_t)(c)->price_blocks_max * TL_BLOCK_LEVELS)                     \
@@ -100,6 +103,15 @@ static int region_map(tl_engine *engine, const tl_engine_capacities *capacities,
     return 0;
 }
 
+/* Books of instruments from number `first` on, without orders. */
+static void books_init(const tl_engine *engine, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; i++)
+        tl_book_init(&engine->shelf.books[i]);
+    for (size_t i = (size_t)first * TL_UNSEEN_BOOKS; i < (size_t)end * TL_UNSEEN_BOOKS; i++)
+        tl_book_init(&engine->shelf.unseen[i]);
+}
+
 static void state_init(tl_engine *engine, const tl_engine_capacities *capacities, size_t bytes)
 {
     tl_state *state = engine->state;
@@ -113,8 +125,7 @@ static void state_init(tl_engine *engine, const tl_engine_capacities *capacities
     tl_risk_init(&engine->risk);
     tl_pools_init(&state->pools, capacities->orders_max, capacities->price_blocks_max,
                   nodes_max(capacities));
-    for (uint32_t i = 0; i < capacities->instruments_max; i++)
-        tl_book_init(&engine->shelf.books[i]);
+    books_init(engine, 0, capacities->instruments_max);
 }
 
 int tl_engine_open(tl_engine **out, const tl_engine_capacities *capacities)
@@ -189,8 +200,7 @@ static void state_grow(tl_engine *grown, const tl_engine *from,
                   nodes_max(capacities));
     arrays_copy(grown, from);
     tl_positions_probe_again(&grown->positions);
-    for (uint32_t i = from->state->capacities.instruments_max; i < capacities->instruments_max; i++)
-        tl_book_init(&grown->shelf.books[i]);
+    books_init(grown, from->state->capacities.instruments_max, capacities->instruments_max);
 }
 
 int tl_engine_grow(tl_engine *engine, const tl_engine_capacities *larger)

@@ -8,14 +8,14 @@
 #include "touchline/core/positions.h"
 #include "touchline/core/risk.h"
 
-#define TL_STATE_MAGIC UINT64_C(0x35656E696C686374) /* "tchline5" */
+#define TL_STATE_MAGIC UINT64_C(0x36656E696C686374) /* "tchline6" */
 
 /* The first bytes of the region. Everything after it is arrays, found by the capacities alone. */
 typedef struct tl_state {
     uint64_t magic;
     uint64_t bytes;
     tl_engine_capacities capacities;
-    uint32_t _pad;
+    uint32_t chain; /* of all open special orders: rule 8.7 */
     uint64_t event_seq; /* events so far */
     tl_risk_counts risk;
     tl_position_counts positions;
@@ -85,18 +85,42 @@ static inline uint32_t tl_account_of(const tl_engine *engine, const tl_order *or
     return engine->positions.entries[order->position].account;
 }
 
+/* Lots that an open order has left, shown or not. */
+static inline uint32_t tl_order_leaves(const tl_shelf *shelf, uint32_t slot)
+{
+    const tl_order *order = &shelf->orders[slot];
+    return order->leaves_qty + (tl_order_is_special(order) ? shelf->special[slot].reserve : 0);
+}
+
+/* Rule 8.7: how much may chain, in an engine of so many orders. */
+static inline uint32_t tl_chain_max(uint32_t orders_max)
+{
+    return orders_max / 2 + 64;
+}
+#define TL_CHAIN_ORDER_MAX (2 * (TL_DISPLAY_PARTS_MAX - 1) + 2) /* of one order */
+
 /* An open order as queries show it. */
 static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot)
 {
     const tl_order *order = &engine->shelf.orders[slot];
+    tl_special terms = {.ord_type = TL_ORD_TYPE_LIMIT};
+    if (tl_order_is_special(order))
+        terms = engine->shelf.special[slot];
+    bool unseen = (terms.flags & (TL_FLAG_HIDDEN | TL_WAITING)) != 0;
     return (tl_order_view){.order_id = tl_order_id(&engine->shelf, slot),
                            .price = order->price,
-                           .leaves_qty = order->leaves_qty,
+                           .leaves_qty = order->leaves_qty + terms.reserve,
                            .order_qty = engine->shelf.cold[slot].order_qty,
                            .account = tl_account_of(engine, order),
                            .instrument = order->instrument,
                            .side = order->side,
-                           .time_in_force = order->time_in_force};
+                           .time_in_force = tl_order_time_in_force(order),
+                           .shown_qty = unseen ? 0 : order->leaves_qty,
+                           .display_qty = terms.display_qty,
+                           .stop_price = terms.stop_price,
+                           .ord_type = terms.ord_type,
+                           .flags = terms.flags & TL_SPECIAL_FLAGS,
+                           .waiting = terms.flags & TL_WAITING};
 }
 
 /* One more value into a hash or checksum. */

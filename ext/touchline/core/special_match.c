@@ -1,0 +1,269 @@
+/* How an order meets the book of an instrument that has special orders.
+ * Section 3 of docs/rules.md with what section 8 adds.
+ *
+ *   tl_meet ─► too little there to fill or kill? ──yes──► canceled
+ *                │no
+ *              trade with the next maker, shown or hidden; an iceberg shows its next part
+ *                │
+ *              nothing left ─► ends;  may rest ─► rests, RESTATED;  else ─► canceled
+ */
+#include "touchline/core/special.h"
+
+/* ── standing and leaving ──────────────────────────────────────────────────────────────────── */
+
+tl_event *tl_special_event_begin(const tl_meeting *m, uint8_t exec_type, uint32_t slot)
+{
+    const tl_special *terms = &m->s->shelf->special[slot];
+    tl_event *event = tl_order_event_begin(m->s, exec_type, slot);
+    if (slot != m->own)
+        event->cl_ord_id = 0;
+    if (terms->flags != 0)
+        event->ord_type = terms->ord_type;
+    event->flags = terms->flags & TL_SPECIAL_FLAGS;
+    event->time_in_force = tl_order_time_in_force(&m->s->shelf->orders[slot]);
+    return event;
+}
+
+/* How much of what an order has left the book shows or, of a hidden one, has to trade with. */
+static uint32_t part_to_stand(const tl_special *terms, uint32_t leaves_qty)
+{
+    bool whole = terms->display_qty == 0 || (terms->flags & TL_WAITING) != 0;
+    return whole || leaves_qty < terms->display_qty ? leaves_qty : terms->display_qty;
+}
+
+/* At the back of its queue, a part of it where it is an iceberg; positions stay as they are. */
+static void enqueue(const tl_step *s, uint32_t slot, uint32_t leaves_qty)
+{
+    tl_order *order = &s->shelf->orders[slot];
+    tl_special *terms = &s->shelf->special[slot];
+    tl_place place = tl_place_of(s->shelf, slot);
+    order->leaves_qty = part_to_stand(terms, leaves_qty);
+    if (terms->flags != 0)
+        terms->reserve = leaves_qty - order->leaves_qty;
+    tl_book_append_at(s->shelf, place.book, slot, place.side_index, place.price);
+}
+
+void tl_stand(const tl_step *s, uint32_t slot)
+{
+    const tl_order *order = &s->shelf->orders[slot];
+    tl_position_rested(tl_owner(s, order), tl_side_index(order->side), order->leaves_qty);
+    enqueue(s, slot, order->leaves_qty);
+}
+
+void tl_step_aside(const tl_step *s, uint32_t slot)
+{
+    tl_order *order = &s->shelf->orders[slot];
+    tl_special *terms = &s->shelf->special[slot];
+    tl_place place = tl_place_of(s->shelf, slot);
+    tl_book_remove_at(s->shelf, place.book, slot, place.side_index);
+    if (terms->flags != 0) {
+        order->leaves_qty += terms->reserve;
+        terms->reserve = 0;
+    }
+    tl_position_left(tl_owner(s, order), tl_side_index(order->side), order->leaves_qty);
+}
+
+uint16_t tl_chain_of(const tl_special *terms, uint32_t order_qty)
+{
+    uint32_t chain = terms->stop_price != 0 ? 2 : 0;
+    if (terms->display_qty != 0)
+        chain += 2 * ((order_qty - 1) / terms->display_qty);
+    return (uint16_t)chain;
+}
+
+void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms)
+{
+    tl_special *now = &s->shelf->special[slot];
+    tl_order *order = &s->shelf->orders[slot];
+    tl_instrument *instrument = &s->engine->risk.instruments[order->instrument];
+    instrument->specials += (uint32_t)(terms->flags != 0) - (uint32_t)(now->flags != 0);
+    instrument->special = instrument->specials != 0;
+    order->time_in_force = (uint8_t)(tl_order_time_in_force(order) |
+                                     (terms->flags != 0 ? TL_ORDER_SPECIAL : 0));
+    s->engine->state->chain += (uint32_t)terms->chain - (uint32_t)now->chain;
+    *now = *terms;
+}
+
+void tl_special_end(const tl_step *s, uint32_t slot)
+{
+    if (s->shelf->special[slot].flags != 0)
+        tl_special_set(s, slot, &(tl_special){0});
+    tl_order_give_back(s->shelf, slot);
+}
+
+static void take_off(const tl_meeting *m, uint32_t slot, uint8_t exec_type, uint8_t reason,
+                     uint8_t ord_type)
+{
+    tl_event *event = tl_special_event_begin(m, exec_type, slot);
+    event->qty = m->s->shelf->orders[slot].leaves_qty;
+    event->reason = reason;
+    event->ord_type = ord_type;
+    tl_event_publish(m->s, event);
+    tl_special_end(m->s, slot);
+}
+
+void tl_special_take_off(const tl_meeting *m, uint32_t slot, uint8_t exec_type, uint8_t reason)
+{
+    const tl_special *terms = &m->s->shelf->special[slot];
+    take_off(m, slot, exec_type, reason,
+             terms->flags != 0 ? terms->ord_type : (uint8_t)TL_ORD_TYPE_LIMIT);
+}
+
+void tl_restated(const tl_meeting *m, uint32_t slot)
+{
+    tl_event *event = tl_special_event_begin(m, TL_EXEC_TYPE_RESTATED, slot);
+    event->qty = m->s->shelf->orders[slot].leaves_qty;
+    event->leaves_qty = tl_order_leaves(m->s->shelf, slot);
+    tl_event_publish(m->s, event);
+}
+
+/* ── trades ────────────────────────────────────────────────────────────────────────────────── */
+
+/* Rule 3.5, counting what is not shown too: it is there to trade with. */
+static uint64_t lots_within(const tl_shelf *shelf, const tl_book *book, unsigned makers,
+                            uint32_t limit, uint64_t wanted)
+{
+    uint32_t level = book->best[makers].level;
+    uint64_t found = 0;
+    while (level != TL_NONE && found < wanted &&
+           tl_key(makers, tl_level_price(shelf, book, level)) <= limit) {
+        uint32_t slot = tl_level_head(shelf, level);
+        for (; slot != TL_NONE; slot = shelf->orders[slot].next)
+            found += tl_order_leaves(shelf, slot);
+        level = tl_book_worse_level(shelf, tl_side_of(makers), level);
+    }
+    return found;
+}
+
+static bool fillable(const tl_shelf *shelf, const tl_order *taker, unsigned makers, uint32_t limit)
+{
+    const tl_book *hidden = tl_unseen_book(shelf, taker->instrument, TL_UNSEEN_HIDDEN);
+    uint64_t found = lots_within(shelf, &shelf->books[taker->instrument], makers, limit,
+                                 taker->leaves_qty);
+    return found + lots_within(shelf, hidden, makers, limit, taker->leaves_qty) >=
+           taker->leaves_qty;
+}
+
+static void tell_trade(const tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint32_t qty,
+                       uint8_t ord_type)
+{
+    const tl_shelf *shelf = m->s->shelf;
+    const tl_order *maker = &shelf->orders[maker_slot];
+    const tl_special *terms = &shelf->special[maker_slot];
+    bool done = qty == maker->leaves_qty && terms->reserve == 0;
+    tl_event *event = tl_order_event_begin(m->s, TL_EXEC_TYPE_TRADE, slot);
+    event->contra_order_id = tl_order_id(shelf, maker_slot);
+    event->price = maker->price;
+    event->qty = qty;
+    event->leaves_qty = shelf->orders[slot].leaves_qty;
+    event->contra_account = tl_owner(m->s, maker)->account;
+    event->ord_type = ord_type;
+    event->time_in_force = tl_order_time_in_force(&shelf->orders[slot]);
+    event->flags = (uint8_t)((done ? TL_FLAG_MAKER_DONE : 0) | (terms->flags & TL_FLAG_HIDDEN));
+    tl_event_publish(m->s, event);
+}
+
+static void move_positions(const tl_step *s, const tl_order *taker, const tl_order *maker,
+                           uint32_t qty)
+{
+    bool buys = taker->side == TL_SIDE_BUY;
+    tl_position_bought(tl_owner(s, buys ? taker : maker), qty);
+    tl_position_sold(tl_owner(s, buys ? maker : taker), qty);
+}
+
+static void note_price(tl_meeting *m, uint32_t price)
+{
+    m->low = m->traded && m->low < price ? m->low : price;
+    m->high = m->traded && m->high > price ? m->high : price;
+    m->traded = true;
+}
+
+/* What a trade has left of the maker: less of it, its next part, or nothing. Rule 8.4. */
+static void maker_after(const tl_meeting *m, uint32_t slot, uint32_t qty)
+{
+    const tl_step *s = m->s;
+    const tl_order *maker = &s->shelf->orders[slot];
+    uint32_t reserve = s->shelf->special[slot].reserve;
+    if (qty < maker->leaves_qty) {
+        tl_rest_less(s, slot, qty);
+        return;
+    }
+    if (reserve == 0) {
+        tl_step_aside(s, slot);
+        tl_special_end(s, slot);
+        return;
+    }
+    tl_place place = tl_place_of(s->shelf, slot);
+    tl_position_left(tl_owner(s, maker), place.side_index, qty);
+    tl_book_remove_at(s->shelf, place.book, slot, place.side_index);
+    enqueue(s, slot, reserve);
+    tl_restated(m, slot);
+}
+
+/* Rules 3.1, 3.2 and 3.7. */
+static void trade(tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint8_t ord_type)
+{
+    const tl_step *s = m->s;
+    tl_order *taker = &s->shelf->orders[slot];
+    const tl_order *maker = &s->shelf->orders[maker_slot];
+    uint32_t qty = maker->leaves_qty < taker->leaves_qty ? maker->leaves_qty : taker->leaves_qty;
+    taker->leaves_qty -= qty;
+    tell_trade(m, slot, maker_slot, qty, ord_type);
+    move_positions(s, taker, maker, qty);
+    s->engine->risk.instruments[maker->instrument].reference_price = maker->price;
+    note_price(m, maker->price);
+    maker_after(m, maker_slot, qty);
+}
+
+/* ── meeting the book ──────────────────────────────────────────────────────────────────────── */
+
+/* Rules 3.4 and 8.6: who was not sure of a place when it came may find none. */
+static void rest_or_end(const tl_meeting *m, uint32_t slot)
+{
+    tl_place place = tl_place_of(m->s->shelf, slot);
+    if (!tl_book_has_room(m->s->shelf, place.book, place.price)) {
+        tl_special_take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_LEVELS_FULL);
+        return;
+    }
+    tl_stand(m->s, slot);
+    if ((m->s->shelf->special[slot].flags & TL_FLAG_HIDDEN) == 0)
+        tl_restated(m, slot);
+}
+
+/* Rule 8.6: its limit is the best price there is, when that is within its protection. */
+static uint32_t limit_of(const tl_shelf *shelf, tl_order *taker, unsigned makers,
+                         const tl_terms *terms)
+{
+    uint32_t limit = tl_key(makers, terms->price);
+    if (terms->ord_type != TL_ORD_TYPE_MARKET_TO_LIMIT || taker->price != 0)
+        return limit;
+    uint32_t best = tl_next_maker(shelf, taker->instrument, makers, limit);
+    if (best == TL_NONE)
+        return limit;
+    taker->price = shelf->orders[best].price;
+    return tl_key(makers, taker->price);
+}
+
+void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
+{
+    const tl_shelf *shelf = m->s->shelf;
+    tl_order *order = &shelf->orders[slot];
+    unsigned makers = !tl_side_index(order->side);
+    uint32_t limit = limit_of(shelf, order, makers, terms);
+    uint32_t maker;
+    if (terms->time_in_force == TL_TIME_IN_FORCE_FOK && !fillable(shelf, order, makers, limit)) {
+        take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_FOK_UNFILLED, terms->ord_type);
+        return;
+    }
+    while (order->leaves_qty > 0 &&
+           (maker = tl_next_maker(shelf, order->instrument, makers, limit)) != TL_NONE)
+        trade(m, slot, maker, terms->ord_type);
+    if (order->leaves_qty == 0)
+        tl_special_end(m->s, slot);
+    else if (terms->time_in_force == TL_TIME_IN_FORCE_IOC)
+        take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_IOC_REMAINDER, terms->ord_type);
+    else if (order->price == 0)
+        take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_MARKET_REMAINDER, terms->ord_type);
+    else
+        rest_or_end(m, slot);
+}

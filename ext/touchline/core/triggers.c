@@ -1,0 +1,130 @@
+/* What waits for a stop price, and what has met it: rule 8.3 of docs/rules.md.
+ *
+ *   a trade ─► prices from low to high ─► who waits for one of them: out of its place, TRIGGERED,
+ *                  ▲                      and to the end of the queue
+ *                  │                        │
+ *                  └── the first meets the book ◄──┘      again and again, until the queue is empty
+ *
+ * The queue is a chain through the orders themselves, which stand nowhere while they are in it; it
+ * lives no longer than the command.
+ */
+#include "touchline/core/special.h"
+
+/* Does it wait for a price that rises to its own? Buy stops, and sells to be touched. */
+static bool waits_for_rise(const tl_special *terms, uint8_t side)
+{
+    return (side == TL_SIDE_BUY) == tl_is_stop(terms);
+}
+
+bool tl_met(const tl_special *terms, uint8_t side, uint32_t low, uint32_t high)
+{
+    return waits_for_rise(terms, side) ? high >= terms->stop_price : low <= terms->stop_price;
+}
+
+static void triggered(const tl_meeting *m, uint32_t slot)
+{
+    tl_event *event = tl_special_event_begin(m, TL_EXEC_TYPE_TRIGGERED, slot);
+    event->qty = m->s->shelf->cold[slot].order_qty;
+    event->leaves_qty = m->s->shelf->orders[slot].leaves_qty;
+    tl_event_publish(m->s, event);
+}
+
+/* Meets the book as the type says that it becomes, unless the collar has come in between. */
+static void meet_after_trigger(tl_meeting *m, uint32_t slot)
+{
+    const tl_shelf *shelf = m->s->shelf;
+    const tl_order *order = &shelf->orders[slot];
+    const tl_instrument *instrument = &m->s->engine->risk.instruments[order->instrument];
+    bool buy = order->side == TL_SIDE_BUY;
+    tl_terms terms = {order->price, shelf->special[slot].ord_type,
+                      tl_order_time_in_force(order)};
+    if (order->price == 0) {
+        terms.price = (uint32_t)tl_risk_protection_price(instrument, buy);
+    } else if (instrument->price_collar != TL_LIMIT_UNSET &&
+               (order->price < instrument->reference_price - instrument->price_collar ||
+                order->price > instrument->reference_price + instrument->price_collar)) {
+        tl_special_take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_PRICE_COLLAR);
+        return;
+    }
+    tl_meet(m, slot, &terms);
+}
+
+/* ── the queue ─────────────────────────────────────────────────────────────────────────────── */
+
+typedef struct queue {
+    uint32_t first;
+    uint32_t last;
+} queue;
+
+static void enqueue(const tl_shelf *shelf, queue *queue, uint32_t slot)
+{
+    shelf->orders[slot].next = TL_NONE;
+    if (queue->first == TL_NONE)
+        queue->first = slot;
+    else
+        shelf->orders[queue->last].next = slot;
+    queue->last = slot;
+}
+
+/* Of one of the books that wait, who has been met by the prices of the last trades. */
+static void collect(const tl_meeting *m, const tl_book *book, unsigned side_index, queue *queue)
+{
+    const tl_shelf *shelf = m->s->shelf;
+    while (book->best[side_index].level != TL_NONE) {
+        uint32_t slot = tl_level_head(shelf, book->best[side_index].level);
+        if (!tl_met(&shelf->special[slot], shelf->orders[slot].side, m->low, m->high))
+            return;
+        tl_step_aside(m->s, slot);
+        shelf->special[slot].flags &= (uint8_t)~TL_WAITING;
+        triggered(m, slot);
+        enqueue(shelf, queue, slot);
+    }
+}
+
+/* Stops to buy, stops to sell, touched to buy, touched to sell. */
+static void collect_all(tl_meeting *m, uint16_t instrument, queue *queue)
+{
+    const tl_shelf *shelf = m->s->shelf;
+    if (!m->traded)
+        return;
+    collect(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_STOP_BUY), 1, queue);
+    collect(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_STOP_SELL), 0, queue);
+    collect(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_TOUCH_BUY), 0, queue);
+    collect(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_TOUCH_SELL), 1, queue);
+    m->traded = false;
+}
+
+void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
+{
+    queue queue = {TL_NONE, TL_NONE};
+    collect_all(m, instrument, &queue);
+    while (queue.first != TL_NONE) {
+        uint32_t slot = queue.first;
+        queue.first = m->s->shelf->orders[slot].next;
+        meet_after_trigger(m, slot);
+        collect_all(m, instrument, &queue);
+    }
+}
+
+void tl_special_arrive(tl_meeting *m, uint32_t slot)
+{
+    const tl_order *order = &m->s->shelf->orders[slot];
+    tl_special *terms = &m->s->shelf->special[slot];
+    uint16_t instrument = order->instrument;
+    const tl_instrument *listed = &m->s->engine->risk.instruments[instrument];
+    uint32_t last = (uint32_t)listed->reference_price;
+    if ((terms->flags & TL_WAITING) == 0) {
+        tl_terms wanted = {order->price, m->s->cmd->ord_type, tl_order_time_in_force(order)};
+        if (order->price == 0)
+            wanted.price =
+                (uint32_t)tl_risk_protection_price(listed, order->side == TL_SIDE_BUY);
+        tl_meet(m, slot, &wanted);
+    } else if (tl_met(terms, order->side, last, last)) {
+        terms->flags &= (uint8_t)~TL_WAITING;
+        triggered(m, slot);
+        meet_after_trigger(m, slot);
+    } else {
+        tl_stand(m->s, slot);
+    }
+    tl_work_off_triggers(m, instrument);
+}

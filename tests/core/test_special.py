@@ -1,0 +1,107 @@
+"""Special orders through the engine's shell, and the core against the reference far and wide."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from harness import model_campaign
+from touchline.core.engine import Engine
+from touchline.core.messages import (
+    COMMAND,
+    ExecType,
+    Flag,
+    Limit,
+    MsgType,
+    OrdType,
+    Reason,
+    Side,
+    TimeInForce,
+)
+
+DAY = TimeInForce.DAY
+LIMIT = OrdType.LIMIT
+
+
+@pytest.fixture
+def engine() -> Engine:
+    made = Engine(instruments_max=2, accounts_max=4, orders_max=256)
+    commands = np.zeros(4, COMMAND)
+    commands["type"] = [MsgType.SECURITY_DEFINITION, MsgType.ACCOUNT, MsgType.ACCOUNT, MsgType.LIMIT]
+    commands["account"] = [0, 0, 1, 0]
+    commands["field"] = Limit.REFERENCE_PRICE
+    commands["price"] = 100
+    made.submit(commands)
+    return made
+
+
+def kinds(engine: Engine) -> list[ExecType]:
+    return [ExecType(kind) for kind in engine.events()["exec_type"]]
+
+
+def test_random_mixes_of_everything_equal_the_reference() -> None:
+    met: Counter[str] = Counter()
+    for seed in range(3):
+        assert model_campaign.play_round(seed, 2_000, met) is None
+    wanted = {"RESTATED", "TRIGGERED", "TRADE", "WOULD_TRADE", "DISPLAY_QTY", "INVALID_TERMS"}
+    assert wanted <= met.keys()
+
+
+def test_an_order_says_its_terms(engine: Engine) -> None:
+    engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 101, 10, display_qty=4)
+    engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 102, 5, flags=Flag.HIDDEN)
+    engine.new_order(0, 0, Side.BUY, OrdType.STOP_LIMIT, DAY, 106, 7, stop_price=105)
+    orders = {int(order["order_id"]) & 0xFF: order for order in engine.open_orders()}
+    assert [int(orders[slot]["shown_qty"]) for slot in range(3)] == [4, 0, 0]
+    assert [int(orders[slot]["leaves_qty"]) for slot in range(3)] == [10, 5, 7]
+    assert [int(orders[slot]["stop_price"]) for slot in range(3)] == [0, 0, 105]
+    assert [int(orders[slot]["waiting"]) for slot in range(3)] == [0, 0, 1]
+    assert orders[0]["display_qty"] == 4
+    assert orders[1]["flags"] == Flag.HIDDEN | Flag.SPECIAL
+    assert orders[2]["ord_type"] == OrdType.STOP_LIMIT
+    assert engine.depth(0, Side.SELL).tolist() == [(101, 4, 1)]
+    assert engine.position(0, 0) == (0, 7, 15)
+
+
+def test_a_snapshot_keeps_what_waits_and_what_is_hidden(engine: Engine) -> None:
+    engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 101, 10, display_qty=4)
+    engine.new_order(0, 0, Side.BUY, OrdType.STOP, DAY, 0, 3, stop_price=101)
+    twin = Engine(**engine.capacities._asdict())
+    twin.restore(engine.snapshot())
+    for one in (engine, twin):
+        one.new_order(0, 1, Side.BUY, LIMIT, DAY, 101, 5)
+        assert kinds(one) == [
+            ExecType.NEW, ExecType.TRADE, ExecType.RESTATED, ExecType.TRADE, ExecType.TRIGGERED,
+            ExecType.TRADE, ExecType.RESTATED,
+        ]  # fmt: skip
+    assert engine.state_hash() == twin.state_hash()
+
+
+def test_terms_that_are_out_of_range_are_refused_by_name(engine: Engine) -> None:
+    with pytest.raises(OverflowError, match="stop_price"):
+        engine.new_order(0, 0, Side.BUY, OrdType.STOP, DAY, 0, 3, stop_price=1 << 32)
+    with pytest.raises(TypeError, match="display_qty"):
+        engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 100, 3, display_qty=1.5)  # type: ignore[arg-type]
+    engine.new_order(0, 0, Side.BUY, OrdType.STOP, DAY, 0, 3, stop_price=(1 << 32) - 1)
+    assert engine.events()["reason"][0] == Reason.PRICE_ABOVE_MAX
+
+
+def test_a_cascade_of_many_stops_is_worked_off_in_one_command() -> None:
+    """Each stop triggers the next, one tick on: a queue, whatever its length."""
+    stops = 4_000
+    engine = Engine(instruments_max=1, accounts_max=2, orders_max=16_384)
+    commands = np.zeros(4, COMMAND)
+    commands["type"] = [MsgType.SECURITY_DEFINITION, MsgType.ACCOUNT, MsgType.ACCOUNT, MsgType.LIMIT]
+    commands["account"] = [0, 0, 1, 0]
+    commands["field"] = Limit.REFERENCE_PRICE
+    commands["price"] = 1_000
+    engine.submit(commands)
+    for tick in range(stops):
+        engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 1_001 + tick, 1)
+        engine.new_order(0, 1, Side.BUY, OrdType.STOP, DAY, 0, 1, stop_price=1_001 + tick)
+    engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 1_001 + stops, 1)
+    engine.new_order(0, 1, Side.BUY, LIMIT, DAY, 1_001, 1)
+    found = Counter(kinds(engine))
+    assert found == {ExecType.NEW: 1, ExecType.TRADE: stops + 1, ExecType.TRIGGERED: stops}
+    assert engine.orders_open == 0
+    assert engine.position(1, 0) == (stops + 1, 0, 0)

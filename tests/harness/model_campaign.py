@@ -1,0 +1,212 @@
+"""The reference against the core over random mixes: `python -m harness.model_campaign N SEED`.
+
+Rounds of commands, each on a fresh pair of engines with capacities of its own, drawn from few
+prices and quantities so that every rule is met often. After each command the events are the same
+bytes and the state hashes the same number. What was met is counted at the end; the exit code is 1
+where the two differ, and the last words are the seed and the commands of the round that did.
+"""
+
+import random
+import sys
+from collections import Counter
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from reference.engine import Capacities, Reference
+from reference.records import Command
+from reference.state import LIMITED, STOPS, TOUCHES
+from touchline.core.engine import Engine
+from touchline.core.messages import (
+    ACCOUNT_ALL,
+    COMMAND,
+    EVENT,
+    INSTRUMENT_ALL,
+    LIMIT_UNSET,
+    EntryStatus,
+    ExecType,
+    Flag,
+    Limit,
+    MsgType,
+    OrdType,
+    Reason,
+    Side,
+    TimeInForce,
+    TradingStatus,
+)
+
+ROUND = 2_000
+ACCOUNTS = 4
+LIMITS = {
+    Limit.PRICE_COLLAR: (LIMIT_UNSET, LIMIT_UNSET, 4, 8),
+    Limit.REFERENCE_PRICE: (64, 62, 66),
+    Limit.ORDER_QTY_MAX: (LIMIT_UNSET, LIMIT_UNSET, 10),
+    Limit.ORDER_VALUE_MAX: (LIMIT_UNSET, LIMIT_UNSET, 700),
+    Limit.POSITION_MAX: (LIMIT_UNSET, LIMIT_UNSET, 200),
+    Limit.PRICE_MIN: (1, 1, 1, 58),
+    Limit.PRICE_MAX: (1 << 29, 1 << 29, 70),
+}
+FLAGS = (
+    0, 0, 0, Flag.HIDDEN, Flag.HIDDEN, Flag.POST_ONLY, Flag.POST_ONLY | Flag.SLIDE,
+    Flag.POST_ONLY | Flag.HIDDEN, Flag.SLIDE,
+)  # fmt: skip
+
+
+class Flow:
+    """Draws commands; `share` of the new orders have terms."""
+
+    def __init__(self, draw: random.Random, reference: Reference) -> None:
+        self.draw, self.reference = draw, reference
+        self.share = draw.choice((0.0, 0.1, 0.3, 0.7))
+
+    def command(self) -> Command:
+        pick = self.draw.random()
+        if pick < 0.66:
+            return self.new_order()
+        if pick < 0.93:
+            return self.change()
+        return self.administration()
+
+    def new_order(self) -> Command:
+        draw = self.draw
+        cmd = Command(
+            type=MsgType.NEW_ORDER,
+            instrument=draw.choice((0, 0, 0, 1)),
+            account=draw.randrange(ACCOUNTS),
+            side=draw.choice(list(Side)),
+            ord_type=OrdType.LIMIT,
+            time_in_force=draw.choice((*[TimeInForce.DAY] * 6, *TimeInForce)),
+            price=draw.randint(59, 69),
+            qty=draw.choice((1, 2, 3, 5, 8, 12, 100)),
+        )
+        if draw.random() < self.share:
+            return self.with_terms(cmd)
+        if draw.random() < 0.1:
+            return replace(cmd, ord_type=OrdType.MARKET, price=0)
+        return cmd
+
+    def with_terms(self, cmd: Command) -> Command:
+        draw = self.draw
+        ord_type = draw.choice((*[OrdType.LIMIT] * 5, *OrdType))
+        waits = ord_type in (*STOPS, *TOUCHES)
+        stop = draw.randint(58, 70) if waits or draw.random() < 0.02 else 0
+        display = draw.choice((0, 0, 1, 2, 3, 5)) if draw.random() < 0.7 else 0
+        return replace(
+            cmd,
+            ord_type=ord_type,
+            price=cmd.price if ord_type in LIMITED else 0,
+            flags=Flag.SPECIAL | draw.choice(FLAGS if not waits else (0, 0, 0, *FLAGS)),
+            order_id=stop | display << 32,
+        )
+
+    def change(self) -> Command:
+        draw = self.draw
+        orders = list(self.reference.state.open_orders.values())
+        if not orders:
+            return self.new_order()
+        order = draw.choice(orders)
+        account = order.account if draw.random() < 0.97 else (order.account + 1) % ACCOUNTS
+        cmd = Command(type=MsgType.CANCEL, order_id=order.order_id, account=account)
+        if draw.random() < 0.45:
+            return cmd
+        price = max(order.price + draw.choice((0, 0, 0, 1, -1, 3, -3)), 0)
+        qty = max(order.order_qty + draw.choice((0, -1, -1, -2, -5, 1, 3, 40)), 0)
+        return replace(cmd, type=MsgType.REPLACE, price=price, qty=qty)
+
+    def administration(self) -> Command:
+        draw = self.draw
+        cmd = Command(instrument=draw.choice((0, 0, 1)), account=draw.randrange(ACCOUNTS))
+        pick = draw.random()
+        if pick < 0.35:
+            name = draw.choice(list(LIMITS))
+            value = draw.choice(LIMITS[name])
+            return replace(cmd, type=MsgType.LIMIT, field=name, price=value)
+        if pick < 0.45:
+            return replace(
+                cmd,
+                type=MsgType.MASS_CANCEL,
+                instrument=draw.choice((0, 1, INSTRUMENT_ALL)),
+                account=draw.choice((0, 1, ACCOUNT_ALL)),
+                side=draw.choice((0, 0, *Side)),
+                time_in_force=draw.choice((0, 0, 0, TimeInForce.DAY, TimeInForce.GTC)),
+                flags=draw.choice((0, Flag.EXPIRE)),
+            )
+        if pick < 0.55:
+            return replace(cmd, type=MsgType.CHECKPOINT)
+        kind, statuses = draw.choice(
+            (
+                (MsgType.SECURITY_STATUS, [TradingStatus.HALTED]),
+                *[(MsgType.SECURITY_STATUS, [TradingStatus.READY_TO_TRADE])] * 8,
+                (MsgType.ACCOUNT_STATUS, [EntryStatus.BLOCKED]),
+                *[(MsgType.ACCOUNT_STATUS, [EntryStatus.OPEN])] * 12,
+                *[(MsgType.VENUE_STATUS, [EntryStatus.OPEN])] * 2,
+            )
+        )
+        return replace(cmd, type=kind, field=draw.choice(statuses))
+
+
+class Difference(NamedTuple):
+    commands: list[Command]
+    expected: list[str]
+    got: list[str]
+
+
+def shown(events: list[bytes]) -> list[str]:
+    return [str(np.frombuffer(event, dtype=EVENT)[0]) for event in events]
+
+
+def opening() -> list[Command]:
+    listed = [Command(type=MsgType.SECURITY_DEFINITION, instrument=i) for i in range(2)]
+    opened = [Command(type=MsgType.ACCOUNT, account=i) for i in range(ACCOUNTS)]
+    priced = [
+        Command(type=MsgType.LIMIT, field=Limit.REFERENCE_PRICE, instrument=i, price=64)
+        for i in range(2)
+    ]
+    return [*listed, *opened, *priced]
+
+
+def play_round(seed: int, commands: int, met: Counter[str]) -> Difference | None:
+    draw = random.Random(seed)
+    roomy = Capacities(instruments_max=2, accounts_max=8, orders_max=512, positions_max=16,
+                       price_blocks_max=64)  # fmt: skip
+    tight = roomy._replace(
+        orders_max=draw.choice((4, 16)), price_blocks_max=draw.choice((2, 4, 8))
+    )
+    capacities = draw.choice((roomy, roomy, roomy, tight))
+    reference, engine = Reference(capacities), Engine(**capacities._asdict())
+    flow, sent = Flow(draw, reference), []
+    for number in range(commands):
+        first = opening()
+        cmd = first[number] if number < len(first) else flow.command()
+        cmd = replace(cmd, seq=number + 1, ts_ns=number, cl_ord_id=number + 1)
+        sent.append(cmd)
+        answers = reference.step(cmd)
+        expected = [bytes(event) for event in answers]
+        got = [event.tobytes() for event in
+               engine.submit(np.frombuffer(bytes(cmd), dtype=COMMAND))]  # fmt: skip
+        if got != expected or engine.state_hash() != reference.state_hash():
+            return Difference(sent, shown(expected), shown(got))
+        for event in answers:
+            met[ExecType(event.exec_type).name] += 1
+            if event.exec_type in (ExecType.REJECTED, ExecType.CANCEL_REJECTED):
+                met[Reason(event.reason).name] += 1
+    return None
+
+
+def main(commands: int, seed: int) -> int:
+    met: Counter[str] = Counter()
+    for at in range(0, commands, ROUND):
+        found = play_round(seed + at // ROUND, min(ROUND, commands - at), met)
+        if found is not None:
+            print(*found.commands[-12:], "expected", *found.expected, "got", *found.got, sep="\n")
+            print(f"round of seed {seed + at // ROUND}: differs at {len(found.commands)}")
+            return 1
+    for name, count in met.most_common():
+        print(f"{count:>10,} {name}")
+    print(f"{commands:,} commands from seed {seed}: the core equals the reference")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

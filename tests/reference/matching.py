@@ -1,0 +1,232 @@
+"""Section 3 of docs/rules.md, and what section 8 adds to it: how an order meets the book.
+
+The third of four layers: Answers, Administration, Matching, Reference.
+"""
+
+from reference.administration import Administration
+from reference.state import (
+    STOPS,
+    Capacities,
+    Instrument,
+    Order,
+    Position,
+    Refused,
+    as_good_as,
+    check_collar,
+    protection_price,
+    require,
+)
+from touchline.core.messages import (
+    BLOCK_LEVELS,
+    ExecType,
+    Flag,
+    OrdType,
+    Reason,
+    Side,
+    TimeInForce,
+)
+
+OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
+
+
+class Matching(Administration):
+    def __init__(self, capacities: Capacities) -> None:
+        super().__init__(capacities)
+        self.traded_at: list[int] = []  # prices of trades since triggers were looked for
+
+    # Where an order rests
+
+    def queue_of(self, instrument: Instrument, order: Order) -> list[Order]:
+        if order.waiting:
+            lists = instrument.stops if order.ord_type in STOPS else instrument.touches
+        else:
+            lists = instrument.hidden if order.hidden else instrument.book
+        return lists[order.side]
+
+    def check_level_place(self, instrument: Instrument, order: Order, price: int) -> None:
+        """2.7, 8.3: each of the places where orders of an instrument lie has blocks of its own."""
+
+        def block(at: Instrument, order: Order, price: int) -> tuple[int, str, int, int]:
+            if not order.waiting:
+                return at.number, "hidden" if order.hidden else "book", 0, price // BLOCK_LEVELS
+            kind = "stops" if order.ord_type in STOPS else "touches"
+            return at.number, kind, order.side, order.stop_price // BLOCK_LEVELS
+
+        taken = {
+            block(at, resting, resting.price)
+            for at in self.state.instruments.values()
+            for queue in [*at.book.values(), *at.apart()]
+            for resting in queue
+        }
+        places = self.capacities.price_blocks_max
+        has_place = block(instrument, order, price) in taken
+        require(has_place or len(taken) < places, Reason.LEVELS_FULL, limit=places)
+
+    def position_of(self, order: Order) -> Position:
+        return self.state.positions[order.account, order.instrument]
+
+    def rest(self, instrument: Instrument, order: Order) -> None:
+        """3.4: behind every order at as good a price or a better one. 8.3, 8.4, 8.5."""
+        queue = self.queue_of(instrument, order)
+        if order.waiting:
+            first_low = (order.side == Side.BUY) == (order.ord_type in STOPS)
+            ahead = [other for other in queue
+                     if other.stop_price == order.stop_price
+                     or (other.stop_price < order.stop_price) == first_low]  # fmt: skip
+        else:
+            ahead = [other for other in queue if as_good_as(order.side, other.price, order.price)]
+            order.shown_qty = 0 if order.hidden else order.leaves_qty
+            if order.display_qty and not order.hidden:
+                order.shown_qty = min(order.display_qty, order.leaves_qty)
+        queue.insert(len(ahead), order)
+        self.position_of(order).open_qty[order.side] += order.leaves_qty
+
+    def leave(self, order: Order) -> None:
+        """Out of the book, whether to end or to meet it again."""
+        self.queue_of(self.state.instruments[order.instrument], order).remove(order)
+        self.position_of(order).open_qty[order.side] -= order.leaves_qty
+        order.shown_qty = 0
+
+    def take_off(self, order: Order, exec_type: int, reason: Reason) -> None:
+        """3.4, 4.1: what is left of an order that does not rest (any more) is reported and ends."""
+        self.report_order(exec_type, order, qty=order.leaves_qty, reason=reason)
+        self.end(order)
+
+    # Meeting the book
+
+    def next_maker(self, instrument: Instrument, side: int) -> Order | None:
+        """8.5: what is shown before what is hidden, at one price."""
+        shown, hidden = instrument.book[side], instrument.hidden[side]
+        if shown and (not hidden or as_good_as(side, shown[0].price, hidden[0].price)):
+            return shown[0]
+        return hidden[0] if hidden else None
+
+    def limit_price(self, instrument: Instrument, taker: Order) -> int:
+        """3.3, 8.6"""
+        if not taker.at_market:
+            return taker.price
+        limit = protection_price(instrument, taker.side)
+        best = self.next_maker(instrument, OPPOSITE[Side(taker.side)])
+        if taker.ord_type == OrdType.MARKET_TO_LIMIT and best:
+            if as_good_as(taker.side, limit, best.price):
+                taker.price = best.price
+                return taker.price
+        return limit
+
+    def meet_book(self, instrument: Instrument, taker: Order, told: bool) -> None:
+        """`told`: 8.2, an event says where it rests."""
+        limit = self.limit_price(instrument, taker)
+        side = OPPOSITE[Side(taker.side)]
+        makers = instrument.book[side] + instrument.hidden[side]
+        available = sum(maker.leaves_qty for maker in makers
+                        if as_good_as(taker.side, limit, maker.price))  # fmt: skip
+        if taker.time_in_force == TimeInForce.FOK and available < taker.leaves_qty:  # 3.5
+            self.take_off(taker, ExecType.CANCELED, Reason.FOK_UNFILLED)
+            return
+        while taker.leaves_qty > 0:  # 3.1
+            maker = self.next_maker(instrument, side)
+            if maker is None or not as_good_as(taker.side, limit, maker.price):
+                break
+            self.trade(instrument, taker, maker)
+        if taker.leaves_qty == 0:
+            self.end(taker)
+        elif taker.time_in_force == TimeInForce.IOC:  # 3.4
+            self.take_off(taker, ExecType.CANCELED, Reason.IOC_REMAINDER)
+        elif taker.at_market:
+            self.take_off(taker, ExecType.CANCELED, Reason.MARKET_REMAINDER)
+        else:
+            self.rest_or_end(instrument, taker, told)
+
+    def rest_or_end(self, instrument: Instrument, taker: Order, told: bool) -> None:
+        """3.4, 8.6: who was not sure of a place when it came may find none."""
+        try:
+            self.check_level_place(instrument, taker, taker.price)
+        except Refused:
+            self.take_off(taker, ExecType.CANCELED, Reason.LEVELS_FULL)
+            return
+        self.rest(instrument, taker)
+        if told and not taker.hidden:
+            self.restate(taker)
+
+    def restate(self, order: Order) -> None:
+        """8.2"""
+        self.report_order(ExecType.RESTATED, order, qty=order.shown_qty,
+                          leaves_qty=order.leaves_qty)  # fmt: skip
+
+    def trade(self, instrument: Instrument, taker: Order, maker: Order) -> None:
+        """3.1, 3.2, 3.7, 8.4, 8.5"""
+        qty = min(taker.leaves_qty, maker.leaves_qty if maker.hidden else maker.shown_qty)
+        taker.leaves_qty -= qty
+        maker.leaves_qty -= qty
+        maker.shown_qty -= 0 if maker.hidden else qty
+        maker_position = self.position_of(maker)
+        maker_position.open_qty[maker.side] -= qty
+        maker_position.trade(maker.side, qty)
+        self.position_of(taker).trade(taker.side, qty)
+        instrument.reference_price = maker.price
+        self.traded_at.append(maker.price)
+        done = Flag.MAKER_DONE if maker.leaves_qty == 0 else 0
+        self.report(
+            ExecType.TRADE,
+            order_id=taker.order_id,
+            contra_order_id=maker.order_id,
+            price=maker.price,
+            qty=qty,
+            leaves_qty=taker.leaves_qty,
+            account=taker.account,
+            contra_account=maker.account,
+            instrument=taker.instrument,
+            side=taker.side,
+            ord_type=taker.ord_type,
+            time_in_force=taker.time_in_force,
+            flags=done | (maker.flags & Flag.HIDDEN),
+        )
+        if maker.leaves_qty == 0:
+            self.queue_of(instrument, maker).remove(maker)
+            self.end(maker)
+        elif maker.shown_qty == 0 and not maker.hidden:
+            self.leave(maker)
+            self.rest(instrument, maker)
+            self.restate(maker)
+
+    # Waiting and triggers: 8.3
+
+    def met(self, order: Order, low: int, high: int) -> bool:
+        """Has a price between these met the order's stop price?"""
+        upwards = (order.side == Side.BUY) == (order.ord_type in STOPS)
+        return high >= order.stop_price if upwards else low <= order.stop_price
+
+    def trigger(self, order: Order) -> None:
+        order.waiting = False
+        self.report_order(ExecType.TRIGGERED, order, qty=order.order_qty,
+                          leaves_qty=order.leaves_qty)  # fmt: skip
+
+    def triggered_now(self, instrument: Instrument) -> list[Order]:
+        """Whom the trades since the last look have triggered, out of their places."""
+        prices, self.traded_at = self.traded_at, []
+        if not prices:
+            return []
+        found = []
+        for lists in (instrument.stops, instrument.touches):
+            for side in Side:
+                while lists[side] and self.met(lists[side][0], min(prices), max(prices)):
+                    found.append(lists[side][0])
+                    self.leave(lists[side][0])
+                    self.trigger(found[-1])
+        return found
+
+    def meet_after_trigger(self, instrument: Instrument, order: Order) -> None:
+        if not order.at_market:
+            try:
+                check_collar(instrument, order)
+            except Refused:
+                self.take_off(order, ExecType.CANCELED, Reason.PRICE_COLLAR)
+                return
+        self.meet_book(instrument, order, told=True)
+
+    def work_off_triggers(self, instrument: Instrument) -> None:
+        """A queue, worked off to its end."""
+        queue = self.triggered_now(instrument)
+        while queue:
+            self.meet_after_trigger(instrument, queue.pop(0))
+            queue += self.triggered_now(instrument)
