@@ -29,7 +29,7 @@ from touchline.core.messages import (
 )
 
 # What an event does to a mirror, found for a whole batch at once.
-ADD, TRADE, TAKE_OFF, MOVE, KEEP, STATUS, END_OF_DAY = range(1, 8)
+ADD, TRADE, TAKE_OFF, MOVE, KEEP, STATUS, STATE, END_OF_DAY = range(1, 9)
 
 _EMPTY = 1 << 62  # the key of a side without levels: worse than any price
 _SIDE_SHIFT = 32  # rows carry two small numbers in one 64-bit cell
@@ -37,6 +37,8 @@ _HEAP_SPARE = 64
 # Plain numbers, because an operation on an enum's member costs more than the rest of an event.
 _BUY = int(Side.BUY)
 _MAKER_DONE = int(Flag.MAKER_DONE)
+_HIDDEN = int(Flag.HIDDEN)
+_SPECIAL = int(Flag.SPECIAL)
 
 
 def _table(pairs: dict[int, int]) -> NDArray[np.uint8]:
@@ -53,6 +55,7 @@ _ACTIONS = _table(
         ExecType.CANCELED: TAKE_OFF,
         ExecType.EXPIRED: TAKE_OFF,
         ExecType.REPLACED: MOVE,
+        ExecType.RESTATED: STATE,
         ExecType.SECURITY_DEFINITION: STATUS,
         ExecType.SECURITY_STATUS: STATUS,
         ExecType.VENUE_STATUS: STATUS,
@@ -69,6 +72,7 @@ def actions(events: NDArray[np.void]) -> NDArray[np.uint8]:
     """What each event does to a mirror, 0 for nothing. Rules 3.4, 4.1 and 4.3 in docs/rules.md."""
     found: NDArray[np.uint8] = _ACTIONS[events["exec_type"]]
     rests = (events["ord_type"] == OrdType.LIMIT) & (_MAY_REST[events["time_in_force"]] == 1)
+    rests &= events["flags"] & Flag.SPECIAL == 0
     found[(found == ADD) & ~rests] = 0
     found[(found == TAKE_OFF) & (_NEVER_RESTED[events["reason"]] == 1)] = 0
     day = (events["time_in_force"] == TimeInForce.DAY) & (events["account"] == ACCOUNT_ALL)
@@ -247,6 +251,7 @@ class Mirror:
         self.epoch = 0  # the time of the journal's first event: tells journals apart
         self.entry_status = int(EntryStatus.OPEN)
         self._orders: dict[int, tuple[int, int]] = {}  # resting order_id: price, OrderQty
+        self._stated: dict[int, tuple[int, int]] = {}  # order_id: price, lots shown; rule 8.2
         self._taker: tuple[int, SideDepth, int] | None = None  # may rest: order_id, side, price
 
     def apply(self, events: NDArray[np.void]) -> set[int]:
@@ -296,7 +301,21 @@ class Mirror:
         """One event about an order."""
         book = self.instruments[instrument]
         own = book.bids if side == _BUY else book.asks
-        if action == TRADE:
+        if action == TRADE and flags & _HIDDEN:
+            book.add_trade(seq, ts_ns, price, qty, side)
+            touched = False
+        elif action == TRADE and contra_order_id in self._stated:
+            touched = self._trade_stated(own.opposite, seq, ts_ns, contra_order_id, qty,
+                                         bool(flags & _MAKER_DONE))  # fmt: skip
+            book.add_trade(seq, ts_ns, price, qty, side)
+            touched |= self._after_trade(seq, ts_ns, order_id, leaves_qty)
+        elif action == STATE:
+            touched = self._withdraw(own, seq, ts_ns, order_id)
+            self._stated[order_id] = price, qty
+            touched |= own.add(seq, ts_ns, price, qty)
+        elif order_id in self._stated or (flags & _SPECIAL and order_id not in self._orders):
+            touched = self._change_stated(action, own, seq, ts_ns, order_id, leaves_qty)
+        elif action == TRADE:
             done = flags & _MAKER_DONE
             if done:
                 del self._orders[contra_order_id]
@@ -311,8 +330,12 @@ class Mirror:
             touched = own.reduce(seq, ts_ns, price, qty, 1)
         else:
             old_price, old_order_qty = self._orders[order_id]
+            if flags & _SPECIAL:
+                leaves_left, leaves_qty = leaves_qty, 0
+            else:
+                leaves_left = leaves_qty
             # What was open of the order: its old OrderQty less what had been executed by then.
-            open_qty = old_order_qty - (qty - leaves_qty)
+            open_qty = old_order_qty - (qty - leaves_left)
             self._orders[order_id] = price, qty
             if action == KEEP:
                 touched = own.reduce(seq, ts_ns, price, open_qty - leaves_qty, 0)
@@ -324,6 +347,32 @@ class Mirror:
                     touched |= self._meet_book(own, seq, ts_ns, order_id, price, leaves_qty)
         if touched:
             book.add_bbo(seq, ts_ns)
+
+    def _withdraw(self, own: SideDepth, seq: int, ts_ns: int, order_id: int) -> bool:
+        """What is shown of an order that was stated leaves the book."""
+        price, shown = self._stated.pop(order_id, (0, 0))
+        return own.reduce(seq, ts_ns, price, shown, 1) if shown else False
+
+    def _trade_stated(
+        self, makers: SideDepth, seq: int, ts_ns: int, order_id: int, qty: int, done: bool
+    ) -> bool:
+        """8.2, 8.4: the part shown may be gone and the order not."""
+        price, shown = self._stated.pop(order_id)
+        if not done:
+            self._stated[order_id] = price, shown - qty
+        return makers.reduce(seq, ts_ns, price, qty, shown == qty)
+
+    def _change_stated(
+        self, action: int, own: SideDepth, seq: int, ts_ns: int, order_id: int, leaves_qty: int
+    ) -> bool:
+        """An order that was stated, or that is not shown, is taken off, moved or made smaller."""
+        if action in (TAKE_OFF, MOVE):
+            return self._withdraw(own, seq, ts_ns, order_id)
+        price, shown = self._stated.get(order_id, (0, 0))
+        if leaves_qty >= shown:
+            return False
+        self._stated[order_id] = price, leaves_qty
+        return own.reduce(seq, ts_ns, price, shown - leaves_qty, 0)
 
     def _meet_book(
         self, own: SideDepth, seq: int, ts_ns: int, order_id: int, price: int, qty: int

@@ -15,88 +15,6 @@ int tl_mirror_fault(const tl_mirror *mirror)
     return mirror->fault;
 }
 
-/* ── the touch and the levels ──────────────────────────────────────────────────────────────── */
-
-static uint64_t best_qty(const tl_mirror *mirror, const tl_best *best)
-{
-    return best->level == TL_NONE ? 0 : tl_level_qty(&mirror->shelf, best->level);
-}
-
-static uint32_t best_orders(const tl_mirror *mirror, const tl_best *best)
-{
-    return best->level == TL_NONE ? 0 : tl_level_orders(&mirror->shelf, best->level);
-}
-
-void tl_mirror_touch(const tl_mirror *mirror, uint16_t instrument, tl_published_bbo *bbo)
-{
-    const tl_book *book = &mirror->shelf.books[instrument];
-    bbo->bid_price = tl_book_best_price(book, 0);
-    bbo->ask_price = tl_book_best_price(book, 1);
-    bbo->bid_qty = best_qty(mirror, &book->best[0]);
-    bbo->ask_qty = best_qty(mirror, &book->best[1]);
-    bbo->bid_orders = best_orders(mirror, &book->best[0]);
-    bbo->ask_orders = best_orders(mirror, &book->best[1]);
-}
-
-static tl_book *book_of(tl_mirror *mirror, const tl_order *order)
-{
-    return &mirror->shelf.books[order->instrument];
-}
-
-static void add_depth(tl_mirror *mirror, const tl_event *event, const tl_order *order,
-                      uint64_t qty, uint32_t orders)
-{
-    tl_published_depth *row =
-        tl_mirror_add_row(mirror, order->instrument, TL_PUBLISHED_DEPTH, event);
-    row->price = order->price;
-    row->qty = qty;
-    row->orders = orders;
-    row->side = order->side;
-}
-
-/* An order's side and price are set, and it rests. Is its level the best? */
-static bool rest(tl_mirror *mirror, const tl_event *event, uint32_t slot)
-{
-    tl_order *order = &mirror->shelf.orders[slot];
-    tl_book *book = book_of(mirror, order);
-    unsigned side_index = tl_side_index(order->side);
-    tl_book_append(&mirror->shelf, book, slot);
-    uint32_t level = order->level;
-    if (tl_order_alone(order))
-        mirror->instruments[order->instrument].levels[side_index]++;
-    add_depth(mirror, event, order, tl_level_qty(&mirror->shelf, level),
-              tl_level_orders(&mirror->shelf, level));
-    return book->best[side_index].level == level;
-}
-
-/* An order leaves its level. Was its level the best? */
-static bool leave(tl_mirror *mirror, const tl_event *event, uint32_t slot)
-{
-    tl_order *order = &mirror->shelf.orders[slot];
-    tl_book *book = book_of(mirror, order);
-    unsigned side_index = tl_side_index(order->side);
-    uint32_t level = order->level;
-    bool touched = book->best[side_index].level == level;
-    bool alone = tl_order_alone(order);
-    tl_book_remove(&mirror->shelf, book, slot);
-    if (alone)
-        mirror->instruments[order->instrument].levels[side_index]--;
-    uint64_t qty = alone ? 0 : tl_level_qty(&mirror->shelf, level);
-    add_depth(mirror, event, order, qty, alone ? 0 : tl_level_orders(&mirror->shelf, level));
-    return touched;
-}
-
-/* An order gets smaller and stays where it is. Is its level the best? */
-static bool shrink(tl_mirror *mirror, const tl_event *event, uint32_t slot, uint32_t qty)
-{
-    tl_order *order = &mirror->shelf.orders[slot];
-    uint32_t level = order->level;
-    tl_book_reduce(&mirror->shelf, slot, qty);
-    add_depth(mirror, event, order, tl_level_qty(&mirror->shelf, level),
-              tl_level_orders(&mirror->shelf, level));
-    return book_of(mirror, order)->best[tl_side_index(order->side)].level == level;
-}
-
 /* ── orders ────────────────────────────────────────────────────────────────────────────────── */
 
 /* A slot is free while its generation is 0, which no OrderID has. */
@@ -129,7 +47,7 @@ static bool meet_book(tl_mirror *mirror, const tl_event *event, uint32_t slot)
         mirror->taker = (tl_taker){slot, order->leaves_qty};
         return false;
     }
-    return rest(mirror, event, slot);
+    return tl_mirror_rest(mirror, event, slot);
 }
 
 static bool is_price(int64_t price)
@@ -167,6 +85,39 @@ static int new_order(tl_mirror *mirror, const tl_event *event, bool *touched)
     return TL_MIRROR_NONE;
 }
 
+/* Rule 8.2: an event says where an order stands, and it stands there behind all others. Its time in
+ * force, which no event here is asked for, tells it from the others: what is known of it is what is
+ * shown of it. */
+static int restate(tl_mirror *mirror, const tl_event *event, bool *touched)
+{
+    uint32_t slot = (uint32_t)event->order_id;
+    bool side = event->side == TL_SIDE_BUY || event->side == TL_SIDE_SELL;
+    if (!side || !is_price(event->price) || event->qty < 1 || event->qty > event->leaves_qty ||
+        event->leaves_qty > TL_QTY_MAX)
+        return TL_MIRROR_NOT_AN_ORDER;
+    if (slot >= mirror->pools.orders_max || event->order_id >> 32 == 0)
+        return TL_MIRROR_NOT_AN_ORDER_ID;
+    tl_order *order = &mirror->shelf.orders[slot];
+    if (order->generation != 0 && find(mirror, event->order_id) == TL_NONE)
+        return TL_MIRROR_ORDER_EXISTS;
+    if (crosses(mirror, event->instrument, event->side, event->price))
+        return TL_MIRROR_NOT_AN_ORDER;
+    if (!has_room(mirror, event->instrument, event->price))
+        return TL_MIRROR_NO_ROOM;
+    if (order->generation != 0 && order->level != TL_NONE)
+        *touched = tl_mirror_leave(mirror, event, slot);
+    *order = (tl_order){.level = TL_NONE,
+                        .leaves_qty = event->qty,
+                        .price = (uint32_t)event->price,
+                        .generation = (uint32_t)(event->order_id >> 32),
+                        .instrument = event->instrument,
+                        .side = event->side,
+                        .time_in_force = TL_MIRROR_STATED};
+    if (tl_mirror_rest(mirror, event, slot))
+        *touched = true;
+    return TL_MIRROR_NONE;
+}
+
 /* The order of an event that takes it off or changes it; the fault when there is none. */
 static int own_order(const tl_mirror *mirror, const tl_event *event, uint32_t *slot)
 {
@@ -178,16 +129,26 @@ static int own_order(const tl_mirror *mirror, const tl_event *event, uint32_t *s
     return same ? TL_MIRROR_NONE : TL_MIRROR_NOT_THAT_ORDER;
 }
 
+/* An event of a special order that is not shown. */
+static bool is_unseen(const tl_mirror *mirror, const tl_event *event)
+{
+    return (event->flags & TL_FLAG_SPECIAL) != 0 && find(mirror, event->order_id) == TL_NONE;
+}
+
 static int take_off(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot;
+    if (is_unseen(mirror, event))
+        return TL_MIRROR_NONE;
     int fault = own_order(mirror, event, &slot);
     if (fault != TL_MIRROR_NONE)
         return fault;
     const tl_order *order = &mirror->shelf.orders[slot];
-    if (order->price != event->price || order->leaves_qty != event->qty)
+    bool whole = (event->flags & TL_FLAG_SPECIAL) == 0;
+    if (order->price != event->price ||
+        (whole ? order->leaves_qty != event->qty : order->leaves_qty > event->qty))
         return TL_MIRROR_NOT_THAT_ORDER;
-    *touched = leave(mirror, event, slot);
+    *touched = tl_mirror_leave(mirror, event, slot);
     forget(mirror, slot);
     return TL_MIRROR_NONE;
 }
@@ -196,14 +157,33 @@ static int take_off(tl_mirror *mirror, const tl_event *event, bool *touched)
 static int keep_place(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot;
+    if (is_unseen(mirror, event))
+        return TL_MIRROR_NONE;
     int fault = own_order(mirror, event, &slot);
     if (fault != TL_MIRROR_NONE)
         return fault;
     const tl_order *order = &mirror->shelf.orders[slot];
+    bool part = (event->flags & TL_FLAG_SPECIAL) != 0;
     if (order->price != event->price || event->leaves_qty < 1 ||
-        event->leaves_qty > order->leaves_qty)
+        (event->leaves_qty > order->leaves_qty && !part))
         return TL_MIRROR_NOT_THAT_ORDER;
-    *touched = shrink(mirror, event, slot, order->leaves_qty - event->leaves_qty);
+    if (event->leaves_qty >= order->leaves_qty && part)
+        return TL_MIRROR_NONE; /* what is not shown of it became less */
+    *touched = tl_mirror_shrink(mirror, event, slot, order->leaves_qty - event->leaves_qty);
+    return TL_MIRROR_NONE;
+}
+
+/* Of an order that an event states anew, or that is shown no longer. */
+static int forget_until_stated(tl_mirror *mirror, const tl_event *event, bool *touched)
+{
+    uint32_t slot;
+    if (is_unseen(mirror, event))
+        return TL_MIRROR_NONE;
+    int fault = own_order(mirror, event, &slot);
+    if (fault != TL_MIRROR_NONE)
+        return fault;
+    *touched = tl_mirror_leave(mirror, event, slot);
+    forget(mirror, slot);
     return TL_MIRROR_NONE;
 }
 
@@ -221,7 +201,7 @@ static int move(tl_mirror *mirror, const tl_event *event, bool *touched)
         !crosses(mirror, event->instrument, event->side, event->price) &&
         !has_room(mirror, event->instrument, event->price))
         return TL_MIRROR_NO_ROOM;
-    *touched = leave(mirror, event, slot);
+    *touched = tl_mirror_leave(mirror, event, slot);
     if (event->leaves_qty == 0) {
         forget(mirror, slot);
         return TL_MIRROR_NONE;
@@ -243,7 +223,8 @@ static int check_trade(const tl_mirror *mirror, const tl_event *event, uint32_t 
     bool done = (event->flags & TL_FLAG_MAKER_DONE) != 0;
     if (maker->level == TL_NONE || maker->instrument != event->instrument ||
         maker->side == event->side || maker->price != event->price || event->qty < 1 ||
-        event->qty > maker->leaves_qty || done != (event->qty == maker->leaves_qty))
+        event->qty > maker->leaves_qty || (done && event->qty != maker->leaves_qty) ||
+        (!done && event->qty == maker->leaves_qty && maker->time_in_force != TL_MIRROR_STATED))
         return TL_MIRROR_NOT_THAT_ORDER;
     const tl_book *book = &mirror->shelf.books[event->instrument];
     uint32_t best = book->best[tl_side_index(maker->side)].level;
@@ -272,7 +253,7 @@ static bool after_trade(tl_mirror *mirror, const tl_event *event)
         return false;
     mirror->taker.slot = TL_NONE;
     if (event->leaves_qty > 0)
-        return rest(mirror, event, slot);
+        return tl_mirror_rest(mirror, event, slot);
     forget(mirror, slot);
     return false;
 }
@@ -286,20 +267,8 @@ static bool taker_has_no_room(const tl_mirror *mirror, const tl_event *event)
     return !has_room(mirror, taker->instrument, taker->price);
 }
 
-static int trade(tl_mirror *mirror, const tl_event *event, bool *touched)
+static void add_trade(tl_mirror *mirror, const tl_event *event)
 {
-    uint32_t maker = find(mirror, event->contra_order_id);
-    int fault = check_trade(mirror, event, maker);
-    if (fault != TL_MIRROR_NONE)
-        return fault;
-    if (taker_has_no_room(mirror, event))
-        return TL_MIRROR_NO_ROOM;
-    if (event->flags & TL_FLAG_MAKER_DONE) {
-        *touched = leave(mirror, event, maker);
-        forget(mirror, maker);
-    } else {
-        *touched = shrink(mirror, event, maker, event->qty);
-    }
     tl_published_trade *row =
         tl_mirror_add_row(mirror, event->instrument, TL_PUBLISHED_TRADES, event);
     row->price = event->price;
@@ -307,6 +276,38 @@ static int trade(tl_mirror *mirror, const tl_event *event, bool *touched)
     row->side = event->side;
     mirror->instruments[event->instrument].last_trade = *row;
     tl_mirror_count_trade(mirror, event);
+}
+
+/* With an order that is not shown: the book that is stays as it is. */
+static int trade_unseen(tl_mirror *mirror, const tl_event *event)
+{
+    if (mirror->taker.slot != TL_NONE)
+        return TL_MIRROR_TAKER_WAITS;
+    if (!is_price(event->price) || event->qty < 1)
+        return TL_MIRROR_NOT_THAT_ORDER;
+    add_trade(mirror, event);
+    return TL_MIRROR_NONE;
+}
+
+static int trade(tl_mirror *mirror, const tl_event *event, bool *touched)
+{
+    if (event->flags & TL_FLAG_HIDDEN)
+        return trade_unseen(mirror, event);
+    uint32_t maker = find(mirror, event->contra_order_id);
+    int fault = check_trade(mirror, event, maker);
+    if (fault != TL_MIRROR_NONE)
+        return fault;
+    if (taker_has_no_room(mirror, event))
+        return TL_MIRROR_NO_ROOM;
+    if (event->flags & TL_FLAG_MAKER_DONE) {
+        *touched = tl_mirror_leave(mirror, event, maker);
+        forget(mirror, maker);
+    } else if (event->qty == mirror->shelf.orders[maker].leaves_qty) {
+        *touched = tl_mirror_leave(mirror, event, maker); /* until its next part is stated */
+    } else {
+        *touched = tl_mirror_shrink(mirror, event, maker, event->qty);
+    }
+    add_trade(mirror, event);
     if (after_trade(mirror, event))
         *touched = true;
     return TL_MIRROR_NONE;
@@ -376,12 +377,14 @@ static bool changes_a_book(const tl_event *event)
 {
     switch (event->exec_type) {
     case TL_EXEC_TYPE_NEW:
-        return may_rest(event);
+        return may_rest(event) && (event->flags & TL_FLAG_SPECIAL) == 0;
     case TL_EXEC_TYPE_CANCELED:
     case TL_EXEC_TYPE_EXPIRED:
         return !never_rested(event);
     default:
-        return event->exec_type == TL_EXEC_TYPE_TRADE || event->exec_type == TL_EXEC_TYPE_REPLACED;
+        return event->exec_type == TL_EXEC_TYPE_TRADE ||
+               event->exec_type == TL_EXEC_TYPE_REPLACED ||
+               event->exec_type == TL_EXEC_TYPE_RESTATED;
     }
 }
 
@@ -403,10 +406,14 @@ static int change_book(tl_mirror *mirror, const tl_event *event)
         return TL_MIRROR_TAKER_WAITS;
     else if (event->exec_type == TL_EXEC_TYPE_NEW)
         fault = new_order(mirror, event, &touched);
+    else if (event->exec_type == TL_EXEC_TYPE_RESTATED)
+        fault = restate(mirror, event, &touched);
     else if (event->exec_type != TL_EXEC_TYPE_REPLACED)
         fault = take_off(mirror, event, &touched);
     else if (event->flags & TL_FLAG_PRIORITY_KEPT)
         fault = keep_place(mirror, event, &touched);
+    else if (event->flags & TL_FLAG_SPECIAL)
+        fault = forget_until_stated(mirror, event, &touched);
     else
         fault = move(mirror, event, &touched);
     if (touched)

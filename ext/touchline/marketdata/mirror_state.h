@@ -1,4 +1,5 @@
-/* Inside the mirror: what it is made of. mirror.c applies events to it, mirror_rows.c keeps rows
+/* Inside the mirror: what it is made of. mirror.c applies events to it,
+ * mirror_book.c moves orders, mirror_rows.c keeps rows
  * and makes messages of them, mirror_open.c opens it and answers. Nobody else includes this. */
 #ifndef TOUCHLINE_MIRROR_STATE_H
 #define TOUCHLINE_MIRROR_STATE_H
@@ -41,6 +42,10 @@ typedef struct tl_mirrored {
     bool new_statistics; /* not told yet */
 } tl_mirrored;
 
+/* In an order's time_in_force: an event of its own said where it stands, and what is known of it is
+ * what is shown of it. */
+#define TL_MIRROR_STATED 1u
+
 /* An order that may rest and is still trading. */
 typedef struct tl_taker {
     uint32_t slot; /* TL_NONE: there is none */
@@ -74,6 +79,12 @@ struct tl_mirror {
 /* A row of this kind, its event named, the rest of it zero; the caller has seen to the room. */
 void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
                         const tl_event *event);
+
+/* An order's side and price are set, and it rests; it leaves its level; it gets smaller and stays
+ * where it is. Is its level the best, or was it? */
+bool tl_mirror_rest(tl_mirror *mirror, const tl_event *event, uint32_t slot);
+bool tl_mirror_leave(tl_mirror *mirror, const tl_event *event, uint32_t slot);
+bool tl_mirror_shrink(tl_mirror *mirror, const tl_event *event, uint32_t slot, uint32_t qty);
 
 /* An instrument has something to tell. */
 void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument);

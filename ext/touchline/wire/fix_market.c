@@ -130,6 +130,7 @@ static void note(tl_fix_market *market, const tl_event *event)
     case TL_EXEC_TYPE_CANCELED:
     case TL_EXEC_TYPE_REPLACED:
     case TL_EXEC_TYPE_EXPIRED:
+    case TL_EXEC_TYPE_RESTATED:
         touch(market, event->instrument);
         return;
     default:

@@ -237,18 +237,18 @@ static void tell_trade(tl_itch_feed *feed, const tl_event *event)
 /* Events */
 
 /* An order of this event, which has come to its place at this price. */
-static shown place(tl_itch_feed *feed, const tl_event *event)
+static shown place(tl_itch_feed *feed, const tl_event *event, uint32_t lots)
 {
     const tl_stock *stock = stock_of(feed, event);
     uint32_t price, shares;
     if (!tl_stock_price(stock, event->price, &price) ||
-        !tl_stock_shares(stock, event->leaves_qty, &shares)) {
+        !tl_stock_shares(stock, lots, &shares)) {
         feed->unshown++;
         return (shown){0};
     }
     return (shown){.ref = event->seq,
                    .price = (uint32_t)event->price,
-                   .leaves_qty = event->leaves_qty};
+                   .leaves_qty = lots};
 }
 
 /* Would an order of the event's side at this price trade with what rests after the event? */
@@ -268,12 +268,31 @@ static bool may_rest(const tl_event *event)
 
 static void tell_new(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
 {
-    if (!may_rest(event))
-        return;
     shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
-    *order = place(feed, event);
+    if ((event->flags & TL_FLAG_SPECIAL) != 0)
+        *order = (shown){0}; /* until it is stated: rule 8.2 */
+    if (!may_rest(event) || (event->flags & TL_FLAG_SPECIAL) != 0)
+        return;
+    *order = place(feed, event, event->leaves_qty);
     if (order->ref != 0 && !crosses(event, event->price, touch))
         tell_add(feed, event, order);
+}
+
+/* Rule 8.2: the order stands there from now on with so many lots shown. An iceberg's next part is an
+ * order of its own, as the one before has been executed. */
+static void tell_stated(tl_itch_feed *feed, const tl_event *event)
+{
+    shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    const shown before = *order;
+    *order = place(feed, event, event->qty);
+    if (before.ref != 0 && before.leaves_qty != 0) {
+        if (order->ref != 0)
+            tell_replace(feed, event, before.ref, order);
+        else
+            tell_delete(feed, event, before.ref);
+    } else if (order->ref != 0) {
+        tell_add(feed, event, order);
+    }
 }
 
 static void tell_executions(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
@@ -316,12 +335,16 @@ static void tell_change(tl_itch_feed *feed, const tl_event *event, const tl_touc
     shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
     const shown before = *order;
     if ((event->flags & TL_FLAG_PRIORITY_KEPT) != 0) {
+        if (before.leaves_qty <= event->leaves_qty)
+            return; /* of an iceberg what is not shown became less */
         order->leaves_qty = event->leaves_qty;
-        if (before.ref != 0 && before.leaves_qty != event->leaves_qty)
+        if (before.ref != 0)
             tell_cancel(feed, event, before.ref, before.leaves_qty - event->leaves_qty);
         return;
     }
-    *order = event->leaves_qty != 0 ? place(feed, event) : (shown){0};
+    const bool stated_later = (event->flags & TL_FLAG_SPECIAL) != 0;
+    *order = event->leaves_qty != 0 && !stated_later ? place(feed, event, event->leaves_qty)
+                                                     : (shown){0};
     const bool rests = order->ref != 0 && !crosses(event, event->price, touch);
     if (before.ref != 0 && rests)
         tell_replace(feed, event, before.ref, order);
@@ -375,6 +398,9 @@ static void tell(tl_itch_feed *feed, const tl_event *event, const tl_touch *touc
         break;
     case TL_EXEC_TYPE_NEW:
         tell_new(feed, event, touch);
+        break;
+    case TL_EXEC_TYPE_RESTATED:
+        tell_stated(feed, event);
         break;
     case TL_EXEC_TYPE_TRADE:
         tell_executions(feed, event, touch);
