@@ -43,8 +43,9 @@ _OF_PRICE = (
     Reason.MARKET_WITH_PRICE,
     Reason.PRICE_COLLAR,
     Reason.NO_REFERENCE_PRICE,
+    Reason.WOULD_TRADE,
 )
-_OF_QTY = (Reason.ORDER_QTY_MAX, Reason.POSITION_MAX)
+_OF_QTY = (Reason.ORDER_QTY_MAX, Reason.POSITION_MAX, Reason.DISPLAY_QTY)
 _OF_VALUE = (Reason.ORDER_VALUE_MAX,)
 
 

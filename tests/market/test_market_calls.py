@@ -275,6 +275,13 @@ def test_the_signature_and_the_help_are_there(name: str) -> None:
         "price: 'Number | None' = None",
         "account: 'str'",
         "time_in_force: 'int' = <TimeInForce.DAY: 48>",
+        "stop_price: 'Number | None' = None",
+        "touched_price: 'Number | None' = None",
+        "display_qty: 'Number | None' = None",
+        "hidden: 'bool' = False",
+        "post_only: 'bool' = False",
+        "slide: 'bool' = False",
+        "to_limit: 'bool' = False",
     ]
     assert parameters["account"].kind is inspect.Parameter.KEYWORD_ONLY
     assert f"Enter an order to {name}, a market order" in call.__doc__

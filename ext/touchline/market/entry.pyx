@@ -9,17 +9,21 @@ from decimal import Decimal
 cimport cython
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from touchline.core.arguments cimport natural, whole
 from touchline.core.engine cimport (
-    tl_engine_best, tl_engine_depth, tl_engine_order, tl_engine_orders_open, tl_engine_position,
+    tl_engine_best, tl_engine_depth, tl_engine_events_bound, tl_engine_order,
+    tl_engine_orders_open, tl_engine_position,
 )
 from touchline.core.messages cimport (
-    TL_EXEC_TYPE_REPLACED, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
-    TL_ORD_TYPE_LIMIT, TL_ORD_TYPE_MARKET, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view,
+    TL_EXEC_TYPE_REPLACED, TL_FLAG_HIDDEN, TL_FLAG_POST_ONLY, TL_FLAG_SLIDE, TL_FLAG_SPECIAL,
+    TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT,
+    TL_ORD_TYPE_LIMIT_IF_TOUCHED, TL_ORD_TYPE_MARKET, TL_ORD_TYPE_MARKET_IF_TOUCHED,
+    TL_ORD_TYPE_MARKET_TO_LIMIT, TL_ORD_TYPE_STOP, TL_ORD_TYPE_STOP_LIMIT, TL_PRICE_MAX,
+    TL_QTY_MAX, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view,
 )
 from touchline.market.listing cimport row, side_of
 from touchline.market.report cimport report_of
@@ -40,11 +44,50 @@ cdef inline Report request(Listing listing, tl_command *cmd):
     cdef Engine engine = record.engine
     cmd.ts_ns = record.ts_ns
     # Before the engine changes anything: a request is recorded, or was never made.
-    record.make_room(<size_t>tl_engine_orders_open(engine.engine) + 3)
+    record.make_room(<size_t>tl_engine_events_bound(engine.engine))
     engine.step(cmd)
     if engine.sink.next > 1 or engine.sink.slots[0].exec_type == TL_EXEC_TYPE_REPLACED:
         record.keep(engine.sink.slots, engine.sink.next)
     return report_of(listing)
+
+
+cdef inline tuple terms_of(stop_price, touched_price, display_qty, hidden, post_only, slide,
+                           to_limit):
+    """None where there are none, which is quick to see."""
+    if (stop_price is None and touched_price is None and display_qty is None
+            and hidden is False and post_only is False and slide is False and to_limit is False):
+        return None
+    return stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit
+
+
+cdef int add_terms(Listing listing, tl_command *cmd, price, tuple terms) except -1:
+    """The terms into the command, as section 8 of docs/rules.md has them."""
+    stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit = terms
+    if stop_price is not None and touched_price is not None:
+        raise ValueError("an order waits for stop_price or for touched_price, not for both")
+    if to_limit and (price is not None or stop_price is not None or touched_price is not None):
+        raise ValueError("an order with to_limit has no price of its own")
+    cmd.flags = TL_FLAG_SPECIAL
+    if stop_price is not None:
+        cmd.ord_type = TL_ORD_TYPE_STOP if price is None else TL_ORD_TYPE_STOP_LIMIT
+        cmd.stop_price = stop_of(listing, stop_price, "stop_price")
+    elif touched_price is not None:
+        cmd.ord_type = (TL_ORD_TYPE_MARKET_IF_TOUCHED if price is None
+                        else TL_ORD_TYPE_LIMIT_IF_TOUCHED)
+        cmd.stop_price = stop_of(listing, touched_price, "touched_price")
+    elif to_limit:
+        cmd.ord_type = TL_ORD_TYPE_MARKET_TO_LIMIT
+    if display_qty is not None:
+        cmd.display_qty = <uint32_t>whole(listing.lots_of(display_qty), "display_qty, in lots", 1,
+                                          TL_QTY_MAX)
+    cmd.flags |= TL_FLAG_HIDDEN if hidden else 0
+    cmd.flags |= TL_FLAG_POST_ONLY if post_only or slide else 0
+    cmd.flags |= TL_FLAG_SLIDE if slide else 0
+    return 0
+
+
+cdef uint32_t stop_of(Listing listing, price, name) except 0:
+    return <uint32_t>whole(listing.ticks_of(price), f"{name}, in ticks", 1, TL_PRICE_MAX)
 
 
 cdef object open_order(Listing listing, const tl_order_view *view):
@@ -103,7 +146,8 @@ cdef class OrderEntry:
     def _account(self, name):
         return self.account(name)
 
-    cdef Report enter(self, uint8_t side, symbol, qty, price, account, time_in_force):
+    cdef Report enter(self, uint8_t side, symbol, qty, price, account, time_in_force,
+                      tuple terms):
         cdef tl_command cmd
         cdef Listing listing = self.listing(symbol)
         memset(&cmd, 0, sizeof(cmd))
@@ -117,17 +161,38 @@ cdef class OrderEntry:
             cmd.ord_type = TL_ORD_TYPE_LIMIT
             cmd.price = listing.ticks_of(price)
         cmd.qty = listing.lots_of(qty)
+        if terms is not None:
+            add_terms(listing, &cmd, price, terms)
         return request(listing, &cmd)
 
     def buy(self, symbol: str, qty: Number, price: Number | None = None, *, account: str,
-            time_in_force: int = TimeInForce.DAY) -> Report:
-        """Enter an order to buy, a market order when no price is given."""
-        return self.enter(TL_SIDE_BUY, symbol, qty, price, account, time_in_force)
+            time_in_force: int = TimeInForce.DAY, stop_price: Number | None = None,
+            touched_price: Number | None = None, display_qty: Number | None = None,
+            hidden: bool = False, post_only: bool = False, slide: bool = False,
+            to_limit: bool = False) -> Report:
+        """Enter an order to buy, a market order when no price is given.
+
+        `stop_price`: it waits until a trade is made at that price or a worse one for it;
+        `touched_price`: or at a better one. `display_qty`: what the book shows of it at a time;
+        `hidden`: nothing. `post_only`: refused when it would trade; `slide`: moved to the next
+        price instead. `to_limit`: a market order that rests at the price it has traded at. Section
+        8 of docs/rules.md says what goes together; ValueError for both waiting prices.
+        """
+        return self.enter(TL_SIDE_BUY, symbol, qty, price, account, time_in_force,
+                          terms_of(stop_price, touched_price, display_qty, hidden, post_only,
+                                   slide, to_limit))
 
     def sell(self, symbol: str, qty: Number, price: Number | None = None, *, account: str,
-             time_in_force: int = TimeInForce.DAY) -> Report:
-        """Enter an order to sell, a market order when no price is given."""
-        return self.enter(TL_SIDE_SELL, symbol, qty, price, account, time_in_force)
+             time_in_force: int = TimeInForce.DAY, stop_price: Number | None = None,
+             touched_price: Number | None = None, display_qty: Number | None = None,
+             hidden: bool = False, post_only: bool = False, slide: bool = False,
+             to_limit: bool = False) -> Report:
+        """Enter an order to sell, a market order when no price is given. The parameters are those
+        of `buy`.
+        """
+        return self.enter(TL_SIDE_SELL, symbol, qty, price, account, time_in_force,
+                          terms_of(stop_price, touched_price, display_qty, hidden, post_only,
+                                   slide, to_limit))
 
     cdef Listing name(self, order, tl_command *cmd):
         """Write into the command which order is meant, and whose; returns its listing."""

@@ -64,6 +64,16 @@ cdef inline const tl_event *last_of(Report report) noexcept:
     return rest_at(report, rest_count(report) - 1)
 
 
+cdef inline const tl_event *last_of_order(Report report) noexcept:
+    """What was said last of the request's own order, among those that it moved."""
+    cdef Py_ssize_t i = rest_count(report)
+    while i > 0:
+        i -= 1
+        if rest_at(report, i).order_id == report.first.order_id:
+            return rest_at(report, i)
+    return &report.first
+
+
 cdef inline bint accepted(Report report) noexcept:
     return (report.first.exec_type != TL_EXEC_TYPE_REJECTED
             and report.first.exec_type != TL_EXEC_TYPE_CANCEL_REJECTED)
@@ -73,15 +83,24 @@ cdef void of_request(Report report, order_now *now) noexcept:
     """The order as the request left it, as far as its own events tell."""
     cdef const tl_event *event
     cdef Py_ssize_t i
+    cdef bint traded
+    cdef uint64_t own = report.first.order_id
     now.order_qty = report.first.qty
-    now.leaves_qty = last_of(report).leaves_qty
+    now.leaves_qty = report.first.leaves_qty
     now.cum_qty = now.value = 0
     now.value_known = report.first.exec_type == TL_EXEC_TYPE_NEW
     if report.first.exec_type == TL_EXEC_TYPE_REPLACED:
         now.cum_qty = report.first.qty - report.first.leaves_qty
     for i in range(rest_count(report)):
         event = rest_at(report, i)
-        if event.exec_type == TL_EXEC_TYPE_TRADE:
+        traded = event.exec_type == TL_EXEC_TYPE_TRADE
+        if event.order_id == own:
+            now.leaves_qty = event.leaves_qty
+        elif traded and event.contra_order_id == own:
+            now.leaves_qty -= event.qty
+        else:
+            continue
+        if traded:
             now.cum_qty += event.qty
             now.value += event.price * event.qty
 
@@ -200,7 +219,7 @@ cdef class Report:
     @property
     def text(self):
         """Why the request was refused, or why what was left of the order was canceled; or ""."""
-        cdef const tl_event *last = last_of(self)
+        cdef const tl_event *last = last_of_order(self)
         reason = Reason(last.reason)
         if accepted(self):
             return reason_text(reason)
@@ -210,13 +229,14 @@ cdef class Report:
 
     @property
     def trades(self):
-        """(price, qty, contra_order_id, contra_account) of each trade, all integers."""
+        """(price, qty, contra_order_id, contra_account) of each trade of the request's order, all
+        integers; not of the orders that it triggered."""
         cdef Py_ssize_t i
         cdef const tl_event *event
         found = []
         for i in range(rest_count(self)):
             event = rest_at(self, i)
-            if event.exec_type == TL_EXEC_TYPE_TRADE:
+            if event.exec_type == TL_EXEC_TYPE_TRADE and event.order_id == self.first.order_id:
                 found.append((event.price, event.qty, event.contra_order_id,
                               event.contra_account))
         return found
@@ -233,7 +253,7 @@ cdef class Report:
         listing = self.listing
         for i in range(rest_count(self)):
             event = rest_at(self, i)
-            if event.exec_type == TL_EXEC_TYPE_TRADE:
+            if event.exec_type == TL_EXEC_TYPE_TRADE and event.order_id == self.first.order_id:
                 found.append(row(_fill, (
                     listing.price_of(event.price), listing.qty_of(event.qty),
                     event.contra_order_id, listing.account_names[event.contra_account],

@@ -21,6 +21,13 @@ class OrderEntry:
         *,
         account: str,
         time_in_force: int = TimeInForce.DAY,
+        stop_price: Number | None = None,
+        touched_price: Number | None = None,
+        display_qty: Number | None = None,
+        hidden: bool = False,
+        post_only: bool = False,
+        slide: bool = False,
+        to_limit: bool = False,
     ) -> Report: ...
     def sell(
         self,
@@ -30,6 +37,13 @@ class OrderEntry:
         *,
         account: str,
         time_in_force: int = TimeInForce.DAY,
+        stop_price: Number | None = None,
+        touched_price: Number | None = None,
+        display_qty: Number | None = None,
+        hidden: bool = False,
+        post_only: bool = False,
+        slide: bool = False,
+        to_limit: bool = False,
     ) -> Report: ...
     def cancel(self, order: Report | OpenOrder) -> Report: ...
     def replace(self, order: Report | OpenOrder, qty: Number, price: Number) -> Report: ...
