@@ -60,6 +60,7 @@ _STATUSES = {int(status): status.name for status in TradingStatus} | {
 _REFUSALS = (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
 _ORDER_TYPES = (
     ExecType.NEW, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED, ExecType.REPLACED,
+    ExecType.RESTATED, ExecType.TRIGGERED,
 )  # fmt: skip
 _INSTRUMENT_LIMITS = [limit for limit in Limit if not LIMITS[limit].of_account]
 _SECURITY_ONLY = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS)
@@ -181,7 +182,7 @@ def _amounts(
     kind = events["exec_type"]
     order = np.isin(kind, _ORDER_TYPES)
     # A market order has no price but that of its trades.
-    priced = order & ((events["ord_type"] != OrdType.MARKET) | (kind == ExecType.TRADE))
+    priced = order & (events["price"] != 0)
     return {
         "side": _names(events["side"], Side),
         "ord_type": _names(events["ord_type"], OrdType),

@@ -53,7 +53,10 @@ _ENTRY_PAGE = 256
 _STATUSES = {int(status): status.name for status in TradingStatus} | {
     _ENTRY_PAGE + int(status): status.name for status in EntryStatus
 }
-_ORDER = (ExecType.NEW, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED, ExecType.REPLACED)
+_ORDER = (
+    ExecType.NEW, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED, ExecType.REPLACED,
+    ExecType.RESTATED, ExecType.TRIGGERED,
+)  # fmt: skip
 _REFUSED = (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
 _VALUED = (*_REFUSED, ExecType.LIMIT, ExecType.CHECKPOINT, ExecType.CLOCK)
 _NEITHER = (ExecType.VENUE_STATUS, ExecType.CHECKPOINT, ExecType.CLOCK)
@@ -110,7 +113,7 @@ def of_events(events: Array) -> dict[str, Column]:
     status = entry | (kinds == ExecType.SECURITY_STATUS)
     second = _at(events, "cl_ord_id", "<u8")
     amount = _at(events, "price", "<i8")
-    priced = order & ~((kinds == ExecType.NEW) & (events["ord_type"] == OrdType.MARKET))
+    priced = order & (events["price"] != 0)
     return {
         "seq": Column(INTEGER, events["seq"]),
         "transact_time": Column(TIME, events["ts_ns"]),
