@@ -72,6 +72,7 @@ def cases(orders: int) -> list[Case]:
         *(Case(name, name, orders) for name in flow.SWINGS),
         Case("normal-limits", "normal", orders, limits=True),
         Case("normal-100-symbols", "normal", orders, instruments=100),
+        Case("mixed", "mixed", orders),
     ]
 
 

@@ -9,11 +9,13 @@ from touchline.data import flow, flow_shapes
 
 SMALL = {
     "wide": lambda seed: flow_shapes.wide(2_000, seed),
+    "mixed": lambda seed: flow_shapes.mixed(1_000, seed),
     "deep": lambda seed: flow_shapes.deep(1_500, seed, resting=1_000),
     "burst": lambda seed: flow_shapes.burst(2_000, seed, resting=500),
     "cancel-storm": lambda seed: flow_shapes.cancel_storm(2_000, seed),
 }
 SHA256 = {
+    "mixed": "2e238f9f2f515e87b4b25973e4d4fa56b629242ab294f8fbf3f90b36ea29dffc",
     "wide": "5fe5d53da300f9f7756607a2fafe5c4887c9f9b92b656ddb9ce37de2755bdb9e",
     "deep": "893cf6e662ecb670b6dd477bc44e79a440a5f7f7580c677f94110785b1b2c966",
     "burst": "66d01881f427f28a79481339b882d59a84ec184f7aced265efe476291be2b494",

@@ -1,4 +1,5 @@
-"""Seeded flows of other shapes than a day's: wide, deep, a burst of trades, a storm of cancels.
+"""Seeded flows of other shapes than a day's: wide, deep, mixed with special orders, a burst of
+trades, a storm of cancels.
 
 They follow the rules of flow.py, from which they take everything random: raw generator bits and
 integers alone, so the same bytes on every machine. Each begins with `warm` commands that fill the
@@ -9,7 +10,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from touchline.core.messages import COMMAND, PRICE_MAX, MsgType, OrdType, Side, TimeInForce
+from touchline.core.messages import (
+    COMMAND,
+    PRICE_MAX,
+    Flag,
+    Limit,
+    MsgType,
+    OrdType,
+    Side,
+    TimeInForce,
+)
 from touchline.data.flow import (
     START_TICKS,
     Bits,
@@ -42,6 +52,50 @@ def wide(orders: int, seed: int, *, factor: int = WIDE_FACTOR) -> Flow:
     scattered = commands["price"] * factor + inside[meant]
     commands["price"] = np.where(priced, np.minimum(scattered, PRICE_MAX), 0)
     return Flow("wide", narrow.setup, commands, narrow.refs)
+
+
+def mixed(orders: int, seed: int) -> Flow:
+    """`normal` with three in ten of its orders special: icebergs that show a quarter, hidden ones,
+    post-only that slide, stops with a limit two ticks behind, market to limit.
+    """
+    plain = generate("normal", orders, seed)
+    commands = plain.commands.copy()
+    bits = Bits(seed)
+    kind = np.where(_may_have_terms(commands), bits.below(100, len(commands)), 100)
+    away = 1 + bits.below(8, len(commands))
+    buy = commands["side"] == Side.BUY
+    flags = [Flag.SPECIAL, Flag.HIDDEN, Flag.POST_ONLY | Flag.SLIDE, Flag.SPECIAL, Flag.SPECIAL]
+    ends = np.cumsum([10, 8, 6, 4, 2])
+    iceberg, hidden, post_only, stop, to_limit = (
+        (kind >= end - count) & (kind < end)
+        for end, count in zip(ends, [10, 8, 6, 4, 2], strict=True)
+    )
+    for chosen, flag in zip((iceberg, hidden, post_only, stop, to_limit), flags, strict=True):
+        commands["flags"][chosen] = flag | Flag.SPECIAL
+    shown = np.maximum(commands["qty"] // 4, 1).astype(np.uint64)
+    commands["order_id"][iceberg] = shown[iceberg] << np.uint64(32)
+    stop_price = np.where(buy, commands["price"] + away, commands["price"] - away)
+    commands["order_id"][stop] = np.clip(stop_price, 3, PRICE_MAX - 2)[stop].astype(np.uint64)
+    behind = np.where(buy, stop_price + 2, stop_price - 2)
+    commands["price"][stop] = np.clip(behind, 1, PRICE_MAX)[stop]
+    commands["ord_type"][stop] = OrdType.STOP_LIMIT
+    commands["ord_type"][to_limit] = OrdType.MARKET_TO_LIMIT
+    commands["price"][to_limit] = 0
+    return Flow("mixed", _with_reference_price(plain.setup), commands, plain.refs)
+
+
+def _may_have_terms(commands: Records) -> np.ndarray:
+    rests = np.isin(commands["time_in_force"], (TimeInForce.DAY, TimeInForce.GTC))
+    limited = commands["ord_type"] == OrdType.LIMIT
+    return (commands["type"] == MsgType.NEW_ORDER) & limited & rests
+
+
+def _with_reference_price(setup: Records) -> Records:
+    """An order that waits needs one: rule 8.3."""
+    priced = np.zeros(1, COMMAND)
+    priced["type"], priced["field"] = MsgType.LIMIT, Limit.REFERENCE_PRICE
+    priced["price"] = START_TICKS
+    return np.concatenate([setup, priced])
 
 
 def deep(orders: int, seed: int, *, resting: int = 1_000_000) -> Flow:
@@ -86,7 +140,13 @@ def cancel_storm(orders: int, seed: int) -> Flow:
     return _assemble("cancel-storm", warm, [(_cancels(warm["account"][targets]), targets)])
 
 
-SHAPES = {"wide": wide, "deep": deep, "burst": burst, "cancel-storm": cancel_storm}
+SHAPES = {
+    "wide": wide,
+    "mixed": mixed,
+    "deep": deep,
+    "burst": burst,
+    "cancel-storm": cancel_storm,
+}
 
 
 def _passive(count: int, levels: int, bits: Bits) -> Records:
