@@ -1,9 +1,11 @@
 """Special orders through the engine's shell, and the core against the reference far and wide."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from harness import model_campaign
 from touchline.core.engine import Engine
@@ -23,15 +25,21 @@ DAY = TimeInForce.DAY
 LIMIT = OrdType.LIMIT
 
 
+def opening(reference_price: int) -> NDArray[np.void]:
+    """One instrument with a reference price, two accounts."""
+    commands = np.zeros(4, COMMAND)
+    accounts = [MsgType.ACCOUNT, MsgType.ACCOUNT]
+    commands["type"] = [MsgType.SECURITY_DEFINITION, *accounts, MsgType.LIMIT]
+    commands["account"] = [0, 0, 1, 0]
+    commands["field"] = Limit.REFERENCE_PRICE
+    commands["price"] = reference_price
+    return commands
+
+
 @pytest.fixture
 def engine() -> Engine:
     made = Engine(instruments_max=2, accounts_max=4, orders_max=256)
-    commands = np.zeros(4, COMMAND)
-    commands["type"] = [MsgType.SECURITY_DEFINITION, MsgType.ACCOUNT, MsgType.ACCOUNT, MsgType.LIMIT]
-    commands["account"] = [0, 0, 1, 0]
-    commands["field"] = Limit.REFERENCE_PRICE
-    commands["price"] = 100
-    made.submit(commands)
+    made.submit(opening(100))
     return made
 
 
@@ -80,8 +88,9 @@ def test_a_snapshot_keeps_what_waits_and_what_is_hidden(engine: Engine) -> None:
 def test_terms_that_are_out_of_range_are_refused_by_name(engine: Engine) -> None:
     with pytest.raises(OverflowError, match="stop_price"):
         engine.new_order(0, 0, Side.BUY, OrdType.STOP, DAY, 0, 3, stop_price=1 << 32)
+    part: Any = 1.5
     with pytest.raises(TypeError, match="display_qty"):
-        engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 100, 3, display_qty=1.5)  # type: ignore[arg-type]
+        engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 100, 3, display_qty=part)
     engine.new_order(0, 0, Side.BUY, OrdType.STOP, DAY, 0, 3, stop_price=(1 << 32) - 1)
     assert engine.events()["reason"][0] == Reason.PRICE_ABOVE_MAX
 
@@ -90,12 +99,7 @@ def test_a_cascade_of_many_stops_is_worked_off_in_one_command() -> None:
     """Each stop triggers the next, one tick on: a queue, whatever its length."""
     stops = 4_000
     engine = Engine(instruments_max=1, accounts_max=2, orders_max=16_384)
-    commands = np.zeros(4, COMMAND)
-    commands["type"] = [MsgType.SECURITY_DEFINITION, MsgType.ACCOUNT, MsgType.ACCOUNT, MsgType.LIMIT]
-    commands["account"] = [0, 0, 1, 0]
-    commands["field"] = Limit.REFERENCE_PRICE
-    commands["price"] = 1_000
-    engine.submit(commands)
+    engine.submit(opening(1_000))
     for tick in range(stops):
         engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 1_001 + tick, 1)
         engine.new_order(0, 1, Side.BUY, OrdType.STOP, DAY, 0, 1, stop_price=1_001 + tick)

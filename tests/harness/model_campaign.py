@@ -134,16 +134,15 @@ class Flow:
             )
         if pick < 0.55:
             return replace(cmd, type=MsgType.CHECKPOINT)
-        kind, statuses = draw.choice(
-            (
-                (MsgType.SECURITY_STATUS, [TradingStatus.HALTED]),
-                *[(MsgType.SECURITY_STATUS, [TradingStatus.READY_TO_TRADE])] * 8,
-                (MsgType.ACCOUNT_STATUS, [EntryStatus.BLOCKED]),
-                *[(MsgType.ACCOUNT_STATUS, [EntryStatus.OPEN])] * 12,
-                *[(MsgType.VENUE_STATUS, [EntryStatus.OPEN])] * 2,
-            )
-        )
-        return replace(cmd, type=kind, field=draw.choice(statuses))
+        changes: list[tuple[MsgType, int]] = [
+            (MsgType.SECURITY_STATUS, TradingStatus.HALTED),
+            *[(MsgType.SECURITY_STATUS, TradingStatus.READY_TO_TRADE)] * 8,
+            (MsgType.ACCOUNT_STATUS, EntryStatus.BLOCKED),
+            *[(MsgType.ACCOUNT_STATUS, EntryStatus.OPEN)] * 12,
+            *[(MsgType.VENUE_STATUS, EntryStatus.OPEN)] * 2,
+        ]
+        kind, status = draw.choice(changes)
+        return replace(cmd, type=kind, field=status)
 
 
 class Difference(NamedTuple):
@@ -170,9 +169,7 @@ def play_round(seed: int, commands: int, met: Counter[str]) -> Difference | None
     draw = random.Random(seed)
     roomy = Capacities(instruments_max=2, accounts_max=8, orders_max=512, positions_max=16,
                        price_blocks_max=64)  # fmt: skip
-    tight = roomy._replace(
-        orders_max=draw.choice((4, 16)), price_blocks_max=draw.choice((2, 4, 8))
-    )
+    tight = roomy._replace(orders_max=draw.choice((4, 16)), price_blocks_max=draw.choice((2, 4, 8)))
     capacities = draw.choice((roomy, roomy, roomy, tight))
     reference, engine = Reference(capacities), Engine(**capacities._asdict())
     flow, sent = Flow(draw, reference), []

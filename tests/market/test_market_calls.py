@@ -52,9 +52,12 @@ class Counting(Market):
         *,
         account: str = "ACC1",
         time_in_force: int = TimeInForce.DAY,
+        **terms: Any,
     ) -> Report:
         self.bought.append(qty)
-        return super().buy(symbol, qty, price, account=account, time_in_force=time_in_force)
+        return super().buy(
+            symbol, qty, price, account=account, time_in_force=time_in_force, **terms
+        )
 
 
 def test_a_derived_market_adds_to_the_calls() -> None:

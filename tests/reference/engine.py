@@ -252,7 +252,7 @@ class Reference(Matching):
         orders = sorted(self.state.open_orders.values(), key=slot_of)
         if cmd.instrument != INSTRUMENT_ALL and cmd.account == ACCOUNT_ALL:
             at = self.state.instruments[cmd.instrument]
-            orders = sum([*at.book.values(), *at.apart()], [])
+            orders = [order for queue in [*at.book.values(), *at.apart()] for order in queue]
         chosen = [
             order
             for order in orders

@@ -107,10 +107,10 @@ class Matching(Administration):
             return taker.price
         limit = protection_price(instrument, taker.side)
         best = self.next_maker(instrument, OPPOSITE[Side(taker.side)])
-        if taker.ord_type == OrdType.MARKET_TO_LIMIT and best:
-            if as_good_as(taker.side, limit, best.price):
-                taker.price = best.price
-                return taker.price
+        to_limit = taker.ord_type == OrdType.MARKET_TO_LIMIT and best is not None
+        if best and to_limit and as_good_as(taker.side, limit, best.price):
+            taker.price = best.price
+            return taker.price
         return limit
 
     def meet_book(self, instrument: Instrument, taker: Order, told: bool) -> None:

@@ -111,8 +111,18 @@ special_orders = st.builds(
     special_of,
     ord_type=st.sampled_from((*[OrdType.LIMIT] * 5, *OrdType)),
     flags=st.sampled_from(
-        (0, 0, 0, Flag.HIDDEN, Flag.HIDDEN, Flag.POST_ONLY, Flag.POST_ONLY | Flag.SLIDE,
-         Flag.POST_ONLY | Flag.HIDDEN, Flag.SLIDE, 127)  # fmt: skip
+        (
+            0,
+            0,
+            0,
+            Flag.HIDDEN,
+            Flag.HIDDEN,
+            Flag.POST_ONLY,
+            Flag.POST_ONLY | Flag.SLIDE,
+            Flag.POST_ONLY | Flag.HIDDEN,
+            Flag.SLIDE,
+            127,
+        )
     ),
     price=prices,
     stop_price=stop_prices,

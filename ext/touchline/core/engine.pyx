@@ -4,7 +4,6 @@
 The engine is one thread's at a time. Batches run without the GIL. Rules: docs/rules.md.
 """
 
-
 import numpy as np
 
 cimport numpy as cnp
@@ -19,9 +18,8 @@ from touchline.core.arguments cimport check, natural, same_layout, side_of, whol
 from touchline.core.arrays cimport buffer_for, first_of, larger_array
 from touchline.core.capacities cimport capacities_of, tl_engine_capacities
 from touchline.core.messages cimport (
-    TL_ACCOUNT_ALL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
-    TL_FLAG_SPECIAL, TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT, TL_ORD_TYPE_MARKET, tl_level_view,
-    tl_order_view, tl_orders_filter,
+    TL_ACCOUNT_ALL, TL_FLAG_SPECIAL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
+    TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT, tl_level_view, tl_order_view, tl_orders_filter,
 )
 
 from touchline.core.capacities import EngineCapacities, opened_again, raised
@@ -245,9 +243,8 @@ cdef class Engine:
                   cl_ord_id=0, ts_ns=0, *, stop_price=0, display_qty=0, flags=0):
         """Enter an order: price in ticks (0 for a market order), qty in lots.
 
-        stop_price (ticks), display_qty (lots) and flags (POST_ONLY, SLIDE, HIDDEN) are the terms of
-        a special order: section 8 of docs/rules.md. Returns the number of events; events() holds
-        them, the first being NEW or REJECTED.
+        stop_price (ticks), display_qty (lots) and flags: section 8 of docs/rules.md. Returns the
+        number of events; events() holds them, the first being NEW or REJECTED.
         """
         cdef tl_command cmd
         memset(&cmd, 0, sizeof(cmd))
@@ -264,8 +261,7 @@ cdef class Engine:
         cmd.stop_price = <uint32_t>whole(stop_price, "stop_price", 0, 0xFFFFFFFF)
         cmd.display_qty = <uint32_t>whole(display_qty, "display_qty", 0, 0xFFFFFFFF)
         cmd.flags = <uint8_t>whole(flags, "flags", 0, 0xFF)
-        if cmd.stop_price or cmd.display_qty or cmd.flags or (
-                cmd.ord_type != TL_ORD_TYPE_LIMIT and cmd.ord_type != TL_ORD_TYPE_MARKET):
+        if cmd.order_id != 0 or cmd.flags != 0 or cmd.ord_type > TL_ORD_TYPE_LIMIT:
             cmd.flags |= TL_FLAG_SPECIAL
         return self.step(&cmd)
 
@@ -281,10 +277,7 @@ cdef class Engine:
         return self.step(&cmd)
 
     def replace(self, order_id, account, price, qty, cl_ord_id=0, ts_ns=0):
-        """Change price (ticks) and total quantity (lots) of an open order.
-
-        Returns the number of events.
-        """
+        """Change price (ticks) and total quantity (lots) of an open order; the number of events."""
         cdef tl_command cmd
         memset(&cmd, 0, sizeof(cmd))
         cmd.type = TL_MSG_TYPE_REPLACE

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Side and the flag SPECIAL, in one look: the last four bytes of a command are its type, side, field
- * and flags. */
+/* Side and the flag SPECIAL, in one look: the last four bytes of a command are its type, side,
+ * field and flags. */
 static inline bool is_plain_side(const tl_command *cmd)
 {
     uint32_t word;

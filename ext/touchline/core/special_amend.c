@@ -28,7 +28,8 @@ static bool is_waiting(const change *c)
 /* Does it have no limit price for as long as it waits? */
 static bool is_at_market(const change *c)
 {
-    return c->terms.ord_type == TL_ORD_TYPE_STOP || c->terms.ord_type == TL_ORD_TYPE_MARKET_IF_TOUCHED;
+    return c->terms.ord_type == TL_ORD_TYPE_STOP ||
+           c->terms.ord_type == TL_ORD_TYPE_MARKET_IF_TOUCHED;
 }
 
 /* Rules 4.2 and 8.4 to 8.7, in this order. */

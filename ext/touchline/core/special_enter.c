@@ -173,7 +173,8 @@ static bool passes(entrant *e, const tl_account *account)
     return limits_pass(e) && room_found(e);
 }
 
-void tl_enter_among_specials(tl_step step, const tl_instrument *instrument, const tl_account *account)
+void tl_enter_among_specials(tl_step step, const tl_instrument *instrument,
+                             const tl_account *account)
 {
     entrant e = {.s = &step, .instrument = instrument, .terms = terms_of(step.cmd)};
     TL_STAGE(RISK);

@@ -278,8 +278,8 @@ static void tell_new(tl_itch_feed *feed, const tl_event *event, const tl_touch *
         tell_add(feed, event, order);
 }
 
-/* Rule 8.2: the order stands there from now on with so many lots shown. An iceberg's next part is an
- * order of its own, as the one before has been executed. */
+/* Rule 8.2: the order stands there from now on with so many lots shown. An iceberg's next part is
+ * an order of its own, as the one before has been executed. */
 static void tell_stated(tl_itch_feed *feed, const tl_event *event)
 {
     shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];

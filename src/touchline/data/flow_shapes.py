@@ -9,6 +9,7 @@ book and that nobody times.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from touchline.core.messages import (
     COMMAND,
@@ -84,10 +85,14 @@ def mixed(orders: int, seed: int) -> Flow:
     return Flow("mixed", _with_reference_price(plain.setup), commands, plain.refs)
 
 
-def _may_have_terms(commands: Records) -> np.ndarray:
-    rests = np.isin(commands["time_in_force"], (TimeInForce.DAY, TimeInForce.GTC))
+def _may_have_terms(commands: Records) -> NDArray[np.bool_]:
+    rests: NDArray[np.bool_] = np.isin(
+        commands["time_in_force"], (TimeInForce.DAY, TimeInForce.GTC)
+    )
     limited = commands["ord_type"] == OrdType.LIMIT
-    return (commands["type"] == MsgType.NEW_ORDER) & limited & rests
+    entered = commands["type"] == MsgType.NEW_ORDER
+    chosen: NDArray[np.bool_] = entered & limited & rests
+    return chosen
 
 
 def _with_reference_price(setup: Records) -> Records:
