@@ -23,7 +23,7 @@ from touchline.marketdata.asyncapi import document
 
 DOCUMENT = document()
 SCHEMAS = DOCUMENT["components"]["schemas"]
-REQUESTS = [
+REQUESTS: list[dict[str, Any]] = [
     {"id": 1},
     {"id": "a", "symbols": ["AAA"], "since": 3, "levels": 2},
     {"history": {"symbol": "AAA", "kind": "depth", "first": 1, "last": 100}},
@@ -128,7 +128,7 @@ def test_requests_and_answers_are_what_the_document_says(venue: ThreadVenue, see
             check("reply", told)
             assert ("error" in told) == (request.get("symbols") == ["ZZZ"])
             if "history" in request:
-                name = request["history"]["kind"]  # type: ignore[index]
+                name = request["history"]["kind"]
                 assert frames
                 for frame in frames:
                     check(name, message(name, frame))
