@@ -36,6 +36,7 @@ typedef struct tl_mirrored {
     tl_published_trade last_trade;
     tl_published_statistics statistics;
     uint64_t statistics_seq; /* how often they have changed */
+    uint64_t changed_seq;    /* the last event that made a row of it, or other statistics */
     uint32_t levels[2];     /* by tl_side_index */
     uint8_t trading_status; /* 0: not listed */
     bool has_rows;       /* or statistics that changed */
@@ -86,8 +87,8 @@ bool tl_mirror_rest(tl_mirror *mirror, const tl_event *event, uint32_t slot);
 bool tl_mirror_leave(tl_mirror *mirror, const tl_event *event, uint32_t slot);
 bool tl_mirror_shrink(tl_mirror *mirror, const tl_event *event, uint32_t slot, uint32_t qty);
 
-/* An instrument has something to tell. */
-void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument);
+/* An instrument has something to tell, by this event. */
+void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument, const tl_event *event);
 
 /* Statistics: a trade happened, or the end of a day. Of an event whose row, if any, is there. */
 void tl_mirror_count_trade(tl_mirror *mirror, const tl_event *event);
