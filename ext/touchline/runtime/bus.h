@@ -257,6 +257,8 @@ uint32_t tl_bus_place(void);
 /* 1 when the engine was last on the caller's processor, and is awake or, since it was `asked` for
  * something, about to be. */
 int tl_bus_engine_is_here(const tl_bus_header *header, int asked);
+/* 1 when commands wait in a lane, whoever sent them. */
+int tl_bus_engine_is_wanted(const tl_bus_header *header);
 
 /* Byte locks on the file: byte 0 is the engine's, byte 1 + n the producer's of lane n. They belong
  * to an open file, so a dead holder holds nothing. `type` is F_WRLCK or F_UNLCK. 0 or -errno. */
