@@ -37,7 +37,6 @@ Tell = Callable[[dict[str, Any]], None]
 LOG = logging.getLogger("touchline.wire")
 BEAT_LOOKS = 10
 STUCK_LOOKS = 100  # times WATCH_S without a round of a loop, which sleeps a fraction of a second
-SNAPSHOT_TIMES = 30  # as long: a snapshot of all books is told in one round
 REPLAY_AT_ONCE = 1 << 16
 READ_AT_ONCE = 1 << 16
 SUPPLY_PAUSE_S = 0.005
@@ -198,6 +197,7 @@ class WirePart:
             requests_per_s=wire.rerequests_per_s,
             packet_max=packet_max,
             login_s=wire.login_timeout_s,
+            stay_s=wire.glimpse_timeout_s,
         )
 
     def _take_up(self, section: WireSessionSection, accounts: dict[str, int]) -> None:
@@ -267,7 +267,7 @@ class WirePart:
             before, same = self._rounds.get(loop, (-1, 0))
             same = same + 1 if told["rounds"] == before else 0
             self._rounds[loop] = (told["rounds"], same)
-            if same >= STUCK_LOOKS * (SNAPSHOT_TIMES if loop == "recovery" else 1):
+            if same >= STUCK_LOOKS:
                 raise TouchlineError(f"the loop of {loop} is stuck and must start anew")
         if self._bus.detached:
             raise OSError(f"{self._config.bus_path} was replaced; the part starts anew")

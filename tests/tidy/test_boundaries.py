@@ -58,7 +58,7 @@ C_PARTS = {
         "report": {"listing", "record", "rows"},
         "entry": {"listing", "record", "report", "rows"},
     },
-    "marketdata": {"mirror": set[str]()},
+    "marketdata": {"archive": {"mirror"}, "mirror": {"archive"}},
     "measure": {"measure": set[str]()},
     "study": {
         "market": set[str](),
@@ -140,6 +140,7 @@ SHELL_PARTS = {"engine": {"answer", "arrays", "capacities"}, "fix_server": {"fix
 HEADER_OF = {"capacities": "engine"}
 # A shell of several headers, because what they are for is one thing to Python.
 ALSO_DECLARED = {
+    "mirror": {"touchline/marketdata/archive.h"},
     "fix_server": {"touchline/wire/tls.h"},
     "wire_server": {
         f"touchline/wire/{name}.h"

@@ -6,9 +6,29 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from touchline.core.messages cimport tl_event
 
 
+cdef extern from "touchline/marketdata/archive.h" nogil:
+    enum: TL_ARCHIVE_BYTES_MIN
+    uint64_t TL_ARCHIVE_BYTES_MAX
+
+    ctypedef struct tl_archive:
+        pass
+
+    int tl_archive_open(tl_archive **archive, const char *directory, uint32_t instruments_max,
+                        uint64_t bytes_max)
+    void tl_archive_close(tl_archive *archive)
+    void tl_archive_range(const tl_archive *archive, uint16_t instrument, unsigned kind,
+                          uint64_t *oldest, uint64_t *newest)
+    size_t tl_archive_read(const tl_archive *archive, uint16_t instrument, unsigned kind,
+                           uint64_t first, size_t room, void *to)
+    uint64_t tl_archive_since(const tl_archive *archive, uint16_t instrument, unsigned kind,
+                              int64_t ts_ns)
+    size_t tl_archive_record_bytes(unsigned kind)
+
+
 cdef extern from "touchline/marketdata/mirror.h" nogil:
     enum: TL_PUBLISHED_VERSION
     enum: TL_PUBLISHED_STREAMS
+    enum: TL_PUBLISHED_KINDS
     uint32_t TL_PUBLISHED_MESSAGE_MAX
     uint32_t TL_MIRROR_EVENTS_MAX
     enum: TL_MIRROR_NONE
@@ -76,6 +96,7 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
         size_t levels
         uint8_t trading_status
 
+    void tl_mirror_keep(tl_mirror *mirror, tl_archive *archive)
     int tl_mirror_open(tl_mirror **mirror, uint32_t instruments_max, uint32_t orders_max,
                        uint32_t price_blocks_max)
     void tl_mirror_close(tl_mirror *mirror)
@@ -100,5 +121,7 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
 
 cdef class Mirror:
     cdef tl_mirror *mirror
+    cdef tl_archive *archive
     cdef uint32_t instruments_max
+    cdef int check_kept(self, unsigned instrument, unsigned kind) except -1
     cdef object raise_fault(self, uint64_t seq)

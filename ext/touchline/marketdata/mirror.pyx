@@ -4,6 +4,7 @@
 A Mirror belongs to one thread at a time. Prices are ticks, quantities lots.
 """
 
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +75,58 @@ cdef class Mirror:
 
     def __dealloc__(self):
         tl_mirror_close(self.mirror)
+        tl_archive_close(self.archive)
+
+    def keep(self, directory, bytes_max):
+        """Keep every record that is made from now on in a file without a name in `directory`.
+
+        At most `bytes_max` bytes; beyond them the oldest records go. Call it once, before the
+        first event. Raises OSError when the file can not be made, ValueError for another size
+        than 64 KiB to 4 TiB.
+        """
+        path = os.fsencode(directory)
+        if not TL_ARCHIVE_BYTES_MIN <= bytes_max <= TL_ARCHIVE_BYTES_MAX:
+            raise ValueError(f"bytes_max is {bytes_max}; from {TL_ARCHIVE_BYTES_MIN} on is wanted")
+        if self.archive != NULL or tl_mirror_event_seq(self.mirror) != 0:
+            raise ValueError("records are kept from the first event on, by one call")
+        cdef int rc = tl_archive_open(&self.archive, path, self.instruments_max, bytes_max)
+        if rc != 0:
+            raise OSError(-rc, os.strerror(-rc), directory)
+        tl_mirror_keep(self.mirror, self.archive)
+
+    cdef int check_kept(self, unsigned instrument, unsigned kind) except -1:
+        if self.archive == NULL:
+            raise ValueError("no records are kept")
+        if instrument >= self.instruments_max or kind >= TL_PUBLISHED_STREAMS:
+            raise ValueError(f"instrument {instrument} has no records of kind {kind}")
+        return 0
+
+    def kept(self, unsigned instrument, unsigned kind):
+        """The numbers of the oldest and newest record kept; oldest is newest + 1 for none.
+
+        Raises ValueError when nothing is kept, or for a kind whose records are not numbered.
+        """
+        self.check_kept(instrument, kind)
+        cdef uint64_t oldest, newest
+        tl_archive_range(self.archive, <uint16_t>instrument, kind, &oldest, &newest)
+        return oldest, newest
+
+    def since(self, unsigned instrument, unsigned kind, int64_t ts_ns):
+        """The number of the first record kept that is not older than `ts_ns`; newest + 1 for none.
+        """
+        self.check_kept(instrument, kind)
+        return tl_archive_since(self.archive, <uint16_t>instrument, kind, ts_ns)
+
+    def history(self, unsigned instrument, unsigned kind, uint64_t first, uint32_t records_max):
+        """Records as bytes from number `first` on: at most `records_max`, fewer where they lie
+        apart, none for a number that is not kept."""
+        self.check_kept(instrument, kind)
+        cdef size_t size = tl_archive_record_bytes(kind)
+        cdef uint32_t room = min(records_max, <uint32_t>TL_PUBLISHED_MESSAGE_MAX)
+        data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(room * size))
+        cdef size_t count = tl_archive_read(self.archive, <uint16_t>instrument, kind, first, room,
+                                            PyBytes_AS_STRING(data))
+        return data[:count * size]
 
     def apply(self, cnp.ndarray events not None):
         """Let events happen, shape (n,), dtype EVENT; returns how many did.

@@ -31,6 +31,8 @@ void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
     else
         mirror->rows[stream->last].next = index;
     stream->last = index;
+    row->instrument = instrument;
+    row->kind = (uint8_t)kind;
     memset(row->record, 0, sizeof row->record);
     memcpy(row->record, &event->seq, sizeof event->seq);
     memcpy(row->record + sizeof event->seq, &event->ts_ns, sizeof event->ts_ns);
@@ -82,7 +84,7 @@ static size_t write_message(tl_mirror *mirror, uint16_t instrument, unsigned kin
     for (uint32_t i = 0; i < count; i++, to += record_bytes[kind]) {
         const tl_row *row = &mirror->rows[stream->first];
         memcpy(to, row->record, record_bytes[kind]);
-        stream->first = (uint32_t)row->next;
+        stream->first = row->next;
     }
     stream->sent += count;
     stream->count -= count;

@@ -4,14 +4,18 @@
 #define TOUCHLINE_MIRROR_STATE_H
 
 #include "touchline/core/book.h"
+#include "touchline/marketdata/archive.h"
 #include "touchline/marketdata/mirror.h"
 
 #define TL_ROWS_PER_EVENT 4u /* a trade: two levels, the trade, the touch */
 #define TL_ROW_BYTES 56u     /* the longest record */
 
-/* A record that waits, and the next of its instrument and kind: one cache line. */
+/* A record that waits, whose it is, and the next of its instrument and kind: one cache line. */
 typedef struct tl_row {
-    uint64_t next;
+    uint32_t next;
+    uint16_t instrument;
+    uint8_t kind;
+    uint8_t _pad;
     uint8_t record[TL_ROW_BYTES];
 } tl_row;
 static_assert(sizeof(tl_row) == 64, "a row is one cache line");
@@ -46,6 +50,7 @@ typedef struct tl_taker {
 struct tl_mirror {
     tl_shelf shelf;
     tl_pools pools;
+    tl_archive *archive;      /* NULL: nothing is kept */
     tl_mirrored *instruments; /* by number */
     uint16_t *with_rows;      /* the instruments that have rows waiting */
     tl_row *rows;

@@ -167,6 +167,7 @@ static void answer(tl_wire_peers *peers, const tl_wire_answer *answer)
         const uint64_t have = tl_spool_counted(peer->stream);
         not_new(peers, peer);
         peer->session = answer->session;
+        peer->seated_ns = peers->now_ns;
         tl_wire_count(&peers->seated, 1);
         size = tl_soupbin_server_accept(&peer->end, &peer->login,
                                         peer->last < have ? peer->last : have, peers->now_ns,
@@ -297,6 +298,11 @@ static void serve_clocks(tl_wire_peers *peers)
             continue;
         if (peer->unasked)
             ask(peers, peer);
+        if (peers->config.stay_ns != 0 && peer->session != TL_WIRE_NOBODY &&
+            peers->now_ns - peer->seated_ns >= peers->config.stay_ns) {
+            fault(peers, peer, "what was asked for took too long");
+            continue;
+        }
         if (tl_soupbin_due_ns(&peer->end) > peers->now_ns)
             continue;
         const size_t size = tl_soupbin_server_due(&peer->end, peers->now_ns, reply, &why);

@@ -188,6 +188,7 @@ cdef extern from "touchline/wire/wire_recovery.h" nogil:
         uint32_t stocks_max
         uint32_t orders_max
         int64_t login_ns
+        int64_t stay_ns
         const char *directory
         uint64_t spool_bytes_max
     ctypedef struct tl_wire_recovery:
@@ -199,6 +200,7 @@ cdef extern from "touchline/wire/wire_recovery.h" nogil:
         uint64_t too_fast
         uint64_t malformed
         uint64_t snapshots
+        uint64_t steps
         uint64_t logins
         uint64_t refused
     int tl_wire_recovery_open(tl_wire_recovery **out, const tl_wire_recovery_config *config,

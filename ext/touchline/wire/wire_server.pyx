@@ -191,9 +191,11 @@ cdef class WireServer(Owned):
             raise self.error(code, fault.text, ", ".join(lines))
 
     def open_recovery(self, *, directory, stocks_max, orders_max, requests=None, glimpse=None,
-                      requests_per_s=1000, packet_max=1472, login_s=5.0, spool_bytes=1 << 32):
-        """Have requests answered and snapshots told, where these addresses are given. After
-        open_feed() and before the loops run. Raises OSError."""
+                      requests_per_s=1000, packet_max=1472, login_s=5.0, stay_s=60.0,
+                      spool_bytes=1 << 32):
+        """Have requests answered and snapshots told, where these addresses are given; who has not
+        read his in `stay_s` is sent off. After open_feed() and before the loops run. Raises
+        OSError."""
         cdef tl_wire_recovery_config config
         cdef tl_port_fault fault
         self.check_idle()
@@ -210,6 +212,7 @@ cdef class WireServer(Owned):
         config.stocks_max = <uint32_t>whole(stocks_max, "stocks_max", 1, 65535)
         config.orders_max = <uint32_t>whole(orders_max, "orders_max", 1, 1 << 26)
         config.login_ns = seconds_in_ns(login_s, "login_s", 3600)
+        config.stay_ns = seconds_in_ns(stay_s, "stay_s", 86400)
         config.directory = self.keep(path_bytes(directory, "directory"))
         config.spool_bytes_max = <uint64_t>whole(spool_bytes, "spool_bytes", 1 << 16, 1 << 42)
         cdef int code = tl_wire_recovery_open(&self.recovery, &config, self.feed, &self.door,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from touchline.marketdata.layout import (
+    BAR,
     BBO,
     DEPTH,
     HEADER,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from touchline.marketdata.subscriber import Book, Subscriber, Update
 
 __all__ = [
+    "BAR",
     "BBO",
     "DEPTH",
     "HEADER",

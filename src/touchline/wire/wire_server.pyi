@@ -78,6 +78,7 @@ class WireServer(Owned):
         requests_per_s: int = 1000,
         packet_max: int = 1472,
         login_s: float = 5.0,
+        stay_s: float = 60.0,
         spool_bytes: int = 1 << 32,
     ) -> None: ...
     def session(
