@@ -53,18 +53,26 @@ def print_feed(
 @click.option("--sigma", type=float, default=3.0, show_default=True, help="Of outliers.")
 @click.option("--window", type=click.IntRange(2, 10_000), default=100, show_default=True)
 @click.option("--score-min", type=click.FloatRange(0, 1), help="Accept faults down to this score.")
+@click.option("--source", "sources", multiple=True, metavar="NAME=FILE", help="Of [[sources]].")
 @json_option
+@click.pass_obj
 @guarded
 def check(
+    options: Any,
     source: Source,
     tick: str,
     price_max: str | None,
     sigma: float,
     window: int,
     score_min: float | None,
+    sources: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check prices, volumes, times, outliers and completeness, and what books make of it."""
+    """Check prices, volumes, times, outliers and completeness, and what books make of it.
+
+    With --source, once for each, the files of several sources: symbols, prices and who is believed
+    as [pricing] and [[sources]] of the configuration say.
+    """
     from touchline.data import Books
     from touchline.data.quality import Bounds, Quality
 
@@ -74,6 +82,9 @@ def check(
         sigma=sigma,
         window=window,
     )
+    if sources:
+        _check_sources(options, source, sources, bounds, as_json)
+        return
     quality, books = Quality(bounds), Books()
     with source.open(skip=True) as reader:
         for records in reader:
@@ -87,6 +98,20 @@ def check(
     good = quality.report.ok if score_min is None else quality.report.score >= score_min
     if not good:
         fail(f"{source.name}: score {quality.report.score:.6f}, and not all is right", NO)
+
+
+def _check_sources(
+    options: Any, source: Source, given: tuple[str, ...], bounds: Any, as_json: bool
+) -> None:
+    """Files of several sources together."""
+    from touchline.control.operate.feed_sources import check_sources
+
+    if source.path is not None or source.lines:
+        raise click.UsageError("--source names the files itself")
+    facts, wrong = check_sources(options.load(), given, source.day, bounds)
+    emit(as_json, facts, pairs(_shown(facts)))
+    if wrong:
+        fail("\n".join(wrong), NO)
 
 
 def _billionths(option: str, text: str) -> int:
