@@ -262,6 +262,7 @@ fuzz-mutator:
 .PHONY: docs
 docs: build
 	@cd tests && $(CURDIR)/$(BIN)/python -m harness.fix_pages
+	@cd tests && $(CURDIR)/$(BIN)/python -m harness.asyncapi_page
 
 .PHONY: fix-conformance fix-attacks fix-soak
 fix-conformance: build

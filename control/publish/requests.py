@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from touchline.control.publish.history import Bars, Range
@@ -13,6 +13,7 @@ from touchline.marketdata.mirror import BookState
 
 SYMBOLS_SHOWN = 20  # in a refusal
 WANTED = ("symbols", "history", "bars")
+LEVELS_MAX = 1 << 20  # that a request can name
 SECONDS_MAX = 7 * 86_400  # of a bar
 TIME_MAX = (1 << 62) - 1
 
@@ -33,6 +34,8 @@ class Request:
     symbols: list[str] | None
     history: dict[str, Any] | None = None
     bars: dict[str, Any] | None = None
+    since: int = 0  # of snapshots: those that an event after this one has changed
+    levels: int = 0  # and so many levels a side, 0 for all
 
 
 def parse(frames: list[bytes]) -> Request:
@@ -45,9 +48,9 @@ def parse(frames: list[bytes]) -> Request:
         raise BadRequest(f"not JSON: {frames[0][:40]!r}") from error
     if not isinstance(request, dict):
         raise BadRequest('a request is a JSON object such as {"id": 1, "symbols": ["AAA"]}')
-    unknown = request.keys() - {"id", *WANTED}
+    unknown = request.keys() - {"id", "since", "levels", *WANTED}
     if unknown:
-        allowed = "allowed are id and one of " + ", ".join(WANTED)
+        allowed = f"allowed are id, since, levels and one of {', '.join(WANTED)}"
         raise BadRequest(f"unknown key {sorted(unknown)[0][:40]!r}; {allowed}")
     request_id = request.get("id")
     if not isinstance(request_id, int | str | None):
@@ -62,7 +65,10 @@ def parse(frames: list[bytes]) -> Request:
     for name in ("history", "bars"):
         if name in request and not isinstance(request[name], dict):
             raise BadRequest(f"{name} is an object", request_id)
-    return Request(request_id, symbols, request.get("history"), request.get("bars"))
+    found = Request(request_id, symbols, request.get("history"), request.get("bars"))
+    since = _whole({"since": 0} | request, "since", 0, (1 << 63) - 1, found)
+    levels = _whole({"levels": 0} | request, "levels", 0, LEVELS_MAX, found)
+    return replace(found, since=since, levels=levels)
 
 
 def range_of(request: Request, listed: dict[str, int]) -> Range:

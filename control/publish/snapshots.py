@@ -11,6 +11,7 @@ which each asker is served in turn.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ READS_A_SECOND = 1_000  # requests taken from the socket
 READ_BYTES = 256  # of a request that cost as much as taking another one
 REPLY_BYTES_A_SECOND = 64 << 20
 REPLIES_A_SECOND = 100
+LATEST_COST = REPLY_BYTES_A_SECOND // 1_000  # the same of one of what has changed alone
 HISTORY_COST = REPLY_BYTES_A_SECOND // 400  # the same of an answer from the archive
 REPLY_COST = REPLY_BYTES_A_SECOND // REPLIES_A_SECOND  # the least that a reply costs, in bytes
 READS_A_TURN = 8
@@ -48,7 +50,7 @@ class Ask:
     asker: bytes
     envelope: list[bytes]
     request_id: int | str | None
-    wanted: list[str] | Range | Bars | None  # symbols of snapshots, None for all; or history
+    wanted: requests.Request | Range | Bars  # snapshots, or history
 
 
 class Allowance:
@@ -170,12 +172,12 @@ class Snapshots:
         self._askers.add(asker)
         self._asks.append(Ask(asker, envelope, request.request_id, wanted))
 
-    def _understood(self, request: requests.Request) -> list[str] | Range | Bars | None:
+    def _understood(self, request: requests.Request) -> requests.Request | Range | Bars:
         """What a request wants; or BadRequest."""
         listed = self._listing.numbers
         if request.history is None and request.bars is None:
             requests.choose(request.symbols, listed, request.request_id)
-            return request.symbols
+            return request
         if not self.has_history:
             raise requests.BadRequest("no history is kept", request.request_id)
         if request.bars is not None:
@@ -228,20 +230,24 @@ class Snapshots:
             self._bytes.spend(max(size, HISTORY_COST))
             yield from self._send_reply(ask, [head, *frames])
 
-    def _build(self, ask: Ask, symbols: list[str] | None) -> Iterator[None]:
+    def _build(self, ask: Ask, wanted: requests.Request) -> Iterator[None]:
         """Build and send one reply; every step is a slice. Updates that come between two slices
         are in the parts built after them, so it holds at the first slice's event or later."""
         mirror = self._mirror
         at = mirror.epoch, mirror.event_seq, mirror.ts_ns
-        numbers = requests.choose(symbols, self._listing.numbers, ask.request_id)
+        numbers = requests.choose(wanted.symbols, self._listing.numbers, ask.request_id)
+        if wanted.since:
+            numbers = [n for n in numbers if mirror.state(n).changed_seq > wanted.since]
+        most = 2 * wanted.levels or sys.maxsize
         size = sum(
-            INSTRUMENT_BYTES + LEVEL_BYTES * mirror.state(number).levels for number in numbers
+            INSTRUMENT_BYTES + LEVEL_BYTES * min(most, mirror.state(number).levels)
+            for number in numbers
         )
         held = self.outstanding_bytes
         if held and held + size > OUTSTANDING_BYTES_MAX:
             self.dropped += 1
             return
-        self._bytes.spend(max(size, REPLY_COST))
+        self._bytes.spend(max(size, LATEST_COST if wanted.since else REPLY_COST))
         parts: list[str] = []
         books: list[bytes] = []
         levels = 0
@@ -252,8 +258,8 @@ class Snapshots:
                     self._listing.instrument(number), state, mirror.entry_status
                 )
             )
-            books.append(mirror.levels(number))
-            levels += state.levels
+            books.append(mirror.levels(number, wanted.levels))
+            levels += min(most, state.levels)
             if count % SLICE_INSTRUMENTS == 0 or levels > SLICE_LEVELS:
                 levels = 0
                 yield

@@ -167,6 +167,7 @@ typedef struct tl_mirror_view {
     tl_published_trade last_trade;       /* event_seq 0 before the first */
     tl_published_statistics statistics;
     size_t levels;                       /* of both sides */
+    uint64_t changed_seq;                /* the last event that made a record of it */
     uint8_t trading_status;
 } tl_mirror_view;
 

@@ -3,7 +3,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from touchline.core.messages cimport tl_event
+from touchline.core.messages cimport TL_SIDE_BUY, TL_SIDE_SELL, tl_event
 
 
 cdef extern from "touchline/marketdata/archive.h" nogil:
@@ -94,6 +94,7 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
         tl_published_trade last_trade
         tl_published_statistics statistics
         size_t levels
+        uint64_t changed_seq
         uint8_t trading_status
 
     void tl_mirror_keep(tl_mirror *mirror, tl_archive *archive)
@@ -115,6 +116,8 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
     bint tl_mirror_look(const tl_mirror *mirror, uint16_t instrument, tl_mirror_view *view)
     size_t tl_mirror_levels(const tl_mirror *mirror, uint16_t instrument,
                             tl_published_depth *levels, size_t room)
+    size_t tl_mirror_side(const tl_mirror *mirror, uint16_t instrument, uint8_t side,
+                          tl_published_depth *levels, size_t room)
     size_t tl_mirror_heartbeat(const tl_mirror *mirror, tl_published_header *header,
                                tl_published_heartbeat *records, size_t room)
 

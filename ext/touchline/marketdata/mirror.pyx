@@ -56,6 +56,7 @@ class BookState(NamedTuple):
     last_trade: tuple | None
     statistics: tuple
     levels: int
+    changed_seq: int  # the last event that made a record of it
 
 
 cdef class Mirror:
@@ -229,19 +230,29 @@ cdef class Mirror:
                       day.open_ns)
         touch = (bbo.event_seq, bbo.ts_ns, bbo.bid_price, bbo.ask_price, bbo.bid_qty, bbo.ask_qty,
                  bbo.bid_orders, bbo.ask_orders)
-        return BookState(seqs, view.trading_status, touch, last, statistics, view.levels)
+        return BookState(seqs, view.trading_status, touch, last, statistics, view.levels,
+                         view.changed_seq)
 
-    def levels(self, uint16_t instrument):
-        """All levels as DEPTH records in bytes, bids before asks, each the best first."""
+    def levels(self, uint16_t instrument, size_t levels_max=0):
+        """Levels as DEPTH records in bytes, bids before asks, each the best first.
+
+        All of them, or at most `levels_max` of each side. Raises KeyError when it is not listed.
+        """
         cdef tl_mirror_view view
         if not tl_mirror_look(self.mirror, instrument, &view):
             raise KeyError(instrument)
-        data = PyBytes_FromStringAndSize(
-            NULL, <Py_ssize_t>(view.levels * sizeof(tl_published_depth)))
+        cdef size_t room = view.levels
+        if levels_max != 0 and levels_max < room:
+            room = min(2 * levels_max, view.levels)
+        cdef size_t a_side = room if levels_max == 0 else min(levels_max, room)
+        data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(room * sizeof(tl_published_depth)))
         cdef tl_published_depth *to = <tl_published_depth *>PyBytes_AS_STRING(data)
+        cdef size_t count
         with nogil:
-            tl_mirror_levels(self.mirror, instrument, to, view.levels)
-        return data
+            count = tl_mirror_side(self.mirror, instrument, TL_SIDE_BUY, to, a_side)
+            count += tl_mirror_side(self.mirror, instrument, TL_SIDE_SELL, to + count,
+                                    min(a_side, room - count))
+        return data[:count * sizeof(tl_published_depth)]
 
     @property
     def event_seq(self):

@@ -8,9 +8,10 @@ static const uint8_t record_bytes[TL_PUBLISHED_STREAMS] = {
     sizeof(tl_published_trade), sizeof(tl_published_bbo), sizeof(tl_published_depth),
     sizeof(tl_published_status)};
 
-void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument)
+void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument, const tl_event *event)
 {
     tl_mirrored *mirrored = &mirror->instruments[instrument];
+    mirrored->changed_seq = event->seq;
     if (mirrored->has_rows)
         return;
     mirrored->has_rows = true;
@@ -25,7 +26,7 @@ void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
     tl_stream *stream = &mirrored->streams[kind];
     uint32_t index = mirror->rows_count++;
     tl_row *row = &mirror->rows[index];
-    tl_mirror_mark(mirror, instrument);
+    tl_mirror_mark(mirror, instrument, event);
     if (stream->count++ == 0)
         stream->first = index;
     else

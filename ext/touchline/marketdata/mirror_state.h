@@ -35,6 +35,7 @@ typedef struct tl_mirrored {
     tl_published_trade last_trade;
     tl_published_statistics statistics;
     uint64_t statistics_seq; /* how often they have changed */
+    uint64_t changed_seq;    /* the last event that made a row of it, or other statistics */
     uint32_t levels[2];     /* by tl_side_index */
     uint8_t trading_status; /* 0: not listed */
     bool has_rows;       /* or statistics that changed */
@@ -75,8 +76,8 @@ struct tl_mirror {
 void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
                         const tl_event *event);
 
-/* An instrument has something to tell. */
-void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument);
+/* An instrument has something to tell, by this event. */
+void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument, const tl_event *event);
 
 /* Statistics: a trade happened, or the end of a day. Of an event whose row, if any, is there. */
 void tl_mirror_count_trade(tl_mirror *mirror, const tl_event *event);

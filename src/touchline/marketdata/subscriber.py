@@ -16,8 +16,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
@@ -27,10 +26,9 @@ import zmq
 from numpy.typing import NDArray
 
 from touchline.core.arguments import checked_seconds, checked_whole
-from touchline.core.messages import LEVEL, Side
 from touchline.errors import TouchlineError
-from touchline.instruments import Instrument
 from touchline.marketdata import decode
+from touchline.marketdata.book import Book, book_of
 from touchline.marketdata.client_keys import ClientKeys, Refusals
 from touchline.marketdata.layout import BAR, HEARTBEAT_TOPIC, KINDS, RECORDS, STREAMS, Kind, topic
 
@@ -42,6 +40,7 @@ REPLIES_MAX = 8  # waiting; whatever is older than the last request is passed ov
 REPLY_BYTES_MAX = 1 << 30  # of one book
 TOPICS_MAX = 1_000  # beyond these, whole kinds are subscribed to and others' records passed over
 FILL_MAX = 20_000  # records of a loss that are got from history; beyond, a snapshot is less
+CONFLATE_WAIT_MS = 50  # between two looks for something new, when nothing is queued
 ASK_AGAIN_MS = 1_000  # the publisher drops requests that come too fast
 
 
@@ -54,81 +53,6 @@ class Update:
     event_seq: int
     ts_ns: int
     records: Records
-
-
-@dataclass(slots=True)
-class Book:
-    """One instrument as the updates so far have left it; levels are price: (qty, orders)."""
-
-    instrument: Instrument
-    bids: dict[int, tuple[int, int]] = field(default_factory=dict)
-    asks: dict[int, tuple[int, int]] = field(default_factory=dict)
-    bbo: np.void | None = None  # best bid and offer as a BBO record
-    last_trade: np.void | None = None  # the last TRADE record, None before the first
-    statistics: np.void | None = None  # of the day, as a STATISTICS record
-    trading_status: int = 0
-    entry_status: int = 0
-    event_seq: int = 0  # of the last update applied
-    seqs: list[int] = field(default_factory=lambda: [0] * len(KINDS))  # by Kind
-
-    def levels(self, side: Side, levels_max: int = 10) -> Records:
-        """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL.
-
-        Prices in ticks, quantities in lots: what Engine.depth returns, as a copy.
-        """
-        found = self.bids if side == Side.BUY else self.asks
-        prices = sorted(found, reverse=side == Side.BUY)[:levels_max]
-        levels = np.zeros(len(prices), LEVEL)
-        levels["price"] = prices
-        levels["qty"] = [found[price][0] for price in prices]
-        levels["orders"] = [found[price][1] for price in prices]
-        return levels
-
-    @property
-    def best_bid(self) -> int:
-        """Ticks, 0 when there is no bid; from the depth topic."""
-        return max(self.bids, default=0)
-
-    @property
-    def best_ask(self) -> int:
-        """Ticks, 0 when there is no ask; from the depth topic."""
-        return min(self.asks, default=0)
-
-    @property
-    def turnover(self) -> int:
-        """Of the day, exact: the sum of price times quantity, in ticks times lots."""
-        day = self.statistics
-        return 0 if day is None else int(day["turnover"]) | int(day["turnover_high"]) << 64
-
-    @property
-    def vwap(self) -> Fraction | None:
-        """The day's average price weighted by volume, exact, in ticks; None without trades."""
-        volume = 0 if self.statistics is None else int(self.statistics["volume"])
-        return Fraction(self.turnover, volume) if volume else None
-
-    def _apply(self, kind: Kind, records: Records) -> None:
-        if kind == Kind.DEPTH:
-            self._apply_depth(records)
-        elif kind == Kind.TRADES:
-            self.last_trade = records[-1]
-        elif kind == Kind.BBO:
-            self.bbo = records[-1]
-        elif kind == Kind.STATISTICS:
-            self.statistics = records[-1]
-        else:
-            self.trading_status = int(records["trading_status"][-1])
-            self.entry_status = int(records["entry_status"][-1])
-        self.event_seq = max(self.event_seq, int(records["event_seq"][-1]))
-
-    def _apply_depth(self, records: Records) -> None:
-        buy = int(Side.BUY)
-        columns = (records[name].tolist() for name in ("side", "price", "qty", "orders"))
-        for side, price, qty, orders in zip(*columns, strict=True):
-            levels = self.bids if side == buy else self.asks
-            if orders:
-                levels[price] = qty, orders
-            else:
-                levels.pop(price, None)
 
 
 class Subscriber:
@@ -145,6 +69,10 @@ class Subscriber:
     A venue that asks for keys needs both: `key`, the path of this subscriber's own secret file
     (`touchline keys make`), and `server_key`, the venue's public key or the file that holds it. A
     key that is not allowed is a TouchlineError that names it.
+
+    With `conflate` nothing is queued for it: each `poll` asks for what has changed since the one
+    before, and gets the newest best prices, statistics and `levels` levels a side, whatever came
+    in between. For who reads slowly, or now and then.
     """
 
     def __init__(
@@ -157,6 +85,8 @@ class Subscriber:
         *,
         key: str | Path | None = None,
         server_key: str | Path | None = None,
+        conflate: bool = False,
+        levels: int = 10,
     ) -> None:
         self.event_seq = 0  # up to here nothing is missing in any book followed
         self.resyncs = 0  # snapshots asked for after the first: losses not filled
@@ -174,6 +104,8 @@ class Subscriber:
         self._timeout_ms = max(1, int(checked_seconds(timeout_s, "timeout_s", 86_400) * 1000))
         self._snapshot_address = snapshot
         self._books: dict[str, Book] = {}
+        self._conflate = conflate
+        self._levels = checked_whole(levels, "levels", 1, 1 << 20) if conflate else 0
         self._epoch = 0
         self._has_history = False
         self._epoch_before: int | None = None
@@ -210,6 +142,9 @@ class Subscriber:
         return made
 
     def _connect(self, publish: str, snapshot: str) -> None:
+        self._requests.connect(snapshot)
+        if self._conflate:
+            return
         every = self._symbols is None or len(self._symbols) * len(self._kinds) > TOPICS_MAX
         for kind in self._kinds:
             if every:
@@ -220,7 +155,6 @@ class Subscriber:
         # Subscriptions take effect in order: whoever gets a heartbeat gets all the rest.
         self._updates.subscribe(HEARTBEAT_TOPIC)
         self._updates.connect(publish)
-        self._requests.connect(snapshot)
 
     def __enter__(self) -> Subscriber:
         return self
@@ -275,6 +209,8 @@ class Subscriber:
         timeout_ms = int(checked_seconds(timeout_s, "timeout_s", 86_400) * 1000)
         checked_whole(updates_max, "updates_max", 1)
         found: list[Update] = []
+        if self._conflate:
+            return self._poll_newest(timeout_ms)
         waiting = self._updates.poll(timeout_ms)
         if not waiting:
             self._refusals.look()
@@ -286,6 +222,38 @@ class Subscriber:
                     raise
                 break  # what has been applied is told first; the loss shows again
             waiting = self._updates.poll(0)
+        return found
+
+    def _poll_newest(self, timeout_ms: int) -> list[Update]:
+        """What has changed since the last time, of each instrument and kind one update."""
+        while not (found := self._newest()) and timeout_ms > 0:
+            self._refusals.poll(self._requests, min(timeout_ms, CONFLATE_WAIT_MS))
+            timeout_ms -= CONFLATE_WAIT_MS
+        return found
+
+    def _newest(self) -> list[Update]:
+        reply = self._ask(
+            {"symbols": self._symbols, "since": self.event_seq, "levels": self._levels},
+            decode.reply,
+        )
+        if reply.error is not None:
+            raise TouchlineError(f"{self._snapshot_address}: {reply.error}")
+        if reply.epoch != self._epoch:  # another journal's numbers tell nothing here
+            self._take_snapshot(self._symbols)
+            return self._told(list(self._books.values()))
+        changed = [book_of(snapshot) for snapshot in reply.instruments]
+        self._books.update({book.instrument.symbol: book for book in changed})
+        self.event_seq = reply.event_seq
+        return self._told(changed)
+
+    def _told(self, books: list[Book]) -> list[Update]:
+        """The newest of each kind that is followed, as updates."""
+        found: list[Update] = []
+        for book in books:
+            for kind, records in book.newest(self._levels):
+                if kind in self._kinds:
+                    told = Update(kind, book.instrument.symbol, book.event_seq, book.ts_ns, records)
+                    found.append(told)
         return found
 
     def _handle(self, frames: list[bytes], found: list[Update]) -> None:
@@ -306,7 +274,7 @@ class Subscriber:
 
     def _take(self, told: decode.Message, records: Records, found: list[Update]) -> None:
         book = self._books[told.symbol]
-        book._apply(told.kind, records)
+        book.apply(told.kind, records)
         book.seqs[told.kind] = told.first_seq + len(told.records) - 1
         found.append(Update(told.kind, told.symbol, told.event_seq, told.ts_ns, records))
 
@@ -380,7 +348,8 @@ class Subscriber:
     def _take_snapshot(self, symbols: Sequence[str] | None) -> None:
         """Replace the books named by a snapshot; meanwhile updates queue in their socket."""
         wanted = None if symbols is None else list(symbols)
-        reply = self._ask({"symbols": wanted}, decode.reply)
+        levels = {"levels": self._levels} if self._conflate else {}
+        reply = self._ask({"symbols": wanted} | levels, decode.reply)
         self._has_history = reply.has_history
         if reply.error is not None:
             raise TouchlineError(f"{self._snapshot_address}: {reply.error}")
@@ -391,7 +360,7 @@ class Subscriber:
                 self._take_snapshot(self._symbols)
                 return
         for snapshot in reply.instruments:
-            self._books[snapshot.instrument.symbol] = _book(snapshot)
+            self._books[snapshot.instrument.symbol] = book_of(snapshot)
         if symbols == self._symbols:
             self.event_seq = reply.event_seq
 
@@ -486,14 +455,3 @@ def _let_go(process: int, context: zmq.Context[Any], *sockets: zmq.Socket[Any]) 
 
 
 _SEQ_FIELDS = {kind: f"{kind.name.lower()}_seq" for kind in KINDS}
-
-
-def _book(told: decode.Snapshot) -> Book:
-    """A book as a snapshot tells it."""
-    book = Book(told.instrument)
-    book._apply_depth(told.levels)
-    book.last_trade, book.bbo, book.statistics = told.last_trade, told.bbo, told.statistics
-    book.trading_status, book.entry_status = told.trading_status, told.entry_status
-    book.seqs = list(told.seqs)
-    book.event_seq = int(told.bbo["event_seq"])
-    return book
