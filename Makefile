@@ -230,25 +230,39 @@ CODEC := $(addprefix ext/touchline/wire/fix_,frame.c message.c message_quick.c m
   message_groups.c check.c format.c text.c text_time.c dialect.c tables.c)
 WIRE_CODEC := $(addprefix ext/touchline/wire/,itch.c soupbin.c moldudp64.c moldudp64_receiver.c \
   ouch.c ouch_terms.c)
+FEED_CODEC := $(wildcard ext/touchline/study/feed_*.c ext/touchline/study/books*.c) \
+  $(addprefix ext/touchline/,study/ladder.c study/huge_array.c wire/itch.c)
+# $(1): the test, without its .c; $(2): what it tests; $(3): bytes of the longest input. The seeds
+# of the mutator are where libFuzzer begins; those of FIX are whole messages.
+define libfuzzer
+	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -DTOUCHLINE_LIBFUZZER -Iext -Itests/harness $(1).c $(2) -o build/fuzz/$(notdir $(1))
+	@mkdir -p build/fuzz/$(notdir $(1)).corpus
+	@$(if $(4),cp $(4)/* build/fuzz/$(notdir $(1)).corpus,\
+	  build/sanitized/$(notdir $(1)) 2000 $(FUZZ_SEED) build/fuzz/$(notdir $(1)).corpus)
+	build/fuzz/$(notdir $(1)) -runs=$(FUZZ_INPUTS) -seed=$(FUZZ_SEED) -max_len=$(3) \
+	  -artifact_prefix=build/fuzz/ -verbosity=0 -print_final_stats=1 \
+	  build/fuzz/$(notdir $(1)).corpus
+endef
+FUZZERS := fuzz_fix_codec fuzz_wire_codec fuzz_feed
 .PHONY: fuzz-libfuzzer fuzz-mutator
 fuzz-libfuzzer:
-	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -DTOUCHLINE_LIBFUZZER -Iext -Itests/harness tests/wire/fuzz_fix_codec.c $(CODEC) \
-	  -o build/fuzz/codec
-	build/fuzz/codec -runs=$(FUZZ_INPUTS) -seed=$(FUZZ_SEED) -max_len=4096 build/fuzz/corpus
-	clang -g -O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -DTOUCHLINE_LIBFUZZER -Iext -Itests/harness tests/wire/fuzz_wire_codec.c $(WIRE_CODEC) \
-	  -o build/fuzz/wire_codec
-	build/fuzz/wire_codec -runs=$(FUZZ_INPUTS) -seed=$(FUZZ_SEED) -max_len=600
+	@$(CMAKE) --build build/sanitized --target $(FUZZERS) -- --quiet
+	$(call libfuzzer,tests/wire/fuzz_fix_codec,$(CODEC),4096,build/fuzz/corpus)
+	$(call libfuzzer,tests/wire/fuzz_wire_codec,$(WIRE_CODEC),600)
+	$(call libfuzzer,tests/study/fuzz_feed,$(FEED_CODEC),1500)
 
 fuzz-mutator:
-	@$(CMAKE) --build build/sanitized --target fuzz_fix_codec fuzz_wire_codec -- --quiet
+	@echo "There is no clang, so the decoders are fuzzed by the tests' own mutators"
+	@$(CMAKE) --build build/sanitized --target $(FUZZERS) -- --quiet
 	build/sanitized/fuzz_fix_codec $(FUZZ_INPUTS) $(FUZZ_SEED) build/fuzz/corpus
 	build/sanitized/fuzz_wire_codec $(FUZZ_INPUTS) $(FUZZ_SEED)
+	build/sanitized/fuzz_feed $(FUZZ_INPUTS) $(FUZZ_SEED)
 
 .PHONY: docs
 docs: build
 	@cd tests && $(CURDIR)/$(BIN)/python -m harness.fix_pages
+	@cd tests && $(CURDIR)/$(BIN)/python -m harness.asyncapi_page
 
 .PHONY: fix-conformance fix-attacks fix-soak
 fix-conformance: build

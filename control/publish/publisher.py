@@ -57,14 +57,16 @@ class Publisher:
     """Mirror, sockets and the numbers of the topics. Use as a context manager.
 
     `publish`, `snapshot`: the addresses of the two ports; `keys`: the venue's pair and who is
-    allowed, None for everybody; `state_path`: where publish.json goes, None for nowhere. Raises
+    allowed, None for everybody; `history`: where and in how many bytes it is kept for those who
+    ask, None for nowhere; `state_path`: where publish.json goes, None for nowhere. Raises
     OSError when an address cannot be bound, JournalCorrupt for a journal that is damaged.
     """
 
     def __init__(
         self, feed: EventFeed, journal_dir: Path, *,
         publish: Sequence[str], snapshot: Sequence[str],
-        keys: tuple[Pair, AllowedKeys] | None = None, heartbeat_s: float = 1.0,
+        keys: tuple[Pair, AllowedKeys] | None = None, history: tuple[Path, int] | None = None,
+        heartbeat_s: float = 1.0,
         state_path: Path | None = None,
     ) -> None:  # fmt: skip
         self.mirror = mirror_of(journal_dir)
@@ -83,6 +85,7 @@ class Publisher:
             router = open_router(self._contexts[1], snapshot, pair)
             self._outlet = Outlet(self._pub)
             self._snapshots = Snapshots(router, self.mirror, self._listing)
+            self._snapshots.has_history = history is not None and self._keep(*history)
             self._doormen = (
                 Doorman(self._contexts[0], self._pub, PUB_PEER_BYTES_MAX, False, keys is not None),
                 Doorman(self._contexts[1], router, SNAPSHOT_PEER_BYTES_MAX, True, keys is not None),
@@ -97,6 +100,16 @@ class Publisher:
         ]
         self.publish_endpoint = endpoint_of(self._pub)
         self.snapshot_endpoint = endpoint_of(router)
+
+    def _keep(self, directory: Path, bytes_max: int) -> bool:
+        """Keep what is published for those who ask; a disk that cannot holds nothing up."""
+        try:
+            self.mirror.keep(directory, bytes_max)
+        except OSError as error:
+            facts = {"directory": directory, "error": describe(error)}
+            log.warning("no history of market data is kept", extra={"facts": facts})
+            return False
+        return True
 
     def __enter__(self) -> Publisher:
         return self
@@ -246,6 +259,9 @@ def run(config: Config, stop: threading.Event) -> int:
             publish=addresses(config, "pub", settings.pub_port),
             snapshot=addresses(config, "snapshot", settings.snapshot_port),
             keys=keys_of(config) if settings.curve else None,
+            history=(config.venue.data_dir, settings.history_mb << 20)
+            if settings.history_mb
+            else None,
             state_path=config.venue.data_dir / FILE_NAME,
         ) as publisher,
     ):

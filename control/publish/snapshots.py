@@ -11,6 +11,7 @@ which each asker is served in turn.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from typing import Any
 
 import zmq
 
-from touchline.control.publish import requests
+from touchline.control.publish import history, requests
+from touchline.control.publish.history import Bars, Range
 from touchline.control.publish.listing import Listing
 from touchline.control.publish.sockets import REQUEST_BYTES_MAX, TICKS_A_SECOND, Socket
 from touchline.marketdata.mirror import Mirror
@@ -27,6 +29,8 @@ READS_A_SECOND = 1_000  # requests taken from the socket
 READ_BYTES = 256  # of a request that cost as much as taking another one
 REPLY_BYTES_A_SECOND = 64 << 20
 REPLIES_A_SECOND = 100
+LATEST_COST = REPLY_BYTES_A_SECOND // 1_000  # the same of one of what has changed alone
+HISTORY_COST = REPLY_BYTES_A_SECOND // 400  # the same of an answer from the archive
 REPLY_COST = REPLY_BYTES_A_SECOND // REPLIES_A_SECOND  # the least that a reply costs, in bytes
 READS_A_TURN = 8
 FRAMES_A_TURN = 64  # of a message that has too many
@@ -46,7 +50,7 @@ class Ask:
     asker: bytes
     envelope: list[bytes]
     request_id: int | str | None
-    symbols: list[str] | None
+    wanted: requests.Request | Range | Bars  # snapshots, or history
 
 
 class Allowance:
@@ -75,6 +79,7 @@ class Snapshots:
         self.answered = 0
         self.dropped = 0
         self._socket = socket
+        self.has_history = False  # the mirror keeps its records
         self._mirror = mirror
         self._listing = listing
         self._asks: deque[Ask] = deque()
@@ -94,7 +99,7 @@ class Snapshots:
     def outstanding_bytes(self) -> int:
         """Of replies that their askers have not taken yet."""
         self._forget_taken()
-        return sum(size for _, size in self._outstanding.values())
+        return sum(size for _, size in list(self._outstanding.values()))
 
     def turn(self) -> bool:
         """Take requests and do one slice of work. True when a reply has been sent to its end."""
@@ -159,13 +164,25 @@ class Snapshots:
             self.dropped += 1
             return
         try:
-            request_id, symbols = requests.parse(rest)
-            requests.choose(symbols, self._listing.numbers, request_id)
+            request = requests.parse(rest)
+            wanted = self._understood(request)
         except requests.BadRequest as wrong:
             self._refuse(envelope, wrong)
             return
         self._askers.add(asker)
-        self._asks.append(Ask(asker, envelope, request_id, symbols))
+        self._asks.append(Ask(asker, envelope, request.request_id, wanted))
+
+    def _understood(self, request: requests.Request) -> requests.Request | Range | Bars:
+        """What a request wants; or BadRequest."""
+        listed = self._listing.numbers
+        if request.history is None and request.bars is None:
+            requests.choose(request.symbols, listed, request.request_id)
+            return request
+        if not self.has_history:
+            raise requests.BadRequest("no history is kept", request.request_id)
+        if request.bars is not None:
+            return requests.bars_of(request, listed)
+        return requests.range_of(request, listed)
 
     def _refuse(self, envelope: list[bytes], wrong: requests.BadRequest) -> None:
         self._bytes.spend(REPLY_COST)
@@ -180,24 +197,57 @@ class Snapshots:
 
     def _reply(self, ask: Ask) -> Iterator[None]:
         try:
-            yield from self._build(ask)
+            if isinstance(ask.wanted, Range | Bars):
+                yield from self._build_history(ask, ask.wanted)
+            else:
+                yield from self._build(ask, ask.wanted)
         finally:
             self._askers.discard(ask.asker)
 
-    def _build(self, ask: Ask) -> Iterator[None]:
+    def _build_history(self, ask: Ask, wanted: Range | Bars) -> Iterator[None]:
+        """Its size is bounded, so it is paid for before it is built, and whole."""
+        if self.outstanding_bytes + history.ANSWER_BYTES_MAX > OUTSTANDING_BYTES_MAX:
+            self.dropped += 1
+            return
+        is_range = isinstance(wanted, Range)
+        work = (
+            history.build_range(self._mirror, wanted)
+            if isinstance(wanted, Range)
+            else history.build_bars(self._mirror, wanted)
+        )
+        for built in work:
+            if built is None:
+                yield
+                continue
+            facts, frames = built
+            if "error" in facts:
+                wrong = requests.BadRequest(facts["error"], ask.request_id)
+                self._refuse(ask.envelope, wrong)
+                return
+            name = "history" if is_range else "bars"
+            head = history.head_frame(ask.request_id, self._mirror, name, facts)
+            size = sum(len(frame) for frame in frames)
+            self._bytes.spend(max(size, HISTORY_COST))
+            yield from self._send_reply(ask, [head, *frames])
+
+    def _build(self, ask: Ask, wanted: requests.Request) -> Iterator[None]:
         """Build and send one reply; every step is a slice. Updates that come between two slices
         are in the parts built after them, so it holds at the first slice's event or later."""
         mirror = self._mirror
         at = mirror.epoch, mirror.event_seq, mirror.ts_ns
-        numbers = requests.choose(ask.symbols, self._listing.numbers, ask.request_id)
+        numbers = requests.choose(wanted.symbols, self._listing.numbers, ask.request_id)
+        if wanted.since:
+            numbers = [n for n in numbers if mirror.state(n).changed_seq > wanted.since]
+        most = 2 * wanted.levels or sys.maxsize
         size = sum(
-            INSTRUMENT_BYTES + LEVEL_BYTES * mirror.state(number).levels for number in numbers
+            INSTRUMENT_BYTES + LEVEL_BYTES * min(most, mirror.state(number).levels)
+            for number in numbers
         )
         held = self.outstanding_bytes
         if held and held + size > OUTSTANDING_BYTES_MAX:
             self.dropped += 1
             return
-        self._bytes.spend(max(size, REPLY_COST))
+        self._bytes.spend(max(size, LATEST_COST if wanted.since else REPLY_COST))
         parts: list[str] = []
         books: list[bytes] = []
         levels = 0
@@ -208,12 +258,12 @@ class Snapshots:
                     self._listing.instrument(number), state, mirror.entry_status
                 )
             )
-            books.append(mirror.levels(number))
-            levels += state.levels
+            books.append(mirror.levels(number, wanted.levels))
+            levels += min(most, state.levels)
             if count % SLICE_INSTRUMENTS == 0 or levels > SLICE_LEVELS:
                 levels = 0
                 yield
-        frames = [requests.head_frame(ask.request_id, *at, parts), *books]
+        frames = [requests.head_frame(ask.request_id, at, self.has_history, parts), *books]
         yield from self._send_reply(ask, frames)
 
     def _send_reply(self, ask: Ask, frames: list[bytes]) -> Iterator[None]:
@@ -245,6 +295,6 @@ class Snapshots:
         self._outstanding[asker] = tracker, size
 
     def _forget_taken(self) -> None:
-        taken = [asker for asker, (tracker, _) in self._outstanding.items() if tracker.done]
-        for asker in taken:
-            del self._outstanding[asker]
+        held = list(self._outstanding.items())  # a copy: tests count from another thread
+        for asker in [asker for asker, (tracker, _) in held if tracker.done]:
+            self._outstanding.pop(asker, None)

@@ -37,7 +37,6 @@ Tell = Callable[[dict[str, Any]], None]
 LOG = logging.getLogger("touchline.wire")
 BEAT_LOOKS = 10
 STUCK_LOOKS = 100  # times WATCH_S without a round of a loop, which sleeps a fraction of a second
-SNAPSHOT_TIMES = 30  # as long: a snapshot of all books is told in one round
 REPLAY_AT_ONCE = 1 << 16
 READ_AT_ONCE = 1 << 16
 SUPPLY_PAUSE_S = 0.005
@@ -164,6 +163,8 @@ class WirePart:
             login_s=wire.login_timeout_s,
             spool_bytes=wire.session_spool_mb_max << 20,
             spin=wire.wait == "spin",
+            stamps=wire.stamps,
+            interface=wire.interface,
         )
         if wire.feed_a is not None:
             self._open_feed(server, session, sizes)
@@ -196,6 +197,7 @@ class WirePart:
             requests_per_s=wire.rerequests_per_s,
             packet_max=packet_max,
             login_s=wire.login_timeout_s,
+            stay_s=wire.glimpse_timeout_s,
         )
 
     def _take_up(self, section: WireSessionSection, accounts: dict[str, int]) -> None:
@@ -265,7 +267,7 @@ class WirePart:
             before, same = self._rounds.get(loop, (-1, 0))
             same = same + 1 if told["rounds"] == before else 0
             self._rounds[loop] = (told["rounds"], same)
-            if same >= STUCK_LOOKS * (SNAPSHOT_TIMES if loop == "recovery" else 1):
+            if same >= STUCK_LOOKS:
                 raise TouchlineError(f"the loop of {loop} is stuck and must start anew")
         if self._bus.detached:
             raise OSError(f"{self._config.bus_path} was replaced; the part starts anew")
@@ -294,6 +296,7 @@ class WirePart:
             self._counted_last[loop] = (counters[loop][name], now_s)
         live = (self._logged_in or [])[:SESSIONS_SHOWN]
         told = {name: self._server.session_status(self._numbers[name]) for name in live}
+        shown["latency"] = latency_text(self._server.latency())
         shown["streams"] = {name: f"{s.next} of {s.length}" for name, s in told.items() if s}
         return shown
 
@@ -357,6 +360,18 @@ class WirePart:
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()
         self._cleanup.callback(thread.join)
+
+
+def latency_text(latency: dict[str, Any]) -> dict[str, str]:
+    """What WireServer.latency() says, in microseconds and a line; nothing of nothing."""
+    if not latency:
+        return {}
+    told = {"stamps": latency["stamps"]}
+    for name in ("received", "answered"):
+        of = latency[name]
+        figures = (f"{key[:-3]} {of[key] / 1000:.1f}" for key in of if key != "count")
+        told[name] = f"{' '.join(figures)} µs of {of['count']}"
+    return told
 
 
 def place(host: str, port: int) -> str:

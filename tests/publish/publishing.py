@@ -30,6 +30,8 @@ def publishing(
     state_path: Path | None = None,
     local: Sequence[str] = (),
     keys: tuple[Pair, AllowedKeys] | None = None,
+    history_bytes: int = 0,
+    history_dir: Path | None = None,
 ) -> Iterator[Publisher]:
     """A publisher in a thread of its own, with frequent heartbeats."""
     stop = threading.Event()
@@ -42,6 +44,9 @@ def publishing(
             publish=[*(local[:1]), tcp_address(host, ports[0])],
             snapshot=[*(local[1:]), tcp_address(host, ports[1])],
             keys=keys,
+            history=(history_dir or venue.config.venue.data_dir, history_bytes)
+            if history_bytes
+            else None,
             heartbeat_s=0.1,
             state_path=state_path,
         ) as publisher,

@@ -1,5 +1,6 @@
 /* The ladder against a sorted array: what is found, what stands beside it, what is given back. */
 #include "touchline/study/ladder.h"
+#include "touchline/study/huge_array.h"
 
 #include "check.h"
 
@@ -72,6 +73,6 @@ int main(void)
 {
     a_random_walk_finds_what_an_array_finds();
     keys_in_order_fill_and_empty_a_ladder_from_either_end();
-    free(pool.nodes);
+    tl_huge_array_free(pool.nodes, pool.room * sizeof *pool.nodes);
     return 0;
 }

@@ -58,12 +58,13 @@ C_PARTS = {
         "report": {"listing", "record", "rows"},
         "entry": {"listing", "record", "report", "rows"},
     },
-    "marketdata": {"mirror": set[str]()},
+    "marketdata": {"archive": {"mirror"}, "mirror": {"archive"}},
     "measure": {"measure": set[str]()},
     "study": {
         "market": set[str](),
-        "ladder": set[str](),
-        "books": {"market", "ladder"},
+        "ladder": {"huge"},
+        "huge": set[str](),
+        "books": {"market", "ladder", "huge"},
         "feed": {"market"},
         "table": set[str](),
     },
@@ -92,7 +93,7 @@ C_PARTS = {
         "stock": {"fix_names"},
         "itch": {"fields", "stock"},
         "soupbin": {"fields"},
-        "moldudp64": {"fields"},
+        "moldudp64": {"fields", "port"},
         "pages": set[str](),
         "ouch": {"fields", "pages", "stock"},
         "bell": set[str](),
@@ -100,11 +101,13 @@ C_PARTS = {
         "glimpse": {"fields", "itch", "soupbin", "spool"},
         "wire_door": set[str](),
         "wire_events": {"wire_door"},
-        "wire_peers": {"port", "soupbin", "spool", "wire_door"},
+        "latency": set[str](),
+        "wire_stamps": {"latency", "port"},
+        "wire_peers": {"port", "soupbin", "spool", "wire_door", "wire_stamps"},
         "wire_feed": {"itch", "moldudp64", "port", "spool", "wire_door", "wire_events"},
         "wire_recovery": {"glimpse", "moldudp64", "wire_feed", "wire_peers"},
         "wire_orders": {"bell", "ouch", "port", "soupbin", "spool"}
-        | {"wire_door", "wire_events", "wire_peers"},
+        | {"wire_door", "wire_events", "wire_peers", "wire_stamps"},
         "wire_server": {"port", "wire_door", "wire_events", "wire_orders", "wire_feed"}
         | {"wire_recovery"},
         "fix_server": {"fix_desk", "fix_market", "fix_session", "fix_store", "fix_message"}
@@ -137,6 +140,7 @@ SHELL_PARTS = {"engine": {"answer", "arrays", "capacities"}, "fix_server": {"fix
 HEADER_OF = {"capacities": "engine"}
 # A shell of several headers, because what they are for is one thing to Python.
 ALSO_DECLARED = {
+    "mirror": {"touchline/marketdata/archive.h"},
     "fix_server": {"touchline/wire/tls.h"},
     "wire_server": {
         f"touchline/wire/{name}.h"

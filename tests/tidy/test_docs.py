@@ -182,7 +182,8 @@ def test_the_readme_names_every_command_and_every_extra() -> None:
 
 
 @pytest.mark.parametrize(
-    "record", ["HEADER", "TRADE", "BBO", "DEPTH", "STATUS", "STATISTICS", "HEARTBEAT"]
+    "record",
+    ["HEADER", "TRADE", "BBO", "DEPTH", "STATUS", "STATISTICS", "HEARTBEAT", "BAR"],
 )
 def test_every_published_field_has_its_type_and_place(record: str) -> None:
     dtype = getattr(layout, record)

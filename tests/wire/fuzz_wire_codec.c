@@ -1,6 +1,5 @@
 /* Mutated bytes through every decoder of Nasdaq's protocols; what must hold of each answer is
- * checked. `fuzz_wire_codec [INPUTS [SEED]]`; the same seed, the same inputs. The first byte of an
- * input says which decoder it is for. */
+ * checked. The first byte of an input says which decoder it is for; fuzz.h how it is called. */
 #include "check.h"
 #include "touchline/wire/itch.h"
 #include "touchline/wire/moldudp64_receiver.h"
@@ -79,6 +78,7 @@ static void try_moldudp64(const uint8_t *bytes, size_t size)
             if (arrival.kind == TL_MOLDUDP64_ENDED)
                 continue;
             CHECK(arrival.number == expected && arrival.size <= UINT16_MAX);
+            CHECK((arrival.bytes != NULL) == (arrival.kind == TL_MOLDUDP64_MESSAGE));
             expected = arrival.kind == TL_MOLDUDP64_LOST ? arrival.last + 1 : expected + 1;
             CHECK(receiver.expected == expected);
         }
@@ -151,6 +151,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef TOUCHLINE_LIBFUZZER
+#include "fuzz.h"
+
 typedef struct seed {
     const char *bytes;
     size_t size;
@@ -193,40 +195,8 @@ static size_t begin(uint8_t *bytes, uint64_t *random)
     return size;
 }
 
-static size_t mutate(uint8_t *bytes, size_t size, uint64_t *random)
-{
-    const size_t at = 1 + random_next(random) % size, length = random_next(random) % 16;
-    switch (random_next(random) % 4) {
-    case 0:
-        if (at < size)
-            bytes[at] = (uint8_t)random_next(random);
-        return size;
-    case 1:
-        if (at < size)
-            bytes[at] = (uint8_t)(bytes[at] + 3 - random_next(random) % 6);
-        return size;
-    case 2: /* cut */
-        return at < size ? at : size;
-    default: /* a piece once more */
-        if (at + length > size || size + length > INPUT_MAX)
-            return size;
-        memmove(bytes + at + length, bytes + at, size - at);
-        return size + length;
-    }
-}
-
 int main(int count, char **arguments)
 {
-    const uint64_t inputs = count > 1 ? strtoull(arguments[1], NULL, 10) : INPUTS;
-    uint64_t random = count > 2 ? strtoull(arguments[2], NULL, 10) : 1;
-    for (uint64_t i = 0; i < inputs; i++) {
-        uint8_t bytes[INPUT_MAX];
-        size_t size = begin(bytes, &random);
-        for (uint64_t j = random_next(&random) % 5; j > 0; j--)
-            size = mutate(bytes, size, &random);
-        try_input(bytes, size);
-    }
-    printf("%llu inputs\n", (unsigned long long)inputs);
-    return 0;
+    return fuzz_main(count, arguments, INPUTS, INPUT_MAX, begin, try_input);
 }
 #endif

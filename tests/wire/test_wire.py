@@ -133,6 +133,37 @@ def test_orders_of_who_leaves_are_taken_off(tmp_path: Path, how: str) -> None:
         venue.end()
 
 
+def test_stamps_of_the_kernel_say_how_long_orders_take(tmp_path: Path) -> None:
+    """Each request that is followed is answered before the next, so all but the first ones, before
+    the kernel has switched its stamps on, are counted, and none takes longer than it did here."""
+    venue = WireVenue(write_config(tmp_path, wire='stamps = "software"'))
+    try:
+        client = venue.await_open().client()
+        longest_s, sent = 0.0, 0
+
+        def trade_and_look() -> bool:
+            nonlocal longest_s, sent
+            for _ in range(20):
+                begun = time.monotonic()
+                client.enter(sent := sent + 1, "B", 100, PRICE)
+                assert client.answer()[:1] == b"A"
+                longest_s = max(longest_s, time.monotonic() - begun)
+            latency = venue.part("wire")["counters"].get("latency", {})
+            return "stamps" in latency and int(latency["answered"].split()[-1]) >= 20
+
+        until(trade_and_look, "orders are stamped")
+        told = venue.part("wire")["counters"]["latency"]
+        assert told["stamps"] == "software"
+        words = told["answered"].split()
+        p50, most, count = float(words[1]), float(words[7]), int(words[-1])
+        assert words[::2][:4] == ["p50", "p99", "p999", "max"]
+        assert 0 < p50 <= most <= longest_s * 1e6
+        assert count <= sent
+        assert int(told["received"].split()[-1]) >= count
+    finally:
+        venue.end()
+
+
 def test_a_throttled_user_is_slowed_and_not_refused(tmp_path: Path) -> None:
     venue = WireVenue(write_config(tmp_path, session="throttle = 100"))
     try:

@@ -142,7 +142,7 @@ static void open_feed(void)
     CHECK(tl_wire_feed_open(&feed, &config, bus, &door, &fault) == 0);
 }
 
-static void open_recovery(void)
+static void open_recovery(int64_t stay_ns)
 {
     const tl_wire_recovery_config config = {.request_local = "127.0.0.1:0",
                                             .glimpse_local = "127.0.0.1:0",
@@ -152,12 +152,11 @@ static void open_recovery(void)
                                             .stocks_max = 16,
                                             .orders_max = 65536,
                                             .login_ns = SECOND_NS,
+                                            .stay_ns = stay_ns,
                                             .directory = "/tmp",
                                             .spool_bytes_max = 1 << 26};
     tl_port_fault fault = {0};
-    char ignored[TL_PORT_ADDRESS_BYTES];
     CHECK(tl_wire_recovery_open(&recovery, &config, feed, &door, &fault) == 0);
-    asking = port_at(ignored);
 }
 
 /* Orders that rest, trade, shrink and go, as a function of the seed. */
@@ -310,7 +309,19 @@ static size_t read_all(int fd, uint8_t *to, size_t room)
     return size;
 }
 
-static size_t log_in(const char *password, uint64_t number, uint8_t *to, size_t room)
+/* The same while rounds are gone by hand. */
+static size_t read_all_while(int fd, uint8_t *to, size_t room)
+{
+    size_t size = 0;
+    for (ssize_t got = -1; got != 0; size += got > 0 ? (size_t)got : 0) {
+        CHECK(tl_wire_recovery_round(recovery) >= 0);
+        got = recv(fd, to + size, room - size, MSG_DONTWAIT);
+    }
+    close(fd);
+    return size;
+}
+
+static int log_in_and_stay(const char *password, uint64_t number)
 {
     const tl_soupbin_config config = {TL_SOUPBIN_HEARTBEAT_NS, TL_SOUPBIN_SILENCE_NS,
                                       TL_SOUPBIN_LOGIN_NS, 128};
@@ -320,7 +331,12 @@ static size_t log_in(const char *password, uint64_t number, uint8_t *to, size_t 
     const size_t size = tl_soupbin_client_open(&client, &config, "READER", password, "", number,
                                                monotonic_ns(), request);
     CHECK(send(fd, request, size, MSG_NOSIGNAL) == (ssize_t)size);
-    return read_all(fd, to, room);
+    return fd;
+}
+
+static size_t log_in(const char *password, uint64_t number, uint8_t *to, size_t room)
+{
+    return read_all(log_in_and_stay(password, number), to, room);
 }
 
 static void a_snapshot_tells_the_books_in_priority_order(void)
@@ -337,6 +353,9 @@ static void a_snapshot_tells_the_books_in_priority_order(void)
     CHECK(tl_glimpse_follow(mine, tl_wire_feed_spool(feed), UINT64_MAX) == 0);
     CHECK(tl_spool_open(&expected, "/tmp", 1 << 26, 1 << 20) == 0);
     CHECK(tl_glimpse_tell(mine, &expected) == 0);
+    while (tl_glimpse_go_on(mine, 1) == 1) /* however small the slices are */
+        ;
+    CHECK(tl_glimpse_steps(mine) > 65536 && expected.put == tl_spool_counted(&expected));
     CHECK(size > at + expected.size);
     CHECK(memcmp(bytes + at, expected.bytes, expected.size) == 0);
     uint32_t before = UINT32_MAX;
@@ -369,15 +388,67 @@ static void who_is_nobody_gets_no_snapshot(void)
     CHECK(read_all(dial(), bytes, sizeof bytes) > 3 && bytes[2] == '+');
 }
 
+static tl_wire_recovery_status gone_round(void)
+{
+    tl_wire_recovery_status before, after;
+    tl_wire_recovery_status_read(recovery, &before);
+    CHECK(tl_wire_recovery_round(recovery) >= 0);
+    tl_wire_recovery_status_read(recovery, &after);
+    CHECK(after.steps - before.steps <= 4096);
+    return after;
+}
+
+/* Rounds by hand. The making of a snapshot takes many, and each of them answers who asks. */
+static void others_are_answered_while_a_snapshot_is_made(void)
+{
+    static uint8_t bytes[1 << 22];
+    uint8_t out[TL_MOLDUDP64_HEAD];
+    tl_port_datagram in[1];
+    const tl_port_packet packet = {
+        .bytes = out, .size = sizeof out, .to = tl_wire_recovery_requests(recovery)};
+    const int fd = log_in_and_stay("right", 1);
+    uint32_t slices = 0;
+    tl_wire_recovery_status told;
+    do
+        told = gone_round();
+    while (told.steps == 0);
+    tl_moldudp64_bare(out, "SESSION001", 1, 1);
+    for (; told.snapshots == 0; slices++) {
+        const uint64_t answered = told.answered;
+        CHECK(tl_port_send(asking, &packet, 1) == 1);
+        told = gone_round();
+        CHECK(told.answered == answered + 1 && tl_port_poll(asking, in, 1, 1000) == 1);
+    }
+    CHECK(slices >= 65536 / 4096 && told.steps > 65536);
+    (void)gone_round();
+    shutdown(fd, SHUT_WR);
+    const size_t size = read_all_while(fd, bytes, sizeof bytes);
+    CHECK(size > 100 && bytes[2] == 'A' && bytes[size - 1] == 'Z');
+}
+
+static void who_stays_too_long_is_sent_off(void)
+{
+    uint8_t bytes[1 << 16];
+    const int fd = log_in_and_stay("right", 1);
+    while (gone_round().steps == 0)
+        ;
+    const size_t size = read_all_while(fd, bytes, sizeof bytes);
+    const char *why = "what was asked for took too long";
+    CHECK(bytes[2] == 'A' && size > strlen(why));
+    CHECK(memcmp(bytes + size - strlen(why), why, strlen(why)) == 0);
+}
+
 int main(void)
 {
     pthread_t engine, teller, rescuer, judged;
+    char asking_at[TL_PORT_ADDRESS_BYTES];
     snprintf(folder, sizeof folder, "/tmp/tl-wire-feed-%d", (int)getpid());
     snprintf(bus_path, sizeof bus_path, "/dev/shm/tl-wire-feed-%d.bus", (int)getpid());
     snprintf(journal_path, sizeof journal_path, "%s", folder);
     open_engine();
     open_feed();
-    open_recovery();
+    open_recovery(0);
+    asking = port_at(asking_at);
     atomic_store(&judging, true);
     CHECK(pthread_create(&engine, NULL, run_engine, NULL) == 0);
     CHECK(pthread_create(&teller, NULL, run_feed, NULL) == 0);
@@ -394,6 +465,12 @@ int main(void)
     who_is_nobody_gets_no_snapshot();
     tl_wire_recovery_stop(recovery);
     CHECK(pthread_join(rescuer, NULL) == 0);
+    tl_wire_recovery_close(recovery);
+    open_recovery(60 * SECOND_NS);
+    others_are_answered_while_a_snapshot_is_made();
+    tl_wire_recovery_close(recovery);
+    open_recovery(1);
+    who_stays_too_long_is_sent_off();
     tl_wire_feed_stop(feed);
     CHECK(pthread_join(teller, NULL) == 0);
     tl_runner_stop(runner);

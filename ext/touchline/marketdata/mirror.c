@@ -437,9 +437,22 @@ static int apply_one(tl_mirror *mirror, const tl_event *event)
     }
 }
 
-size_t tl_mirror_apply(tl_mirror *mirror, const tl_event *events, size_t count)
+void tl_mirror_keep(tl_mirror *mirror, tl_archive *archive)
 {
-    tl_mirror_discard(mirror);
+    mirror->archive = archive;
+}
+
+static void keep_rows(const tl_mirror *mirror)
+{
+    for (uint32_t i = 0; i < mirror->rows_count; i++) {
+        const tl_row *row = &mirror->rows[i];
+        if (tl_archive_put(mirror->archive, row->instrument, row->kind, row->record) != 0)
+            return;
+    }
+}
+
+static size_t apply_all(tl_mirror *mirror, const tl_event *events, size_t count)
+{
     mirror->fault = TL_MIRROR_NONE;
     for (size_t i = 0; i < count; i++) {
         const tl_event *event = &events[i];
@@ -459,4 +472,13 @@ size_t tl_mirror_apply(tl_mirror *mirror, const tl_event *events, size_t count)
         mirror->ts_ns = event->ts_ns;
     }
     return count;
+}
+
+size_t tl_mirror_apply(tl_mirror *mirror, const tl_event *events, size_t count)
+{
+    tl_mirror_discard(mirror);
+    const size_t done = apply_all(mirror, events, count);
+    if (mirror->archive != NULL)
+        keep_rows(mirror);
+    return done;
 }

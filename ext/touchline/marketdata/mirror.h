@@ -167,6 +167,7 @@ typedef struct tl_mirror_view {
     tl_published_trade last_trade;       /* event_seq 0 before the first */
     tl_published_statistics statistics;
     size_t levels;                       /* of both sides */
+    uint64_t changed_seq;                /* the last event that made a record of it */
     uint8_t trading_status;
 } tl_mirror_view;
 
@@ -175,6 +176,11 @@ typedef struct tl_mirror_view {
 int tl_mirror_open(tl_mirror **mirror, uint32_t instruments_max, uint32_t orders_max,
                    uint32_t price_blocks_max);
 void tl_mirror_close(tl_mirror *mirror);
+
+/* Keep every record in this archive from now on, which should be before the first event; it stays
+ * the caller's. */
+struct tl_archive;
+void tl_mirror_keep(tl_mirror *mirror, struct tl_archive *archive);
 
 /* Let events happen; returns how many did. Fewer than `count` when the next is impossible, which
  * tl_mirror_fault then names, or when there is no more room for rows: read or discard them, and go

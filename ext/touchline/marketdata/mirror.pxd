@@ -3,12 +3,32 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from touchline.core.messages cimport tl_event
+from touchline.core.messages cimport TL_SIDE_BUY, TL_SIDE_SELL, tl_event
+
+
+cdef extern from "touchline/marketdata/archive.h" nogil:
+    enum: TL_ARCHIVE_BYTES_MIN
+    uint64_t TL_ARCHIVE_BYTES_MAX
+
+    ctypedef struct tl_archive:
+        pass
+
+    int tl_archive_open(tl_archive **archive, const char *directory, uint32_t instruments_max,
+                        uint64_t bytes_max)
+    void tl_archive_close(tl_archive *archive)
+    void tl_archive_range(const tl_archive *archive, uint16_t instrument, unsigned kind,
+                          uint64_t *oldest, uint64_t *newest)
+    size_t tl_archive_read(const tl_archive *archive, uint16_t instrument, unsigned kind,
+                           uint64_t first, size_t room, void *to)
+    uint64_t tl_archive_since(const tl_archive *archive, uint16_t instrument, unsigned kind,
+                              int64_t ts_ns)
+    size_t tl_archive_record_bytes(unsigned kind)
 
 
 cdef extern from "touchline/marketdata/mirror.h" nogil:
     enum: TL_PUBLISHED_VERSION
     enum: TL_PUBLISHED_STREAMS
+    enum: TL_PUBLISHED_KINDS
     uint32_t TL_PUBLISHED_MESSAGE_MAX
     uint32_t TL_MIRROR_EVENTS_MAX
     enum: TL_MIRROR_NONE
@@ -74,8 +94,10 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
         tl_published_trade last_trade
         tl_published_statistics statistics
         size_t levels
+        uint64_t changed_seq
         uint8_t trading_status
 
+    void tl_mirror_keep(tl_mirror *mirror, tl_archive *archive)
     int tl_mirror_open(tl_mirror **mirror, uint32_t instruments_max, uint32_t orders_max,
                        uint32_t price_blocks_max)
     void tl_mirror_close(tl_mirror *mirror)
@@ -94,11 +116,15 @@ cdef extern from "touchline/marketdata/mirror.h" nogil:
     bint tl_mirror_look(const tl_mirror *mirror, uint16_t instrument, tl_mirror_view *view)
     size_t tl_mirror_levels(const tl_mirror *mirror, uint16_t instrument,
                             tl_published_depth *levels, size_t room)
+    size_t tl_mirror_side(const tl_mirror *mirror, uint16_t instrument, uint8_t side,
+                          tl_published_depth *levels, size_t room)
     size_t tl_mirror_heartbeat(const tl_mirror *mirror, tl_published_header *header,
                                tl_published_heartbeat *records, size_t room)
 
 
 cdef class Mirror:
     cdef tl_mirror *mirror
+    cdef tl_archive *archive
     cdef uint32_t instruments_max
+    cdef int check_kept(self, unsigned instrument, unsigned kind) except -1
     cdef object raise_fault(self, uint64_t seq)

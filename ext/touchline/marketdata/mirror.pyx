@@ -4,6 +4,7 @@
 A Mirror belongs to one thread at a time. Prices are ticks, quantities lots.
 """
 
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +56,7 @@ class BookState(NamedTuple):
     last_trade: tuple | None
     statistics: tuple
     levels: int
+    changed_seq: int  # the last event that made a record of it
 
 
 cdef class Mirror:
@@ -74,6 +76,58 @@ cdef class Mirror:
 
     def __dealloc__(self):
         tl_mirror_close(self.mirror)
+        tl_archive_close(self.archive)
+
+    def keep(self, directory, bytes_max):
+        """Keep every record that is made from now on in a file without a name in `directory`.
+
+        At most `bytes_max` bytes; beyond them the oldest records go. Call it once, before the
+        first event. Raises OSError when the file can not be made, ValueError for another size
+        than 64 KiB to 4 TiB.
+        """
+        path = os.fsencode(directory)
+        if not TL_ARCHIVE_BYTES_MIN <= bytes_max <= TL_ARCHIVE_BYTES_MAX:
+            raise ValueError(f"bytes_max is {bytes_max}; from {TL_ARCHIVE_BYTES_MIN} on is wanted")
+        if self.archive != NULL or tl_mirror_event_seq(self.mirror) != 0:
+            raise ValueError("records are kept from the first event on, by one call")
+        cdef int rc = tl_archive_open(&self.archive, path, self.instruments_max, bytes_max)
+        if rc != 0:
+            raise OSError(-rc, os.strerror(-rc), directory)
+        tl_mirror_keep(self.mirror, self.archive)
+
+    cdef int check_kept(self, unsigned instrument, unsigned kind) except -1:
+        if self.archive == NULL:
+            raise ValueError("no records are kept")
+        if instrument >= self.instruments_max or kind >= TL_PUBLISHED_STREAMS:
+            raise ValueError(f"instrument {instrument} has no records of kind {kind}")
+        return 0
+
+    def kept(self, unsigned instrument, unsigned kind):
+        """The numbers of the oldest and newest record kept; oldest is newest + 1 for none.
+
+        Raises ValueError when nothing is kept, or for a kind whose records are not numbered.
+        """
+        self.check_kept(instrument, kind)
+        cdef uint64_t oldest, newest
+        tl_archive_range(self.archive, <uint16_t>instrument, kind, &oldest, &newest)
+        return oldest, newest
+
+    def since(self, unsigned instrument, unsigned kind, int64_t ts_ns):
+        """The number of the first record kept that is not older than `ts_ns`; newest + 1 for none.
+        """
+        self.check_kept(instrument, kind)
+        return tl_archive_since(self.archive, <uint16_t>instrument, kind, ts_ns)
+
+    def history(self, unsigned instrument, unsigned kind, uint64_t first, uint32_t records_max):
+        """Records as bytes from number `first` on: at most `records_max`, fewer where they lie
+        apart, none for a number that is not kept."""
+        self.check_kept(instrument, kind)
+        cdef size_t size = tl_archive_record_bytes(kind)
+        cdef uint32_t room = min(records_max, <uint32_t>TL_PUBLISHED_MESSAGE_MAX)
+        data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(room * size))
+        cdef size_t count = tl_archive_read(self.archive, <uint16_t>instrument, kind, first, room,
+                                            PyBytes_AS_STRING(data))
+        return data[:count * size]
 
     def apply(self, cnp.ndarray events not None):
         """Let events happen, shape (n,), dtype EVENT; returns how many did.
@@ -176,19 +230,29 @@ cdef class Mirror:
                       day.open_ns)
         touch = (bbo.event_seq, bbo.ts_ns, bbo.bid_price, bbo.ask_price, bbo.bid_qty, bbo.ask_qty,
                  bbo.bid_orders, bbo.ask_orders)
-        return BookState(seqs, view.trading_status, touch, last, statistics, view.levels)
+        return BookState(seqs, view.trading_status, touch, last, statistics, view.levels,
+                         view.changed_seq)
 
-    def levels(self, uint16_t instrument):
-        """All levels as DEPTH records in bytes, bids before asks, each the best first."""
+    def levels(self, uint16_t instrument, size_t levels_max=0):
+        """Levels as DEPTH records in bytes, bids before asks, each the best first.
+
+        All of them, or at most `levels_max` of each side. Raises KeyError when it is not listed.
+        """
         cdef tl_mirror_view view
         if not tl_mirror_look(self.mirror, instrument, &view):
             raise KeyError(instrument)
-        data = PyBytes_FromStringAndSize(
-            NULL, <Py_ssize_t>(view.levels * sizeof(tl_published_depth)))
+        cdef size_t room = view.levels
+        if levels_max != 0 and levels_max < room:
+            room = min(2 * levels_max, view.levels)
+        cdef size_t a_side = room if levels_max == 0 else min(levels_max, room)
+        data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(room * sizeof(tl_published_depth)))
         cdef tl_published_depth *to = <tl_published_depth *>PyBytes_AS_STRING(data)
+        cdef size_t count
         with nogil:
-            tl_mirror_levels(self.mirror, instrument, to, view.levels)
-        return data
+            count = tl_mirror_side(self.mirror, instrument, TL_SIDE_BUY, to, a_side)
+            count += tl_mirror_side(self.mirror, instrument, TL_SIDE_SELL, to + count,
+                                    min(a_side, room - count))
+        return data[:count * sizeof(tl_published_depth)]
 
     @property
     def event_seq(self):

@@ -127,6 +127,7 @@ bool tl_mirror_look(const tl_mirror *mirror, uint16_t instrument, tl_mirror_view
     tl_mirror_touch(mirror, instrument, &view->bbo);
     view->last_trade = found->last_trade;
     view->statistics = found->statistics;
+    view->changed_seq = found->changed_seq;
     view->levels = (size_t)found->levels[0] + found->levels[1];
     view->trading_status = found->trading_status;
     return true;

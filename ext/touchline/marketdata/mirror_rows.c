@@ -8,9 +8,10 @@ static const uint8_t record_bytes[TL_PUBLISHED_STREAMS] = {
     sizeof(tl_published_trade), sizeof(tl_published_bbo), sizeof(tl_published_depth),
     sizeof(tl_published_status)};
 
-void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument)
+void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument, const tl_event *event)
 {
     tl_mirrored *mirrored = &mirror->instruments[instrument];
+    mirrored->changed_seq = event->seq;
     if (mirrored->has_rows)
         return;
     mirrored->has_rows = true;
@@ -25,12 +26,14 @@ void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
     tl_stream *stream = &mirrored->streams[kind];
     uint32_t index = mirror->rows_count++;
     tl_row *row = &mirror->rows[index];
-    tl_mirror_mark(mirror, instrument);
+    tl_mirror_mark(mirror, instrument, event);
     if (stream->count++ == 0)
         stream->first = index;
     else
         mirror->rows[stream->last].next = index;
     stream->last = index;
+    row->instrument = instrument;
+    row->kind = (uint8_t)kind;
     memset(row->record, 0, sizeof row->record);
     memcpy(row->record, &event->seq, sizeof event->seq);
     memcpy(row->record + sizeof event->seq, &event->ts_ns, sizeof event->ts_ns);
@@ -82,7 +85,7 @@ static size_t write_message(tl_mirror *mirror, uint16_t instrument, unsigned kin
     for (uint32_t i = 0; i < count; i++, to += record_bytes[kind]) {
         const tl_row *row = &mirror->rows[stream->first];
         memcpy(to, row->record, record_bytes[kind]);
-        stream->first = (uint32_t)row->next;
+        stream->first = row->next;
     }
     stream->sent += count;
     stream->count -= count;

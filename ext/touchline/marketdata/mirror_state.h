@@ -4,14 +4,18 @@
 #define TOUCHLINE_MIRROR_STATE_H
 
 #include "touchline/core/book.h"
+#include "touchline/marketdata/archive.h"
 #include "touchline/marketdata/mirror.h"
 
 #define TL_ROWS_PER_EVENT 4u /* a trade: two levels, the trade, the touch */
 #define TL_ROW_BYTES 56u     /* the longest record */
 
-/* A record that waits, and the next of its instrument and kind: one cache line. */
+/* A record that waits, whose it is, and the next of its instrument and kind: one cache line. */
 typedef struct tl_row {
-    uint64_t next;
+    uint32_t next;
+    uint16_t instrument;
+    uint8_t kind;
+    uint8_t _pad;
     uint8_t record[TL_ROW_BYTES];
 } tl_row;
 static_assert(sizeof(tl_row) == 64, "a row is one cache line");
@@ -31,6 +35,7 @@ typedef struct tl_mirrored {
     tl_published_trade last_trade;
     tl_published_statistics statistics;
     uint64_t statistics_seq; /* how often they have changed */
+    uint64_t changed_seq;    /* the last event that made a row of it, or other statistics */
     uint32_t levels[2];     /* by tl_side_index */
     uint8_t trading_status; /* 0: not listed */
     bool has_rows;       /* or statistics that changed */
@@ -46,6 +51,7 @@ typedef struct tl_taker {
 struct tl_mirror {
     tl_shelf shelf;
     tl_pools pools;
+    tl_archive *archive;      /* NULL: nothing is kept */
     tl_mirrored *instruments; /* by number */
     uint16_t *with_rows;      /* the instruments that have rows waiting */
     tl_row *rows;
@@ -70,8 +76,8 @@ struct tl_mirror {
 void *tl_mirror_add_row(tl_mirror *mirror, uint16_t instrument, unsigned kind,
                         const tl_event *event);
 
-/* An instrument has something to tell. */
-void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument);
+/* An instrument has something to tell, by this event. */
+void tl_mirror_mark(tl_mirror *mirror, uint16_t instrument, const tl_event *event);
 
 /* Statistics: a trade happened, or the end of a day. Of an event whose row, if any, is there. */
 void tl_mirror_count_trade(tl_mirror *mirror, const tl_event *event);

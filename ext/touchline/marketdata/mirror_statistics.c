@@ -12,7 +12,7 @@ static void changed(tl_mirror *mirror, uint16_t instrument, const tl_event *even
     mirrored->statistics.ts_ns = event->ts_ns;
     mirrored->statistics_seq++;
     mirrored->new_statistics = true;
-    tl_mirror_mark(mirror, instrument);
+    tl_mirror_mark(mirror, instrument, event);
 }
 
 void tl_mirror_count_trade(tl_mirror *mirror, const tl_event *event)

@@ -1,18 +1,13 @@
-/* Records applied to the books, one after the other; see books.h.
- *
- * A record's order is somewhere in memory. While one record is applied, the table's line of a later
- * one and the order of one between them are asked for, so that none is waited for when it is due.
- */
+/* Records applied to the books, one after the other; see books.h. What later ones will touch is
+ * asked for meanwhile (books_ahead.h). */
 #include "touchline/study/books.h"
 
 #include <string.h>
 
 #include "touchline/core/messages.h"
+#include "touchline/study/books_ahead.h"
 #include "touchline/study/books_state.h"
 
-#define LINE_AHEAD 16u  /* records from now whose line of the table is fetched */
-#define ORDER_AHEAD 8u  /* and whose order */
-#define LEVEL_AHEAD 4u  /* and whose level */
 #define DONE TL_BOOKS_FAULT_COUNT
 
 unsigned tl_study_side(uint8_t side)
@@ -281,75 +276,16 @@ static int step(tl_books *books, const tl_market_record *record, tl_books_out *o
     return 0;
 }
 
-static void fetch_line(const tl_books *books, const tl_market_record *record)
-{
-    uint32_t hash = tl_ref_hash(books, record->instrument, record->order_ref);
-    __builtin_prefetch(&books->refs[hash & books->refs_mask]);
-    if (record->instrument < books->books_room)
-        __builtin_prefetch(&books->books[record->instrument]);
-}
-
-/* The first in the line with that hash is nearly always the one. */
-static uint32_t likely_order(const tl_books *books, const tl_market_record *record)
-{
-    uint32_t hash = tl_ref_hash(books, record->instrument, record->order_ref);
-    const tl_ref *ref = &books->refs[hash & books->refs_mask];
-    return ref->hash == hash ? ref->order : TL_AT_NONE;
-}
-
-/* Of an order that will rest: its side's best level, and the top of its ladder. */
-static void fetch_side(const tl_books *books, const tl_market_record *record)
-{
-    unsigned half = tl_study_side(record->side);
-    if (half == 2 || record->instrument >= books->books_room)
-        return;
-    const tl_book_side *side = &books->books[record->instrument].sides[half];
-    if (side->best == TL_AT_NONE)
-        return;
-    const char *node = (const char *)&books->ladder.nodes[side->root];
-    __builtin_prefetch(&books->levels[side->best], 1);
-    __builtin_prefetch(node);
-    __builtin_prefetch(node + 64);
-    __builtin_prefetch(node + 256);
-}
-
-/* Of an order that rests: its level, and those it stands between. */
-static void fetch_around(const tl_books *books, uint32_t at)
-{
-    const tl_book_order *order = &books->orders[at];
-    if (order->level < books->levels_used)
-        __builtin_prefetch(&books->levels[order->level], 1);
-    if (order->prev != TL_AT_NONE)
-        __builtin_prefetch(&books->orders[order->prev], 1);
-    if (order->next != TL_AT_NONE)
-        __builtin_prefetch(&books->orders[order->next], 1);
-}
-
-static void fetch_ahead(const tl_books *books, const tl_market_record *records, size_t left)
-{
-    if (left > LINE_AHEAD)
-        fetch_line(books, &records[LINE_AHEAD]);
-    if (left <= ORDER_AHEAD)
-        return;
-    if (records[ORDER_AHEAD].type == TL_RECORD_TYPE_ADD) {
-        fetch_side(books, &records[ORDER_AHEAD]);
-    } else {
-        uint32_t at = likely_order(books, &records[ORDER_AHEAD]);
-        if (at < books->orders_used)
-            __builtin_prefetch(&books->orders[at], 1);
-    }
-    if (records[LEVEL_AHEAD].type == TL_RECORD_TYPE_ADD)
-        return;
-    uint32_t at = likely_order(books, &records[LEVEL_AHEAD]);
-    if (at < books->orders_used)
-        fetch_around(books, at);
-}
-
 int tl_books_apply(tl_books *books, const tl_market_record *records, size_t count,
                    tl_books_out *out)
 {
+    tl_ahead ahead;
+    const bool pays = tl_ahead_pays(books);
+    if (pays)
+        tl_ahead_begin(&ahead, books, records, count);
     for (size_t i = 0; i < count; i++) {
-        fetch_ahead(books, &records[i], count - i);
+        if (pays)
+            tl_ahead_step(&ahead, books, records, i, count);
         int failed = step(books, &records[i], out);
         if (failed != 0)
             return failed;

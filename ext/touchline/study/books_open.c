@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "touchline/study/books_state.h"
+#include "touchline/study/huge_array.h"
 
 #define FIRST_ROOM 1024u
 
@@ -20,7 +21,7 @@ int tl_books_open(tl_books **opened, uint32_t instruments_max, uint32_t orders_m
     books->factor = seed | 1;
     books->order_free = books->level_free = TL_AT_NONE;
     books->refs_mask = 1;
-    books->refs = malloc(2 * sizeof *books->refs);
+    books->refs = tl_huge_array_grow(NULL, 0, 2 * sizeof *books->refs);
     if (books->refs == NULL) {
         free(books);
         return -ENOMEM;
@@ -34,18 +35,18 @@ void tl_books_close(tl_books *books)
 {
     if (books == NULL)
         return;
-    free(books->refs);
-    free(books->orders);
-    free(books->levels);
-    free(books->books);
-    free(books->ladder.nodes);
+    tl_huge_array_free(books->refs, (books->refs_mask + 1) * sizeof *books->refs);
+    tl_huge_array_free(books->orders, books->orders_room * sizeof *books->orders);
+    tl_huge_array_free(books->levels, books->levels_room * sizeof *books->levels);
+    tl_huge_array_free(books->books, books->books_room * sizeof *books->books);
+    tl_huge_array_free(books->ladder.nodes, books->ladder.room * sizeof *books->ladder.nodes);
     free(books);
 }
 
 /* Twice the table, so that it stays half empty; what is in it moves by its hash alone. */
 static int refs_grow(tl_books *books, uint64_t places)
 {
-    tl_ref *refs = malloc(places * sizeof *refs);
+    tl_ref *refs = tl_huge_array_grow(NULL, 0, places * sizeof *refs);
     if (refs == NULL)
         return -ENOMEM;
     memset(refs, 0xff, places * sizeof *refs);
@@ -57,7 +58,7 @@ static int refs_grow(tl_books *books, uint64_t places)
             at = (at + 1) & (places - 1);
         refs[at] = books->refs[i];
     }
-    free(books->refs);
+    tl_huge_array_free(books->refs, (books->refs_mask + 1) * sizeof *books->refs);
     books->refs = refs;
     books->refs_mask = places - 1;
     return 0;
@@ -71,7 +72,7 @@ static int array_grow(void **array, uint32_t *room, uint32_t most, size_t item_b
     uint32_t wanted = *room == 0 ? FIRST_ROOM : *room * 2;
     if (wanted > most)
         wanted = most;
-    void *grown = realloc(*array, wanted * item_bytes);
+    void *grown = tl_huge_array_grow(*array, *room * item_bytes, wanted * item_bytes);
     if (grown == NULL)
         return -ENOMEM;
     *array = grown;
@@ -114,7 +115,8 @@ int tl_books_instrument_room(tl_books *books, uint32_t instrument)
         room *= 2;
     if (room > books->instruments_max)
         room = books->instruments_max;
-    tl_study_book *grown = realloc(books->books, room * sizeof *grown);
+    tl_study_book *grown =
+        tl_huge_array_grow(books->books, before * sizeof *grown, room * sizeof *grown);
     if (grown == NULL)
         return -ENOMEM;
     memset(&grown[before], 0, (room - before) * sizeof *grown);

@@ -63,6 +63,16 @@ void tl_feed_close(tl_feed *feed);
 size_t tl_feed_read(tl_feed *feed, const uint8_t *bytes, size_t size, tl_market_record *records,
                     size_t room, size_t *used);
 
+/* Copy each message that is read to `to`, too, with its length (u16) before it; a read then also
+ * ends when fewer than TL_FEED_COPY_MIN bytes are left there. NULL: no more. */
+#define TL_FEED_COPY_MIN 65538u
+void tl_feed_copy_to(tl_feed *feed, uint8_t *to, size_t room);
+size_t tl_feed_copied(const tl_feed *feed);
+
+/* The number of the next message, where the bytes do not say it: of a BINARYFILE. Those from the
+ * one expected to there count as missing when `lost`. */
+void tl_feed_number(tl_feed *feed, uint64_t next, bool lost);
+
 /* No more bytes will come, and `left` were not used: a fault, unless there are none. */
 void tl_feed_end(tl_feed *feed, size_t left);
 

@@ -8,6 +8,7 @@ from touchline.study.market_record cimport tl_market_record
 
 cdef extern from "touchline/study/feed.h" nogil:
     enum: TL_FEED_PIECE_MIN
+    enum: TL_FEED_COPY_MIN
     enum: TL_FEED_BINARYFILE
     enum: TL_FEED_PCAP
     enum: TL_FEED_NONE_FAULT
@@ -29,6 +30,9 @@ cdef extern from "touchline/study/feed.h" nogil:
     void tl_feed_close(tl_feed *feed)
     size_t tl_feed_read(tl_feed *feed, const uint8_t *bytes, size_t size,
                         tl_market_record *records, size_t room, size_t *used)
+    void tl_feed_copy_to(tl_feed *feed, uint8_t *to, size_t room)
+    size_t tl_feed_copied(const tl_feed *feed)
+    void tl_feed_number(tl_feed *feed, uint64_t next, bint lost)
     void tl_feed_end(tl_feed *feed, size_t left)
     int tl_feed_fault_now(const tl_feed *feed, uint64_t *offset)
     const char *tl_feed_fault_text(int fault)
@@ -38,3 +42,4 @@ cdef extern from "touchline/study/feed.h" nogil:
 
 cdef class Feed:
     cdef tl_feed *feed
+    cdef object copies

@@ -10,7 +10,7 @@ import numpy as np
 
 cimport numpy as cnp
 
-from touchline.core.arguments cimport whole
+from touchline.core.arguments cimport natural, whole
 
 from touchline.study.market_record import RECORD
 
@@ -66,6 +66,26 @@ cdef class Feed:
             with nogil:
                 count = tl_feed_read(self.feed, bytes, size, to, most, &used)
         return (records if count == most else records[:count].copy()), used
+
+    def messages(self, const unsigned char[::1] data, room):
+        """(blocks, used): as read(), the messages themselves, each with its length (u16) before it.
+
+        Those that read() would skip are not among them.
+        """
+        if self.copies is None:
+            self.copies = bytearray(TL_FEED_COPY_MIN + (1 << 20))
+        cdef unsigned char[::1] view = self.copies
+        tl_feed_copy_to(self.feed, &view[0], <size_t>view.shape[0])
+        try:
+            _, used = self.read(data, room)
+            return bytes(self.copies[:tl_feed_copied(self.feed)]), used
+        finally:
+            tl_feed_copy_to(self.feed, NULL, 0)
+
+    def number(self, following, *, lost=False):
+        """The next message's number, where the bytes do not say it. Those from the one expected to
+        there count as missing when they are `lost`."""
+        tl_feed_number(self.feed, natural(following, "following"), lost)
 
     def end(self, left):
         """No more bytes come, and so many were not used: a fault, unless there are none."""

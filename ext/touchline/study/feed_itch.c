@@ -108,6 +108,15 @@ static void unknown_write(tl_feed *feed, const uint8_t *bytes, size_t size, uint
     record->instrument = tl_get_u16(head->locate);
 }
 
+static void copy_message(tl_feed *feed, const uint8_t *bytes, size_t size)
+{
+    if (feed->copy == NULL)
+        return;
+    tl_put_u16(feed->copy + feed->copied, (uint16_t)size);
+    memcpy(feed->copy + feed->copied + 2, bytes, size);
+    feed->copied += 2 + size;
+}
+
 bool tl_feed_message(tl_feed *feed, const uint8_t *bytes, size_t size, size_t at, uint64_t seq,
                      tl_market_record *record)
 {
@@ -116,10 +125,12 @@ bool tl_feed_message(tl_feed *feed, const uint8_t *bytes, size_t size, size_t at
     feed->counts.messages++;
     if (fault == TL_ITCH_FAULT_NONE) {
         record_write(feed, &itch, seq, record);
+        copy_message(feed, bytes, size);
         return true;
     }
     if (fault == TL_ITCH_FAULT_TYPE) {
         unknown_write(feed, bytes, size, seq, record);
+        copy_message(feed, bytes, size);
         return true;
     }
     feed->counts.messages--;
@@ -138,7 +149,7 @@ static size_t read_messages(tl_feed *feed, const uint8_t *bytes, size_t size,
 {
     size_t count = 0;
     size_t at = 0;
-    while (count < room && size - at >= 2) {
+    while (tl_feed_has_room(feed, count, room) && size - at >= 2) {
         size_t length = tl_get_u16(bytes + at);
         if (length > size - at - 2)
             break;
@@ -167,6 +178,27 @@ size_t tl_feed_read(tl_feed *feed, const uint8_t *bytes, size_t size, tl_market_
                        : read_messages(feed, bytes, size, records, room, used);
     feed->offset += *used;
     return count;
+}
+
+void tl_feed_copy_to(tl_feed *feed, uint8_t *to, size_t room)
+{
+    feed->copy = to;
+    feed->copy_room = room;
+    feed->copied = 0;
+}
+
+size_t tl_feed_copied(const tl_feed *feed)
+{
+    return feed->copied;
+}
+
+void tl_feed_number(tl_feed *feed, uint64_t next, bool lost)
+{
+    if (lost && next > feed->next_seq) {
+        feed->counts.gaps++;
+        feed->counts.missing += next - feed->next_seq;
+    }
+    feed->next_seq = next;
 }
 
 void tl_feed_end(tl_feed *feed, size_t left)

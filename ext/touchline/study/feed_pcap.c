@@ -169,7 +169,7 @@ static size_t datagram_read(tl_feed *feed, const uint8_t *bytes, size_t packet_a
 {
     tl_feed_waiting *waiting = &feed->waiting;
     size_t count = 0;
-    while (waiting->count > 0 && count < room) {
+    while (waiting->count > 0 && tl_feed_has_room(feed, count, room)) {
         size_t left = waiting->end - waiting->at;
         size_t length = left < 2 ? 0 : tl_get_u16(bytes + waiting->at);
         if (left < 2 || length > left - 2) {
@@ -222,7 +222,7 @@ size_t tl_feed_read_pcap(tl_feed *feed, const uint8_t *bytes, size_t size,
                 break;
             at += feed->waiting.packet;
         }
-        if (count == room)
+        if (!tl_feed_has_room(feed, count, room))
             break;
         frame found;
         int fault = frame_find(feed, bytes + at, size - at, &found);

@@ -34,6 +34,9 @@ struct tl_feed {
     uint64_t skipped;
     uint64_t skipped_first;
     uint8_t session[10];
+    uint8_t *copy; /* where messages are copied to; NULL: nowhere */
+    size_t copy_room;
+    size_t copied;
     tl_feed_counts counts;
     tl_feed_pcap pcap;
     tl_feed_waiting waiting;
@@ -43,6 +46,13 @@ struct tl_feed {
  * `at`: its place in the bytes given. */
 bool tl_feed_message(tl_feed *feed, const uint8_t *bytes, size_t size, size_t at, uint64_t seq,
                      tl_market_record *record);
+
+/* May one more message be read? */
+static inline bool tl_feed_has_room(const tl_feed *feed, size_t count, size_t room)
+{
+    return count < room &&
+           (feed->copy == NULL || feed->copy_room - feed->copied >= TL_FEED_COPY_MIN);
+}
 
 void tl_feed_fail(tl_feed *feed, int fault, size_t at);
 

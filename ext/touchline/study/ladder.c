@@ -1,8 +1,9 @@
 /* The ladder: see ladder.h. Full nodes are split on the way down, so that a parent has room. */
 #include "touchline/study/ladder.h"
 
+#include "touchline/study/huge_array.h"
+
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 int tl_ladder_reserve(tl_ladder_pool *pool)
@@ -14,7 +15,8 @@ int tl_ladder_reserve(tl_ladder_pool *pool)
     if (pool->room > UINT32_MAX / 4)
         return -ENOMEM;
     uint32_t room = pool->room == 0 ? 64 : pool->room * 2;
-    tl_ladder_node *nodes = realloc(pool->nodes, room * sizeof *nodes);
+    tl_ladder_node *nodes =
+        tl_huge_array_grow(pool->nodes, pool->room * sizeof *nodes, room * sizeof *nodes);
     if (nodes == NULL)
         return -ENOMEM;
     pool->nodes = nodes;
@@ -90,6 +92,18 @@ uint32_t tl_ladder_find(const tl_ladder_pool *pool, uint32_t root, int64_t key)
     uint32_t place = place_of(node, key);
     bool found = place < node->count && node->keys[place] == key;
     return found ? node->kids[place] : TL_LADDER_NONE;
+}
+
+uint32_t tl_ladder_near(const tl_ladder_pool *pool, uint32_t index, int64_t key, bool *leaf)
+{
+    const tl_ladder_node *node = &pool->nodes[index];
+    *leaf = node->height == 0;
+    if (node->count == 0)
+        return TL_LADDER_NONE;
+    if (!*leaf)
+        return node->kids[child_of(node, key)];
+    const uint32_t place = place_of(node, key);
+    return node->kids[place < node->count ? place : place - 1];
 }
 
 /* The upper half of a full child goes into a new one beside it. */

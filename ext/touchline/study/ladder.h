@@ -44,6 +44,10 @@ int tl_ladder_reserve(tl_ladder_pool *pool);
 /* The level of a key, TL_LADDER_NONE when it is not there. */
 uint32_t tl_ladder_find(const tl_ladder_pool *pool, uint32_t root, int64_t key);
 
+/* One step from a node towards a key: its child there, or in a leaf (`*leaf`) the level at the key
+ * or next to it; TL_LADDER_NONE for none. Of a node that is given back it is anything. */
+uint32_t tl_ladder_near(const tl_ladder_pool *pool, uint32_t node, int64_t key, bool *leaf);
+
 /* Enter a key that is not there. `*beside` is a level next to it, TL_LADDER_NONE in an empty
  * ladder; true when that one is worse, false when it is better. */
 bool tl_ladder_insert(tl_ladder_pool *pool, uint32_t *root, int64_t key, uint32_t level,

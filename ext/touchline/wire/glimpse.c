@@ -1,5 +1,6 @@
 /* Orders in a table by their reference numbers: open addressing, half full at most, and what ends
- * leaves no trace. A snapshot sorts a list of them. */
+ * leaves no trace. A snapshot lists them, merges the list from runs of one to a run of all, and
+ * tells it, a step at a time. */
 #include "touchline/wire/glimpse.h"
 
 #include "touchline/wire/itch.h"
@@ -26,10 +27,26 @@ typedef struct stock {
     uint8_t action[ACTION_BYTES];
 } stock;
 
+enum stage { IDLE = 0, STOCKS, COLLECTING, MERGING, ORDERS };
+
+/* A snapshot that is being told.
+ *
+ *   list:  [ merged … | run: one … | run: other … | … ]     other:  [ merged … | room ]
+ *                      left  one     middle  two   right                        at        */
+typedef struct telling {
+    tl_spool *out;
+    enum stage stage;
+    uint64_t at;
+    uint64_t count, width;
+    uint64_t one, middle, two, right;
+} telling;
+
 struct tl_glimpse {
     stock *stocks; /* by locate, from 1 */
     order *orders;
-    order *list; /* of a snapshot */
+    order *list, *other; /* of a snapshot */
+    telling telling;
+    uint64_t steps;
     uint8_t system[SYSTEM_BYTES]; /* the last system event; type 0: none has come */
     uint64_t mask;
     uint64_t number;
@@ -51,8 +68,10 @@ int tl_glimpse_open(tl_glimpse **out, uint32_t stocks_max, uint32_t orders_max)
     glimpse->mask = places - 1;
     glimpse->stocks = calloc((size_t)stocks_max + 1, sizeof *glimpse->stocks);
     glimpse->orders = calloc(places, sizeof *glimpse->orders);
-    glimpse->list = calloc(orders_max, sizeof *glimpse->list);
-    if (glimpse->stocks != NULL && glimpse->orders != NULL && glimpse->list != NULL)
+    glimpse->list = calloc((size_t)orders_max + 1, sizeof *glimpse->list);
+    glimpse->other = calloc((size_t)orders_max + 1, sizeof *glimpse->other);
+    if (glimpse->stocks != NULL && glimpse->orders != NULL && glimpse->list != NULL &&
+        glimpse->other != NULL)
         return 0;
     tl_glimpse_close(glimpse);
     *out = NULL;
@@ -66,7 +85,13 @@ void tl_glimpse_close(tl_glimpse *glimpse)
     free(glimpse->stocks);
     free(glimpse->orders);
     free(glimpse->list);
+    free(glimpse->other);
     free(glimpse);
+}
+
+uint64_t tl_glimpse_steps(const tl_glimpse *glimpse)
+{
+    return glimpse->steps;
 }
 
 uint64_t tl_glimpse_number(const tl_glimpse *glimpse)
@@ -204,6 +229,7 @@ static bool take(tl_glimpse *glimpse, const tl_itch_record *record, const uint8_
 int tl_glimpse_follow(tl_glimpse *glimpse, const tl_spool *feed, uint64_t most)
 {
     const uint64_t there = tl_spool_counted(feed);
+    assert(glimpse->telling.stage == IDLE);
     while (glimpse->number < there && most-- > 0) {
         size_t size;
         tl_itch_record record;
@@ -218,16 +244,15 @@ int tl_glimpse_follow(tl_glimpse *glimpse, const tl_spool *feed, uint64_t most)
 
 /* Telling */
 
-static int by_priority(const void *one, const void *other)
+static bool comes_first(const order *a, const order *b)
 {
-    const order *a = one, *b = other;
     if (a->locate != b->locate)
-        return a->locate < b->locate ? -1 : 1;
+        return a->locate < b->locate;
     if (a->side != b->side)
-        return a->side < b->side ? -1 : 1; /* 'B', 'S' */
+        return a->side < b->side; /* 'B', 'S' */
     if (a->price != b->price)
-        return (a->price < b->price) == (a->side == 'S') ? -1 : 1;
-    return a->ref < b->ref ? -1 : 1; /* a reference number tells when the order took its place */
+        return (a->price < b->price) == (a->side == 'S');
+    return a->ref < b->ref; /* a reference number tells when the order took its place */
 }
 
 static int tell_message(tl_spool *out, const void *message, size_t size)
@@ -241,61 +266,137 @@ static int tell_message(tl_spool *out, const void *message, size_t size)
     return 0;
 }
 
-static int tell_stocks(const tl_glimpse *glimpse, tl_spool *out)
+static int tell_stock(const tl_glimpse *glimpse, uint64_t locate, tl_spool *out)
 {
+    const stock *of = &glimpse->stocks[locate];
     int rc = 0;
-    for (uint32_t locate = 1; locate <= glimpse->stocks_max && rc == 0; locate++) {
-        const stock *of = &glimpse->stocks[locate];
-        if (of->directory[0] != 0)
-            rc = tell_message(out, of->directory, DIRECTORY_BYTES);
-        if (rc == 0 && of->action[0] != 0)
-            rc = tell_message(out, of->action, ACTION_BYTES);
-    }
+    if (of->directory[0] != 0)
+        rc = tell_message(out, of->directory, DIRECTORY_BYTES);
+    if (rc == 0 && of->action[0] != 0)
+        rc = tell_message(out, of->action, ACTION_BYTES);
     return rc;
 }
 
-static int tell_orders(tl_glimpse *glimpse, tl_spool *out)
+static int tell_order(const tl_glimpse *glimpse, const order *of, tl_spool *out)
 {
-    uint32_t count = 0;
-    int rc = 0;
-    for (uint64_t at = 0; at <= glimpse->mask; at++)
-        if (glimpse->orders[at].ref != 0)
-            glimpse->list[count++] = glimpse->orders[at];
-    assert(count == glimpse->count);
-    qsort(glimpse->list, count, sizeof *glimpse->list, by_priority);
-    for (uint32_t i = 0; i < count && rc == 0; i++) {
-        const order *of = &glimpse->list[i];
-        tl_itch_add_order_wire message;
-        const tl_itch_add_order said = {.type = TL_ITCH_TYPE_ADD_ORDER,
-                                        .locate = of->locate,
-                                        .ts_ns = glimpse->ts_ns,
-                                        .order_ref = of->ref,
-                                        .side = of->side,
-                                        .shares = of->shares,
-                                        .price = of->price};
-        tl_itch_add_order_put(&message, &said);
-        memcpy(message.stock,
-               ((const tl_itch_stock_directory_wire *)glimpse->stocks[of->locate].directory)->stock,
-               sizeof message.stock);
-        rc = tell_message(out, &message, sizeof message);
-    }
-    return rc;
+    tl_itch_add_order_wire message;
+    const tl_itch_add_order said = {.type = TL_ITCH_TYPE_ADD_ORDER,
+                                    .locate = of->locate,
+                                    .ts_ns = glimpse->ts_ns,
+                                    .order_ref = of->ref,
+                                    .side = of->side,
+                                    .shares = of->shares,
+                                    .price = of->price};
+    tl_itch_add_order_put(&message, &said);
+    memcpy(message.stock,
+           ((const tl_itch_stock_directory_wire *)glimpse->stocks[of->locate].directory)->stock,
+           sizeof message.stock);
+    return tell_message(out, &message, sizeof message);
 }
 
-int tl_glimpse_tell(tl_glimpse *glimpse, tl_spool *out)
+static int tell_end(const tl_glimpse *glimpse, tl_spool *out)
 {
     char digits[21];
     tl_glimpse_end_wire message = {.type = 'G'};
     snprintf(digits, sizeof digits, "%20llu", (unsigned long long)glimpse->number + 1);
     memcpy(message.number, digits, sizeof message.number);
-    int rc = glimpse->system[0] == 0 ? 0 : tell_message(out, glimpse->system, SYSTEM_BYTES);
-    if (rc == 0)
-        rc = tell_stocks(glimpse, out);
-    if (rc == 0)
-        rc = tell_orders(glimpse, out);
-    if (rc == 0)
-        rc = tell_message(out, &message, sizeof message);
-    if (rc == 0)
-        tl_spool_count(out);
+    return tell_message(out, &message, sizeof message);
+}
+
+/* The two runs from `from` on. */
+static void take_runs(telling *of, uint64_t from)
+{
+    const uint64_t middle = from + of->width, right = middle + of->width;
+    of->at = of->one = from;
+    of->middle = of->two = middle < of->count ? middle : of->count;
+    of->right = right < of->count ? right : of->count;
+}
+
+/* One order more of the list, merged; or the next longer runs. */
+static void merge_one(tl_glimpse *glimpse)
+{
+    telling *of = &glimpse->telling;
+    order *list = glimpse->list;
+    if (of->width >= of->count) {
+        of->stage = ORDERS;
+        of->at = 0;
+    } else if (of->at == of->count) {
+        glimpse->list = glimpse->other;
+        glimpse->other = list;
+        of->width *= 2;
+        take_runs(of, 0);
+    } else {
+        if (of->at == of->right)
+            take_runs(of, of->right);
+        const bool first = of->two == of->right || (of->one < of->middle &&
+                                                    comes_first(&list[of->one], &list[of->two]));
+        glimpse->other[of->at++] = list[first ? of->one++ : of->two++];
+    }
+}
+
+static void collect_one(tl_glimpse *glimpse)
+{
+    telling *of = &glimpse->telling;
+    if (of->at <= glimpse->mask) {
+        const order *next = &glimpse->orders[of->at++];
+        if (next->ref != 0)
+            glimpse->list[of->count++] = *next;
+        return;
+    }
+    assert(of->count == glimpse->count);
+    of->stage = MERGING;
+    of->width = 1;
+    take_runs(of, 0);
+}
+
+static int tell_one(tl_glimpse *glimpse)
+{
+    telling *of = &glimpse->telling;
+    switch (of->stage) {
+    case STOCKS:
+        if (of->at <= glimpse->stocks_max)
+            return tell_stock(glimpse, of->at++, of->out);
+        of->stage = COLLECTING;
+        of->at = 0;
+        return 0;
+    case COLLECTING:
+        collect_one(glimpse);
+        return 0;
+    case MERGING:
+        merge_one(glimpse);
+        return 0;
+    case ORDERS:
+        if (of->at < of->count)
+            return tell_order(glimpse, &glimpse->list[of->at++], of->out);
+        of->stage = IDLE;
+        return tell_end(glimpse, of->out);
+    case IDLE:
+        break;
+    }
+    return 0;
+}
+
+int tl_glimpse_tell(tl_glimpse *glimpse, tl_spool *out)
+{
+    assert(glimpse->telling.stage == IDLE);
+    glimpse->telling = (telling){.out = out, .stage = STOCKS, .at = 1};
+    const int rc = glimpse->system[0] == 0 ? 0 : tell_message(out, glimpse->system, SYSTEM_BYTES);
+    if (rc != 0)
+        glimpse->telling.stage = IDLE;
     return rc;
+}
+
+int tl_glimpse_go_on(tl_glimpse *glimpse, uint32_t most)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < most && rc == 0 && glimpse->telling.stage != IDLE; i++) {
+        rc = tell_one(glimpse);
+        glimpse->steps++;
+    }
+    if (rc != 0) {
+        glimpse->telling.stage = IDLE;
+        return rc;
+    }
+    tl_spool_count(glimpse->telling.out);
+    return glimpse->telling.stage != IDLE;
 }

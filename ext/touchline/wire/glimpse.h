@@ -29,7 +29,14 @@ void tl_glimpse_close(tl_glimpse *glimpse);
 int tl_glimpse_follow(tl_glimpse *glimpse, const tl_spool *feed, uint64_t most);
 /* The last message taken in. */
 uint64_t tl_glimpse_number(const tl_glimpse *glimpse);
-/* A snapshot, as packets of SoupBinTCP, into an empty spool: 0 or its error. */
+/* Begin a snapshot, as packets of SoupBinTCP, into an empty spool: 0 or its error. Until it is
+ * whole nothing more of the feed is taken in. */
 int tl_glimpse_tell(tl_glimpse *glimpse, tl_spool *out);
+/* Go on with it, so many steps at most, each of which looks at one stock, place or order: 1 when
+ * there are more, 0 when it is whole, or the spool's error, and then it is over. What is told so
+ * far can be read. */
+int tl_glimpse_go_on(tl_glimpse *glimpse, uint32_t most);
+/* Steps that were gone, of all snapshots. */
+uint64_t tl_glimpse_steps(const tl_glimpse *glimpse);
 
 #endif

@@ -100,8 +100,8 @@ static bool ours(tl_moldudp64_receiver *receiver, const char session[10])
     if (receiver->ended) {
         receiver->ended = false;
         receiver->expected = 1;
-        receiver->told = receiver->end = receiver->asked_to = 0;
-        receiver->held = 0;
+        receiver->told = receiver->end = receiver->asked_to = receiver->lost_to = 0;
+        receiver->held = receiver->tries = 0;
         memset(receiver->slots, 0, receiver->config.window * sizeof *receiver->slots);
     }
     return true;
@@ -187,7 +187,7 @@ static bool of_window(tl_moldudp64_receiver *receiver, tl_moldudp64_arrival *arr
 tl_moldudp64_kind tl_moldudp64_arrived(tl_moldudp64_receiver *receiver, int64_t now_ns,
                                        tl_moldudp64_arrival *arrival)
 {
-    arrival->number = receiver->expected;
+    *arrival = (tl_moldudp64_arrival){.number = receiver->expected};
     if (receiver->lost_to != 0) {
         arrival->last = receiver->lost_to;
         receiver->lost += receiver->lost_to - receiver->expected + 1;

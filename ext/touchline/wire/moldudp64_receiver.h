@@ -36,7 +36,7 @@ typedef enum tl_moldudp64_kind {
 
 typedef struct tl_moldudp64_arrival {
     tl_moldudp64_kind kind;
-    const uint8_t *bytes; /* valid until the next call */
+    const uint8_t *bytes; /* of a MESSAGE; valid until the next call */
     size_t size;
     uint64_t number, last;
 } tl_moldudp64_arrival;

@@ -100,6 +100,11 @@ uint64_t tl_ouch_desk_count(const tl_ouch_desk *desk, uint32_t session)
     return session < desk->config.sessions_max ? desk->seats[session].count : 0;
 }
 
+uint32_t tl_ouch_desk_answered(const tl_ouch_desk *desk, uint32_t session)
+{
+    return session < desk->config.sessions_max ? desk->seats[session].answered : 0;
+}
+
 uint32_t tl_ouch_desk_pending(const tl_ouch_desk *desk, uint32_t session)
 {
     return session < desk->config.sessions_max ? desk->seats[session].pending : 0;

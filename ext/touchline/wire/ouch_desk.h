@@ -96,6 +96,8 @@ int tl_ouch_desk_error(const tl_ouch_desk *desk);
 /* Cancel the open orders of a session whose peer has left, some at a time; `*at`: 0 at first. 1:
  * there are more, 0: that was all, -EAGAIN: not now. */
 int tl_ouch_desk_leave(tl_ouch_desk *desk, uint32_t session, uint32_t *at);
+/* The highest UserRefNum of the session that the engine has answered. */
+uint32_t tl_ouch_desk_answered(const tl_ouch_desk *desk, uint32_t session);
 /* Requests of the session that the engine has not answered: leave when there are none. */
 uint32_t tl_ouch_desk_pending(const tl_ouch_desk *desk, uint32_t session);
 

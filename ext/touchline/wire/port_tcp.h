@@ -85,6 +85,8 @@ void tl_tcp_drop(tl_tcp *tcp, uint32_t conn);
 
 /* When bytes went, as far as that is known by now; `number` is that of the last byte, from 0. */
 int tl_tcp_sent_stamps(tl_tcp *tcp, uint32_t conn, tl_port_sent *out, uint32_t max);
+/* How many bytes were put, modulo 2^32: the number of the next. 0 when the connection is gone. */
+uint32_t tl_tcp_bytes_put(const tl_tcp *tcp, uint32_t conn);
 /* The other end; family 0 when the connection is gone. */
 tl_port_address tl_tcp_peer(const tl_tcp *tcp, uint32_t conn);
 

@@ -252,6 +252,7 @@ void tl_tcp_put(tl_tcp *tcp, uint32_t number, uint32_t size)
         return;
     assert(size <= tcp->send_max - conn->out_end);
     conn->out_end += size;
+    conn->bytes_put += size;
     if (conn->unsent)
         return;
     conn->unsent = true;
@@ -294,6 +295,12 @@ void tl_tcp_drop(tl_tcp *tcp, uint32_t number)
     tl_tcp_conn *conn = tl_tcp_find(tcp, number);
     if (conn != NULL)
         tl_tcp_finish(tcp, conn);
+}
+
+uint32_t tl_tcp_bytes_put(const tl_tcp *tcp, uint32_t number)
+{
+    const tl_tcp_conn *conn = tl_tcp_find(tcp, number);
+    return conn == NULL ? 0 : conn->bytes_put;
 }
 
 int tl_tcp_sent_stamps(tl_tcp *tcp, uint32_t number, tl_port_sent *out, uint32_t max)

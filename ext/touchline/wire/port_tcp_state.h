@@ -28,6 +28,7 @@ typedef struct tl_tcp_conn {
     uint32_t served; /* in this poll already: what it was told must stand */
     uint32_t in_begin, in_end;
     uint32_t out_begin, out_end;
+    uint32_t bytes_put;
     uint8_t *in, *out;
     tl_port_address peer;
 } tl_tcp_conn;

@@ -209,7 +209,7 @@ static const uint8_t *card_of(tl_xdp_port *port, const tl_port_address *to, int6
         if (port->own_arp)
             ask(port, neighbour, now_ns);
         else
-            (void)tl_xdp_ask_kernel(port, neighbour, now_ns);
+            (void)tl_link_ask(&port->link, neighbour, now_ns);
     }
     return neighbour->known ? neighbour->mac : NULL;
 }

@@ -1,10 +1,11 @@
 /* The port over AF_XDP from inside. port_xdp.c moves packets, port_xdp_open.c gets the memory, the
- * socket and its rings, port_xdp_program.c the program that leads packets there, port_xdp_link.c
- * what the kernel knows of the link. Internal to them and to their tests. */
+ * socket and its rings, port_xdp_program.c the program that leads packets there. Internal to them
+ * and to their tests. */
 #ifndef TOUCHLINE_PORT_XDP_H
 #define TOUCHLINE_PORT_XDP_H
 
 #include "touchline/wire/port_frame.h"
+#include "touchline/wire/port_link.h"
 #include "touchline/wire/port_state.h"
 
 #include <linux/if_xdp.h>
@@ -39,10 +40,8 @@ typedef struct tl_xdp_port {
     bool via_gateway;
     uint8_t gateway[4];
     uint8_t group_mac[TL_FRAME_MAC]; /* of the group sent to last */
-    int map_fd, program_fd, link_fd, netlink_fd;
-    int interface;
-    char interface_name[16];
-    tl_port *kernel; /* a socket on the same address: the port is taken, the group joined */
+    int map_fd, program_fd, link_fd;
+    tl_link link; /* with the kernel's socket, unless ARP is our own */
 } tl_xdp_port;
 
 /* A map with one place for each of so many queues: a descriptor or -errno. */
@@ -53,12 +52,6 @@ int tl_xdp_map_set(int map_fd, uint32_t queue, int socket_fd);
 int tl_xdp_program(int map_fd, const uint8_t ip[4], uint16_t port, bool arp);
 /* Attached until the descriptor returned is closed, by whatever end; or -errno. */
 int tl_xdp_attach(int program_fd, int interface, bool generic);
-
-/* The interface's own addresses, MTU and whether `ip` is one of them. 0 or -errno. */
-int tl_xdp_read_link(tl_xdp_port *port, uint8_t own_ip[4], bool *is_own, uint32_t *mtu,
-                     const uint8_t ip[4]);
-/* What the kernel knows of a neighbour; asks it to find out when it knows nothing. */
-bool tl_xdp_ask_kernel(tl_xdp_port *port, tl_frame_neighbour *neighbour, int64_t now_ns);
 
 void tl_xdp_give_back(tl_xdp_port *port);
 int tl_xdp_poll(tl_port *base, tl_port_datagram *out, uint32_t max, int timeout_ms);

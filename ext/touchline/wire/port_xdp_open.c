@@ -44,9 +44,6 @@ static int check(const tl_port_xdp_options *options, tl_port *base, tl_port_faul
                              options->frames, FRAMES_MAX);
     if (options->queue >= QUEUES_MAX)
         return tl_port_blame(fault, -EINVAL, "queue %u below %u", options->queue, QUEUES_MAX);
-    if (common->interface == NULL || strlen(common->interface) >= IFNAMSIZ)
-        return tl_port_blame(fault, -ENODEV, "interface %s",
-                             common->interface == NULL ? "" : common->interface);
     return 0;
 }
 
@@ -60,11 +57,10 @@ static int place_on_link(tl_xdp_port *port, const tl_port_xdp_options *options,
     bool is_own;
     uint32_t mtu;
     tl_port_address gateway;
-    strcpy(port->interface_name, common->interface);
-    port->interface = (int)if_nametoindex(common->interface);
-    if (port->interface == 0)
-        return tl_port_blame(fault, -ENODEV, "interface %s", common->interface);
-    const int rc = tl_xdp_read_link(port, own_ip, &is_own, &mtu, port->base.local.ip);
+    int rc = tl_link_open(&port->link, common->interface, fault);
+    if (rc != 0)
+        return rc;
+    rc = tl_link_read(&port->link, port->self.mac, own_ip, &is_own, &mtu, port->base.local.ip);
     if (rc != 0)
         return tl_port_blame(fault, rc, "interface %s", common->interface);
     if (memcmp(port->base.local.ip, "\0\0\0\0", 4) == 0) {
@@ -92,26 +88,6 @@ static int place_on_link(tl_xdp_port *port, const tl_port_xdp_options *options,
         return tl_port_blame(fault, -EINVAL, "local %s: a port must be named", common->local);
     tl_port_note(&port->base.facts, "own_arp", port->own_arp, port->own_arp, 0);
     return 0;
-}
-
-/* The address is the kernel's, too: its port is taken there, so that nobody else has it and nothing
- * is answered with "unreachable", and the group is joined. */
-static int take_in_kernel(tl_xdp_port *port, const tl_port_xdp_options *options,
-                          tl_port_fault *fault)
-{
-    tl_port_options same = options->common;
-    if (port->own_arp)
-        return 0;
-    same.batch = 1;
-    same.size_max = 64;
-    same.segments = same.connected = false;
-    same.tuning = (tl_port_tuning){0};
-    const int rc = tl_port_udp_open(&port->kernel, &same, fault);
-    if (rc != 0)
-        return rc;
-    port->base.local.port = tl_port_local(port->kernel)->port;
-    port->netlink_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    return port->netlink_fd >= 0 ? 0 : tl_port_blame(fault, -errno, "netlink");
 }
 
 static int map_ring(tl_xdp_port *port, tl_xdp_ring *ring, const struct xdp_ring_offset *at,
@@ -188,7 +164,7 @@ static int bind_as(const tl_xdp_port *port, uint32_t queue, uint16_t flags)
 {
     const struct sockaddr_xdp at = {.sxdp_family = AF_XDP,
                                     .sxdp_flags = flags | XDP_USE_NEED_WAKEUP,
-                                    .sxdp_ifindex = (uint32_t)port->interface,
+                                    .sxdp_ifindex = (uint32_t)port->link.interface,
                                     .sxdp_queue_id = queue};
     const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
     for (int i = 0;; i++) {
@@ -208,7 +184,7 @@ static int bind_queue(tl_xdp_port *port, const tl_port_xdp_options *options, tl_
         const int rc = bind_as(port, options->queue, XDP_COPY);
         if (rc != 0)
             return tl_port_blame(fault, rc, "bind AF_XDP to queue %u of %s", options->queue,
-                                 port->interface_name);
+                                 port->link.name);
     }
     tl_port_note(&port->base.facts, "zero_copy", options->zero_copy, zero_copy,
                  options->zero_copy && !zero_copy ? refusal : 0);
@@ -220,11 +196,11 @@ static int attach(tl_xdp_port *port, const tl_port_xdp_options *options)
 {
     int refusal = -EOPNOTSUPP;
     if (options->mode != TL_PORT_XDP_GENERIC) {
-        port->link_fd = tl_xdp_attach(port->program_fd, port->interface, false);
+        port->link_fd = tl_xdp_attach(port->program_fd, port->link.interface, false);
         refusal = port->link_fd < 0 ? port->link_fd : 0;
     }
     if (port->link_fd < 0 && options->mode != TL_PORT_XDP_DRIVER && refusal != -EBUSY)
-        port->link_fd = tl_xdp_attach(port->program_fd, port->interface, true);
+        port->link_fd = tl_xdp_attach(port->program_fd, port->link.interface, true);
     if (port->link_fd < 0)
         return port->link_fd;
     tl_port_note(&port->base.facts, "driver_mode", options->mode != TL_PORT_XDP_GENERIC,
@@ -250,7 +226,7 @@ static int lead_packets_here(tl_xdp_port *port, const tl_port_xdp_options *optio
     rc = attach(port, options);
     return rc == 0 ? 0
                    : tl_port_blame(fault, rc, "attach the XDP program to %s",
-                                   port->interface_name);
+                                   port->link.name);
 }
 
 static void xdp_count(tl_port *base)
@@ -282,10 +258,9 @@ static void xdp_close(tl_port *base)
             munmap(rings[i]->map, rings[i]->map_bytes);
     }
     close_fd(base->fd);
-    close_fd(port->netlink_fd);
     if (port->umem != NULL)
         munmap(port->umem, port->umem_bytes + 2 * port->frames * sizeof(uint64_t));
-    tl_port_close(port->kernel);
+    tl_link_close(&port->link);
     free(port);
 }
 
@@ -298,8 +273,8 @@ static int set_up(tl_xdp_port *port, const tl_port_xdp_options *options, tl_port
     int rc = check(options, base, fault);
     if (rc == 0)
         rc = place_on_link(port, options, fault);
-    if (rc == 0)
-        rc = take_in_kernel(port, options, fault);
+    if (rc == 0 && !port->own_arp)
+        rc = tl_link_take(&port->link, &options->common, &base->local, fault);
     if (rc != 0)
         return rc;
     port->self.port = base->local.port;
@@ -333,7 +308,7 @@ int tl_port_xdp_open(tl_port **out, const tl_port_xdp_options *options, tl_port_
     if (port == NULL)
         return tl_port_blame(fault, -ENOMEM, "port");
     port->base.ops = &XDP_OPS;
-    port->base.fd = port->map_fd = port->program_fd = port->link_fd = port->netlink_fd = -1;
+    port->base.fd = port->map_fd = port->program_fd = port->link_fd = port->link.netlink_fd = -1;
     const int rc = set_up(port, options, fault);
     if (rc != 0)
         xdp_close(&port->base);

@@ -121,6 +121,12 @@ static bool throttled(tl_wire_orders *orders, tl_wire_seat *seat)
     return seat->used_ns + seat->message_ns > orders->now_ns + TL_WIRE_SECOND_NS;
 }
 
+/* Of the requests that the desk takes, those whose UserRefNum is their own. */
+static bool has_number(const uint8_t *request)
+{
+    return memchr("OUCDE", request[0], 5) != NULL;
+}
+
 static tl_wire_taken take_message(void *context, tl_wire_peer *peer, const uint8_t *bytes,
                                   size_t size)
 {
@@ -141,6 +147,8 @@ static tl_wire_taken take_message(void *context, tl_wire_peer *peer, const uint8
     case TL_OUCH_TAKEN:
         break;
     }
+    if (orders->peers.stamps != NULL && has_number(bytes))
+        tl_wire_stamps_asked(&seat->sample, peer->rx_ns, tl_get_u32(bytes + 1));
     seat->used_ns += seat->message_ns;
     tl_wire_count(&seat->received, 1);
     return TL_WIRE_TAKEN;
@@ -167,6 +175,7 @@ static const tl_spool *seat_peer(void *context, tl_wire_peer *peer, uint32_t ses
         orders->leaving_count--;
     }
     seat->peer = peer;
+    seat->sample = (tl_wire_sample){0};
     atomic_store_explicit(&seat->on, true, memory_order_relaxed);
     return &seat->spool;
 }
@@ -200,6 +209,7 @@ static int open_peers(tl_wire_orders *orders, tl_port_fault *fault)
                 .receive_max = RECEIVE_MAX,
                 .send_max = SEND_MAX,
                 .direct_max = from->spin ? DIRECT_MAX : 0,
+                .interface = from->interface,
                 .tuning = from->tuning},
         .soupbin = {.heartbeat_ns = TL_SOUPBIN_HEARTBEAT_NS,
                     .silence_ns = TL_SOUPBIN_SILENCE_NS,
@@ -211,7 +221,10 @@ static int open_peers(tl_wire_orders *orders, tl_port_fault *fault)
         .context = orders, .message = take_message, .seat = seat_peer, .left = peer_left};
     memcpy(config.session, from->session, sizeof config.session);
     orders->peers_made = true;
-    return tl_wire_peers_open(&orders->peers, &config, &hooks, orders->door, fault);
+    const int rc = tl_wire_peers_open(&orders->peers, &config, &hooks, orders->door, fault);
+    if (from->tuning.stamps != TL_PORT_UNSTAMPED)
+        orders->peers.stamps = &orders->stamps;
+    return rc;
 }
 
 static int open_parts(tl_wire_orders *orders, tl_port_fault *fault)

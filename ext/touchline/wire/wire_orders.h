@@ -16,6 +16,7 @@
 #include "touchline/wire/port.h"
 #include "touchline/wire/wire_door.h"
 #include "touchline/wire/wire_events.h"
+#include "touchline/wire/wire_stamps.h"
 
 typedef struct tl_wire_orders_config {
     const char *local;        /* where to listen */
@@ -27,6 +28,7 @@ typedef struct tl_wire_orders_config {
     const char *directory;    /* of the spools' files */
     uint64_t spool_bytes_max; /* of one session */
     tl_port_tuning tuning;
+    const char *interface;    /* whose card stamps; NULL for none */
     bool spin;                /* never sleep */
 } tl_wire_orders_config;
 
@@ -91,6 +93,10 @@ const tl_port_address *tl_wire_orders_address(const tl_wire_orders *orders);
 const char *tl_wire_orders_fault(const tl_wire_orders *orders);
 void tl_wire_orders_status_read(const tl_wire_orders *orders, tl_wire_orders_status *out);
 /* False: there is no such session. */
+/* By tuning.stamps: what was got (enum tl_port_stamp) once somebody has connected, else 0; how long
+ * bytes waited to be read, and how long requests took until their answers went. */
+int64_t tl_wire_orders_latency(const tl_wire_orders *orders, tl_latency_told *received,
+                               tl_latency_told *answered);
 bool tl_wire_orders_session_status(const tl_wire_orders *orders, uint32_t session,
                                    tl_wire_session_status *out);
 

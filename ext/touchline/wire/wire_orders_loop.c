@@ -140,6 +140,26 @@ static bool wait_for_work(tl_wire_orders *orders)
     return true;
 }
 
+/* Requests that are followed: whose answer is written, and whose has gone. */
+static void follow(tl_wire_orders *orders)
+{
+    tl_wire_peers *peers = &orders->peers;
+    const tl_port_fact *stamps = tl_port_fact_named(tl_tcp_what_was_got(peers->tcp), "stamps");
+    if (stamps == NULL || stamps->got == TL_PORT_UNSTAMPED)
+        return;
+    atomic_store_explicit(&orders->stamps_got, stamps->got, memory_order_relaxed);
+    for (uint32_t i = 0; i < peers->slots_used; i++) {
+        const tl_wire_peer *peer = &peers->peers[i];
+        if (!peer->open || peer->session == TL_WIRE_NOBODY)
+            continue;
+        tl_wire_sample *sample = &orders->seats[peer->session].sample;
+        tl_wire_stamps_answered(sample, tl_ouch_desk_answered(orders->desk, peer->session));
+        if (!peer->dirty)
+            tl_wire_stamps_written(sample, peers->tcp, peer->conn);
+        tl_wire_stamps_fetch(peers->stamps, sample, peers->tcp, peer->conn);
+    }
+}
+
 static void take_requests(tl_wire_orders *orders)
 {
     orders->now_ns = monotonic_ns();
@@ -159,6 +179,8 @@ static void go_round(tl_wire_orders *orders, bool sockets)
     if (orders->leaving_count > 0)
         take_off(orders);
     tl_wire_peers_write(&orders->peers);
+    if (orders->peers.stamps != NULL)
+        follow(orders);
     if ((atomic_fetch_add_explicit(&orders->rounds, 1, memory_order_relaxed) & 63) == 0)
         show(orders);
     pthread_mutex_unlock(&orders->names);
@@ -265,6 +287,14 @@ void tl_wire_orders_status_read(const tl_wire_orders *orders, tl_wire_orders_sta
                                    .received = now(&orders->peers.received),
                                    .passed = now(&orders->passed),
                                    .sent = now(&orders->peers.sent)};
+}
+
+int64_t tl_wire_orders_latency(const tl_wire_orders *orders, tl_latency_told *received,
+                               tl_latency_told *answered)
+{
+    tl_latency_tell(&orders->stamps.received, received);
+    tl_latency_tell(&orders->stamps.answered, answered);
+    return atomic_load_explicit(&orders->stamps_got, memory_order_relaxed);
 }
 
 bool tl_wire_orders_session_status(const tl_wire_orders *orders, uint32_t session,

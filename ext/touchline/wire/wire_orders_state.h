@@ -21,6 +21,7 @@ typedef struct tl_wire_seat {
     int64_t cancel_grace_ns;
     int64_t message_ns;  /* what a message uses up of a second; 0: nothing */
     int64_t used_ns;     /* up to here the messages that were taken have used time up */
+    tl_wire_sample sample;
     _Atomic(uint64_t) next, received;
     atomic_bool on;
 } tl_wire_seat;
@@ -33,6 +34,8 @@ struct tl_wire_orders {
     tl_ouch_desk *desk;
     tl_wire_events events;
     tl_wire_peers peers;
+    tl_wire_stamps stamps; /* of peers, unless they are off */
+    _Atomic(int64_t) stamps_got;
     bool peers_made;
     tl_bell bell;
     tl_wire_seat *seats; /* by session */

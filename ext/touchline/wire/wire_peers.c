@@ -167,6 +167,7 @@ static void answer(tl_wire_peers *peers, const tl_wire_answer *answer)
         const uint64_t have = tl_spool_counted(peer->stream);
         not_new(peers, peer);
         peer->session = answer->session;
+        peer->seated_ns = peers->now_ns;
         tl_wire_count(&peers->seated, 1);
         size = tl_soupbin_server_accept(&peer->end, &peer->login,
                                         peer->last < have ? peer->last : have, peers->now_ns,
@@ -297,6 +298,11 @@ static void serve_clocks(tl_wire_peers *peers)
             continue;
         if (peer->unasked)
             ask(peers, peer);
+        if (peers->config.stay_ns != 0 && peer->session != TL_WIRE_NOBODY &&
+            peers->now_ns - peer->seated_ns >= peers->config.stay_ns) {
+            fault(peers, peer, "what was asked for took too long");
+            continue;
+        }
         if (tl_soupbin_due_ns(&peer->end) > peers->now_ns)
             continue;
         const size_t size = tl_soupbin_server_due(&peer->end, peers->now_ns, reply, &why);
@@ -317,6 +323,17 @@ static void parted(tl_wire_peers *peers, tl_wire_peer *peer, bool closed)
     peers->parting--;
 }
 
+/* Bytes that have come. Behind others that wait they are not told apart by their stamps. */
+static void came(tl_wire_peers *peers, tl_wire_peer *peer, const tl_tcp_event *event)
+{
+    if (peers->stamps != NULL) {
+        tl_wire_stamps_read(peers->stamps, event->rx_ns);
+        peer->rx_ns = peer->busy ? 0 : event->rx_ns;
+    }
+    if (!peer->busy)
+        read_and_queue(peers, peer, event->bytes, event->size);
+}
+
 int tl_wire_peers_round(tl_wire_peers *peers, int64_t now_ns, int timeout_ms)
 {
     tl_tcp_event events[TCP_EVENTS];
@@ -335,8 +352,8 @@ int tl_wire_peers_round(tl_wire_peers *peers, int64_t now_ns, int timeout_ms)
             parted(peers, peer, events[i].kind == TL_TCP_CLOSED);
         else if (events[i].kind == TL_TCP_CLOSED)
             forget(peers, peer);
-        else if (!peer->busy)
-            read_and_queue(peers, peer, events[i].bytes, events[i].size);
+        else
+            came(peers, peer, &events[i]);
     }
     const uint32_t answered = tl_wire_door_answers(peers->door, peers->config.loop, answers);
     for (uint32_t i = 0; i < answered; i++)

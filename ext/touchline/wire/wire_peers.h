@@ -14,6 +14,7 @@
 #include "touchline/wire/soupbin.h"
 #include "touchline/wire/spool.h"
 #include "touchline/wire/wire_door.h"
+#include "touchline/wire/wire_stamps.h"
 
 typedef struct tl_wire_peer {
     uint32_t conn;
@@ -22,6 +23,8 @@ typedef struct tl_wire_peer {
     tl_soupbin_event login; /* what it asked for */
     const tl_spool *stream;
     uint64_t last;        /* its last message of the stream, which then is complete */
+    int64_t seated_ns;    /* when its login was accepted */
+    int64_t rx_ns;        /* stamp of the bytes read last; 0: nobody stamped them */
     int64_t parting_ns;   /* when it is dropped, if it has not gone by itself; 0: it is not to go */
     bool open;            /* the slot is used */
     bool logged_out;      /* it said so */
@@ -51,6 +54,7 @@ typedef struct tl_wire_peers_config {
     tl_soupbin_config soupbin;
     uint32_t loop;          /* enum tl_wire_loop */
     uint32_t newcomers_max; /* before their login; when more come the oldest go */
+    int64_t stay_ns;        /* who is logged in for longer is sent off; 0: nobody */
     char session[11];       /* the stream's name */
 } tl_wire_peers_config;
 
@@ -58,6 +62,7 @@ typedef struct tl_wire_peers {
     tl_wire_peers_config config;
     tl_wire_hooks hooks;
     tl_wire_door *door;
+    tl_wire_stamps *stamps; /* NULL: off */
     tl_tcp *tcp;
     tl_wire_peer *peers; /* by the connection's slot */
     uint32_t *busy, *dirty, *in_order; /* slots; in_order: newcomers, the oldest first */

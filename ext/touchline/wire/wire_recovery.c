@@ -17,7 +17,9 @@
 #define REQUESTS 64u           /* at a time */
 #define ASKERS 1024u           /* a power of two: addresses that are remembered */
 #define SNAPSHOTS 4u           /* kept at a time, while somebody reads them */
-#define FOLLOW_MOST 65536u     /* messages of the feed in a round */
+#define FOLLOW_MOST 8192u      /* messages of the feed in a round */
+#define BEHIND_MOST 65536u     /* of which a snapshot still waits for the last */
+#define SLICE 4096u            /* steps of a snapshot in a round */
 #define SLEEP_MS 100
 #define BEHIND_MS 2            /* while a stream waits for its peer */
 #define SPOOL_STEP (UINT64_C(4) << 20)
@@ -34,7 +36,8 @@ typedef struct asker {
 typedef struct snapshot {
     tl_spool spool;
     uint32_t readers;
-    int64_t made_ns; /* 0: there is none */
+    int64_t made_ns; /* when it was asked for; 0: there is none */
+    uint64_t wanted; /* it has the feed's messages up to this one at least */
 } snapshot;
 
 struct tl_wire_recovery {
@@ -46,14 +49,15 @@ struct tl_wire_recovery {
     bool peers_made;
     tl_glimpse *glimpse;
     snapshot snapshots[SNAPSHOTS];
+    snapshot *making; /* not whole yet; NULL: none */
+    bool telling;     /* and told in part */
     asker *askers;
     uint64_t key; /* of their places, so that nobody can choose his neighbours */
     uint8_t *packets; /* REQUESTS of packet_max bytes */
     int epoll_fd, wake_fd;
     int64_t now_ns;
-    int failure;
     atomic_bool stop;
-    _Atomic(uint64_t) rounds, came, answered, too_fast, malformed, made;
+    _Atomic(uint64_t) rounds, came, answered, too_fast, malformed, made, steps;
 };
 
 static int64_t monotonic_ns(void)
@@ -159,7 +163,7 @@ static snapshot *newest(tl_wire_recovery *recovery)
 static snapshot *unread(tl_wire_recovery *recovery)
 {
     for (uint32_t i = 0; i < SNAPSHOTS; i++)
-        if (recovery->snapshots[i].readers == 0)
+        if (recovery->snapshots[i].readers == 0 && &recovery->snapshots[i] != recovery->making)
             return &recovery->snapshots[i];
     return NULL;
 }
@@ -171,34 +175,77 @@ static void let_go(snapshot *one)
     one->made_ns = 0;
 }
 
-/* One that is young, a new one, or, while all that can be kept are read, the youngest: it says
- * itself where it ends, and what follows can be asked for. NULL: it could not be made. */
+/* One that is young or in the making, a new one, or, while all that can be kept are read, the
+ * youngest: it says itself where it ends, and what follows can be asked for. NULL: it could not be
+ * begun. */
 static snapshot *snapshot_now(tl_wire_recovery *recovery)
 {
-    snapshot *found = newest(recovery), *made = unread(recovery);
-    if (found != NULL && (made == NULL || recovery->now_ns - found->made_ns < SECOND_NS))
+    snapshot *found = newest(recovery), *fresh = unread(recovery);
+    const uint64_t wanted = tl_spool_counted(tl_wire_feed_spool(recovery->feed));
+    if (recovery->making != NULL)
+        return recovery->making;
+    if (found != NULL && (fresh == NULL || recovery->now_ns - found->made_ns < SECOND_NS))
         return found;
     /* After a start it has a long way to go, a stretch each round: until then the last one, or
      * none. */
-    if (tl_glimpse_number(recovery->glimpse) + FOLLOW_MOST <
-        tl_spool_counted(tl_wire_feed_spool(recovery->feed)))
+    if (tl_glimpse_number(recovery->glimpse) + BEHIND_MOST < wanted)
         return found;
-    let_go(made);
-    recovery->failure = tl_glimpse_follow(recovery->glimpse, tl_wire_feed_spool(recovery->feed),
-                                          UINT64_MAX);
-    if (recovery->failure != 0)
-        return NULL;
-    int rc = tl_spool_open(&made->spool, recovery->config.directory,
-                           recovery->config.spool_bytes_max, SPOOL_STEP);
-    if (rc == 0)
-        rc = tl_glimpse_tell(recovery->glimpse, &made->spool);
-    if (rc != 0) {
-        tl_spool_close(&made->spool);
+    let_go(fresh);
+    if (tl_spool_open(&fresh->spool, recovery->config.directory, recovery->config.spool_bytes_max,
+                      SPOOL_STEP) != 0) {
+        tl_spool_close(&fresh->spool);
         return NULL;
     }
-    made->made_ns = recovery->now_ns;
-    more(&recovery->made);
-    return made;
+    fresh->made_ns = recovery->now_ns;
+    fresh->wanted = wanted;
+    recovery->making = fresh;
+    return fresh;
+}
+
+/* Its readers have more to read: of a whole one to its end, of one that failed no more. */
+static void tell_readers(tl_wire_recovery *recovery, const snapshot *of, int more)
+{
+    for (uint32_t i = 0; i < recovery->peers.slots_used; i++) {
+        tl_wire_peer *peer = &recovery->peers.peers[i];
+        if (!peer->open || peer->stream != &of->spool)
+            continue;
+        if (more < 0) {
+            tl_wire_peers_drop(&recovery->peers, peer);
+            continue;
+        }
+        if (more == 0)
+            peer->last = tl_spool_counted(&of->spool);
+        tl_wire_peers_touch(&recovery->peers, peer);
+    }
+}
+
+/* A slice of the snapshot in the making, or of the feed until it can begin. 0 or -errno. */
+static int make(tl_wire_recovery *recovery)
+{
+    snapshot *made = recovery->making;
+    int rc = 0;
+    if (!recovery->telling)
+        rc = tl_glimpse_follow(recovery->glimpse, tl_wire_feed_spool(recovery->feed), FOLLOW_MOST);
+    if (rc != 0 || made == NULL ||
+        (!recovery->telling && tl_glimpse_number(recovery->glimpse) < made->wanted))
+        return rc;
+    if (!recovery->telling)
+        rc = tl_glimpse_tell(recovery->glimpse, &made->spool);
+    if (rc == 0) {
+        rc = tl_glimpse_go_on(recovery->glimpse, SLICE);
+        atomic_store_explicit(&recovery->steps, tl_glimpse_steps(recovery->glimpse),
+                              memory_order_relaxed);
+    }
+    recovery->telling = rc > 0;
+    tell_readers(recovery, made, rc);
+    if (rc > 0)
+        return 0;
+    recovery->making = NULL;
+    if (rc == 0)
+        more(&recovery->made);
+    else
+        let_go(made);
+    return 0;
 }
 
 /* Each login has a snapshot to itself, from its first message on. */
@@ -217,7 +264,7 @@ static const tl_spool *seat(void *context, tl_wire_peer *peer, uint32_t session)
     if (found == NULL)
         return NULL;
     peer->login.number = 1;
-    peer->last = tl_spool_counted(&found->spool);
+    peer->last = found == recovery->making ? UINT64_MAX : tl_spool_counted(&found->spool);
     found->readers++;
     return &found->spool;
 }
@@ -267,7 +314,8 @@ static int open_glimpse(tl_wire_recovery *recovery, tl_port_fault *fault)
                                                .login_ns = from->login_ns,
                                                .payload_max = PAYLOAD_MAX},
                                    .loop = TL_WIRE_RECOVERY,
-                                   .newcomers_max = NEWCOMERS_MAX};
+                                   .newcomers_max = NEWCOMERS_MAX,
+                                   .stay_ns = from->stay_ns};
     const tl_wire_hooks hooks = {
         .context = recovery, .message = message, .seat = seat, .left = left};
     memcpy(config.session, tl_wire_feed_session(recovery->feed), 10);
@@ -356,25 +404,30 @@ static int work(tl_wire_recovery *recovery)
     const int got = tl_wire_peers_round(&recovery->peers, recovery->now_ns, 0);
     if (got < 0)
         return got;
+    const int rc = make(recovery);
+    if (rc != 0)
+        return rc;
     tl_wire_peers_write(&recovery->peers);
-    const int rc = tl_glimpse_follow(recovery->glimpse, tl_wire_feed_spool(recovery->feed),
-                                     FOLLOW_MOST);
-    if (rc != 0 || recovery->failure != 0)
-        return rc != 0 ? rc : recovery->failure;
-    const bool behind = tl_glimpse_number(recovery->glimpse) + FOLLOW_MOST <
+    const bool behind = tl_glimpse_number(recovery->glimpse) + FOLLOW_MOST <=
                         tl_spool_counted(tl_wire_feed_spool(recovery->feed));
-    return requests + got + behind + recovery->peers.hungry;
+    return requests + got + behind + (recovery->making != NULL) + recovery->peers.hungry;
+}
+
+int tl_wire_recovery_round(tl_wire_recovery *recovery)
+{
+    recovery->now_ns = monotonic_ns();
+    const int done = work(recovery);
+    more(&recovery->rounds);
+    return done;
 }
 
 int tl_wire_recovery_run(tl_wire_recovery *recovery)
 {
     struct epoll_event events[4];
     while (!atomic_load_explicit(&recovery->stop, memory_order_relaxed)) {
-        recovery->now_ns = monotonic_ns();
-        const int done = work(recovery);
+        const int done = tl_wire_recovery_round(recovery);
         if (done < 0)
             return done;
-        more(&recovery->rounds);
         if (done > 0)
             continue;
         const bool behind = recovery->peers_made && tl_wire_peers_behind(&recovery->peers);
@@ -404,6 +457,7 @@ void tl_wire_recovery_status_read(const tl_wire_recovery *recovery, tl_wire_reco
                                      .too_fast = now(&recovery->too_fast),
                                      .malformed = now(&recovery->malformed),
                                      .snapshots = now(&recovery->made),
+                                     .steps = now(&recovery->steps),
                                      .logins = now(&recovery->peers.accepted),
                                      .refused = now(&recovery->peers.refused)};
 }

@@ -5,7 +5,8 @@
  *   login, TCP ───► door ─► a snapshot, one second old at most ─► its stream
  *
  * It reads the feed's spool and touches nothing else of it, so whatever is asked here does not slow
- * the feed. One thread runs it.
+ * the feed. A snapshot is made a slice a round, so that nobody else waits for it: its readers are
+ * sent what there is, and requests are answered between two slices. One thread runs it.
  */
 #ifndef TOUCHLINE_WIRE_RECOVERY_H
 #define TOUCHLINE_WIRE_RECOVERY_H
@@ -22,6 +23,7 @@ typedef struct tl_wire_recovery_config {
     uint32_t glimpse_max;       /* connections */
     uint32_t stocks_max, orders_max;
     int64_t login_ns;
+    int64_t stay_ns;            /* who is sent a snapshot for longer is sent off; 0: nobody */
     const char *directory;      /* of the snapshots' files */
     uint64_t spool_bytes_max;   /* of one snapshot */
 } tl_wire_recovery_config;
@@ -35,6 +37,7 @@ typedef struct tl_wire_recovery tl_wire_recovery;
     X(too_fast)  /* not answered: beyond what an address may ask for */                            \
     X(malformed) /* not answered: no request, or of messages that are not there */                 \
     X(snapshots) /* made */                                                                        \
+    X(steps)     /* of their making; a bounded number a round */                                   \
     X(logins)    /* accepted */                                                                    \
     X(refused)   /* not accepted, or too late */
 
@@ -48,6 +51,8 @@ typedef struct tl_wire_recovery_status {
 int tl_wire_recovery_open(tl_wire_recovery **out, const tl_wire_recovery_config *config,
                           const tl_wire_feed *feed, tl_wire_door *door, tl_port_fault *fault);
 void tl_wire_recovery_close(tl_wire_recovery *recovery);
+/* One round of the loop: above 0 when the next is due at once, or -errno. */
+int tl_wire_recovery_round(tl_wire_recovery *recovery);
 /* The loop, until it is told to stop: 0 or -errno. */
 int tl_wire_recovery_run(tl_wire_recovery *recovery);
 

@@ -20,6 +20,7 @@ cdef extern from "touchline/wire/port.h" nogil:
     ctypedef struct tl_port_tuning:
         uint32_t busy_poll_us
         bint prefer_busy_poll
+        uint8_t stamps
         uint32_t send_bytes
     ctypedef struct tl_port_options:
         const char *to
@@ -78,7 +79,14 @@ cdef extern from "touchline/wire/wire_orders.h" nogil:
         const char *directory
         uint64_t spool_bytes_max
         tl_port_tuning tuning
+        const char *interface
         bint spin
+    ctypedef struct tl_latency_told:
+        uint64_t count
+        int64_t p50_ns
+        int64_t p99_ns
+        int64_t p999_ns
+        int64_t max_ns
     ctypedef struct tl_wire_terms:
         uint32_t session
         const tl_ouch_firm *firms
@@ -119,6 +127,8 @@ cdef extern from "touchline/wire/wire_orders.h" nogil:
     const tl_port_address *tl_wire_orders_address(const tl_wire_orders *orders)
     const char *tl_wire_orders_fault(const tl_wire_orders *orders)
     void tl_wire_orders_status_read(const tl_wire_orders *orders, tl_wire_orders_status *out)
+    int64_t tl_wire_orders_latency(const tl_wire_orders *orders, tl_latency_told *received,
+                                   tl_latency_told *answered)
     bint tl_wire_orders_session_status(const tl_wire_orders *orders, uint32_t session,
                                        tl_wire_session_status *out)
 
@@ -178,6 +188,7 @@ cdef extern from "touchline/wire/wire_recovery.h" nogil:
         uint32_t stocks_max
         uint32_t orders_max
         int64_t login_ns
+        int64_t stay_ns
         const char *directory
         uint64_t spool_bytes_max
     ctypedef struct tl_wire_recovery:
@@ -189,6 +200,7 @@ cdef extern from "touchline/wire/wire_recovery.h" nogil:
         uint64_t too_fast
         uint64_t malformed
         uint64_t snapshots
+        uint64_t steps
         uint64_t logins
         uint64_t refused
     int tl_wire_recovery_open(tl_wire_recovery **out, const tl_wire_recovery_config *config,

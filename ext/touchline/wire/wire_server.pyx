@@ -25,6 +25,7 @@ cnp.import_array()
 
 CANCEL_ON = ("off", "logout", "disconnect", "both")  # two bits
 LOOPS = ("orders", "feed", "recovery")
+STAMPS = ("off", "software", "hardware")
 SUPPLY_MAX = TL_WIRE_SUPPLY_MAX
 cdef uint32_t PENDING_MAX = 1 << 17
 cdef uint32_t GLIMPSE_MAX = 64
@@ -56,14 +57,15 @@ cdef class WireServer(Owned):
     Settings, all by name: `ouch`, where to listen, "127.0.0.1:9900"; `session`, the streams' name,
     10 letters and digits; `directory` of the spools; the engine's `instruments_max`,
     `accounts_max`, `orders_max`; `sessions_max` of the journal; `connections_max`,
-    `newcomers_max`; `login_s`; `spool_bytes` of one session; `busy_poll_us`; `spin`.
+    `newcomers_max`; `login_s`; `spool_bytes` of one session; `busy_poll_us`; `spin`; `stamps`, one
+    of STAMPS, and of the card of which `interface`.
     Raises OSError: EADDRINUSE, EINVAL.
     """
 
     def __cinit__(self, Bus bus not None, Lane lane not None, *, ouch, session, directory,
                   instruments_max, accounts_max, orders_max, sessions_max, connections_max,
                   newcomers_max=64, login_s=5.0, spool_bytes=1 << 32, busy_poll_us=0,
-                  spin=False):
+                  spin=False, stamps="off", interface=None):
         cdef tl_wire_orders_config config
         cdef tl_port_fault fault
         cdef bytes name = session.encode()
@@ -93,6 +95,8 @@ cdef class WireServer(Owned):
         config.spool_bytes_max = <uint64_t>whole(spool_bytes, "spool_bytes", 1 << 16, 1 << 42)
         config.tuning.busy_poll_us = <uint32_t>whole(busy_poll_us, "busy_poll_us", 0, 1_000_000)
         config.spin = bool(spin)
+        config.tuning.stamps = <uint8_t>STAMPS.index(stamps)
+        config.interface = self.keep(interface)
         cdef int code = tl_wire_door_open(&self.door)
         self.door_made = code == 0
         if code == 0:
@@ -187,9 +191,11 @@ cdef class WireServer(Owned):
             raise self.error(code, fault.text, ", ".join(lines))
 
     def open_recovery(self, *, directory, stocks_max, orders_max, requests=None, glimpse=None,
-                      requests_per_s=1000, packet_max=1472, login_s=5.0, spool_bytes=1 << 32):
-        """Have requests answered and snapshots told, where these addresses are given. After
-        open_feed() and before the loops run. Raises OSError."""
+                      requests_per_s=1000, packet_max=1472, login_s=5.0, stay_s=60.0,
+                      spool_bytes=1 << 32):
+        """Have requests answered and snapshots told, where these addresses are given; who has not
+        read his in `stay_s` is sent off. After open_feed() and before the loops run. Raises
+        OSError."""
         cdef tl_wire_recovery_config config
         cdef tl_port_fault fault
         self.check_idle()
@@ -206,6 +212,7 @@ cdef class WireServer(Owned):
         config.stocks_max = <uint32_t>whole(stocks_max, "stocks_max", 1, 65535)
         config.orders_max = <uint32_t>whole(orders_max, "orders_max", 1, 1 << 26)
         config.login_ns = seconds_in_ns(login_s, "login_s", 3600)
+        config.stay_ns = seconds_in_ns(stay_s, "stay_s", 86400)
         config.directory = self.keep(path_bytes(directory, "directory"))
         config.spool_bytes_max = <uint64_t>whole(spool_bytes, "spool_bytes", 1 << 16, 1 << 42)
         cdef int code = tl_wire_recovery_open(&self.recovery, &config, self.feed, &self.door,
@@ -428,6 +435,18 @@ cdef class WireServer(Owned):
             tl_wire_recovery_status_read(self.recovery, &recovery)
             told["recovery"] = dict(recovery)
         return told
+
+    def latency(self):
+        """By time stamps of orders' connections, once one was stamped: {"stamps": "software",
+        "received": {"count": 1, "p50_ns": ..., "p99_ns": ..., "p999_ns": ..., "max_ns": ...},
+        "answered": {...}}: how long bytes waited to be read, and how long requests took from the
+        network to the network. Empty where there are none."""
+        cdef tl_latency_told received, answered
+        self.check_open()
+        cdef int64_t got = tl_wire_orders_latency(self.orders, &received, &answered)
+        if got == 0:
+            return {}
+        return {"stamps": STAMPS[got], "received": dict(received), "answered": dict(answered)}
 
     def close(self):
         """Close sockets and spools. Harmless when repeated; not while a loop runs."""

@@ -25,6 +25,7 @@ class PublishSection(Section):
     ipc_dir: Path | None = None
     curve: bool = False
     plain_anywhere: bool = False
+    history_mb: int = Field(default=1024, ge=0, le=1 << 22)
     depth_levels: int = Field(default=10, ge=1, le=1000)
 
     def ipc_path(self, venue: str, port: str) -> Path | None:

@@ -34,7 +34,9 @@ class WireSection(Section):
     rerequest_port: Port = 9881
     rerequests_per_s: int = Field(default=1000, ge=1, le=1_000_000)
     glimpse_port: Port = 9882
+    glimpse_timeout_s: float = Field(default=60.0, ge=1, le=86_400)
     wait: Literal["park", "spin"] = "park"
+    stamps: Literal["off", "software", "hardware"] = "off"
     cpu: int | None = Field(default=None, ge=0)
     feed_cpu: int | None = Field(default=None, ge=0)
     login_timeout_s: float = Field(default=5.0, gt=0, le=60)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from typing import Any
 
 from touchline.data.reader import BATCH, PIECE_BYTES, Path, Reader, Records, Source
 from touchline.data.zones import midnight_ns
@@ -66,6 +67,26 @@ class ItchReader(Reader):
 
     def pieces(self) -> Iterator[Records]:
         """The arrays of the file. Raises FeedError where it holds what it can not."""
+        for records in self._taken(self._feed.read, self.batch):
+            self.name(records)
+            yield records
+
+    def messages(self, limit: int | None = None) -> Iterator[bytes]:
+        """The messages of the file as bytes, many at a time, each with its length (u16) before it;
+        at most `limit`. Instead of the records, and as they are: those of an unknown type, too."""
+        left = limit
+        for blocks in self._taken(self._feed.messages, self.batch):
+            if left is not None:
+                blocks, count = _first(blocks, left)
+                left -= count
+            yield blocks
+            if left == 0:
+                return
+
+    def _taken(
+        self, take: Callable[[memoryview, int], tuple[Any, int]], room: int
+    ) -> Iterator[Any]:
+        """What a call of the feed makes of the file's pieces, as far as it is anything."""
         with self._source as source:
             rest = b""
             while piece := source.read(PIECE_BYTES):
@@ -73,13 +94,12 @@ class ItchReader(Reader):
                 at = 0
                 view = memoryview(data)
                 while True:
-                    records, used = self._feed.read(view[at:], self.batch)
+                    found, used = take(view[at:], room)
                     at += used
-                    if len(records):
-                        self.name(records)
-                        yield records
+                    if len(found):
+                        yield found
                     self._check()
-                    if not len(records) and not used:
+                    if not len(found) and not used:
                         break
                 rest = data[at:]
             self._feed.end(len(rest))
@@ -88,3 +108,12 @@ class ItchReader(Reader):
     def _check(self) -> None:
         if (fault := self._feed.fault) is not None:
             raise FeedError(self.path, *fault)
+
+
+def _first(blocks: bytes, most: int) -> tuple[bytes, int]:
+    """The first messages of blocks, and how many those are."""
+    at = count = 0
+    while at < len(blocks) and count < most:
+        at += 2 + int.from_bytes(blocks[at : at + 2], "big")
+        count += 1
+    return blocks[:at], count

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from touchline.marketdata.layout import (
+    BAR,
     BBO,
     DEPTH,
     HEADER,
@@ -25,9 +26,11 @@ from touchline.marketdata.layout import (
 )
 
 if TYPE_CHECKING:
-    from touchline.marketdata.subscriber import Book, Subscriber, Update
+    from touchline.marketdata.book import Book
+    from touchline.marketdata.subscriber import Subscriber, Update
 
 __all__ = [
+    "BAR",
     "BBO",
     "DEPTH",
     "HEADER",
@@ -51,6 +54,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in ("Book", "Subscriber", "Update"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from touchline.marketdata import subscriber
+    from touchline.marketdata import book, subscriber
 
-    return getattr(subscriber, name)
+    return getattr(book if name == "Book" else subscriber, name)

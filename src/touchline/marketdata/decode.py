@@ -73,7 +73,19 @@ class Reply:
     error: str | None
     epoch: int
     event_seq: int
+    has_history: bool
     instruments: list[Snapshot]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer from history: what its first frame tells of it, and the other frames."""
+
+    request_id: object
+    error: str | None
+    epoch: int
+    facts: dict[str, int]
+    frames: list[bytes]
 
 
 def message(frames: list[bytes]) -> Message:
@@ -111,8 +123,7 @@ def _symbol(name: bytes, kind: Kind) -> str:
     return symbol
 
 
-def reply(frames: list[bytes], address: str) -> Reply:
-    """The answer in these frames, which came from the snapshot port at `address`."""
+def _head(frames: list[bytes], address: str) -> dict[str, Any]:
     try:
         head = json.loads(frames[0])
     except (ValueError, RecursionError) as error:
@@ -120,8 +131,35 @@ def reply(frames: list[bytes], address: str) -> Reply:
     if not isinstance(head, dict) or head.get("version") != VERSION:
         version = head.get("version") if isinstance(head, dict) else None
         raise TouchlineError(f"{address}: version {version}, not {VERSION}")
+    return head
+
+
+def request_id(frames: list[bytes], address: str) -> object:
+    """Which request an answer is to."""
+    return _head(frames, address).get("id")
+
+
+def answer(frames: list[bytes], address: str) -> Answer:
+    """The answer from history in these frames, which came from `address`."""
+    head = _head(frames, address)
     if "error" in head:
-        return Reply(head.get("id"), str(head["error"]), 0, 0, [])
+        return Answer(head.get("id"), str(head["error"]), 0, {}, [])
+    facts = head.get("history") or head.get("bars")
+    try:
+        if not isinstance(facts, dict):
+            raise TypeError("it is no history")
+        numbers = {str(key): _number(int(value)) for key, value in facts.items()}
+        return Answer(head.get("id"), None, _number(head["epoch"]), numbers, frames[1:])
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__} {error}"
+        raise TouchlineError(f"{address}: history that cannot be read: {what}") from error
+
+
+def reply(frames: list[bytes], address: str) -> Reply:
+    """The answer in these frames, which came from the snapshot port at `address`."""
+    head = _head(frames, address)
+    if "error" in head:
+        return Reply(head.get("id"), str(head["error"]), 0, 0, False, [])
     try:
         states = head["instruments"]
         if not isinstance(states, list) or len(states) != len(frames) - 1:
@@ -131,6 +169,7 @@ def reply(frames: list[bytes], address: str) -> Reply:
             None,
             _number(head["epoch"]),
             _number(head["event_seq"]),
+            head.get("history") is True,
             [_snapshot(state, levels) for state, levels in zip(states, frames[1:], strict=True)],
         )
     except (KeyError, TypeError, ValueError, OverflowError, InvalidOperation) as error:

@@ -110,6 +110,18 @@ HEARTBEAT = _layout(
     status_seq=("<u8", 32),
     statistics_seq=("<u8", 40),
 )
+BAR = _layout(
+    72,
+    start_ns=("<i8", 0),
+    open_price=("<i8", 8),
+    high_price=("<i8", 16),
+    low_price=("<i8", 24),
+    close_price=("<i8", 32),
+    volume=("<u8", 40),
+    turnover=("<u8", 48),
+    turnover_high=("<u8", 56),
+    trades=("<u8", 64),
+)
 RECORDS = {
     Kind.TRADES: TRADE,
     Kind.BBO: BBO,

@@ -15,31 +15,32 @@ import json
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import zmq
 from numpy.typing import NDArray
 
 from touchline.core.arguments import checked_seconds, checked_whole
-from touchline.core.messages import LEVEL, Side
 from touchline.errors import TouchlineError
-from touchline.instruments import Instrument
 from touchline.marketdata import decode
+from touchline.marketdata.book import Book, book_of
 from touchline.marketdata.client_keys import ClientKeys, Refusals
-from touchline.marketdata.layout import HEARTBEAT_TOPIC, KINDS, STREAMS, Kind, topic
+from touchline.marketdata.layout import BAR, HEARTBEAT_TOPIC, KINDS, RECORDS, STREAMS, Kind, topic
 
 Records = NDArray[np.void]
+_Told = TypeVar("_Told", decode.Reply, decode.Answer)
 UPDATES_MAX = 10_000  # messages waiting to be polled, of at most 4,096 bytes each but heartbeats
 UPDATE_BYTES_MAX = 4 << 20  # of one message: a heartbeat of 65,535 instruments
 REPLIES_MAX = 8  # waiting; whatever is older than the last request is passed over
 REPLY_BYTES_MAX = 1 << 30  # of one book
 TOPICS_MAX = 1_000  # beyond these, whole kinds are subscribed to and others' records passed over
+FILL_MAX = 20_000  # records of a loss that are got from history; beyond, a snapshot is less
+CONFLATE_WAIT_MS = 50  # between two looks for something new, when nothing is queued
 ASK_AGAIN_MS = 1_000  # the publisher drops requests that come too fast
 
 
@@ -52,81 +53,6 @@ class Update:
     event_seq: int
     ts_ns: int
     records: Records
-
-
-@dataclass(slots=True)
-class Book:
-    """One instrument as the updates so far have left it; levels are price: (qty, orders)."""
-
-    instrument: Instrument
-    bids: dict[int, tuple[int, int]] = field(default_factory=dict)
-    asks: dict[int, tuple[int, int]] = field(default_factory=dict)
-    bbo: np.void | None = None  # best bid and offer as a BBO record
-    last_trade: np.void | None = None  # the last TRADE record, None before the first
-    statistics: np.void | None = None  # of the day, as a STATISTICS record
-    trading_status: int = 0
-    entry_status: int = 0
-    event_seq: int = 0  # of the last update applied
-    seqs: list[int] = field(default_factory=lambda: [0] * len(KINDS))  # by Kind
-
-    def levels(self, side: Side, levels_max: int = 10) -> Records:
-        """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL.
-
-        Prices in ticks, quantities in lots: what Engine.depth returns, as a copy.
-        """
-        found = self.bids if side == Side.BUY else self.asks
-        prices = sorted(found, reverse=side == Side.BUY)[:levels_max]
-        levels = np.zeros(len(prices), LEVEL)
-        levels["price"] = prices
-        levels["qty"] = [found[price][0] for price in prices]
-        levels["orders"] = [found[price][1] for price in prices]
-        return levels
-
-    @property
-    def best_bid(self) -> int:
-        """Ticks, 0 when there is no bid; from the depth topic."""
-        return max(self.bids, default=0)
-
-    @property
-    def best_ask(self) -> int:
-        """Ticks, 0 when there is no ask; from the depth topic."""
-        return min(self.asks, default=0)
-
-    @property
-    def turnover(self) -> int:
-        """Of the day, exact: the sum of price times quantity, in ticks times lots."""
-        day = self.statistics
-        return 0 if day is None else int(day["turnover"]) | int(day["turnover_high"]) << 64
-
-    @property
-    def vwap(self) -> Fraction | None:
-        """The day's average price weighted by volume, exact, in ticks; None without trades."""
-        volume = 0 if self.statistics is None else int(self.statistics["volume"])
-        return Fraction(self.turnover, volume) if volume else None
-
-    def _apply(self, kind: Kind, records: Records) -> None:
-        if kind == Kind.DEPTH:
-            self._apply_depth(records)
-        elif kind == Kind.TRADES:
-            self.last_trade = records[-1]
-        elif kind == Kind.BBO:
-            self.bbo = records[-1]
-        elif kind == Kind.STATISTICS:
-            self.statistics = records[-1]
-        else:
-            self.trading_status = int(records["trading_status"][-1])
-            self.entry_status = int(records["entry_status"][-1])
-        self.event_seq = max(self.event_seq, int(records["event_seq"][-1]))
-
-    def _apply_depth(self, records: Records) -> None:
-        buy = int(Side.BUY)
-        columns = (records[name].tolist() for name in ("side", "price", "qty", "orders"))
-        for side, price, qty, orders in zip(*columns, strict=True):
-            levels = self.bids if side == buy else self.asks
-            if orders:
-                levels[price] = qty, orders
-            else:
-                levels.pop(price, None)
 
 
 class Subscriber:
@@ -143,6 +69,10 @@ class Subscriber:
     A venue that asks for keys needs both: `key`, the path of this subscriber's own secret file
     (`touchline keys make`), and `server_key`, the venue's public key or the file that holds it. A
     key that is not allowed is a TouchlineError that names it.
+
+    With `conflate` nothing is queued for it: each `poll` asks for what has changed since the one
+    before, and gets the newest best prices, statistics and `levels` levels a side, whatever came
+    in between. For who reads slowly, or now and then.
     """
 
     def __init__(
@@ -155,9 +85,12 @@ class Subscriber:
         *,
         key: str | Path | None = None,
         server_key: str | Path | None = None,
+        conflate: bool = False,
+        levels: int = 10,
     ) -> None:
         self.event_seq = 0  # up to here nothing is missing in any book followed
-        self.resyncs = 0  # snapshots asked for after the first: losses noticed
+        self.resyncs = 0  # snapshots asked for after the first: losses not filled
+        self.filled = 0  # records lost and got from history
         for name, address in (("publish", publish), ("snapshot", snapshot)):
             if not isinstance(address, str):
                 raise TypeError(f"{name} is {address!r}; an address is wanted, tcp://HOST:PORT")
@@ -171,7 +104,10 @@ class Subscriber:
         self._timeout_ms = max(1, int(checked_seconds(timeout_s, "timeout_s", 86_400) * 1000))
         self._snapshot_address = snapshot
         self._books: dict[str, Book] = {}
+        self._conflate = conflate
+        self._levels = checked_whole(levels, "levels", 1, 1 << 20) if conflate else 0
         self._epoch = 0
+        self._has_history = False
         self._epoch_before: int | None = None
         self._request_id = 0
         self._owner = threading.current_thread()
@@ -206,6 +142,9 @@ class Subscriber:
         return made
 
     def _connect(self, publish: str, snapshot: str) -> None:
+        self._requests.connect(snapshot)
+        if self._conflate:
+            return
         every = self._symbols is None or len(self._symbols) * len(self._kinds) > TOPICS_MAX
         for kind in self._kinds:
             if every:
@@ -216,7 +155,6 @@ class Subscriber:
         # Subscriptions take effect in order: whoever gets a heartbeat gets all the rest.
         self._updates.subscribe(HEARTBEAT_TOPIC)
         self._updates.connect(publish)
-        self._requests.connect(snapshot)
 
     def __enter__(self) -> Subscriber:
         return self
@@ -271,39 +209,74 @@ class Subscriber:
         timeout_ms = int(checked_seconds(timeout_s, "timeout_s", 86_400) * 1000)
         checked_whole(updates_max, "updates_max", 1)
         found: list[Update] = []
+        if self._conflate:
+            return self._poll_newest(timeout_ms)
         waiting = self._updates.poll(timeout_ms)
         if not waiting:
             self._refusals.look()
         while waiting and len(found) < updates_max:
             try:
-                update = self._handle(self._updates.recv_multipart())
+                self._handle(self._updates.recv_multipart(), found)
             except TimeoutError:
                 if not found:
                     raise
                 break  # what has been applied is told first; the loss shows again
-            if update is not None:
-                found.append(update)
             waiting = self._updates.poll(0)
         return found
 
-    def _handle(self, frames: list[bytes]) -> Update | None:
+    def _poll_newest(self, timeout_ms: int) -> list[Update]:
+        """What has changed since the last time, of each instrument and kind one update."""
+        while not (found := self._newest()) and timeout_ms > 0:
+            self._refusals.poll(self._requests, min(timeout_ms, CONFLATE_WAIT_MS))
+            timeout_ms -= CONFLATE_WAIT_MS
+        return found
+
+    def _newest(self) -> list[Update]:
+        reply = self._ask(
+            {"symbols": self._symbols, "since": self.event_seq, "levels": self._levels},
+            decode.reply,
+        )
+        if reply.error is not None:
+            raise TouchlineError(f"{self._snapshot_address}: {reply.error}")
+        if reply.epoch != self._epoch:  # another journal's numbers tell nothing here
+            self._take_snapshot(self._symbols)
+            return self._told(list(self._books.values()))
+        changed = [book_of(snapshot) for snapshot in reply.instruments]
+        self._books.update({book.instrument.symbol: book for book in changed})
+        self.event_seq = reply.event_seq
+        return self._told(changed)
+
+    def _told(self, books: list[Book]) -> list[Update]:
+        """The newest of each kind that is followed, as updates."""
+        found: list[Update] = []
+        for book in books:
+            for kind, records in book.newest(self._levels):
+                if kind in self._kinds:
+                    told = Update(kind, book.instrument.symbol, book.event_seq, book.ts_ns, records)
+                    found.append(told)
+        return found
+
+    def _handle(self, frames: list[bytes], found: list[Update]) -> None:
+        """Apply a message, and what was missing before it; what was new goes into `found`."""
         told = decode.message(frames)
         if not self._of_this_journal(told.epoch):
-            return None
+            return
         if told.kind == Kind.HEARTBEAT:
-            if self._misses_something(told.records):
+            if self._misses_something(told.records, found):
                 self._resync(self._symbols)
             self.event_seq = max(self.event_seq, told.event_seq)
-            return Update(told.kind, "", told.event_seq, told.ts_ns, told.records)
-        if self._wanted is not None and told.symbol not in self._wanted:
-            return None  # a subscription to A also brings "A/B"
-        records = self._new_records(told.kind, told.symbol, told.first_seq, told.records)
-        if not len(records):
-            return None
+            found.append(Update(told.kind, "", told.event_seq, told.ts_ns, told.records))
+        # A subscription to A also brings "A/B".
+        elif self._wanted is None or told.symbol in self._wanted:
+            records = self._new_records(told, found)
+            if len(records):
+                self._take(told, records, found)
+
+    def _take(self, told: decode.Message, records: Records, found: list[Update]) -> None:
         book = self._books[told.symbol]
-        book._apply(told.kind, records)
+        book.apply(told.kind, records)
         book.seqs[told.kind] = told.first_seq + len(told.records) - 1
-        return Update(told.kind, told.symbol, told.event_seq, told.ts_ns, records)
+        found.append(Update(told.kind, told.symbol, told.event_seq, told.ts_ns, records))
 
     def _of_this_journal(self, epoch: int) -> bool:
         """Is a message of the journal the books are of? Another journal's begin anew."""
@@ -315,10 +288,16 @@ class Subscriber:
         self._resync(self._symbols)
         return epoch == self._epoch
 
-    def _new_records(self, kind: Kind, symbol: str, first_seq: int, records: Records) -> Records:
-        """Those behind what the book has; a snapshot first when some between are missing."""
+    def _new_records(self, told: decode.Message, found: list[Update]) -> Records:
+        """Those behind what the book has; what is missing between is filled from history, or else
+        there is a snapshot first."""
+        kind, symbol, first_seq, records = told.kind, told.symbol, told.first_seq, told.records
         book = self._books.get(symbol)
-        if book is None or (first_seq > book.seqs[kind] + 1 and kind in STREAMS):
+        if book is None or (
+            kind in STREAMS
+            and first_seq > book.seqs[kind] + 1
+            and not self._fill(book, kind, first_seq - 1, found)
+        ):
             self._resync([symbol])
         have = self._books[symbol].seqs[kind]
         if kind == Kind.STATISTICS:
@@ -327,15 +306,39 @@ class Subscriber:
             return records[:0]  # the next message or heartbeat shows the gap again
         return records[max(0, have + 1 - first_seq) :]
 
-    def _misses_something(self, heartbeat: Records) -> bool:
+    def _fill(self, book: Book, kind: Kind, last: int, found: list[Update]) -> bool:
+        """Get a book's records of a kind up to number `last` from history. False when they are too
+        many, or not there: then there must be a snapshot."""
+        have, symbol = book.seqs[kind], book.instrument.symbol
+        if not self._has_history or (last - have > FILL_MAX and kind in STREAMS):
+            return False
+        while have < last:
+            wanted = {"symbol": symbol, "kind": kind.name.lower(), "first": have + 1, "last": last}
+            answer = self._ask({"history": wanted}, decode.answer)
+            if answer.error is not None or answer.epoch != self._epoch or not answer.frames:
+                return False
+            for frame in answer.frames:
+                told = decode.message([topic(kind, symbol), frame])
+                if told.epoch != self._epoch or (told.first_seq != have + 1 and kind in STREAMS):
+                    return False
+                have = told.first_seq + len(told.records) - 1
+                self._take(told, told.records, found)
+                self.filled += len(told.records)
+        return True
+
+    def _misses_something(self, heartbeat: Records, found: list[Update]) -> bool:
+        """Does a heartbeat know of more, and history does not?"""
         books = {book.instrument.index: book for book in self._books.values()}
         for row in heartbeat:
             book = books.get(int(row["instrument"]))
             if book is None:
                 if self._symbols is None:
                     return True
-            elif any(row[_SEQ_FIELDS[kind]] > book.seqs[kind] for kind in self._kinds):
-                return True
+                continue
+            for kind in self._kinds:
+                last = int(row[_SEQ_FIELDS[kind]])
+                if last > book.seqs[kind] and not self._fill(book, kind, last, found):
+                    return True
         return False
 
     def _resync(self, symbols: Sequence[str] | None) -> None:
@@ -344,9 +347,10 @@ class Subscriber:
 
     def _take_snapshot(self, symbols: Sequence[str] | None) -> None:
         """Replace the books named by a snapshot; meanwhile updates queue in their socket."""
-        self._request_id += 1
-        request = {"id": self._request_id, "symbols": None if symbols is None else list(symbols)}
-        reply = self._ask(json.dumps(request).encode())
+        wanted = None if symbols is None else list(symbols)
+        levels = {"levels": self._levels} if self._conflate else {}
+        reply = self._ask({"symbols": wanted} | levels, decode.reply)
+        self._has_history = reply.has_history
         if reply.error is not None:
             raise TouchlineError(f"{self._snapshot_address}: {reply.error}")
         if reply.epoch != self._epoch:
@@ -356,13 +360,67 @@ class Subscriber:
                 self._take_snapshot(self._symbols)
                 return
         for snapshot in reply.instruments:
-            self._books[snapshot.instrument.symbol] = _book(snapshot)
+            self._books[snapshot.instrument.symbol] = book_of(snapshot)
         if symbols == self._symbols:
             self.event_seq = reply.event_seq
 
-    def _ask(self, request: bytes) -> decode.Reply:
-        """The reply to the last request, sent again each second without one. Replies to requests
-        given up before are passed over."""
+    def history(self, symbol: str, kind: Kind, first: int, last: int) -> Records:
+        """Records `first` to `last` of a topic, as far as the venue has kept them; of statistics
+        the newest alone.
+
+        Shape (n,), of the kind's dtype; the first one that is kept may have a higher number than
+        `first`, and `event_seq` tells which event each is of. Raises TouchlineError when the venue
+        keeps none, for an unknown symbol, or another kind; TimeoutError without an answer.
+        """
+        self._check_owner()
+        found: list[Records] = []
+        while first <= last:
+            wanted = {
+                "symbol": symbol,
+                "kind": Kind(kind).name.lower(),
+                "first": first,
+                "last": last,
+            }
+            answer = self._answered({"history": wanted})
+            name = topic(kind, symbol)
+            found += [decode.message([name, frame]).records for frame in answer.frames]
+            last_told = answer.facts.get("last", 0)
+            if not answer.frames or last_told < first or kind == Kind.STATISTICS:
+                break
+            first = last_told + 1
+        return np.concatenate(found) if found else np.zeros(0, RECORDS[Kind(kind)])
+
+    def bars(self, symbol: str, seconds: int, from_ns: int, until_ns: int) -> Records:
+        """Open, high, low, close, volume and turnover of each interval that had a trade.
+
+        Shape (n,), dtype BAR; intervals of `seconds` begin at multiples of it since 1970 UTC. Only
+        trades that the venue has kept count. Raises as `history` does.
+        """
+        self._check_owner()
+        found: list[Records] = []
+        while from_ns < until_ns:
+            wanted = {
+                "symbol": symbol, "seconds": seconds, "from_ns": from_ns, "until_ns": until_ns,
+            }  # fmt: skip
+            answer = self._answered({"bars": wanted})
+            until = answer.facts.get("until_ns", 0)
+            if len(answer.frames) != 1 or until <= from_ns or len(answer.frames[0]) % BAR.itemsize:
+                raise TouchlineError(f"{self._snapshot_address}: bars that cannot be read")
+            found.append(np.frombuffer(answer.frames[0], BAR))
+            from_ns = until
+        return np.concatenate(found) if found else np.zeros(0, BAR)
+
+    def _answered(self, wanted: dict[str, Any]) -> decode.Answer:
+        answer = self._ask(wanted, decode.answer)
+        if answer.error is not None:
+            raise TouchlineError(f"{self._snapshot_address}: {answer.error}")
+        return answer
+
+    def _ask(self, wanted: dict[str, Any], read: Callable[[list[bytes], str], _Told]) -> _Told:
+        """What is told on a request, which is sent again each second without an answer. Answers to
+        requests given up before are passed over."""
+        self._request_id += 1
+        request = json.dumps({"id": self._request_id} | wanted).encode()
         left_ms = self._timeout_ms
         while left_ms > 0:
             self._refusals.look()
@@ -373,9 +431,9 @@ class Subscriber:
             for _ in range(2 * REPLIES_MAX):
                 if not self._refusals.poll(self._requests, wait_ms):
                     break
-                reply = decode.reply(self._requests.recv_multipart(), self._snapshot_address)
-                if reply.request_id == self._request_id:
-                    return reply
+                frames = self._requests.recv_multipart()
+                if decode.request_id(frames, self._snapshot_address) == self._request_id:
+                    return read(frames, self._snapshot_address)
             left_ms -= wait_ms
         raise TimeoutError(
             f"no snapshot from {self._snapshot_address} within {self._timeout_ms / 1000} s; "
@@ -397,14 +455,3 @@ def _let_go(process: int, context: zmq.Context[Any], *sockets: zmq.Socket[Any]) 
 
 
 _SEQ_FIELDS = {kind: f"{kind.name.lower()}_seq" for kind in KINDS}
-
-
-def _book(told: decode.Snapshot) -> Book:
-    """A book as a snapshot tells it."""
-    book = Book(told.instrument)
-    book._apply_depth(told.levels)
-    book.last_trade, book.bbo, book.statistics = told.last_trade, told.bbo, told.statistics
-    book.trading_status, book.entry_status = told.trading_status, told.entry_status
-    book.seqs = list(told.seqs)
-    book.event_seq = int(told.bbo["event_seq"])
-    return book

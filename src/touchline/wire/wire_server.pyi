@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from os import PathLike
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from touchline.runtime.owned import Owned
 
 CANCEL_ON: tuple[str, ...]
 LOOPS: tuple[str, ...]
+STAMPS: tuple[str, ...]
 SUPPLY_MAX: int
 
 class WireQuestion(NamedTuple):
@@ -48,6 +49,8 @@ class WireServer(Owned):
         spool_bytes: int = 1 << 32,
         busy_poll_us: int = 0,
         spin: bool = False,
+        stamps: str = "off",
+        interface: str | None = None,
     ) -> None: ...
     def open_feed(
         self,
@@ -75,6 +78,7 @@ class WireServer(Owned):
         requests_per_s: int = 1000,
         packet_max: int = 1472,
         login_s: float = 5.0,
+        stay_s: float = 60.0,
         spool_bytes: int = 1 << 32,
     ) -> None: ...
     def session(
@@ -103,6 +107,7 @@ class WireServer(Owned):
     def address(self) -> str: ...
     def session_status(self, number: int) -> WireSession | None: ...
     def status(self) -> dict[str, dict[str, int]]: ...
+    def latency(self) -> dict[str, Any]: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
