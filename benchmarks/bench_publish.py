@@ -1,9 +1,12 @@
 """Messages a second that the publisher sends, against a bare PUB socket sending the same ones.
 
-   event ring ─► EventFeed ─► Mirror (C) ─► PUB ══ loopback ══► SUB in a process of its own
-   the same messages, made beforehand ────► PUB ══ loopback ══► SUB, likewise
+   event ring ─► mirror ─► PUB ══ loopback ══► SUB in a process of its own
+   the same messages, made beforehand, in a loop of C ─► PUB ══ loopback ══► SUB, likewise
+   event ring ─► mirror, and nothing is sent
 
-Both run turn by turn in one process. The events come from the ring of an engine that has stopped,
+These run turn by turn in one process, all in C. `ratio` is that of the whole way to the bare
+socket; `sending_ratio` leaves out what the mirror takes to keep the books, which no socket does
+for anybody. The events come from the ring of an engine that has stopped,
 so the publisher alone is timed, from its first read to its last send; small batches are the worst
 it meets, large ones are what a backlog gives. The subscriber counts messages and records, and the
 sum of what it got must be what was sent.
@@ -28,14 +31,18 @@ from benchmarks.bench_recovery import shm_path
 from benchmarks.common import ROOT, BenchError, Case, fail
 from benchmarks.recording import EVENT_SLOTS, Recorded, recorded
 from touchline.control.publish.listing import Listing
-from touchline.control.publish.sockets import Outlet
+from touchline.control.publish.sockets import open_outlet
 from touchline.control.supervisor.mirrors import mirror_of
 from touchline.marketdata.layout import HEADER
+from touchline.marketdata.mirror import Mirror
+from touchline.marketdata.outlet import Outlet
+from touchline.runtime.bus import Bus
 from touchline.runtime.feed import EventFeed
 
 ORDERS = 20_000
 BATCHES = (1, 16, 4096)  # events that the publisher finds at once
 ROUNDS = 3
+TURNS = 1_000
 DEADLINE_S = 60
 END = b"end"
 Figures = dict[str, Any]
@@ -62,17 +69,20 @@ with zmq.Context() as context, context.socket(zmq.SUB) as socket:
 
 
 @contextmanager
-def subscribed() -> Iterator[tuple[Outlet, Callable[[], tuple[int, int]]]]:
+def subscribed(
+    mirror: Mirror, listing: Listing
+) -> Iterator[tuple[Outlet, Callable[[], tuple[int, int]]]]:
     """A PUB socket with one subscriber that has joined, and how to end and hear what it got."""
     with zmq.Context() as context, context.socket(zmq.PUB) as pub:
         pub.linger = 0
         pub.sndhwm = 0
+        pub.setsockopt(zmq.XPUB_NODROP, 1)
         port = pub.bind_to_random_port("tcp://127.0.0.1")
         command = [sys.executable, "-c", SUBSCRIBER, f"tcp://127.0.0.1:{port}"]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdout is not None
             join(pub, child)
-            outlet = Outlet(pub)
+            outlet = open_outlet(pub, mirror, listing)
 
             def end() -> tuple[int, int]:
                 outlet.send(END, b"")
@@ -115,26 +125,22 @@ def publish(source: Recorded, batch: int, expected: list[Message]) -> float:
     """Seconds for all messages, as the publisher's step sends them."""
     mirror, listing = mirror_of(source.journal), Listing(source.journal)
     listing.learn([0])
-    with (
-        subscribed() as (outlet, end),
-        EventFeed(source.bus.path, source.journal, 1) as feed,
-    ):
+    with subscribed(mirror, listing) as (outlet, end), Bus.attach(source.bus.path) as bus:
+        ring = bus.events(1)
         start = time.perf_counter()
-        while len(events := feed.read(batch)):
-            mirror.apply(events)
-            for topic, payload in mirror.messages(listing):
-                outlet.send(topic, payload)
+        while outlet.follow(ring, batch, TURNS):
+            pass
         seconds = time.perf_counter() - start
         check(end(), expected)
     return seconds
 
 
-def bare(expected: list[Message]) -> float:
+def bare(source: Recorded, expected: list[Message]) -> float:
     """Seconds for the same messages, made beforehand."""
-    with subscribed() as (outlet, end):
+    mirror, listing = mirror_of(source.journal), Listing(source.journal)
+    with subscribed(mirror, listing) as (outlet, end):
         start = time.perf_counter()
-        for topic, payload in expected:
-            outlet.send(topic, payload)
+        outlet.send_all(expected)
         seconds = time.perf_counter() - start
         check(end(), expected)
     return seconds
@@ -153,9 +159,11 @@ def records_of(messages: list[Message]) -> int:
 def run_batch(source: Recorded, batch: int) -> Figures:
     """Publisher and bare socket in turn, the best of each."""
     messages = made(source, batch)
-    rounds = [(publish(source, batch, messages), bare(messages)) for _ in range(ROUNDS)]
-    published = min(seconds for seconds, _ in rounds)
-    least = min(seconds for _, seconds in rounds)
+    rounds = [
+        (publish(source, batch, messages), bare(source, messages), silent(source, batch))
+        for _ in range(ROUNDS)
+    ]
+    published, least, kept = (min(seconds) for seconds in zip(*rounds, strict=True))
     return {
         "events_a_batch": batch,
         "messages": len(messages),
@@ -164,8 +172,20 @@ def run_batch(source: Recorded, batch: int) -> Figures:
         "records_per_s": round(records_of(messages) / published),
         "bare_messages_per_s": round(len(messages) / least),
         "ratio": round(least / published, 3),
+        "sending_ratio": round(least / max(published - kept, 1e-9), 3),
         "us_per_message": round(published / len(messages) * 1e6, 2),
     }
+
+
+def silent(source: Recorded, batch: int) -> float:
+    """Seconds for the mirror to follow the ring in such batches, when nobody is told."""
+    mirror, listing = mirror_of(source.journal), Listing(source.journal)
+    with subscribed(mirror, listing) as (outlet, _), Bus.attach(source.bus.path) as bus:
+        ring = bus.events(1)
+        start = time.perf_counter()
+        while outlet.follow(ring, batch, TURNS, True):
+            pass
+        return time.perf_counter() - start
 
 
 def mirror_alone(source: Recorded) -> float:

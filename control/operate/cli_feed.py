@@ -18,6 +18,8 @@ from touchline.control.operate import cli_feed_live
 from touchline.control.operate.feed_source import FILE, Source, source
 from touchline.control.operate.terminal import NO, emit, fail, guarded, json_option, pairs
 
+_DAY_NS = 86_400_000_000_000
+
 
 @click.group()
 def feed() -> None:
@@ -51,18 +53,26 @@ def print_feed(
 @click.option("--sigma", type=float, default=3.0, show_default=True, help="Of outliers.")
 @click.option("--window", type=click.IntRange(2, 10_000), default=100, show_default=True)
 @click.option("--score-min", type=click.FloatRange(0, 1), help="Accept faults down to this score.")
+@click.option("--source", "sources", multiple=True, metavar="NAME=FILE", help="Of [[sources]].")
 @json_option
+@click.pass_obj
 @guarded
 def check(
+    options: Any,
     source: Source,
     tick: str,
     price_max: str | None,
     sigma: float,
     window: int,
     score_min: float | None,
+    sources: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check prices, volumes, times, outliers and completeness, and what books make of it."""
+    """Check prices, volumes, times, outliers and completeness, and what books make of it.
+
+    With --source, once for each, the files of several sources: symbols, prices and who is believed
+    as [pricing] and [[sources]] of the configuration say.
+    """
     from touchline.data import Books
     from touchline.data.quality import Bounds, Quality
 
@@ -72,6 +82,9 @@ def check(
         sigma=sigma,
         window=window,
     )
+    if sources:
+        _check_sources(options, source, sources, bounds, as_json)
+        return
     quality, books = Quality(bounds), Books()
     with source.open(skip=True) as reader:
         for records in reader:
@@ -85,6 +98,20 @@ def check(
     good = quality.report.ok if score_min is None else quality.report.score >= score_min
     if not good:
         fail(f"{source.name}: score {quality.report.score:.6f}, and not all is right", NO)
+
+
+def _check_sources(
+    options: Any, source: Source, given: tuple[str, ...], bounds: Any, as_json: bool
+) -> None:
+    """Files of several sources together."""
+    from touchline.control.operate.feed_sources import check_sources
+
+    if source.path is not None or source.lines:
+        raise click.UsageError("--source names the files itself")
+    facts, wrong = check_sources(options.load(), given, source.day, bounds)
+    emit(as_json, facts, pairs(_shown(facts)))
+    if wrong:
+        fail("\n".join(wrong), NO)
 
 
 def _billionths(option: str, text: str) -> int:
@@ -185,25 +212,40 @@ def through_engine(source: Source, tick: str, limit: int | None, as_json: bool) 
 
 @feed.command()
 @FILE
-@click.option("--until", metavar="TIME", help="No command after it; UTC, as of `book --at`.")
+@click.option("--date", "day", metavar="YYYY-MM-DD", help="That day alone, in --zone.")
+@click.option("--zone", default="UTC", show_default=True, help="Whose days and midnight count.")
+@click.option("--from", "since", metavar="TIME", help="No command before it; as --to.")
+@click.option("--to", "--until", "until", metavar="TIME", help="None after it; as of `book --at`.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @json_option
 @click.pass_obj
 @guarded
-def export(options: Any, path: Path, until: str | None, force: bool, as_json: bool) -> None:
+def export(
+    options: Any,
+    path: Path,
+    day: str | None,
+    zone: str,
+    since: str | None,
+    until: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Write the venue's journal as a file of ITCH 5.0; gzip when it is called .gz.
 
-    From the journal's first command, also while the venue runs. Times are of the UTC day.
+    From the journal's first command, or a part of it, also while the venue runs. A part opens with
+    the stocks and the orders that were there when it began.
     """
-    from touchline.control.operate.book_at import moment_ns
     from touchline.data.export import export_itch
     from touchline.errors import TouchlineError
     from touchline.runtime.directory import Directory
 
     directory = options.load().journal_dir
-    until_ns = None if until is None else moment_ns(until)
+    from_ns, until_ns, midnight_ns = _window(day, zone, since, until)
     try:
-        made = export_itch(directory, path, until_ns=until_ns, overwrite=force)
+        made = export_itch(
+            directory, path, from_ns=from_ns, until_ns=until_ns, midnight_ns=midnight_ns,
+            overwrite=force,
+        )  # fmt: skip
         names = Directory.read(directory).symbols
     except FileExistsError:
         fail(f"{path} is there already; --force overwrites it", NO)
@@ -212,6 +254,34 @@ def export(options: Any, path: Path, until: str | None, force: bool, as_json: bo
     left_out = {names.get(number, str(number)): why for number, why in made.untold.items()}
     facts = made._asdict() | {"untold": left_out, "state_hash": f"{made.state_hash:016x}"}
     emit(as_json, facts, pairs(_shown(facts)))
+
+
+def _window(
+    day: str | None, zone: str, since: str | None, until: str | None
+) -> tuple[int | None, int | None, int]:
+    """From when to when, and at which time of a UTC day the zone's day begins."""
+    from datetime import date, timedelta
+
+    from touchline.control.operate.book_at import moment_ns
+    from touchline.data.zones import midnight_ns
+
+    if day is not None and (since or until):
+        raise click.UsageError("--date says from when to when, and so do --from and --to")
+    if day is None:
+        began = None if since is None else moment_ns(since)
+        shown = midnight_ns(date(1970, 1, 2), zone) if began is None else _day_of(began, zone)
+        return began, None if until is None else moment_ns(until), shown % _DAY_NS
+    began = midnight_ns(day, zone)
+    following = date.fromisoformat(day) + timedelta(days=1)
+    return began, midnight_ns(following, zone) - 1, began % _DAY_NS
+
+
+def _day_of(moment: int, zone: str) -> int:
+    """When the zone's day of a moment began."""
+    from touchline.data.zones import to_local_ns, to_utc_ns
+
+    local = int(to_local_ns([moment], zone)[0])
+    return int(to_utc_ns([local - local % _DAY_NS], zone, fold=0)[0])
 
 
 def add_to(group: click.Group) -> None:

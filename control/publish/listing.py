@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from touchline.control.publish.sockets import Topics
 from touchline.instruments import Instrument
 from touchline.marketdata.layout import KINDS, topic
 from touchline.runtime.directory import JournalDirectory
-
-Topics = tuple[bytes, bytes, bytes, bytes, bytes]
 
 
 class Listing(dict[int, Topics]):

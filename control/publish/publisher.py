@@ -29,8 +29,8 @@ from touchline.control.publish.sockets import (
     LINGER_MS,
     TICKS_A_SECOND,
     Context,
-    Outlet,
     endpoint_of,
+    open_outlet,
     open_pub,
     open_router,
 )
@@ -45,6 +45,7 @@ from touchline.runtime.bus import Bus
 from touchline.runtime.feed import EventFeed
 
 EVENTS_MAX = 4096  # in one batch
+BATCHES_A_TURN = 8  # before requests and strangers are looked at
 WAIT_S = 0.02  # how long a snapshot request may wait while nothing trades
 STATE_S = 1.0  # between two writings of publish.json
 PUB_PEER_BYTES_MAX = 1 << 20  # of subscriptions on one connection
@@ -83,7 +84,7 @@ class Publisher:
             self._gate = Gatekeeper(self._contexts, allowed) if allowed is not None else None
             self._pub = open_pub(self._contexts[0], publish, pair)
             router = open_router(self._contexts[1], snapshot, pair)
-            self._outlet = Outlet(self._pub)
+            self._outlet = open_outlet(self._pub, self.mirror, self._listing)
             self._snapshots = Snapshots(router, self.mirror, self._listing)
             self._snapshots.has_history = history is not None and self._keep(*history)
             self._doormen = (
@@ -193,7 +194,14 @@ class Publisher:
                 doorman.cut_all()
 
     def step(self, silent: bool = False) -> int:
-        """Publish the next batch of events; returns how many there were."""
+        """Publish the next events; returns how many there were. What the ring holds goes the whole
+        way in C; what comes from the journal, and what is only to be known, batch by batch."""
+        ring = self._feed.ring()
+        if ring is not None:
+            count = self._outlet.follow(ring, EVENTS_MAX, BATCHES_A_TURN, silent)
+            self._feed.moved()
+            if count:
+                return count
         events = self._feed.read(EVENTS_MAX)
         done, count = 0, len(events)
         while done < count:
@@ -201,8 +209,7 @@ class Publisher:
             if silent:
                 self.mirror.discard()
                 continue
-            for topic, payload in self.mirror.messages(self._listing):
-                self._outlet.send(topic, payload)
+            self._outlet.publish()
         return count
 
     def _send_heartbeat(self) -> None:

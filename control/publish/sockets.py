@@ -16,14 +16,16 @@ from __future__ import annotations
 import os
 import socket as unix
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import zmq
+import zmq.backend.cython._zmq
 
 from touchline.errors import TouchlineError
 from touchline.marketdata.keys import Pair
-from touchline.marketdata.mirror import MESSAGE_BYTES_MAX
+from touchline.marketdata.mirror import MESSAGE_BYTES_MAX, Mirror
+from touchline.marketdata.outlet import Outlet
 
 SUBSCRIBER_BYTES_MAX = 16 << 20  # held for one slow subscriber at the most
 MESSAGES_MAX = SUBSCRIBER_BYTES_MAX // MESSAGE_BYTES_MAX
@@ -45,6 +47,7 @@ ZAP_DOMAIN = b"touchline"
 
 Context = zmq.Context[Any]
 Socket = zmq.Socket[Any]
+Topics = tuple[bytes, bytes, bytes, bytes, bytes]  # of an instrument, by Kind
 
 
 def open_pub(context: Context, addresses: Sequence[str], pair: Pair | None = None) -> Socket:
@@ -132,27 +135,6 @@ def endpoint_of(socket: Socket) -> str:
     return bytes(socket.getsockopt(zmq.LAST_ENDPOINT)).rstrip(b"\0").decode()
 
 
-class Outlet:
-    """The PUB socket, and how often a subscriber's room was used up: `dropped`.
-
-    The first message that a subscriber has no room for is counted. Until it has read half of what
-    waits, ZeroMQ passes it over without a word; how many it lost it knows by their numbers.
-    """
-
-    def __init__(self, socket: Socket) -> None:
-        self.dropped = 0
-        self._socket = socket
-
-    def send(self, topic: bytes, payload: bytes) -> None:
-        """To every subscriber that has room for it; never waits."""
-        socket = self._socket
-        try:
-            socket.send(topic, zmq.SNDMORE | zmq.DONTWAIT)
-        except zmq.Again:
-            self.dropped += 1
-            socket.setsockopt(zmq.XPUB_NODROP, 0)
-            socket.send(topic, zmq.SNDMORE)
-            socket.send(payload)
-            socket.setsockopt(zmq.XPUB_NODROP, 1)
-            return
-        socket.send(payload)
+def open_outlet(socket: Socket, mirror: Mirror, topics: Mapping[int, Topics]) -> Outlet:
+    """The way from a mirror into a PUB socket, in C, by the library that made the socket."""
+    return Outlet(socket, mirror, topics, zmq.backend.cython._zmq.__file__)

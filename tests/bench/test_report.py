@@ -99,6 +99,7 @@ def whole_report() -> dict[str, Any]:
         "wire": {"runs": [wire, {**wire, "rate": 0, "window": 64}]},
         "publish": {"events": 10, "mirror_ns_per_event": 19.0, "batches": [
             {"events_a_batch": 1, "messages_per_s": 9, "events_per_s": 8, "us_per_message": 9.0,
+             "sending_ratio": 0.8,
              "bare_messages_per_s": 9, "ratio": 1.0}]},
         "capture": {"events": 10, "events_per_s": 5, "bytes_per_event": 12.0},
         "recovery": {"commands": 9, **dict.fromkeys(

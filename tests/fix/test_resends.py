@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.fix_broker import Broker
 from harness.fix_client import FixClient, Message, utc_now
 from harness.fix_venue import PartsVenue, running_venue
+from touchline.core.messages import ExecType
 
 ORDERS = 130  # more than one slice of a resend has
+ON_THEIR_WAY = 40  # requests when the line ends: more than QuickFIX is given at a time
 
 
 @pytest.fixture
@@ -76,3 +79,27 @@ def test_many_requests_at_once_cost_two_walks_at_most(client: FixClient) -> None
 def test_a_part_is_sent_again_up_to_its_end(client: FixClient) -> None:
     client.send("2", "7=10", f"16={ORDERS - 10}")
     assert numbers(sent_again(client)) == list(range(10, ORDERS - 9))
+
+
+@pytest.mark.parametrize("how", ["in order", "reset"])
+def test_requests_on_their_way_when_the_line_ends_are_carried_out_once(
+    venue: PartsVenue, how: str
+) -> None:
+    broker = Broker(venue, "BROKER1")
+    for turn in range(3):
+        names = [f"t{turn}-{number}" for number in range(ON_THEIR_WAY)]
+        broker.connect()
+        broker.send_all("D", [
+            (f"11={name}", "21=1", "55=S00", "54=1", "38=10", "40=2", "44=10.00", f"60={utc_now()}")
+            for name in names
+        ])  # fmt: skip
+        if how == "reset":
+            broker.client.reset()
+        broker.disconnect()
+        broker.connect()
+        broker.catch_up()
+        broker.wait_for((turn + 1) * ON_THEIR_WAY)
+        broker.disconnect()
+        told = broker.told[turn * ON_THEIR_WAY :]
+        assert [(message["11"], message["150"]) for message in told] == [(n, "0") for n in names]
+    assert (venue.events()["exec_type"] == ExecType.NEW).sum() == 3 * ON_THEIR_WAY

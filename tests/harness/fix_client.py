@@ -1,6 +1,8 @@
 """The package's own broker's connection, to a venue of the tests."""
 
+import socket
 import ssl
+import struct
 
 from touchline.fix.client import SOH, TIMEOUT_S, Closed, Connection, Message, framed, utc_now
 
@@ -30,6 +32,11 @@ class FixClient(Connection):
             source,
             timeout_s,
         )
+
+    def reset(self) -> None:
+        """Close at once: what the venue has not read yet is thrown away."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
     def expect(self, **fields: str) -> Message:
         """The next message that is no heartbeat, which must have these: `_35="8"`."""

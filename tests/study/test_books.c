@@ -237,6 +237,50 @@ static void a_trade_has_the_price_and_side_of_the_order_it_took(void)
     tl_books_close(books);
 }
 
+/* Any record, sense or not, of many books: more than a core's own cache holds. */
+static tl_market_record stray_record(uint64_t *random, uint64_t newest)
+{
+    static const uint8_t types[] = "AAAAAEXDUUmlcP";
+    const uint64_t bits = random_next(random);
+    return (tl_market_record){
+        .type = types[bits % 14 == 12 && bits >> 60 != 0 ? 0 : bits % 14],
+        .side = (uint8_t)('0' + (bits >> 8) % 20 % 3),
+        .instrument = (uint32_t)(bits >> 16) % 2100,
+        .order_ref = random_next(random) % newest,
+        .new_ref = random_next(random) % newest,
+        .price = (int64_t)(bits >> 32) % 64,
+        .qty = (int64_t)(bits >> 40) % 50,
+    };
+}
+
+static void books_applied_in_batches_are_those_applied_one_by_one(void)
+{
+    enum { BATCH = 1000, BATCHES = 300 };
+    static tl_market_record records[BATCH];
+    static tl_quote quotes[2][BATCH];
+    tl_books *books[2];
+    uint64_t random = 8;
+    for (int i = 0; i < 2; i++)
+        CHECK(tl_books_open(&books[i], 2000, 50000, 5) == 0);
+    for (uint64_t batch = 0; batch < BATCHES; batch++) {
+        for (int i = 0; i < BATCH; i++)
+            records[i] = stray_record(&random, 1 + batch * 2000);
+        tl_books_out whole = {.quotes = quotes[0], .every = true};
+        CHECK(tl_books_apply(books[0], records, BATCH, &whole) == 0);
+        tl_books_out each = {.quotes = quotes[1], .every = true};
+        for (int i = 0; i < BATCH; i++)
+            CHECK(tl_books_apply(books[1], &records[i], 1, &each) == 0);
+        CHECK(memcmp(quotes[0], quotes[1], sizeof quotes[0]) == 0);
+    }
+    tl_books_counts counts[2];
+    for (int i = 0; i < 2; i++)
+        tl_books_counts_now(books[i], &counts[i]);
+    CHECK(memcmp(&counts[0], &counts[1], sizeof counts[0]) == 0);
+    CHECK(counts[0].orders > 30000 && counts[0].levels > 20000);
+    for (int i = 0; i < 2; i++)
+        tl_books_close(books[i]);
+}
+
 static void sizes_that_can_not_be_are_refused(void)
 {
     tl_books *books;
@@ -250,6 +294,7 @@ int main(void)
     random_records_leave_the_orders_a_list_has();
     what_makes_no_sense_is_counted_by_name();
     a_trade_has_the_price_and_side_of_the_order_it_took();
+    books_applied_in_batches_are_those_applied_one_by_one();
     sizes_that_can_not_be_are_refused();
     return 0;
 }

@@ -15,7 +15,7 @@ C_ROOMS = {
     "core": set[str](),
     "runtime": {"core"},
     "market": {"core"},
-    "marketdata": {"core"},
+    "marketdata": {"core", "runtime"},
     "measure": {"core", "runtime"},
     "wire": {"core", "runtime", "marketdata"},
     "study": {"core", "wire"},
@@ -58,7 +58,7 @@ C_PARTS = {
         "report": {"listing", "record", "rows"},
         "entry": {"listing", "record", "report", "rows"},
     },
-    "marketdata": {"archive": {"mirror"}, "mirror": {"archive"}},
+    "marketdata": {"archive": {"mirror"}, "mirror": {"archive"}, "outlet": {"mirror"}},
     "measure": {"measure": set[str]()},
     "study": {
         "market": set[str](),
@@ -158,7 +158,10 @@ C_FACES = {"core": {"messages", "engine"}, "runtime": {"bus"}}
 SHELL_FACES = C_FACES | {"core": {"messages", "engine", "answer", "arguments", "capacities"}}
 # Who includes more of another room: a mirror of the books is made of the core's own book.
 FACES_OF = {
-    "marketdata": {"core": {"messages", "book", "engine", "capacities", "arguments"}},
+    "marketdata": {
+        "core": {"messages", "book", "engine", "capacities", "arguments"},
+        "runtime": {"bus"},
+    },
     # The shell holds its bus and lane as what belongs to one process.
     # The books of market data are the mirror's, as the publisher's are.
     "wire": {
@@ -221,7 +224,7 @@ PACKAGE_ROOMS = {
     "market": {"core"},
     "data": {"core", "runtime", "market", "study", "wire"},
     "config": {"core"},
-    "marketdata": {"core"},
+    "marketdata": {"core", "runtime"},
     "measure": {"core", "runtime"},
     "wire": {"core", "runtime"},
     "study": {"core"},

@@ -167,6 +167,9 @@ static const seed seeds[] = {
     SEED("\1\0\x1F" "A   SESSION" "                   1" "\0\4Sabc\0\1H\0\2Ux\0\1Z"),
     SEED("\2\0\x1A" MOLD "\1\0\2\0\1a\0\1b" "\0\x14" MOLD "\5\0\0"
          "\0\x17" MOLD "\4\0\1\0\1d" "\0\x14" MOLD "\6\xFF\xFF"),
+    /* Found by libFuzzer: a loss in a session that follows an end. */
+    SEED("\2\0\x14" MOLD "\6\xFF\xFF" "\0\x14" "SESSION002\0\0\0\0\0\0\0\6\xFF\xFF"
+         "\0\0\0\0\0\0\0\0\0\0\0\0"),
     SEED("\3O\0\0\0\7B\0\0\0\144AAA     \0\0\0\0\0\1\x86\xA0" "0YPNNORDER-1       "
          "\0\11\5\2FIRM\2\14N"),
     SEED("\3U\0\0\0\1\0\0\0\2\0\0\0\5\0\0\0\0\0\0\0\x64" "0YNX             \0\0"),

@@ -78,6 +78,44 @@ static void secrets_of_a_logon_are_masked(void)
     clean();
 }
 
+/* However many bytes are looked at at a time. */
+static void every_byte_is_written_by_its_rule_wherever_it_stands(void)
+{
+    for (int byte = 0; byte < 256; byte++) {
+        char bytes[48], expected[128] = "20261129-12:00:00.123456789 < ";
+        const int place = byte % (int)sizeof bytes;
+        char *at = expected + strlen(expected);
+        memset(bytes, 'x', sizeof bytes);
+        bytes[place] = (char)byte;
+        memset(at, 'x', (size_t)place);
+        at += place;
+        at += sprintf(at, byte == 1 ? "|" : byte < 0x20 || byte > 0x7e ? "\\x%02x" : "%c", byte);
+        memset(at, 'x', sizeof bytes - 1 - (size_t)place);
+        strcpy(at + sizeof bytes - 1 - (size_t)place, "\n");
+        tl_fix_log *log = opened(&usual);
+        tl_fix_log_message(log, 0, NOON, '<', bytes, sizeof bytes);
+        tl_fix_log_close(log);
+        CHECK(strcmp(content("B.log"), expected) == 0);
+        clean();
+    }
+}
+
+/* A mask is longer than what it hides. */
+static void a_logon_of_empty_secrets_finds_room(void)
+{
+    static char bytes[1 << 14];
+    tl_fix_log *log = opened(&usual);
+    for (int i = 0; i < 3; i++) {
+        char *at = stpcpy(bytes, "8=FIX.4.4" SOH "35=A" SOH);
+        while (at + 5 < bytes + sizeof bytes)
+            at = stpcpy(at, "554=" SOH);
+        tl_fix_log_message(log, 0, NOON, '<', bytes, (size_t)(at - bytes));
+    }
+    tl_fix_log_close(log);
+    CHECK(strstr(content("B.log"), "35=A|554=***|554=***|") != NULL);
+    clean();
+}
+
 static void files_rotate_and_stay_few(void)
 {
     const tl_fix_log_config small = {4, 4096, 2, 0};
@@ -150,6 +188,8 @@ int main(void)
     CHECK(mkdtemp(directory) != NULL);
     a_message_is_a_line_that_no_other_can_forge();
     secrets_of_a_logon_are_masked();
+    every_byte_is_written_by_its_rule_wherever_it_stands();
+    a_logon_of_empty_secrets_finds_room();
     files_rotate_and_stay_few();
     many_sessions_need_few_descriptors();
     what_can_not_be_written_is_counted();

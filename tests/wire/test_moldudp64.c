@@ -1,10 +1,8 @@
 /* MoldUDP64: packets, requests, and a receiver that two bad lines can not confuse. */
-#include "check.h"
-#include "touchline/wire/moldudp64_history.h"
+#include "moldudp64_packets.h"
 #include "touchline/wire/moldudp64_receiver.h"
 
 #define MS INT64_C(1000000)
-#define SESSION "SESSION001"
 #define OTHER "SESSION002"
 
 static const tl_moldudp64_receiver_config config = {.window = 64, .message_max = 64,
@@ -16,31 +14,6 @@ static tl_moldudp64_arrival arrival;
 static uint8_t packet[2048];
 
 /* ── packets ─────────────────────────────────────────────────────────────────────────────────── */
-
-/* What message `number` says; its size. */
-static size_t say(uint64_t number, uint8_t *out)
-{
-    const size_t size = 8 + (size_t)(number * 7 % 40);
-    memset(out, (int)(number & 0xff), size);
-    tl_put_u64(out, number);
-    return size;
-}
-
-/* A packet of `count` messages from `first`. */
-static size_t write_packet(uint8_t *out, size_t room, uint64_t first, uint32_t count)
-{
-    tl_moldudp64_builder builder;
-    uint8_t message[64];
-    tl_moldudp64_begin(&builder, out, room, SESSION, first);
-    for (uint32_t i = 0; i < count; i++) {
-        const size_t size = say(first + i, message);
-        uint8_t *at = tl_moldudp64_add(&builder, size);
-        if (at == NULL)
-            break;
-        memcpy(at, message, size);
-    }
-    return tl_moldudp64_finish(&builder);
-}
 
 static void a_packet_has_the_layout_of_the_specification(void)
 {
@@ -100,57 +73,6 @@ static void blocks_are_packed_as_many_as_fit(void)
     CHECK(memcmp(packet, expected, packed) == 0);
     tl_moldudp64_begin(&builder, expected, sizeof expected, SESSION, 1);
     CHECK(tl_moldudp64_pack(&builder, (const uint8_t *)"\0\5abc", 5) == 0); /* not whole */
-}
-
-/* The newest are there, byte for byte, and those written over are not. */
-static void a_history_has_the_newest_messages(void)
-{
-    static uint64_t places[256];
-    static uint8_t ring[70000];
-    uint8_t said[64], got[64];
-    uint64_t sent = 0, random = 9;
-    tl_moldudp64_history history;
-    CHECK(!tl_moldudp64_history_open(&history, places, 200, ring, sizeof ring, 1));
-    CHECK(!tl_moldudp64_history_open(&history, places, 256, ring, 65536, 1));
-    CHECK(tl_moldudp64_history_open(&history, places, 256, ring, sizeof ring, 1));
-    for (int i = 0; i < 5000; i++) {
-        const uint32_t count = (uint32_t)(random_next(&random) % 8);
-        const size_t size = write_packet(packet, sizeof packet, sent + 1, count);
-        tl_moldudp64_history_add(&history, packet + 20, size - 20);
-        sent += count;
-        for (uint64_t j = 0; j < 4 && sent != 0; j++) {
-            const uint64_t number = 1 + random_next(&random) % (sent + 1);
-            const size_t there = tl_moldudp64_history_source(&history, number, got, sizeof got);
-            if (number > sent || sent - number >= 256) {
-                CHECK(there == SIZE_MAX);
-                continue;
-            }
-            CHECK(there == say(number, said) && memcmp(got, said, there) == 0);
-            CHECK(tl_moldudp64_history_source(&history, number, got, there - 1) == SIZE_MAX);
-        }
-    }
-}
-
-/* Bytes run out before places do. */
-static void a_history_forgets_what_it_has_written_over(void)
-{
-    static uint64_t places[65536];
-    static uint8_t ring[65537];
-    uint8_t said[64], got[64];
-    tl_moldudp64_history history;
-    CHECK(tl_moldudp64_history_open(&history, places, 65536, ring, sizeof ring, 1));
-    for (uint64_t sent = 0; sent < 20000; sent += 10) {
-        const size_t size = write_packet(packet, sizeof packet, sent + 1, 10);
-        tl_moldudp64_history_add(&history, packet + 20, size - 20);
-    }
-    uint32_t there = 0;
-    for (uint64_t number = 1; number <= 20000; number++) {
-        const size_t size = tl_moldudp64_history_source(&history, number, got, sizeof got);
-        CHECK(size == SIZE_MAX || (size == say(number, said) && memcmp(got, said, size) == 0));
-        there += size != SIZE_MAX;
-        CHECK(there == 0 || size != SIZE_MAX);
-    }
-    CHECK(there > 2000 && there < 2500);
 }
 
 /* ── requests ────────────────────────────────────────────────────────────────────────────────── */
@@ -318,7 +240,7 @@ static void a_gap_that_nobody_fills_is_told_as_lost(void)
     const size_t size = write_packet(packet, sizeof packet, 6, 1);
     CHECK(!tl_moldudp64_receiver_due(&receiver, 11 * MS, packet));
     CHECK(tl_moldudp64_arrived(&receiver, 11 * MS, &arrival) == TL_MOLDUDP64_LOST);
-    CHECK(arrival.number == 1 && arrival.last == 3);
+    CHECK(arrival.number == 1 && arrival.last == 3 && arrival.bytes == NULL && arrival.size == 0);
     arrive(4, 5, 11 * MS);
     CHECK(tl_moldudp64_receive(&receiver, 0, packet, size, 11 * MS) == TL_MOLDUDP64_FAULT_NONE);
     arrive(6, 6, 11 * MS);
@@ -370,6 +292,21 @@ static void after_an_end_the_next_session_begins(void)
     CHECK(tl_moldudp64_receive(&receiver, 1, packet, size, 0) == TL_MOLDUDP64_FAULT_NONE);
     arrive(1, 2, 0);
     CHECK(bring(0, 3, 1, 0) == TL_MOLDUDP64_FAULT_SESSION);
+}
+
+/* Packets beyond the end make a gap that is given up; the next session begins before it is told. */
+static void a_loss_of_the_session_before_is_forgotten(void)
+{
+    a_session_ends_when_all_of_it_has_come();
+    receiver.config.tries_max = 1;
+    bring(0, 8, 2, 0);
+    CHECK(tl_moldudp64_receiver_due(&receiver, MS, packet));
+    CHECK(!tl_moldudp64_receiver_due(&receiver, 6 * MS, packet) && receiver.lost_to == 7);
+    const size_t size = write_packet(packet, sizeof packet, 1, 2);
+    memcpy(packet, OTHER, 10);
+    CHECK(tl_moldudp64_receive(&receiver, 1, packet, size, 7 * MS) == TL_MOLDUDP64_FAULT_NONE);
+    arrive(1, 2, 7 * MS);
+    CHECK(receiver.lost == 0);
 }
 
 static void a_configuration_that_can_not_be_is_refused(void)
@@ -476,8 +413,6 @@ int main(void)
     a_packet_takes_what_fits();
     a_packet_that_is_not_whole_is_refused_by_name();
     blocks_are_packed_as_many_as_fit();
-    a_history_has_the_newest_messages();
-    a_history_forgets_what_it_has_written_over();
     a_request_is_answered_with_what_fits_in_a_packet();
     a_request_ends_at_the_newest_message();
     a_request_that_can_not_be_answered_is_refused_by_name();
@@ -491,6 +426,7 @@ int main(void)
     what_is_too_far_or_of_another_session_changes_nothing();
     a_session_ends_when_all_of_it_has_come();
     after_an_end_the_next_session_begins();
+    a_loss_of_the_session_before_is_forgotten();
     a_configuration_that_can_not_be_is_refused();
     for (uint64_t seed = 1; seed <= 30; seed++)
         all_messages_arrive_once_and_in_order(seed);

@@ -7,7 +7,7 @@
  *   special_amend.c   cancel and replace
  *
  * A plain order whose instrument has none never comes here: it asks instrument.special and goes its
- * own way (decision 20). Of an order without terms everything here is as it is there.
+ * own way (decision 21). Of an order without terms everything here is as it is there.
  */
 #ifndef TOUCHLINE_SPECIAL_H
 #define TOUCHLINE_SPECIAL_H

@@ -28,7 +28,8 @@ extern "C" {
 #endif
 
 #define TL_BUS_MAGIC UINT64_C(0x31535542454e494c) /* "LINEBUS1" */
-#define TL_BUS_VERSION 3u /* 1: no draining, no progress of a recovery; 2: no processors */
+/* 1: no draining, no progress of a recovery; 2: no processors; 3: a producer's on its own line. */
+#define TL_BUS_VERSION 4u
 #define TL_BUS_LANES_MAX 8u
 #define TL_BUS_TEXT_BYTES 256
 #define TL_LANE_CHUNK 64u /* commands that become visible together */
@@ -70,7 +71,8 @@ typedef struct tl_bus_geometry {
 typedef struct tl_doorbell {
     TL_BUS_ATOMIC(uint32_t) rings;
     TL_BUS_ATOMIC(uint32_t) waiting;
-    uint8_t _pad[56];
+    TL_BUS_ATOMIC(uint32_t) place; /* a lane's: as tl_bus_place when its producer sent last */
+    uint8_t _pad[52];
 } tl_doorbell;
 
 /* One lane's cursors, each on the line of the one who writes it. */
@@ -79,8 +81,7 @@ typedef struct tl_bus_lane {
     TL_BUS_ATOMIC(uint32_t) sending; /* producer: 1 while a chunk is being published */
     TL_BUS_ATOMIC(uint32_t) pid;     /* producer: who sent last */
     TL_BUS_ATOMIC(uint32_t) counter; /* low half of the cl_ord_id given out last */
-    TL_BUS_ATOMIC(uint32_t) place;   /* producer: as tl_bus_place when it sent last */
-    uint8_t _pad0[40];
+    uint8_t _pad0[44];
     TL_BUS_ATOMIC(uint64_t) head; /* engine: positions before it are done with */
     uint8_t _pad1[56];
     tl_doorbell space; /* producer sleeps here while the lane is full */
@@ -201,6 +202,8 @@ int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t ti
  * done. Both go on across restarts for as long as the bus file does. */
 uint64_t tl_lane_sent(const tl_lane *lane);
 uint64_t tl_lane_journaled(const tl_lane *lane);
+/* 1 when so many commands can be sent at once without waiting. The producer's, as sending is. */
+int tl_lane_has_room(tl_lane *lane, uint64_t count);
 /* Give out `count` cl_ord_ids of this lane that nobody has had; the first, 0 if none is left. */
 uint64_t tl_lane_ids(tl_lane *lane, uint32_t count);
 
@@ -254,6 +257,8 @@ uint32_t tl_bus_place(void);
 /* 1 when the engine was last on the caller's processor, and is awake or, since it was `asked` for
  * something, about to be. */
 int tl_bus_engine_is_here(const tl_bus_header *header, int asked);
+/* 1 when commands wait in a lane, whoever sent them. */
+int tl_bus_engine_is_wanted(const tl_bus_header *header);
 
 /* Byte locks on the file: byte 0 is the engine's, byte 1 + n the producer's of lane n. They belong
  * to an open file, so a dead holder holds nothing. `type` is F_WRLCK or F_UNLCK. 0 or -errno. */

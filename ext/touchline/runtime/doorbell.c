@@ -60,3 +60,13 @@ int tl_bus_engine_is_here(const tl_bus_header *header, int asked)
         place &= ~TL_BUS_ASLEEP;
     return place != 0 && place == tl_bus_place();
 }
+
+int tl_bus_engine_is_wanted(const tl_bus_header *header)
+{
+    /* Relaxed: a guess again. */
+    for (uint32_t i = 0; i < header->geometry.lanes; i++)
+        if (atomic_load_explicit(&header->lane[i].tail, memory_order_relaxed) !=
+            atomic_load_explicit(&header->lane[i].head, memory_order_relaxed))
+            return 1;
+    return 0;
+}

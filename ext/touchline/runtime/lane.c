@@ -107,7 +107,7 @@ void tl_lane_close(tl_lane *lane)
     lane->fd = -1;
 }
 
-static int lane_has_room(tl_lane *lane, uint64_t count)
+int tl_lane_has_room(tl_lane *lane, uint64_t count)
 {
     if (lane->tail + count - lane->head_seen <= lane->mask + 1)
         return 1;
@@ -119,11 +119,11 @@ static int lane_has_room(tl_lane *lane, uint64_t count)
 static int lane_wait(tl_lane *lane, uint64_t count, int64_t deadline_ns)
 {
     for (int looks = 0; looks < LOOKS_MAX; looks++) {
-        if (lane_has_room(lane, count))
+        if (tl_lane_has_room(lane, count))
             return 0;
         tl_relax();
     }
-    while (!lane_has_room(lane, count)) {
+    while (!tl_lane_has_room(lane, count)) {
         if (tl_bus_detached(lane->header))
             return -ESTALE;
         if (draining(lane->header))
@@ -132,7 +132,7 @@ static int lane_wait(tl_lane *lane, uint64_t count, int64_t deadline_ns)
         if (left_ns <= 0)
             return -ETIMEDOUT;
         const uint32_t armed = tl_doorbell_arm(&lane->cursors->space);
-        if (!lane_has_room(lane, count))
+        if (!tl_lane_has_room(lane, count))
             tl_doorbell_wait(&lane->cursors->space, armed, left_ns < NAP_NS ? left_ns : NAP_NS);
     }
     return 0;
@@ -142,8 +142,11 @@ static void lane_publish(tl_lane *lane, const tl_command *cmds, uint32_t count)
 {
     tl_bus_lane *cursors = lane->cursors;
     const size_t stamp_bytes = sizeof cmds->seq;
+    const uint32_t place = tl_bus_place();
     atomic_store_explicit(&cursors->sending, 1, memory_order_relaxed);
-    atomic_store_explicit(&cursors->place, tl_bus_place(), memory_order_relaxed);
+    /* The engine reads it after each batch. Stored only where it changes, the line is both's. */
+    if (atomic_load_explicit(&cursors->space.place, memory_order_relaxed) != place)
+        atomic_store_explicit(&cursors->space.place, place, memory_order_relaxed);
     /* Release: no stamp below becomes visible, even to a successor after a crash, before it. */
     atomic_thread_fence(memory_order_release);
     for (uint32_t i = 0; i < count; i++)
@@ -186,7 +189,7 @@ int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t ti
                  size_t *sent)
 {
     assert(lane->fd >= 0);
-    const int64_t deadline_ns = monotonic_ns() + timeout_ns;
+    const int64_t deadline_ns = timeout_ns > 0 ? monotonic_ns() + timeout_ns : 0;
     *sent = 0;
     if (tl_bus_detached(lane->header))
         return -ESTALE;
@@ -196,7 +199,7 @@ int tl_lane_send(tl_lane *lane, const tl_command *cmds, size_t count, int64_t ti
     while (rc == 0 && *sent < count) {
         const size_t left = count - *sent;
         const uint32_t chunk = left < TL_LANE_CHUNK ? (uint32_t)left : TL_LANE_CHUNK;
-        rc = lane_has_room(lane, chunk) ? 0 : lane_wait(lane, chunk, deadline_ns);
+        rc = tl_lane_has_room(lane, chunk) ? 0 : lane_wait(lane, chunk, deadline_ns);
         if (rc == 0) {
             lane_publish(lane, cmds + *sent, chunk);
             *sent += chunk;

@@ -334,7 +334,8 @@ static void batch_publish(tl_runner *r, uint32_t total)
     for (uint32_t i = 0; i < r->lanes; i++)
         if (r->count[i] != 0) {
             r->head[i] += r->count[i];
-            r->crowded |= atomic_load_explicit(&h->lane[i].place, memory_order_relaxed) == place;
+            r->crowded |=
+                atomic_load_explicit(&h->lane[i].space.place, memory_order_relaxed) == place;
             /* Release: the slots have been read before their producer may write them. */
             atomic_store_explicit(&h->lane[i].head, r->head[i], memory_order_release);
         }

@@ -280,9 +280,12 @@ int tl_books_apply(tl_books *books, const tl_market_record *records, size_t coun
                    tl_books_out *out)
 {
     tl_ahead ahead;
-    tl_ahead_begin(&ahead, books, records, count);
+    const bool pays = tl_ahead_pays(books);
+    if (pays)
+        tl_ahead_begin(&ahead, books, records, count);
     for (size_t i = 0; i < count; i++) {
-        tl_ahead_step(&ahead, books, records, i, count);
+        if (pays)
+            tl_ahead_step(&ahead, books, records, i, count);
         int failed = step(books, &records[i], out);
         if (failed != 0)
             return failed;

@@ -15,6 +15,14 @@ AHEAD_INLINE void fetch_node(const tl_books *books, uint32_t node)
         __builtin_prefetch(at + byte, 1);
 }
 
+/* A level may begin in one line and end in the next. */
+AHEAD_INLINE void fetch_level(const tl_books *books, uint32_t level)
+{
+    const char *at = (const char *)&books->levels[level];
+    __builtin_prefetch(at, 1);
+    __builtin_prefetch(at + sizeof(tl_book_level) - 1, 1);
+}
+
 static const tl_study_book *book_of(const tl_books *books, const tl_market_record *record)
 {
     return record->instrument < books->books_room ? &books->books[record->instrument] : NULL;
@@ -32,7 +40,9 @@ static void line_stage(tl_hint *hint, const tl_books *books, const tl_market_rec
                       .order = TL_AT_NONE,
                       .level = TL_AT_NONE,
                       .node = TL_AT_NONE};
-    __builtin_prefetch(&books->refs[hint->hash & books->refs_mask], 1);
+    const tl_ref *ref = &books->refs[hint->hash & books->refs_mask];
+    __builtin_prefetch(ref, 1);
+    __builtin_prefetch(ref + 3, 1); /* a search from the line's end goes on in the next */
     if (record->type == TL_RECORD_TYPE_REPLACE)
         __builtin_prefetch(&books->refs[tl_ref_hash(books, record->instrument, record->new_ref) &
                                         books->refs_mask], 1);
@@ -59,7 +69,7 @@ AHEAD_INLINE void fetch_side(tl_hint *hint, const tl_books *books, const tl_book
         return;
     hint->level = side->best;
     hint->node = side->root;
-    __builtin_prefetch(&books->levels[side->best], 1);
+    fetch_level(books, side->best);
     fetch_node(books, side->root);
 }
 
@@ -77,12 +87,12 @@ static void order_stage(tl_hint *hint, const tl_books *books, const tl_market_re
         fetch_side(hint, books, &book->sides[half]);
 }
 
-/* The level of an entering price, as far as the ladder's top says it. */
-static void find_level(tl_hint *hint, const tl_books *books, const tl_market_record *record,
+/* The level of an entering price, as far as a node of the ladder says it: a step from its top to
+ * the leaf, and in the next stage from there. */
+AHEAD_INLINE void find_level(tl_hint *hint, const tl_books *books, const tl_market_record *record,
                        unsigned half)
 {
-    if (hint->node >= books->ladder.used || hint->level >= books->levels_used ||
-        books->levels[hint->level].price == record->price)
+    if (hint->node >= books->ladder.used)
         return;
     bool leaf;
     const uint32_t kid = tl_ladder_near(&books->ladder, hint->node,
@@ -92,13 +102,18 @@ static void find_level(tl_hint *hint, const tl_books *books, const tl_market_rec
     if (!leaf && kid < books->ladder.used)
         fetch_node(books, kid);
     if (leaf && kid < books->levels_used)
-        __builtin_prefetch(&books->levels[kid], 1);
+        fetch_level(books, kid);
 }
 
 static void level_stage(tl_hint *hint, const tl_books *books, const tl_market_record *record)
 {
     if (enters(record->type)) {
-        find_level(hint, books, record, tl_study_side(record->side));
+        const bool best = hint->level < books->levels_used &&
+                          books->levels[hint->level].price == record->price;
+        if (best)
+            hint->node = TL_AT_NONE;
+        else
+            find_level(hint, books, record, tl_study_side(record->side));
         return;
     }
     if (hint->order >= books->orders_used)
@@ -106,7 +121,7 @@ static void level_stage(tl_hint *hint, const tl_books *books, const tl_market_re
     const tl_book_order *order = &books->orders[hint->order];
     hint->level = order->level;
     if (order->level < books->levels_used)
-        __builtin_prefetch(&books->levels[order->level], 1);
+        fetch_level(books, order->level);
     if (order->prev < books->orders_used)
         __builtin_prefetch(&books->orders[order->prev], 1);
     if (order->next < books->orders_used)
@@ -115,9 +130,12 @@ static void level_stage(tl_hint *hint, const tl_books *books, const tl_market_re
 
 /* Who stands beside: the last in line at a price that is joined; the levels beside one that goes,
  * and where the ladder has it. */
-AHEAD_INLINE void near_stage(const tl_hint *hint, const tl_books *books,
-                             const tl_market_record *record)
+AHEAD_INLINE void near_stage(tl_hint *hint, const tl_books *books, const tl_market_record *record)
 {
+    if (enters(record->type) && hint->node != TL_AT_NONE) {
+        find_level(hint, books, record, tl_study_side(record->side));
+        return;
+    }
     if (hint->level >= books->levels_used)
         return;
     const tl_book_level *level = &books->levels[hint->level];
@@ -133,9 +151,9 @@ AHEAD_INLINE void near_stage(const tl_hint *hint, const tl_books *books,
     if (side->root < books->ladder.used)
         fetch_node(books, side->root);
     if (level->better < books->levels_used)
-        __builtin_prefetch(&books->levels[level->better], 1);
+        fetch_level(books, level->better);
     if (level->worse < books->levels_used)
-        __builtin_prefetch(&books->levels[level->worse], 1);
+        fetch_level(books, level->worse);
 }
 
 void tl_ahead_step(tl_ahead *ahead, const tl_books *books, const tl_market_record *records,

@@ -37,6 +37,8 @@ static uint32_t level_open(tl_books *books, uint32_t instrument, unsigned half, 
     else
         index = books->levels_used++;
     tl_book_level *level = &books->levels[index];
+    if (books->level_free != TL_AT_NONE) /* the next one's is asked for in time */
+        __builtin_prefetch(&books->levels[books->level_free], 1);
     *level = (tl_book_level){.price = price, .head = TL_AT_NONE, .tail = TL_AT_NONE,
                              .side = instrument * 2 + half};
     tl_book_side *side = &books->books[instrument].sides[half];
@@ -85,15 +87,15 @@ static void level_touched(tl_books *books, const tl_book_level *level)
 
 static void ref_enter(tl_books *books, const tl_book_order *order, uint32_t index)
 {
-    uint64_t at = tl_ref_find(books, order->instrument, order->ref);
+    const uint64_t at = tl_ref_free(books, order->instrument, order->ref);
     books->refs[at].hash = tl_ref_hash(books, order->instrument, order->ref);
     books->refs[at].order = index;
 }
 
 /* Those behind it move up, so that no search ends too early. */
-static void ref_drop(tl_books *books, const tl_book_order *order)
+static void ref_drop(tl_books *books, const tl_book_order *order, uint32_t index)
 {
-    uint64_t hole = tl_ref_find(books, order->instrument, order->ref);
+    uint64_t hole = tl_ref_place(books, order->instrument, order->ref, index);
     uint64_t mask = books->refs_mask;
     for (uint64_t at = (hole + 1) & mask; books->refs[at].order != TL_AT_NONE;
          at = (at + 1) & mask) {
@@ -119,6 +121,8 @@ int tl_order_enter(tl_books *books, const tl_market_record *record, unsigned hal
         books->order_free = books->orders[index].level;
     else
         index = books->orders_used++;
+    if (books->order_free != TL_AT_NONE)
+        __builtin_prefetch(&books->orders[books->order_free], 1);
     tl_book_level *level = &books->levels[at];
     tl_book_order *order = &books->orders[index];
     *order = (tl_book_order){ref, record->qty, at, level->tail, TL_AT_NONE, record->instrument};
@@ -150,7 +154,7 @@ void tl_order_end(tl_books *books, uint32_t index)
 {
     tl_book_order *order = &books->orders[index];
     tl_book_level *level = &books->levels[order->level];
-    ref_drop(books, order);
+    ref_drop(books, order, index);
     level_touched(books, level);
     if (order->prev != TL_AT_NONE)
         books->orders[order->prev].next = order->next;

@@ -126,6 +126,25 @@ static inline uint64_t tl_ref_find(const tl_books *books, uint32_t instrument, u
     return at;
 }
 
+/* A free place for a reference that is not there, and the place of an order that is: no order is
+ * looked at for either. */
+static inline uint64_t tl_ref_free(const tl_books *books, uint32_t instrument, uint64_t ref)
+{
+    uint64_t at = tl_ref_hash(books, instrument, ref) & books->refs_mask;
+    while (books->refs[at].order != TL_AT_NONE)
+        at = (at + 1) & books->refs_mask;
+    return at;
+}
+
+static inline uint64_t tl_ref_place(const tl_books *books, uint32_t instrument, uint64_t ref,
+                                    uint32_t order)
+{
+    uint64_t at = tl_ref_hash(books, instrument, ref) & books->refs_mask;
+    while (books->refs[at].order != order)
+        at = (at + 1) & books->refs_mask;
+    return at;
+}
+
 static inline uint32_t tl_order_of(const tl_books *books, uint32_t instrument, uint64_t ref)
 {
     return books->refs[tl_ref_find(books, instrument, ref)].order;

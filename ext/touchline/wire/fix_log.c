@@ -203,6 +203,24 @@ static char *escaped(char *at, unsigned char byte)
     return at;
 }
 
+/* Nothing but printable ASCII and separators? A loop without a branch: many bytes at a time. */
+static bool is_plain(const char *bytes, size_t size)
+{
+    unsigned char odd = 0;
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char byte = (unsigned char)bytes[i];
+        odd |= ((unsigned char)(byte - 0x20) > 0x7e - 0x20) & (byte != SOH);
+    }
+    return odd == 0;
+}
+
+static char *copied_plain(char *restrict at, const char *restrict bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        at[i] = bytes[i] == SOH ? '|' : bytes[i];
+    return at + size;
+}
+
 static char *copied(char *at, const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
@@ -280,14 +298,14 @@ void tl_fix_log_message(tl_fix_log *log, uint32_t session, int64_t utc_ns, char 
 {
     const size_t most = TL_FIX_LOG_BUFFER / 4 - LINE_HEAD;
     const size_t shown = size < most ? size : most; /* the rest of a very long one is left out */
-    size_t odd = 0;
-    for (size_t i = 0; i < shown; i++)
-        odd += (unsigned char)bytes[i] >= 0x7f || (unsigned char)bytes[i] < 0x20;
-    char *at = room(log, session, LINE_HEAD + shown + 3 * odd + 16);
+    const bool logon = is_logon(bytes, shown), plain = !logon && is_plain(bytes, shown);
+    char *at = room(log, session, LINE_HEAD + shown * (plain ? 1 : 4) + 16);
     if (at == NULL)
         return;
     at = head(at, utc_ns, direction);
-    at = is_logon(bytes, shown) ? masked(at, bytes, shown) : copied(at, bytes, shown);
+    at = plain   ? copied_plain(at, bytes, shown)
+         : logon ? masked(at, bytes, shown)
+                 : copied(at, bytes, shown);
     if (shown < size) {
         memcpy(at, "...", 3);
         at += 3;

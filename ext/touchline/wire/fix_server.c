@@ -49,11 +49,11 @@ static int hook_send(void *context, uint32_t session, const char *msg_type, cons
 static int hook_submit(void *context, const tl_command *commands, uint32_t count)
 {
     tl_fix_server *server = context;
-    const tl_lane *lane = server->lane;
+    tl_lane *lane = server->lane;
     size_t sent;
-    if (lane->tail + count - tl_lane_journaled(lane) > lane->mask + 1)
+    if (!tl_lane_has_room(lane, count))
         return -EAGAIN;
-    const int rc = tl_lane_send(server->lane, commands, count, 0, &sent);
+    const int rc = tl_lane_send(lane, commands, count, 0, &sent);
     if (rc == 0) {
         server->sent_last = tl_lane_sent(lane);
         server->sent_last_ns = server->now.mono_ns;

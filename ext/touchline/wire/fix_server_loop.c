@@ -13,7 +13,7 @@
 #define READS_A_ROUND 4     /* batches of events */
 #define SPIN_NS 30000       /* a request's event is waited for so long without sleeping */
 #define LOOKS 64            /* at the event ring, between two looks at the sockets */
-#define ROUNDS_A_YIELD 16   /* others may ask the engine, too */
+#define ROUNDS_A_YIELD 1024 /* to an engine on this processor that nobody asks: it has a heart */
 #define SLEEP_MS_MAX 1000
 #define BLOCKED_MS 5        /* who is blocked is tried again this often, come what may */
 #define LEAVE_NS (2 * TL_FIX_SECOND_NS)
@@ -190,12 +190,25 @@ static int sleep_ms(const tl_fix_server *server)
 static void look_at_the_ring(tl_fix_server *server)
 {
     const bool asked = answer_is_near(server);
+    const tl_bus_header *header = server->reader.bus->header;
     const uint64_t round = atomic_load_explicit(&server->rounds, memory_order_relaxed);
-    if (tl_bus_engine_is_here(server->reader.bus->header, asked) &&
-        (asked || round % ROUNDS_A_YIELD == 0) && tl_event_reader_look(&server->reader) == 0)
+    if (tl_bus_engine_is_here(header, asked) &&
+        (asked || round % ROUNDS_A_YIELD == 0 || tl_bus_engine_is_wanted(header)) &&
+        tl_event_reader_look(&server->reader) == 0)
         sched_yield();
     for (int i = 0; asked && i < LOOKS && tl_event_reader_look(&server->reader) == 0; i++)
         relax();
+}
+
+/* The ring, then the sockets: not where the engine has answered, for that is told at once; but in
+ * the next round, whatever it goes on to say. */
+static void look_awake(tl_fix_server *server)
+{
+    look_at_the_ring(server);
+    tl_fix_read_clocks(server);
+    server->sockets_wait = !server->sockets_wait && tl_event_reader_look(&server->reader) > 0;
+    if (!server->sockets_wait)
+        look_at_sockets(server, 0);
 }
 
 /* Wait until there is something to do. While an answer of the engine is near, the ring is watched
@@ -212,9 +225,7 @@ static void wait_for_work(tl_fix_server *server)
         return;
     }
     if (server->config.spin || answer_is_near(server)) {
-        look_at_the_ring(server);
-        tl_fix_read_clocks(server);
-        look_at_sockets(server, 0);
+        look_awake(server);
         return;
     }
     const int timeout_ms = sleep_ms(server);

@@ -216,6 +216,7 @@ struct tl_fix_server {
     char relay_to[TL_FIX_RELAY_BYTES]; /* the config's, copied */
     char *relay_store; /* the other engine's, if it is to be durable; NULL: it need not be */
     bool bus_lost;
+    bool sockets_wait; /* they were not looked at in this round */
     bool more_work; /* answers of many messages can go on at once */
     int64_t snapshots_ns;
     uint64_t *refusals; /* the mapped page of the counter, and how far it was reserved */

@@ -104,7 +104,8 @@ struct tl_fix_store {
     session_index *index;
     segment *segments; /* from first_segment on */
     uint32_t first_segment, segments_count, segments_room;
-    uint32_t end; /* of the last segment's records */
+    uint32_t end;   /* of the last segment's records */
+    uint32_t ready; /* its pages up to here are in memory, to be written */
     bool dirty;
     bool same_boot;
     uint64_t used[CHUNKS_MAX]; /* chunks in memory: place >> CHUNK_BITS; 0: none */

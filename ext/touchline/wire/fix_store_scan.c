@@ -129,7 +129,7 @@ static int find_end(tl_fix_store *store, uint32_t index, uint32_t at)
     while (store->segments_count > index + 1)
         tl_fix_store_log_drop(store, true);
     wipe(part, at);
-    store->end = at;
+    store->end = store->ready = at;
     return 0;
 }
 

@@ -1,5 +1,6 @@
 """The configuration of a venue: `load` reads and checks it, `Config` holds it."""
 
+from touchline.config.pricing import PricingSection, SourceSection
 from touchline.config.publish import PublishSection
 from touchline.config.sections import (
     LISTS,
@@ -32,8 +33,10 @@ __all__ = [
     "FixVersion",
     "InstrumentSection",
     "LogSection",
+    "PricingSection",
     "PublishSection",
     "SessionSection",
+    "SourceSection",
     "SupervisorSection",
     "Venue",
     "WireSection",

@@ -10,12 +10,14 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from touchline.config.pricing import source_problems
 from touchline.config.publish import publish_problems
 from touchline.config.values import USUAL_PERMISSIONS
 from touchline.core.messages import PRICE_MAX, QTY_MAX, SESSIONS_MAX, TEXT_BYTES
 from touchline.errors import PriceError, QtyError
 
 if TYPE_CHECKING:
+    from touchline.config.pricing import SourceSection
     from touchline.config.publish import PublishSection
     from touchline.config.sections import (
         AccountSection,
@@ -44,6 +46,7 @@ class Parts:
     accounts: list[tuple[int, AccountSection]]
     sessions: list[tuple[int, SessionSection]]
     wire_sessions: list[tuple[int, WireSessionSection]]
+    sources: list[tuple[int, SourceSection]]
     accounts_named: set[str]
 
 
@@ -55,6 +58,8 @@ def cross_check(parts: Parts) -> Iterator[Problem]:
     yield from _twice(
         "wire_sessions", "username", ((i, s.username) for i, s in parts.wire_sessions)
     )
+    yield from _twice("sources", "name", ((i, s.name) for i, s in parts.sources))
+    yield from source_problems(parts.sources)
     for index, instrument in parts.instruments:
         yield from _instrument(("instruments", index), instrument)
     for index, session in parts.sessions:

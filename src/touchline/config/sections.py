@@ -31,6 +31,7 @@ from pydantic_settings.exceptions import SettingsError
 from touchline.config.base import Section
 from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
+from touchline.config.pricing import PricingSection, SourceSection
 from touchline.config.publish import PublishSection, anchored
 from touchline.config.values import (
     USUAL_PERMISSIONS,
@@ -53,7 +54,7 @@ from touchline.core.capacities import CAPACITIES, EngineCapacities
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 
-LISTS = ("instruments", "accounts", "sessions", "wire_sessions")
+LISTS = ("instruments", "accounts", "sessions", "wire_sessions", "sources")
 NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
 
 
@@ -205,10 +206,12 @@ class Config(Section):
     capture: CaptureSection = CaptureSection()
     supervisor: SupervisorSection = SupervisorSection()
     log: LogSection = LogSection()
+    pricing: PricingSection = PricingSection()
     instruments: tuple[InstrumentSection, ...] = ()
     accounts: tuple[AccountSection, ...] = ()
     sessions: tuple[SessionSection, ...] = ()
     wire_sessions: tuple[WireSessionSection, ...] = ()
+    sources: tuple[SourceSection, ...] = ()
 
     @property
     def bus_path(self) -> Path:
@@ -263,10 +266,12 @@ class _Environment(BaseSettings):
     capture: dict[str, Any] = {}
     supervisor: dict[str, Any] = {}
     log: dict[str, Any] = {}
+    pricing: dict[str, Any] = {}
     instruments: list[Any] = []
     accounts: list[Any] = []
     sessions: list[Any] = []
     wire_sessions: list[Any] = []
+    sources: list[Any] = []
 
     @classmethod
     def settings_customise_sources(
@@ -399,6 +404,7 @@ def _valid_parts(raw: dict[str, Any]) -> Parts:
         accounts=items("accounts", AccountSection),
         sessions=items("sessions", SessionSection),
         wire_sessions=items("wire_sessions", WireSessionSection),
+        sources=items("sources", SourceSection),
         accounts_named=_names(raw.get("accounts")),
     )
 

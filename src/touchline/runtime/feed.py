@@ -92,6 +92,19 @@ class EventFeed(Closing):
             self._next_seq = int(events["seq"][-1]) + 1
         return events
 
+    def ring(self) -> EventReader | None:
+        """The ring's cursor while events come from there, for who follows it in C; None otherwise.
+
+        Whoever has moved it says so by `moved`, before it uses the feed again.
+        """
+        self._check_open()
+        return None if self._behind or not self._placed else self._reader
+
+    def moved(self) -> None:
+        """The ring's cursor was moved on by who got it from `ring`."""
+        if self._reader is not None:
+            self._next_seq = self._reader.next_seq
+
     def wait(self, timeout_s: float = 1.0) -> bool:
         """Sleep until read() has something: True, or until the timeout: False.
 
