@@ -15,8 +15,15 @@ static tl_branch blocks[BLOCKS];
 static tl_branch nodes[NODES];
 static uint32_t children[NODES * TL_NODE_CHILDREN];
 static tl_book books[2];
-static const tl_shelf shelf = {&pools, orders, cold, levels, queues,
-                               blocks, nodes,  children,  books};
+static const tl_shelf shelf = {.pools = &pools,
+                               .orders = orders,
+                               .cold = cold,
+                               .levels = levels,
+                               .queues = queues,
+                               .blocks = blocks,
+                               .nodes = nodes,
+                               .children = children,
+                               .books = books};
 
 static void reset(void)
 {
