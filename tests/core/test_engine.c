@@ -136,7 +136,8 @@ static void a_batch_stops_where_its_events_might_not_fit(void)
     list(engine, &sink);
     for (int i = 0; i < 40; i++)
         cmds[i] = order(0, TL_SIDE_BUY, 100 + i, 1);
-    size_t done = tl_engine_step_batch(engine, cmds, 40, &sink, 30);
+    uint64_t room = tl_engine_events_bound(engine) + 30;
+    size_t done = tl_engine_step_batch(engine, cmds, 40, &sink, room);
     CHECK(done > 0 && done < 40);
     done += tl_engine_step_batch(engine, cmds + done, 40 - done, &sink, UINT64_MAX);
     CHECK(done == 40 && tl_engine_orders_open(engine) == 40);
