@@ -261,6 +261,7 @@ def test_every_case_has_a_budget() -> None:
         "flash-crash",
         "normal-limits",
         "normal-100-symbols",
+        "mixed",
         "fix",
     }
     assert set(budget.pop("fix")) == {"all", *STAGES}

@@ -105,6 +105,8 @@ def test_a_signal_from_the_terminal_during_the_start_is_an_ordered_stop(
             [sys.executable, "-m", "touchline.control.operate.cli", "--config", str(path), "run"],
             stderr=errors,
             start_new_session=True,
+            # Under nohup the tests' own hang-ups are ignored, and those of their children.
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
         )
     until(lambda: "name=capture" in log.read_text(), "the last part is started")
     os.killpg(popen.pid, number)  # as a terminal does: to all of the foreground
