@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +24,15 @@ from touchline.errors import SessionError, TouchlineError
 from touchline.fix.books import LateBooks
 from touchline.fix.entrance import LOGON_BYTES_MAX, Entrance, newcomers
 from touchline.fix.hours import Hours
+from touchline.fix.loops import (
+    BEAT_LOOKS,
+    REPLAY_AT_ONCE,
+    Rounds,
+    Supply,
+    Tell,
+    Threads,
+    catch_up,
+)
 from touchline.fix.notices import Notice, Notices
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
 from touchline.fix.operators import Operators
@@ -35,22 +42,16 @@ from touchline.fix.presence import Presence
 from touchline.fix.renumber import ROUNDS, Renumber
 from touchline.fix.settings import GatewaySettings, SessionSettings
 from touchline.runtime.directory import Directory
-from touchline.runtime.feed import EventFeed
 from touchline.runtime.journal import JournalReader
 from touchline.runtime.replay import Replay
 from touchline.wire.fix_server import FixServer
 
-Tell = Callable[[dict[str, Any]], None]
 Sessions = tuple[SessionSettings, ...]
 
 LOG = logging.getLogger("touchline.fix")
-BEAT_LOOKS = 10
-STUCK_LOOKS = 100  # times WATCH_S without a round of the loop, which sleeps a second at most
 MANY_SESSIONS = 256  # more are looked at less often
-REPLAY_AT_ONCE = 1 << 16
 TEXTS_AT_ONCE = 1 << 16
 SUPPLY_AT_ONCE = 4096
-SUPPLY_PAUSE_S = 0.005
 SEGMENT_BYTES = 16 << 20
 ANSWER_S = 0.5  # a request waits for the engine so long before it is told that it is not there
 NAMES = (Text.SYMBOL, Text.TICK_SIZE, Text.LOT_SIZE, Text.ACCOUNT, Text.SESSION)
@@ -72,13 +73,13 @@ class NativeGateway:
         self._stop = stop
         self._tell = tell
         self._cleanup = contextlib.ExitStack()
-        self._failure: BaseException | None = None
         self._names = Directory()
         self._later: Sessions = ()
         self._hours = Hours(self._allow, self._reset, self._is_away)
-        self._feed: EventFeed | None = None
+        self._supply = Supply("the gateway", LOG, settings.bus_path, settings.journal_dir, stop)
         self._texts: list[NDArray[np.void]] = []
-        self._looks = self._rounds = self._same = 0
+        self._rounds = Rounds()
+        self._looks = 0
         self._logged_on: list[str] | None = None
         self._market_fault: str | None = None
         self._market_wanted = False
@@ -120,15 +121,11 @@ class NativeGateway:
         asks = {"reset-seq": renumber.ask, "news": Notices(sessions, self._send_news).ask}
         self._operators = Operators(settings.fix_dir, asks)
         cleanup.callback(self._operators.close)
-        self._spawn("fix-loop", lambda: self._run_loop(next_event), self._server.stop)
-        cleanup.callback(self._close_feed)
+        self._threads = Threads(cleanup)
+        self._threads.run("fix-loop", lambda: self._server.run(next_event), settings.cpu)
+        cleanup.callback(self._server.stop)
+        cleanup.callback(self._supply.close)
         cleanup.callback(self._books.close)
-
-    def _run_loop(self, next_event: int) -> None:
-        cpu = self._settings.cpu
-        if cpu is not None:
-            os.sched_setaffinity(0, {cpu})  # of this thread alone
-        self._server.run(next_event)
 
     def _wait_for_names(self) -> None:
         """Wait until the journal has a number for every configured session and account."""
@@ -266,13 +263,7 @@ class NativeGateway:
     def _catch_up(self) -> int:
         """Go through the whole journal and report what was not; the seq of the event to come."""
         with Replay(self._settings.journal_dir, batch=REPLAY_AT_ONCE) as source:
-            for commands, events in source:
-                if self._stop.is_set():
-                    raise OSError("told to stop before it was open")
-                of = self._bus.status()["commands"]
-                self._tell({"progress": int(commands["seq"][-1]), "of": of})
-                self._server.replay(commands, events)
-            return source.engine.event_seq + 1
+            return catch_up(source, self._bus, self._stop, self._tell, self._server.replay)
 
     # Serving
 
@@ -281,12 +272,11 @@ class NativeGateway:
         due_s = 0.0
         while not self._stop.is_set():
             self._entrance.answer(self._server, self._server.question(WATCH_S))
-            if self._failure is not None:
-                raise self._failure
+            self._threads.check()
             if self._server.wants_names:
                 self._read_texts()
                 self._tell_names()
-            self._supply()
+            self._supply.give(self._server.lapped, SUPPLY_AT_ONCE, self._server.supply)
             if (now_s := self._server.monotonic_s()) >= due_s:
                 due_s = now_s + WATCH_S
                 self._look_around(fresh)
@@ -294,10 +284,7 @@ class NativeGateway:
     def _look_around(self, fresh: Callable[[], Sessions | None]) -> None:
         """Ten times a second: is all well, what is new, who is here."""
         self._looks += 1
-        rounds = self._server.status().rounds
-        self._same = self._same + 1 if rounds == self._rounds else 0
-        self._rounds = rounds
-        if self._same >= STUCK_LOOKS:
+        if self._rounds.stuck(self._server.status().rounds):
             raise TouchlineError("the FIX gateway's loop is stuck and must start anew")
         if self._bus.detached:
             raise OSError(f"{self._settings.bus_path} was replaced; the gateway starts anew")
@@ -385,38 +372,3 @@ class NativeGateway:
             self._server.names(batch, complete=False)
         last = texts[-1] if texts else self._reader.read_texts(1)[:0]
         self._server.names(last, complete=True)
-
-    def _supply(self) -> None:
-        """Hand over events from the journal, a batch each time, until the ring has what follows."""
-        wanted = self._server.lapped
-        if not wanted:
-            return
-        settings = self._settings
-        if self._feed is None or self._feed.next_seq != wanted:
-            self._close_feed()
-            LOG.warning("the gateway fell behind the ring at event %d; the journal helps", wanted)
-            self._feed = EventFeed(settings.bus_path, settings.journal_dir, wanted)
-        events = self._feed.read(SUPPLY_AT_ONCE)
-        if not len(events):
-            self._stop.wait(SUPPLY_PAUSE_S)
-        elif not self._server.supply(events):
-            self._close_feed()
-
-    def _close_feed(self) -> None:
-        if self._feed is not None:
-            self._feed.close()
-            self._feed = None
-
-    def _spawn(self, name: str, work: Callable[[], None], end: Callable[[], None]) -> None:
-        """Run a part in a thread; its failure ends serve(), and `end` ends it."""
-
-        def guarded() -> None:
-            try:
-                work()
-            except BaseException as error:
-                self._failure = error
-
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        thread.start()
-        self._cleanup.callback(thread.join)
-        self._cleanup.callback(end)

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
 import string
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,21 +23,23 @@ from touchline.config import Config, WireSessionSection
 from touchline.control.wire.logins import Logins
 from touchline.core.messages import COMMAND, LANE_WIRE, SESSIONS_MAX, MsgType, Text
 from touchline.errors import SessionError, TouchlineError
+from touchline.fix.loops import (
+    BEAT_LOOKS,
+    REPLAY_AT_ONCE,
+    Rounds,
+    Supply,
+    Tell,
+    Threads,
+    catch_up,
+)
 from touchline.fix.opening import ENGINE_WAIT_S, WATCH_S, drain, running_bus
 from touchline.runtime.directory import Directory
-from touchline.runtime.feed import EventFeed
 from touchline.runtime.journal import JournalReader
 from touchline.runtime.replay import Replay
 from touchline.wire.wire_server import SUPPLY_MAX, WireServer
 
-Tell = Callable[[dict[str, Any]], None]
-
 LOG = logging.getLogger("touchline.wire")
-BEAT_LOOKS = 10
-STUCK_LOOKS = 100  # times WATCH_S without a round of a loop, which sleeps a fraction of a second
-REPLAY_AT_ONCE = 1 << 16
 READ_AT_ONCE = 1 << 16
-SUPPLY_PAUSE_S = 0.005
 SESSIONS_SHOWN = 64
 IPV4_OVERHEAD, IPV6_OVERHEAD = 28, 48
 STREAM_LETTERS = string.digits + string.ascii_uppercase
@@ -80,11 +80,10 @@ class WirePart:
         self._stop = stop
         self._tell = tell
         self._cleanup = contextlib.ExitStack()
-        self._failure: BaseException | None = None
-        self._feeds: dict[str, EventFeed] = {}
+        self._supplies: dict[str, Supply] = {}
         self._held: list[NDArray[np.void]] = []  # commands with names that no loop was given yet
         self._looks = 0
-        self._rounds: dict[str, tuple[int, int]] = {}  # by loop: rounds, looks without one more
+        self._rounds: dict[str, Rounds] = {}  # by loop
         self._logged_in: list[str] | None = None
         self._counted_last: dict[str, tuple[int, float]] = {}
 
@@ -110,15 +109,17 @@ class WirePart:
         for section in config.wire_sessions:
             self._take_up(section, accounts)
         self._logins = Logins(config.wire_sessions, self._numbers, time.monotonic)
-        cleanup.callback(self._close_feeds)
+        threads = self._threads = Threads(cleanup)
         next_event = self._catch_up()
         self._refuse_untellable()
-        self._spawn("wire-orders", lambda: self._server.run_orders(next_event), config.wire.cpu)
+        self._supplies_for("orders")
+        threads.run("wire-orders", lambda: self._server.run_orders(next_event), config.wire.cpu)
         if config.wire.feed_a is not None:
-            self._spawn(
+            self._supplies_for("feed")
+            threads.run(
                 "wire-feed", lambda: self._server.run_feed(next_event), config.wire.feed_cpu
             )
-            self._spawn("wire-recovery", self._server.run_recovery, None)
+            threads.run("wire-recovery", self._server.run_recovery)
         cleanup.callback(self._server.stop)
 
     def _wait_for_names(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -214,13 +215,7 @@ class WirePart:
         source = Replay(self._config.journal_dir, batch=REPLAY_AT_ONCE)
         self._reader = source.reader
         self._cleanup.callback(self._reader.close)
-        for commands, events in source:
-            if self._stop.is_set():
-                raise OSError("told to stop before it was open")
-            of = self._bus.status()["commands"]
-            self._tell({"progress": int(commands["seq"][-1]), "of": of})
-            self._server.replay(commands, events)
-        return source.engine.event_seq + 1
+        return catch_up(source, self._bus, self._stop, self._tell, self._server.replay)
 
     def _refuse_untellable(self) -> None:
         """An instrument that the feed could not tell is refused by name."""
@@ -247,14 +242,12 @@ class WirePart:
         while not self._stop.is_set():
             if (question := self._server.question(WATCH_S)) is not None:
                 self._logins.answer(self._server, question)
-            if self._failure is not None:
-                raise self._failure
+            self._threads.check()
             if self._server.wants_names:
                 self._read_names(everything=True)
                 self._tell_names()
-            self._supply("orders")
-            if self._config.wire.feed_a is not None:
-                self._supply("feed")
+            for loop, supply in self._supplies.items():
+                self._supply(loop, supply)
             if (now_s := time.monotonic()) >= due_s:
                 due_s = now_s + WATCH_S
                 self._look_around()
@@ -264,10 +257,7 @@ class WirePart:
         self._looks += 1
         counters = self._server.status()
         for loop, told in counters.items():
-            before, same = self._rounds.get(loop, (-1, 0))
-            same = same + 1 if told["rounds"] == before else 0
-            self._rounds[loop] = (told["rounds"], same)
-            if same >= STUCK_LOOKS:
+            if self._rounds.setdefault(loop, Rounds()).stuck(told["rounds"]):
                 raise TouchlineError(f"the loop of {loop} is stuck and must start anew")
         if self._bus.detached:
             raise OSError(f"{self._config.bus_path} was replaced; the part starts anew")
@@ -323,43 +313,15 @@ class WirePart:
         held, self._held = self._held, []
         self._server.names(np.concatenate(held) if held else np.zeros(0, COMMAND))
 
-    def _supply(self, loop: str) -> None:
-        """Hand over events from the journal, a batch each time, until the ring has what follows."""
+    def _supplies_for(self, loop: str) -> None:
+        config = self._config
+        supply = Supply(loop, LOG, config.bus_path, config.journal_dir, self._stop)
+        self._cleanup.callback(supply.close)
+        self._supplies[loop] = supply
+
+    def _supply(self, loop: str, supply: Supply) -> None:
         wanted = self._server.lapped(loop)
-        if not wanted:
-            return
-        feed = self._feeds.get(loop)
-        if feed is None or feed.next_seq != wanted:
-            if feed is not None:
-                feed.close()
-            LOG.warning("%s fell behind the ring at event %d; the journal helps", loop, wanted)
-            feed = EventFeed(self._config.bus_path, self._config.journal_dir, wanted)
-            self._feeds[loop] = feed
-        events = feed.read(SUPPLY_MAX)
-        if not len(events):
-            self._stop.wait(SUPPLY_PAUSE_S)
-        elif not self._server.supply(loop, events):
-            self._feeds.pop(loop).close()
-
-    def _close_feeds(self) -> None:
-        for feed in self._feeds.values():
-            feed.close()
-        self._feeds = {}
-
-    def _spawn(self, name: str, work: Callable[[], None], cpu: int | None) -> None:
-        """Run a loop in a thread; its failure ends serve()."""
-
-        def guarded() -> None:
-            try:
-                if cpu is not None:
-                    os.sched_setaffinity(0, {cpu})
-                work()
-            except BaseException as error:
-                self._failure = error
-
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        thread.start()
-        self._cleanup.callback(thread.join)
+        supply.give(wanted, SUPPLY_MAX, lambda events: self._server.supply(loop, events))
 
 
 def latency_text(latency: dict[str, Any]) -> dict[str, str]:
