@@ -1,5 +1,6 @@
-"""What stands around loops in C, FIX's and the binary protocols': threads that run them, the journal
-played into them before, events out of it when the ring went past one, and whether they go round."""
+"""What stands around loops in C, FIX's and the binary protocols': threads that run them, the
+journal played into them before, events out of it when the ring went past one, and whether they go
+round."""
 
 from __future__ import annotations
 
@@ -69,7 +70,7 @@ class Rounds:
 
 
 class Supply:
-    """Events from the journal for a loop that fell behind the ring; `who` is called so in the log."""
+    """Events from the journal for a loop that fell behind the ring; the log calls it `who`."""
 
     def __init__(
         self,
