@@ -27,7 +27,7 @@
 
 #define TL_FIX_SECOND_NS INT64_C(1000000000)
 #define TL_FIX_LISTENERS_MAX 8u
-#define TL_FIX_MESSAGES_A_ROUND 64u  /* of one session */
+#define TL_FIX_MESSAGES_A_ROUND 24u  /* of one session: others wait for so many */
 #define TL_FIX_EVENTS_A_READ 512u
 #define TL_FIX_INPUT_EXTRA 32768u    /* bytes read at once beyond one message */
 #define TL_FIX_TLS_OUT 16384u
