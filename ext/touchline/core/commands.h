@@ -171,6 +171,48 @@ static inline uint32_t tl_accept(const tl_step *s, const tl_position *position, 
     return slot;
 }
 
+/* ── trades ────────────────────────────────────────────────────────────────────────────────── */
+
+/* So many lots of two orders, at the maker's price. */
+typedef struct tl_trade {
+    uint32_t taker;
+    uint32_t maker;
+    uint32_t qty;
+    uint32_t leaves_qty; /* of the taker, after it */
+    uint8_t ord_type;    /* the taker's */
+    uint8_t flags;       /* of the event */
+} tl_trade;
+
+/* Rule 3.2: one event for both sides; the caller publishes it. */
+static inline tl_event *tl_trade_begin(const tl_step *s, const tl_trade *trade)
+{
+    const tl_order *maker = &s->shelf->orders[trade->maker];
+    tl_event *event = tl_order_event_begin(s, TL_EXEC_TYPE_TRADE, trade->taker);
+    event->contra_order_id = tl_order_id(s->shelf, trade->maker);
+    event->price = maker->price;
+    event->qty = trade->qty;
+    event->leaves_qty = trade->leaves_qty;
+    event->contra_account = tl_owner(s, maker)->account;
+    event->ord_type = trade->ord_type;
+    event->flags = trade->flags;
+    return event;
+}
+
+/* What the two owners have, after it. */
+static inline void tl_trade_positions(const tl_step *s, const tl_trade *trade)
+{
+    const tl_order *taker = &s->shelf->orders[trade->taker];
+    tl_position *taking = tl_owner(s, taker);
+    tl_position *making = tl_owner(s, &s->shelf->orders[trade->maker]);
+    if (taker->side == TL_SIDE_BUY) {
+        tl_position_bought(taking, trade->qty);
+        tl_position_sold(making, trade->qty);
+    } else {
+        tl_position_sold(taking, trade->qty);
+        tl_position_bought(making, trade->qty);
+    }
+}
+
 /* ── commands ──────────────────────────────────────────────────────────────────────────────── */
 
 /* Why a new order's Side, OrdType or TimeInForce is refused, or TL_REASON_NONE. */

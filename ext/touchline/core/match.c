@@ -39,46 +39,22 @@ static bool fillable(const tl_shelf *shelf, const taker *t)
     return false;
 }
 
-/* Rule 3.2: one event for both sides. */
-static inline void tell_trade(const tl_step *s, const taker *t, uint32_t maker_slot, uint32_t qty,
-                              uint8_t ord_type)
-{
-    const tl_order *maker = &s->shelf->orders[maker_slot];
-    tl_event *event = tl_order_event_begin(s, TL_EXEC_TYPE_TRADE, t->slot);
-    event->contra_order_id = tl_order_id(s->shelf, maker_slot);
-    event->price = maker->price;
-    event->qty = qty;
-    event->leaves_qty = t->leaves_qty;
-    event->contra_account = tl_owner(s, maker)->account;
-    event->ord_type = ord_type;
-    event->flags = qty == maker->leaves_qty ? TL_FLAG_MAKER_DONE : 0;
-    tl_event_publish(s, event);
-}
-
-static inline void move_positions(const tl_step *s, const taker *t, const tl_order *maker,
-                                  uint32_t qty)
-{
-    tl_position *taking = tl_owner(s, &s->shelf->orders[t->slot]);
-    tl_position *making = tl_owner(s, maker);
-    if (t->makers) {
-        tl_position_bought(taking, qty);
-        tl_position_sold(making, qty);
-    } else {
-        tl_position_sold(taking, qty);
-        tl_position_bought(making, qty);
-    }
-}
-
 /* Rules 3.1 and 3.7: trade with the oldest order at the best price. */
-static inline void trade(const tl_step *s, taker *t, uint8_t ord_type)
+static inline void trade_once(const tl_step *s, taker *t, uint8_t ord_type)
 {
     uint32_t slot = tl_level_head(s->shelf, t->book->best[t->makers].level);
     const tl_order *maker = &s->shelf->orders[slot];
     bool maker_done = maker->leaves_qty <= t->leaves_qty;
     uint32_t qty = maker_done ? maker->leaves_qty : t->leaves_qty;
     t->leaves_qty -= qty;
-    tell_trade(s, t, slot, qty, ord_type);
-    move_positions(s, t, maker, qty);
+    const tl_trade trade = {.taker = t->slot,
+                            .maker = slot,
+                            .qty = qty,
+                            .leaves_qty = t->leaves_qty,
+                            .ord_type = ord_type,
+                            .flags = maker_done ? TL_FLAG_MAKER_DONE : 0};
+    tl_event_publish(s, tl_trade_begin(s, &trade));
+    tl_trade_positions(s, &trade);
     s->engine->risk.instruments[maker->instrument].reference_price = maker->price;
     if (!maker_done) {
         tl_rest_less(s, slot, qty);
@@ -110,7 +86,7 @@ void tl_match(const tl_step *s, uint32_t slot, const tl_terms *terms)
         return;
     }
     while (t.leaves_qty > 0 && crosses(&t))
-        trade(s, &t, terms->ord_type);
+        trade_once(s, &t, terms->ord_type);
     order->leaves_qty = t.leaves_qty;
     if (t.leaves_qty == 0)
         tl_order_give_back(s->shelf, slot);

@@ -144,33 +144,6 @@ static bool fillable(const tl_shelf *shelf, const tl_order *taker, unsigned make
            taker->leaves_qty;
 }
 
-static void tell_trade(const tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint32_t qty,
-                       uint8_t ord_type)
-{
-    const tl_shelf *shelf = m->s->shelf;
-    const tl_order *maker = &shelf->orders[maker_slot];
-    const tl_special *terms = &shelf->special[maker_slot];
-    bool done = qty == maker->leaves_qty && terms->reserve == 0;
-    tl_event *event = tl_order_event_begin(m->s, TL_EXEC_TYPE_TRADE, slot);
-    event->contra_order_id = tl_order_id(shelf, maker_slot);
-    event->price = maker->price;
-    event->qty = qty;
-    event->leaves_qty = shelf->orders[slot].leaves_qty;
-    event->contra_account = tl_owner(m->s, maker)->account;
-    event->ord_type = ord_type;
-    event->time_in_force = tl_order_time_in_force(&shelf->orders[slot]);
-    event->flags = (uint8_t)((done ? TL_FLAG_MAKER_DONE : 0) | (terms->flags & TL_FLAG_HIDDEN));
-    tl_event_publish(m->s, event);
-}
-
-static void move_positions(const tl_step *s, const tl_order *taker, const tl_order *maker,
-                           uint32_t qty)
-{
-    bool buys = taker->side == TL_SIDE_BUY;
-    tl_position_bought(tl_owner(s, buys ? taker : maker), qty);
-    tl_position_sold(tl_owner(s, buys ? maker : taker), qty);
-}
-
 static void note_price(tl_meeting *m, uint32_t price)
 {
     m->low = m->traded && m->low < price ? m->low : price;
@@ -200,16 +173,27 @@ static void maker_after(const tl_meeting *m, uint32_t slot, uint32_t qty)
     tl_restated(m, slot);
 }
 
-/* Rules 3.1, 3.2 and 3.7. */
-static void trade(tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint8_t ord_type)
+/* Rules 3.1, 3.2, 3.7 and 8.5. */
+static void trade_once(tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint8_t ord_type)
 {
     const tl_step *s = m->s;
     tl_order *taker = &s->shelf->orders[slot];
     const tl_order *maker = &s->shelf->orders[maker_slot];
+    const tl_special *terms = &s->shelf->special[maker_slot];
     uint32_t qty = maker->leaves_qty < taker->leaves_qty ? maker->leaves_qty : taker->leaves_qty;
+    bool done = qty == maker->leaves_qty && terms->reserve == 0;
     taker->leaves_qty -= qty;
-    tell_trade(m, slot, maker_slot, qty, ord_type);
-    move_positions(s, taker, maker, qty);
+    const tl_trade trade = {
+        .taker = slot,
+        .maker = maker_slot,
+        .qty = qty,
+        .leaves_qty = taker->leaves_qty,
+        .ord_type = ord_type,
+        .flags = (uint8_t)((done ? TL_FLAG_MAKER_DONE : 0) | (terms->flags & TL_FLAG_HIDDEN))};
+    tl_event *event = tl_trade_begin(s, &trade);
+    event->time_in_force = tl_order_time_in_force(taker);
+    tl_event_publish(s, event);
+    tl_trade_positions(s, &trade);
     s->engine->risk.instruments[maker->instrument].reference_price = maker->price;
     note_price(m, maker->price);
     maker_after(m, maker_slot, qty);
@@ -257,7 +241,7 @@ void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
     }
     while (order->leaves_qty > 0 &&
            (maker = tl_next_maker(shelf, order->instrument, makers, limit)) != TL_NONE)
-        trade(m, slot, maker, terms->ord_type);
+        trade_once(m, slot, maker, terms->ord_type);
     if (order->leaves_qty == 0)
         tl_special_end(m->s, slot);
     else if (terms->time_in_force == TL_TIME_IN_FORCE_IOC)
