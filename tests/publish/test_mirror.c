@@ -45,6 +45,22 @@ static tl_command setup_command(unsigned i)
     return cmd;
 }
 
+/* A quarter of the orders: icebergs, hidden, post-only that slide, and stops with a limit. */
+static void add_terms(tl_command *cmd, uint64_t r)
+{
+    static const uint8_t flags[4] = {0, 0, TL_FLAG_HIDDEN, TL_FLAG_POST_ONLY | TL_FLAG_SLIDE};
+    if (r % 4 != 0 || cmd->type != TL_MSG_TYPE_NEW_ORDER || cmd->ord_type != TL_ORD_TYPE_LIMIT)
+        return;
+    unsigned kind = r >> 2 & 3;
+    cmd->flags = TL_FLAG_SPECIAL | flags[kind];
+    if (kind == 0)
+        cmd->display_qty = (uint32_t)(1 + (r >> 4 & 3));
+    if (kind == 1) {
+        cmd->ord_type = TL_ORD_TYPE_STOP_LIMIT;
+        cmd->stop_price = (uint32_t)(1000 + (r >> 6 & 127));
+    }
+}
+
 /* Mostly orders near each other, and now and then what an operator does. */
 static tl_command random_command(uint64_t *state)
 {
@@ -70,6 +86,7 @@ static tl_command random_command(uint64_t *state)
         cmd.order_id = (1 + (r >> 24 & 63)) << 32 | (r >> 30 & 127);
     if (cmd.type == TL_MSG_TYPE_MASS_CANCEL && r >> 50 & 15)
         cmd.type = TL_MSG_TYPE_NEW_ORDER;
+    add_terms(&cmd, random_next(state));
     return cmd;
 }
 
@@ -203,6 +220,33 @@ static void lies_are_survived(void)
     }
 }
 
+/* The part shown is gone and the next was never stated: then nothing of it can be taken off. */
+static void an_iceberg_between_two_parts_is_in_no_level(void)
+{
+    tl_engine *engine = opened_engine();
+    tl_mirror *mirror = opened_mirror();
+    const tl_command cmds[] = {
+        {.type = TL_MSG_TYPE_NEW_ORDER, .side = TL_SIDE_SELL, .ord_type = TL_ORD_TYPE_LIMIT,
+         .time_in_force = TL_TIME_IN_FORCE_DAY, .price = 1000, .qty = 4, .display_qty = 2,
+         .flags = TL_FLAG_SPECIAL},
+        {.type = TL_MSG_TYPE_NEW_ORDER, .side = TL_SIDE_BUY, .ord_type = TL_ORD_TYPE_LIMIT,
+         .time_in_force = TL_TIME_IN_FORCE_DAY, .price = 1000, .qty = 2},
+        {.type = TL_MSG_TYPE_MASS_CANCEL, .account = TL_ACCOUNT_ALL}};
+    for (unsigned i = 0; i < INSTRUMENTS + 2; i++) {
+        tl_command cmd = setup_command(i);
+        CHECK(tl_mirror_apply(mirror, slots, step(engine, &cmd)) == 1);
+    }
+    CHECK(step(engine, &cmds[0]) == 2 && tl_mirror_apply(mirror, slots, 2) == 2);
+    CHECK(step(engine, &cmds[1]) == 3 && slots[2].exec_type == TL_EXEC_TYPE_RESTATED);
+    CHECK(tl_mirror_apply(mirror, slots, 2) == 2);
+    CHECK(step(engine, &cmds[2]) == 2 && slots[0].exec_type == TL_EXEC_TYPE_CANCELED);
+    slots[0].seq = tl_mirror_event_seq(mirror) + 1;
+    CHECK(tl_mirror_apply(mirror, slots, 1) == 0);
+    CHECK(tl_mirror_fault(mirror) == TL_MIRROR_NOT_THAT_ORDER);
+    tl_mirror_close(mirror);
+    tl_engine_close(engine);
+}
+
 static void sizes_out_of_bounds_are_refused(void)
 {
     static const uint32_t wrong[][3] = {{0, 1, 1},       {65536, 1, 1},        {1, 0, 1},
@@ -220,6 +264,7 @@ int main(void)
     the_mirror_is_the_book_after_every_command();
     damaged_events_leave_the_mirror_whole();
     lies_are_survived();
+    an_iceberg_between_two_parts_is_in_no_level();
     sizes_out_of_bounds_are_refused();
     return 0;
 }

@@ -126,22 +126,23 @@ static int own_order(const tl_mirror *mirror, const tl_event *event, uint32_t *s
         return TL_MIRROR_UNKNOWN_ORDER;
     const tl_order *order = &mirror->shelf.orders[*slot];
     bool same = order->instrument == event->instrument && order->side == event->side;
-    return same ? TL_MIRROR_NONE : TL_MIRROR_NOT_THAT_ORDER;
+    return same && order->level != TL_NONE ? TL_MIRROR_NONE : TL_MIRROR_NOT_THAT_ORDER;
 }
 
-/* An event of a special order that is not shown. */
-static bool is_unseen(const tl_mirror *mirror, const tl_event *event)
+/* Likewise; a special order need not be shown, and has no slot then: TL_NONE. */
+static int own_order_if_shown(const tl_mirror *mirror, const tl_event *event, uint32_t *slot)
 {
-    return (event->flags & TL_FLAG_SPECIAL) != 0 && find(mirror, event->order_id) == TL_NONE;
+    *slot = find(mirror, event->order_id);
+    if (*slot == TL_NONE && (event->flags & TL_FLAG_SPECIAL) != 0)
+        return TL_MIRROR_NONE;
+    return own_order(mirror, event, slot);
 }
 
 static int take_off(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot;
-    if (is_unseen(mirror, event))
-        return TL_MIRROR_NONE;
-    int fault = own_order(mirror, event, &slot);
-    if (fault != TL_MIRROR_NONE)
+    int fault = own_order_if_shown(mirror, event, &slot);
+    if (fault != TL_MIRROR_NONE || slot == TL_NONE)
         return fault;
     const tl_order *order = &mirror->shelf.orders[slot];
     bool whole = (event->flags & TL_FLAG_SPECIAL) == 0;
@@ -157,10 +158,8 @@ static int take_off(tl_mirror *mirror, const tl_event *event, bool *touched)
 static int keep_place(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot;
-    if (is_unseen(mirror, event))
-        return TL_MIRROR_NONE;
-    int fault = own_order(mirror, event, &slot);
-    if (fault != TL_MIRROR_NONE)
+    int fault = own_order_if_shown(mirror, event, &slot);
+    if (fault != TL_MIRROR_NONE || slot == TL_NONE)
         return fault;
     const tl_order *order = &mirror->shelf.orders[slot];
     bool part = (event->flags & TL_FLAG_SPECIAL) != 0;
@@ -177,10 +176,8 @@ static int keep_place(tl_mirror *mirror, const tl_event *event, bool *touched)
 static int forget_until_stated(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot;
-    if (is_unseen(mirror, event))
-        return TL_MIRROR_NONE;
-    int fault = own_order(mirror, event, &slot);
-    if (fault != TL_MIRROR_NONE)
+    int fault = own_order_if_shown(mirror, event, &slot);
+    if (fault != TL_MIRROR_NONE || slot == TL_NONE)
         return fault;
     *touched = tl_mirror_leave(mirror, event, slot);
     forget(mirror, slot);
