@@ -310,7 +310,8 @@ int64_t tl_fix_next_message(const tl_fix_server *server, tl_fix_conn *conn, uint
 
 /* The relay's pace. */
 void tl_fix_pace_begin(tl_fix_pace *pace);
-/* Has the other engine enough of this session's for now? Once it has not the seat is served. */
+/* Has the other engine as much of this session's as it is given at a time? Once it has not, the
+ * seat is served. */
 bool tl_fix_pace_full(tl_fix_server *server, tl_fix_seat *seat);
 /* A message of the broker's is handed on. */
 void tl_fix_pace_gave(tl_fix_server *server, tl_fix_seat *seat, const tl_fix_message *message);

@@ -28,7 +28,7 @@ typedef struct tl_moldudp64_receiver_config {
 } tl_moldudp64_receiver_config;
 
 typedef enum tl_moldudp64_kind {
-    TL_MOLDUDP64_NOTHING, /* for now */
+    TL_MOLDUDP64_NOTHING, /* all that has come is told */
     TL_MOLDUDP64_MESSAGE,
     TL_MOLDUDP64_LOST,    /* messages `number` to `last` will not come */
     TL_MOLDUDP64_ENDED    /* the session is complete: told once */
