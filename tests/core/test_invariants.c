@@ -57,6 +57,37 @@ static tl_engine *open_engine(void)
     return engine;
 }
 
+static void enter_special(tl_engine *engine, uint8_t ord_type, uint8_t side, uint32_t stop_price,
+                          uint32_t display_qty, uint8_t flags)
+{
+    const bool priced = ord_type == TL_ORD_TYPE_LIMIT;
+    step(engine, (tl_command){.type = TL_MSG_TYPE_NEW_ORDER,
+                              .account = side == TL_SIDE_BUY,
+                              .side = side,
+                              .ord_type = ord_type,
+                              .time_in_force = TL_TIME_IN_FORCE_DAY,
+                              .price = priced ? (side == TL_SIDE_BUY ? 90 : 110) : 0,
+                              .qty = 6,
+                              .stop_price = stop_price,
+                              .display_qty = display_qty,
+                              .flags = (uint8_t)(TL_FLAG_SPECIAL | flags)});
+}
+
+/* As above, and slots 6 to 12 wait, hide or show a part: one at least in each of the books. */
+static tl_engine *open_special_engine(void)
+{
+    tl_engine *engine = open_engine();
+    enter_special(engine, TL_ORD_TYPE_STOP, TL_SIDE_BUY, 105, 0, 0);
+    enter_special(engine, TL_ORD_TYPE_STOP, TL_SIDE_SELL, 95, 0, 0);
+    enter_special(engine, TL_ORD_TYPE_MARKET_IF_TOUCHED, TL_SIDE_BUY, 96, 0, 0);
+    enter_special(engine, TL_ORD_TYPE_MARKET_IF_TOUCHED, TL_SIDE_SELL, 104, 0, 0);
+    enter_special(engine, TL_ORD_TYPE_LIMIT, TL_SIDE_BUY, 0, 0, TL_FLAG_HIDDEN);
+    enter_special(engine, TL_ORD_TYPE_LIMIT, TL_SIDE_SELL, 0, 2, 0);
+    enter_special(engine, TL_ORD_TYPE_LIMIT, TL_SIDE_SELL, 0, 0, TL_FLAG_POST_ONLY);
+    CHECK(engine->shelf.pools->orders_open == 13 && engine->risk.instruments[0].specials == 7);
+    return engine;
+}
+
 typedef void (*harm)(tl_engine *engine);
 
 static void a_level_forgets_a_lot(tl_engine *e) { e->shelf.queues[e->shelf.orders[0].level].qty--; }
@@ -218,6 +249,41 @@ static void a_refusal_changes_something(tl_engine *e)
     X(an_answer_is_missing)                                                                        \
     X(a_refusal_changes_something)
 
+static void a_stop_order_waits_as_touched(tl_engine *e)
+{
+    e->shelf.special[6].ord_type = TL_ORD_TYPE_MARKET_IF_TOUCHED;
+}
+static void a_stop_order_has_another_stop_price(tl_engine *e) { e->shelf.special[6].stop_price++; }
+static void a_stop_order_is_the_other_sides(tl_engine *e) { e->shelf.orders[6].side = TL_SIDE_SELL; }
+static void a_waiting_order_waits_no_longer(tl_engine *e)
+{
+    e->shelf.special[8].flags &= (uint8_t)~TL_WAITING;
+}
+static void a_hidden_order_is_for_all_to_see(tl_engine *e)
+{
+    e->shelf.special[10].flags &= (uint8_t)~TL_FLAG_HIDDEN;
+}
+static void an_iceberg_forgets_what_it_keeps(tl_engine *e) { e->shelf.special[11].reserve = 0; }
+static void an_iceberg_shows_too_much(tl_engine *e) { e->shelf.special[11].display_qty = 1; }
+static void an_order_can_chain_more_than_is_counted(tl_engine *e) { e->state->chain--; }
+static void a_special_order_is_taken_for_plain(tl_engine *e)
+{
+    e->shelf.orders[12].time_in_force = TL_TIME_IN_FORCE_DAY;
+}
+static void an_instrument_forgets_its_specials(tl_engine *e) { e->risk.instruments[0].special = 0; }
+
+#define HARMS_OF_TERMS(X)                                                                          \
+    X(a_stop_order_waits_as_touched)                                                               \
+    X(a_stop_order_has_another_stop_price)                                                         \
+    X(a_stop_order_is_the_other_sides)                                                             \
+    X(a_waiting_order_waits_no_longer)                                                             \
+    X(a_hidden_order_is_for_all_to_see)                                                            \
+    X(an_iceberg_forgets_what_it_keeps)                                                            \
+    X(an_iceberg_shows_too_much)                                                                   \
+    X(an_order_can_chain_more_than_is_counted)                                                     \
+    X(a_special_order_is_taken_for_plain)                                                          \
+    X(an_instrument_forgets_its_specials)
+
 /* In a process of its own, whose last words nobody needs. */
 static bool stops(tl_engine *engine, harm harm)
 {
@@ -268,6 +334,10 @@ int main(void)
     CHECK(!stops(engine, NULL));
 #define STOPS(name) CHECK(stops(engine, name));
     HARMS(STOPS)
+    tl_engine_close(engine);
+    engine = open_special_engine();
+    CHECK(!stops(engine, NULL));
+    HARMS_OF_TERMS(STOPS)
 #undef STOPS
     tl_engine_close(engine);
     return 0;

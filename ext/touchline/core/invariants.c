@@ -148,8 +148,8 @@ static uint32_t check_tree(const tl_shelf *shelf, const tl_book *book, found *fo
 /* ── books ─────────────────────────────────────────────────────────────────────────────────── */
 
 /* Rules 8.1 to 8.7: an order's terms, and the place where they have it stand at this price. */
-static void check_terms(const tl_engine *engine, uint32_t slot, const where *at, uint32_t price,
-                        found *found)
+static void check_terms(const tl_engine *engine, uint32_t slot, const where *at,
+                        unsigned side_index, uint32_t price, found *found)
 {
     const tl_order *order = &engine->shelf.orders[slot];
     const tl_special *terms = &engine->shelf.special[slot];
@@ -158,13 +158,13 @@ static void check_terms(const tl_engine *engine, uint32_t slot, const where *at,
     assert(tl_order_is_special(order) == (terms->flags != 0));
     found->chain += terms->chain;
     assert(waiting == (at->wait != 0) && (!waiting || order->side == at->wait));
-    assert(price == (waiting ? terms->stop_price : order->price));
+    const tl_place place = tl_place_of(&engine->shelf, slot);
+    assert(place.book == at->book && place.side_index == side_index && place.price == price);
     if (terms->flags == 0) {
         assert(at->shown && terms->reserve == 0 && terms->chain == 0);
         return;
     }
     assert((terms->flags & TL_FLAG_SPECIAL) != 0);
-    assert(waiting || at->shown == ((terms->flags & TL_FLAG_HIDDEN) == 0));
     assert(terms->reserve == 0 || order->leaves_qty <= terms->display_qty);
     assert(terms->chain == tl_chain_of(terms, engine->shelf.cold[slot].order_qty));
     assert(terms->chain <= TL_CHAIN_ORDER_MAX);
@@ -200,10 +200,10 @@ static void check_level(const tl_engine *engine, const where *at, uint8_t side, 
         assert(order->prev == older && order->level == level);
         assert(order->instrument == at->instrument && (at->wait != 0 || order->side == side));
         check_order(engine, order, slot);
-        check_terms(engine, slot, at, price, found);
+        check_terms(engine, slot, at, tl_side_index(side), price, found);
         found->orders++;
         assert(found->orders <= shelf->pools->orders_open);
-        found->open += weight((uint64_t)order->position << 1 | tl_side_index(side)) *
+        found->open += weight((uint64_t)order->position << 1 | tl_side_index(order->side)) *
                        tl_order_leaves(shelf, slot);
         qty += order->leaves_qty;
         older = slot;
