@@ -154,11 +154,11 @@ QUICK := -DCMAKE_C_FLAGS_RELEASE='-O1 -DNDEBUG'
 
 .PHONY: test-c test-sanitized
 test-c: build/c/build.ninja
-	@$(CMAKE) --build build/c -- --quiet
+	+@$(CMAKE) --build build/c -- --quiet
 	$(BIN)/ctest --test-dir build/c --output-on-failure -j $(JOBS)
 
 test-sanitized: build/sanitized/build.ninja
-	@$(CMAKE) --build build/sanitized -- --quiet
+	+@$(CMAKE) --build build/sanitized -- --quiet
 	$(BIN)/ctest --test-dir build/sanitized --output-on-failure -j $(JOBS)
 
 # The engine's shells compiled another way, beside a copy of the Python files, in a folder that
@@ -168,7 +168,7 @@ ASAN          = $(shell gcc -print-file-name=libasan.so)
 define shells
 	@$(CMAKE) -G Ninja -S . -B $(1) -DSKBUILD=2 $(2) \
 	  -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python > $(1).log || (cat $(1).log; exit 1)
-	@$(CMAKE) --build $(1) -- --quiet
+	+@$(CMAKE) --build $(1) -- --quiet
 	@rm -rf $(1)/site && mkdir -p $(1)/site
 	@cp -rL src/touchline $(1)/site/
 	@$(CMAKE) --install $(1) --prefix $(1)/site > $(1).log
@@ -279,7 +279,7 @@ fix-conformance: build
 # Every test of the binary protocols, in C and in Python: "N passed, 0 failed".
 .PHONY: wire
 wire: build build/c/build.ninja
-	@$(CMAKE) --build build/c -- --quiet
+	+@$(CMAKE) --build build/c -- --quiet
 	@cd tests && $(CURDIR)/$(BIN)/python -m harness.wire_checks
 
 fix-attacks: build
