@@ -49,6 +49,9 @@ class Order:
     display_qty: int = 0
     waiting: bool = False  # for its stop price
     shown_qty: int = 0  # lots in the book for all to see; of an order that is not special, all
+    expire_ns: int = 0  # 8.10
+    min_qty: int = 0  # 8.11
+    all_or_none: bool = False  # 8.12
 
     @property
     def executed_qty(self) -> int:
@@ -100,14 +103,25 @@ class Instrument:
     hidden: dict[int, list[Order]] = field(default_factory=two_sides)
     stops: dict[int, list[Order]] = field(default_factory=two_sides)
     touches: dict[int, list[Order]] = field(default_factory=two_sides)
+    all_or_none: dict[int, list[Order]] = field(default_factory=two_sides)
 
     def apart(self) -> list[list[Order]]:
         """8: what is open but not in the book, in the order in which it is told of."""
-        return [lists[side] for lists in (self.hidden, self.stops, self.touches) for side in Side]
+        places = (self.hidden, self.stops, self.touches, self.all_or_none)
+        return [lists[side] for lists in places for side in Side]
 
     def has_special(self) -> bool:
         return any(order.special for queue in [*self.book.values(), *self.apart()]
                    for order in queue)  # fmt: skip
+
+
+class SentTerms(NamedTuple):
+    """8.9: what a lane's last TERMS said."""
+
+    cl_ord_id: int = 0
+    expire_ns: int = 0
+    min_qty: int = 0
+    flags: int = 0
 
 
 @dataclass
@@ -154,6 +168,7 @@ class State:
     open_orders: dict[int, Order] = field(default_factory=dict)
     generations: list[int] = field(default_factory=list)  # of every slot ever used
     free_slots: list[int] = field(default_factory=list)  # a stack; its top is the end
+    terms: dict[int, SentTerms] = field(default_factory=dict)  # by lane
 
 
 # Section 5: limits
@@ -236,6 +251,9 @@ def state_hash(state: State) -> int:
     h = mix(h, len(state.generations))  # 7.5
     for slot in reversed(state.free_slots):
         h = mix(h, slot, state.generations[slot])
+    for lane, terms in sorted(state.terms.items()):  # 7.6
+        if any(terms):
+            h = mix(h, lane, terms.cl_ord_id, terms.expire_ns, terms.min_qty | terms.flags << 32)
     return h
 
 
@@ -245,7 +263,9 @@ def hash_queue(h: int, queue: list[Order]) -> int:
                 order.time_in_force)  # fmt: skip
         if order.special:
             what = order.ord_type | order.flags << 8 | order.waiting << 16
-            h = mix(h, what, order.stop_price, order.display_qty, order.shown_qty)
+            what |= order.all_or_none << 17
+            h = mix(h, what, order.stop_price, order.display_qty, order.expire_ns,
+                    order.shown_qty)  # fmt: skip
     return mix(h, 0)
 
 

@@ -168,6 +168,21 @@ static void check_terms(const tl_engine *engine, uint32_t slot, const where *at,
     assert(terms->reserve == 0 || order->leaves_qty <= terms->display_qty);
     assert(terms->chain == tl_chain_of(terms, engine->shelf.cold[slot].order_qty));
     assert(terms->chain <= TL_CHAIN_ORDER_MAX);
+    assert((terms->expiry != 0) == (tl_order_time_in_force(order) == TL_TIME_IN_FORCE_GTD));
+}
+
+/* Rule 8.10: every order in the heap is open and knows its place, and none is before its parent. */
+static void check_expiries(const tl_engine *engine)
+{
+    const uint32_t count = engine->state->expiries;
+    assert(count <= tl_chain_max(engine->state->capacities.orders_max));
+    for (uint32_t i = 0; i < count; i++) {
+        const tl_expiry *expiry = &engine->expiries[i];
+        assert(expiry->slot < engine->shelf.pools->orders_used);
+        assert(engine->shelf.orders[expiry->slot].position != TL_NONE);
+        assert(engine->shelf.special[expiry->slot].expiry == i + 1);
+        assert(i == 0 || engine->expiries[(i - 1) / 2].expire_ns <= expiry->expire_ns);
+    }
 }
 
 static void check_order(const tl_engine *engine, const tl_order *order, uint32_t slot)
@@ -177,7 +192,8 @@ static void check_order(const tl_engine *engine, const tl_order *order, uint32_t
     assert(engine->shelf.cold[slot].order_qty <= TL_QTY_MAX);
     assert(order->price <= TL_PRICE_MAX);
     assert(tl_order_time_in_force(order) == TL_TIME_IN_FORCE_DAY ||
-           tl_order_time_in_force(order) == TL_TIME_IN_FORCE_GTC);
+           tl_order_time_in_force(order) == TL_TIME_IN_FORCE_GTC ||
+           tl_order_time_in_force(order) == TL_TIME_IN_FORCE_GTD);
     assert(order->position < engine->positions.counts->positions_used);
     const tl_position *owner = &engine->positions.entries[order->position];
     assert(owner->instrument == order->instrument);
@@ -269,6 +285,8 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
         {&unseen[TL_UNSEEN_STOP_SELL], instrument, false, TL_SIDE_SELL},
         {&unseen[TL_UNSEEN_TOUCH_BUY], instrument, false, TL_SIDE_BUY},
         {&unseen[TL_UNSEEN_TOUCH_SELL], instrument, false, TL_SIDE_SELL},
+        {&unseen[TL_UNSEEN_ALL_OR_NONE_BUY], instrument, false, 0},
+        {&unseen[TL_UNSEEN_ALL_OR_NONE_SELL], instrument, false, 0},
     };
     uint64_t orders = found->orders, specials = found->specials;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -372,6 +390,7 @@ void tl_invariants_hold(const tl_engine *engine)
     check_branches(&engine->shelf, &found);
     check_positions(engine, found.open);
     check_chains(engine);
+    check_expiries(engine);
     assert(is_entry_status(engine->risk.counts->venue_status));
     for (uint32_t i = 0; i < engine->risk.counts->accounts_max; i++) {
         uint8_t status = engine->risk.accounts[i].entry_status;

@@ -94,7 +94,7 @@ static void collect_all(tl_meeting *m, uint16_t instrument, queue *queue)
     m->traded = false;
 }
 
-void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
+static void work_off_queue(tl_meeting *m, uint16_t instrument)
 {
     queue queue = {TL_NONE, TL_NONE};
     collect_all(m, instrument, &queue);
@@ -104,6 +104,13 @@ void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
         meet_after_trigger(m, slot);
         collect_all(m, instrument, &queue);
     }
+}
+
+void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
+{
+    work_off_queue(m, instrument);
+    while (tl_all_or_none_trade(m, instrument))
+        work_off_queue(m, instrument);
 }
 
 void tl_special_arrive(tl_meeting *m, uint32_t slot)
