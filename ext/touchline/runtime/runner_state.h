@@ -1,5 +1,5 @@
-/* Inside the runner: what the thread works with, shared by its start (runner_open.c) and its batches
- * (runner.c). Nobody else includes this. */
+/* Inside the runner: what the thread works with, shared by its start (runner_open.c) and its
+ * batches (runner.c). Nobody else includes this. */
 #ifndef TOUCHLINE_RUNNER_STATE_H
 #define TOUCHLINE_RUNNER_STATE_H
 
