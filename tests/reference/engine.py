@@ -12,6 +12,7 @@ from itertools import groupby
 from reference.matching import OPPOSITE, Matching
 from reference.state import (
     LIMITED,
+    NO_PREVENTION,
     STOPS,
     TOUCHES,
     Capacities,
@@ -33,6 +34,7 @@ from touchline.core.messages import (
     Flag,
     OrdType,
     Reason,
+    SelfTrade,
     Side,
     TimeInForce,
     TradingStatus,
@@ -80,7 +82,7 @@ class Reference(Matching):
 
     def enter(self, instrument: Instrument, order: Order) -> None:
         """2, 8.2"""
-        told = order.special or instrument.has_special()
+        told = self.is_told(instrument, order)
         order.order_id = self.take_slot()
         self.state.open_orders[order.order_id] = self.own = order
         self.state.positions.setdefault((order.account, order.instrument), Position())
@@ -95,6 +97,11 @@ class Reference(Matching):
         else:
             self.rest(instrument, order)
         self.work_off_triggers(instrument)
+
+    def is_told(self, instrument: Instrument, order: Order) -> bool:
+        """8.2: is it an event of its own that says where the order stands?"""
+        prevents = self.state.self_trades.get(order.account, NO_PREVENTION)[0]
+        return order.special or instrument.has_special() or prevents != SelfTrade.ALLOWED
 
     def check_entry(self, instrument: Instrument, account: int) -> None:
         """2.2"""
@@ -221,7 +228,7 @@ class Reference(Matching):
         complete = wanted.leaves_qty == 0
         smaller = wanted.price == order.price and wanted.order_qty < order.order_qty
         keeps_place = order.waiting or (smaller and not complete)
-        told = order.special or instrument.has_special()
+        told = self.is_told(instrument, order)
         if keeps_place:
             position = self.position_of(order)
             position.open_qty[order.side] -= order.leaves_qty - wanted.leaves_qty

@@ -27,6 +27,7 @@ extern "C" {
     X(MSG_TYPE, SECURITY_STATUS, 'f')    /* halt or resume an instrument */                        \
     X(MSG_TYPE, ACCOUNT, 'a')            /* open an account */                                     \
     X(MSG_TYPE, ACCOUNT_STATUS, 'b')     /* block or unblock an account */                         \
+    X(MSG_TYPE, SELF_TRADE, 's')         /* how an account's trades with itself are prevented */   \
     X(MSG_TYPE, LIMIT, 'l')              /* set one limit or reference */                          \
     X(MSG_TYPE, VENUE_STATUS, 'k')       /* the venue kill switch */                               \
     X(MSG_TYPE, CHECKPOINT, 'h')         /* publish the state hash */                              \
@@ -63,12 +64,14 @@ extern "C" {
     X(EXEC_TYPE, RESTATED, 'D')          /* where a special order stands in the book from now on */\
     X(EXEC_TYPE, TRIGGERED, 'L')         /* a waiting order's stop price has been met */           \
     X(EXEC_TYPE, TRADE, 'F')                                                                       \
+    X(EXEC_TYPE, DECREMENTED, 'e')       /* less of both orders of what would be a self-trade */   \
     X(EXEC_TYPE, CANCEL_REJECTED, 'r')   /* OrderCancelReject, MsgType 9 */                        \
     X(EXEC_TYPE, MASS_CANCELED, 'q')                                                               \
     X(EXEC_TYPE, SECURITY_DEFINITION, 'd')                                                         \
     X(EXEC_TYPE, SECURITY_STATUS, 'f')                                                             \
     X(EXEC_TYPE, ACCOUNT, 'a')                                                                     \
     X(EXEC_TYPE, ACCOUNT_STATUS, 'b')                                                              \
+    X(EXEC_TYPE, SELF_TRADE, 's')                                                                  \
     X(EXEC_TYPE, LIMIT, 'l')                                                                       \
     X(EXEC_TYPE, VENUE_STATUS, 'k')                                                                \
     X(EXEC_TYPE, CHECKPOINT, 'h')                                                                  \
@@ -83,6 +86,16 @@ extern "C" {
 #define TL_ENTRY_STATUSES(X)                                                                       \
     X(ENTRY_STATUS, OPEN, 1)                                                                       \
     X(ENTRY_STATUS, BLOCKED, 2)
+
+/* What becomes of two orders of one account, or of accounts of one group, that would trade with
+ * each other; the account of the order that comes says it. Section 10. */
+#define TL_SELF_TRADES(X)                                                                          \
+    X(SELF_TRADE, ALLOWED, 0)                                                                      \
+    X(SELF_TRADE, CANCEL_RESTING, 1)                                                               \
+    X(SELF_TRADE, CANCEL_AGGRESSOR, 2)                                                             \
+    X(SELF_TRADE, CANCEL_BOTH, 3)                                                                  \
+    X(SELF_TRADE, DECREMENT_BOTH, 4)                                                               \
+    X(SELF_TRADE, CANCEL_SMALLER, 5)
 
 /* What Command.field names in a LIMIT command: whose it is (an instrument's, or an account's
  * position in one), its unit (value: ticks x lots), the member of tl_instrument or tl_position that
@@ -169,7 +182,8 @@ extern "C" {
     X(REASON, INVALID_TERMS, 34, 11, 99, "these terms do not go with an order of this type")       \
     X(REASON, DISPLAY_QTY, 35, 13, 99, "display quantity {value} is below the least, {limit} lots")\
     X(REASON, WOULD_TRADE, 36, 99, 99, "post-only at {value} would trade at {limit} ticks")        \
-    X(REASON, CHAIN_FULL, 37, 99, 99, "all {limit} places for refills and triggers are taken")
+    X(REASON, CHAIN_FULL, 37, 99, 99, "all {limit} places for refills and triggers are taken")     \
+    X(REASON, SELF_TRADE, 55, 0, 0, "it would have traded with its own account's or group's order")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
@@ -182,6 +196,7 @@ enum tl_time_in_force { TL_TIMES_IN_FORCE(TL_ENUM) };
 enum tl_exec_type { TL_EXEC_TYPES(TL_ENUM) };
 enum tl_trading_status { TL_TRADING_STATUSES(TL_ENUM) };
 enum tl_entry_status { TL_ENTRY_STATUSES(TL_ENUM) };
+enum tl_self_trade { TL_SELF_TRADES(TL_ENUM) };
 enum tl_limit { TL_LIMITS(TL_ENUM_LIMIT) };
 enum tl_text { TL_TEXTS(TL_ENUM) };
 enum tl_flag { TL_FLAGS(TL_ENUM) };
@@ -198,6 +213,7 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #define TL_PRICE_MAX ((INT64_C(1) << 30) - 1)
 #define TL_QTY_MAX ((INT64_C(1) << 31) - 1)
 #define TL_LIMIT_UNSET INT64_MAX
+#define TL_GROUP_MAX INT32_MAX /* groups of accounts are numbers from 1; 0: of none */
 #define TL_TEXT_BYTES 36 /* of a TEXT command */
 #define TL_SESSIONS_MAX 8192 /* tl_text_session has room for so many */
 
@@ -228,7 +244,8 @@ typedef struct tl_command {
         };
     };
     uint64_t cl_ord_id; /* the sender's number for this request: lane << 32 | counter */
-    int64_t price;      /* Price(44) in ticks; LIMIT: the value; CLOCK: ns that stamps step by */
+    int64_t price;      /* Price(44) in ticks; LIMIT: the value; CLOCK: ns that stamps step by;
+                           SELF_TRADE: the group */
     int64_t qty;        /* OrderQty(38) in lots */
     uint32_t account;   /* Account(1) */
     uint32_t checksum;  /* CRC32C of the command with a checksum of 0 */
@@ -242,7 +259,8 @@ typedef struct tl_command {
     };
     uint8_t type;  /* MsgType(35), enum tl_msg_type */
     uint8_t side;  /* Side(54) */
-    uint8_t field; /* LIMIT: enum tl_limit; TEXT: enum tl_text; a status command: the status */
+    uint8_t field; /* LIMIT: enum tl_limit; TEXT: enum tl_text; a status command: the status;
+                      SELF_TRADE: enum tl_self_trade */
     uint8_t flags; /* enum tl_flag */
 } tl_command;
 static_assert(sizeof(tl_command) == 64, "a command is one cache line");
@@ -275,7 +293,8 @@ static inline uint8_t tl_text_side(uint32_t lane, uint32_t session)
  * orders_max, in the low 32 bits, and how often that place has been taken above: decision 4. */
 #define TL_ORDER_SLOT(order_id) ((uint32_t)(order_id))
 
-/* What happened. A TRADE tells both sides at once: the taker's order and the maker's. */
+/* What happened. A TRADE tells both sides at once: the taker's order and the maker's; so does
+ * DECREMENTED, with the same fields. */
 typedef struct tl_event {
     uint64_t seq;      /* from 1 without gaps; the same again in every replay */
     int64_t ts_ns;     /* of the command that caused it; TransactTime(60) */

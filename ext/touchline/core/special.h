@@ -3,6 +3,7 @@
  *
  *   special_enter.c   terms checked, the order accepted
  *   special_match.c   an order meets the book; icebergs show their next part
+ *   selftrade.c       what becomes of two orders of one account or group that meet
  *   triggers.c        what waits for a stop price, and the queue of what has been triggered
  *   special_amend.c   cancel and replace
  *
@@ -97,6 +98,10 @@ void tl_special_end(const tl_step *s, uint32_t slot);
 /* Its last event, and its end; it does not stand anywhere. */
 void tl_special_take_off(const tl_meeting *m, uint32_t slot, uint8_t exec_type, uint8_t reason);
 void tl_restated(const tl_meeting *m, uint32_t slot);
+/* As the above, canceled, of an order that was to meet the book as this type. */
+void tl_special_cancel(const tl_meeting *m, uint32_t slot, uint8_t reason, uint8_t ord_type);
+/* Rule 10.5: both have less, as by a trade that is none; who comes may have nothing left. */
+void tl_decrement(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_type);
 
 /* Rule 8.7: events more than one that an order with these terms can cause in another's command. */
 uint16_t tl_chain_of(const tl_special *terms, uint32_t order_qty);

@@ -8,7 +8,7 @@
 #include "touchline/core/positions.h"
 #include "touchline/core/risk.h"
 
-#define TL_STATE_MAGIC UINT64_C(0x36656E696C686374) /* "tchline6" */
+#define TL_STATE_MAGIC UINT64_C(0x37656E696C686374) /* "tchline7" */
 
 /* The first bytes of the region. Everything after it is arrays, found by the capacities alone. */
 typedef struct tl_state {
