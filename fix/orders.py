@@ -385,6 +385,8 @@ class Orders:
         return [Notice(order.session, "8", event, order, order.cl_ord_id, exec_type="8")]
 
     def _trade(self, event: Event) -> list[Notice]:
+        """Of a trade, or of what both have less without one: rule 10.5."""
+        traded = event.exec_type == ExecType.TRADE
         sides = [
             (event.side, self.order_by_id.get(event.order_id)),
             (_OTHER[event.side], self.order_by_id.get(event.contra_order_id)),
@@ -393,13 +395,20 @@ class Orders:
         for side, order in sorted(sides, key=lambda pair: pair[0]):
             if order is None:
                 continue
-            order.cum_qty += event.qty
             order.leaves_qty -= event.qty
-            order.notional += event.price * event.qty
-            order.ord_status = "1" if order.leaves_qty else "2"
+            if traded:
+                order.cum_qty += event.qty
+                order.notional += event.price * event.qty
+                order.ord_status = "1" if order.leaves_qty else "2"
+            else:
+                order.order_qty -= event.qty
+                order.ord_status = order.ord_status if order.leaves_qty else "4"
             if not order.leaves_qty:
                 self._touched.append(order)
-            reports.append(Notice(order.session, "8", event, order, order.cl_ord_id, "", "F", side))
+            kind = "F" if traded else "D" if order.leaves_qty else "4"
+            reports.append(
+                Notice(order.session, "8", event, order, order.cl_ord_id, "", kind, side)
+            )
         return reports
 
     def _ended(self, event: Event) -> list[Notice]:
@@ -456,6 +465,7 @@ _APPLY: dict[int, Callable[[Orders, Event], list[Notice]]] = {
     int(ExecType.NEW): Orders._new,
     int(ExecType.REJECTED): Orders._rejected,
     int(ExecType.TRADE): Orders._trade,
+    int(ExecType.DECREMENTED): Orders._trade,
     int(ExecType.CANCELED): Orders._ended,
     int(ExecType.EXPIRED): Orders._ended,
     int(ExecType.REPLACED): Orders._replaced,

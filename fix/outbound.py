@@ -162,7 +162,9 @@ def execution_report(begin_string: str, report: Notice, names: Names) -> str:
     elif report.exec_type == "8":
         reason = known_ord_rej_reason(begin_string, ord_rej_reason(event.reason))
         fields += [f"103={reason}", f"58={_refusal_text(event, order, names)}"]
-    elif report.exec_type in "4C" and event.reason:
+    elif report.exec_type in "4CD" and event.reason:
+        if report.exec_type == "D":
+            fields.append("378=5")  # ExecRestatementReason: a part of OrderQty declined
         fields.append(f"58={reason_text(event.reason)}")
     return message(begin_string, "8", *fields)
 

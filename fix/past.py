@@ -170,7 +170,7 @@ class Past:
         if np.any(key[mine] > told[batch.requests["session"][place[mine]]]):
             return True
         change = np.isin(kinds, (*_ENDED, ExecType.REPLACED))
-        trade = kinds == ExecType.TRADE
+        trade = np.isin(kinds, (ExecType.TRADE, ExecType.DECREMENTED))
         digit = (events["side"] - np.uint8(ord("0"))).astype(np.uint64)
         for chosen, ids, extra in (
             (change, "order_id", np.zeros(len(events), np.uint64)),
@@ -206,7 +206,13 @@ class Past:
         orders["order_qty"][row[held]] = replaced["qty"][held]
         orders["replaced"][row[held]] = 1
         touched.append(row)
+        since = np.zeros(len(orders), np.uint64)
+        since[row[held]] = replaced["seq"][held]
+        lessened = self._lessened(batch, events, since)
+        touched.append(lessened)
         self._restate(np.unique(np.concatenate(touched)))
+        gone = lessened[orders["leaves_qty"][lessened] == 0]
+        orders["ord_status"][gone] = int(ExecType.CANCELED)
         ended = events[np.isin(kinds, _ENDED)]
         row = batch.owner.find(ended["order_id"])
         orders["leaves_qty"][row[row >= 0]] = 0
@@ -235,6 +241,22 @@ class Past:
         lost = denied & (row < 0) & (events["order_id"] > 0)
         ids = events["order_id"][lost].tolist()
         self._unknown += zip(request[lost].tolist(), ids, strict=True)
+
+    def _lessened(
+        self, batch: _Batch, events: Rows, since: NDArray[np.uint64]
+    ) -> NDArray[np.int64]:
+        """The orders that are less by what was not traded (rule 10.5), and less they are; a replace
+        after it, as of the number in `since`, has said their quantity anew."""
+        found = [np.empty(0, np.int64)]
+        chosen = events[events["exec_type"] == ExecType.DECREMENTED]
+        for name in ("order_id", "contra_order_id"):
+            row = batch.owner.find(chosen[name])
+            held = row >= 0
+            found.append(row[held])
+            held[held] = chosen["seq"][held] > since[row[held]]
+            lots = chosen["qty"][held].astype(np.int64)
+            np.subtract.at(self._archive.orders["order_qty"], row[held], lots)
+        return np.concatenate(found)
 
     def _restate(self, rows: NDArray[np.int64]) -> None:
         """Open quantity and status of orders that were entered, traded or replaced."""

@@ -60,11 +60,13 @@ _STATUSES = {int(status): status.name for status in TradingStatus} | {
 _REFUSALS = (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
 _ORDER_TYPES = (
     ExecType.NEW, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED, ExecType.REPLACED,
-    ExecType.RESTATED, ExecType.TRIGGERED,
+    ExecType.RESTATED, ExecType.TRIGGERED, ExecType.DECREMENTED,
 )  # fmt: skip
 _INSTRUMENT_LIMITS = [limit for limit in Limit if not LIMITS[limit].of_account]
 _SECURITY_ONLY = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS)
-_ACCOUNT_ONLY = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS)
+_ACCOUNT_ONLY = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS, ExecType.SELF_TRADE)
+_VALUED = (ExecType.SELF_TRADE, ExecType.CHECKPOINT, ExecType.CLOCK)
+_TELLS_BOTH = (ExecType.TRADE, ExecType.DECREMENTED)
 
 
 def schema(instruments: Mapping[int, Instrument]) -> pa.Schema:
@@ -146,7 +148,7 @@ def _identities(
 ) -> dict[str, pa.Array]:
     """When, what, and about which instrument, order and account."""
     kind = events["exec_type"]
-    trade = kind == ExecType.TRADE
+    trade = np.isin(kind, _TELLS_BOTH)
     # What an event is not about stays null, though the command answered may carry a number.
     neither = np.isin(kind, [ExecType.VENUE_STATUS, ExecType.CHECKPOINT, ExecType.CLOCK])
     all_instruments = events["instrument"] == INSTRUMENT_ALL
@@ -209,12 +211,12 @@ def _verdicts(events: NDArray[np.void]) -> dict[str, pa.Array]:
         "value": _numbers(
             events["value"],
             pa.int64(),
-            refused | limit | np.isin(kind, [ExecType.CHECKPOINT, ExecType.CLOCK]),
+            refused | limit | np.isin(kind, _VALUED),
         ),
         "limit": _numbers(events.view(EVENT_REFUSAL)["limit"], pa.int64(), refused),
         "field": _names(np.where(limit, reason, 0), Limit),
         "status": _named(status, _STATUSES, trading | entry),
-        "maker_done": _bit(flags, Flag.MAKER_DONE, kind == ExecType.TRADE),
+        "maker_done": _bit(flags, Flag.MAKER_DONE, np.isin(kind, _TELLS_BOTH)),
         "priority_kept": _bit(flags, Flag.PRIORITY_KEPT, kind == ExecType.REPLACED),
         "flags": _numbers(flags, pa.uint8()),
     }

@@ -11,7 +11,15 @@ import click
 
 from touchline.control.operate.stepped import step_words
 from touchline.control.operate.terminal import emit, guarded, json_option
-from touchline.core.messages import LIMIT_UNSET, LIMITS, PRICE_MAX, QTY_MAX, Limit
+from touchline.core.messages import (
+    GROUP_MAX,
+    LIMIT_UNSET,
+    LIMITS,
+    PRICE_MAX,
+    QTY_MAX,
+    Limit,
+    SelfTrade,
+)
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
 
@@ -116,6 +124,23 @@ def _unblock(admin: Any, account: str) -> dict[str, Any]:
     """Let a blocked account trade again."""
     admin.unblock(account)
     return {"account": account, "status": "OPEN", "done": f"{account} may trade"}
+
+
+@operator
+def _self_trade(admin: Any, account: str, mode: str, group: int) -> dict[str, Any]:
+    """What becomes of two orders of one account that would trade with each other.
+
+    MODE: allowed, cancel-resting, cancel-aggressor, cancel-both, decrement-both or cancel-smaller.
+    Accounts of one --group, a number from 1, are one account to it.
+    """
+    chosen = SelfTrade[mode.upper().replace("-", "_")]
+    admin.self_trade(account, chosen, group)
+    return {
+        "account": account,
+        "self_trade": chosen.name,
+        "group": group,
+        "done": f"{account}: {mode}" + (f", group {group}" if group else ""),
+    }
 
 
 @operator
@@ -224,6 +249,7 @@ def _accept(admin: Any) -> dict[str, Any]:
 
 _SYMBOL = click.Argument(["symbol"])
 _ACCOUNT = click.Argument(["account"])
+_SELF_TRADES = [mode.name.lower().replace("_", "-") for mode in SelfTrade]
 _PARAMETERS: dict[click.Command, list[click.Parameter]] = {
     _halt: [_SYMBOL],
     _resume: [_SYMBOL],
@@ -233,6 +259,17 @@ _PARAMETERS: dict[click.Command, list[click.Parameter]] = {
     _revive: [],
     _block: [_ACCOUNT],
     _unblock: [_ACCOUNT],
+    _self_trade: [
+        _ACCOUNT,
+        click.Argument(["mode"], type=click.Choice(_SELF_TRADES), metavar="MODE"),
+        click.Option(
+            ["--group"],
+            type=click.IntRange(0, GROUP_MAX),
+            default=0,
+            metavar="N",
+            help="Its group of accounts; 0: none.",
+        ),
+    ],
     _limit: [
         _SYMBOL,
         click.Argument(

@@ -33,6 +33,7 @@ from touchline.core.messages import (
     Limit,
     MsgType,
     Reason,
+    SelfTrade,
     Text,
     TimeInForce,
     TradingStatus,
@@ -269,6 +270,10 @@ class Admin:
                 f"{self._timeout_s:g} s; it may have taken them: see `touchline status`"
             )
 
+    def self_trade(self, account: str, mode: SelfTrade, group: int = 0) -> None:
+        """What becomes of two orders of the account, or of its group's accounts, that meet."""
+        self._one(type=MsgType.SELF_TRADE, account=self._account(account), field=mode, price=group)
+
     def _one(self, **fields: Any) -> Any:
         return self.send(make_commands([fields]))[0]
 
@@ -326,6 +331,7 @@ _ANSWERS = (
     ExecType.SECURITY_STATUS,
     ExecType.ACCOUNT,
     ExecType.ACCOUNT_STATUS,
+    ExecType.SELF_TRADE,
     ExecType.LIMIT,
     ExecType.VENUE_STATUS,
     ExecType.CHECKPOINT,

@@ -164,6 +164,10 @@ static void the_lowest_price_is_above_the_highest(tl_engine *e)
 }
 static void a_status_is_none(tl_engine *e) { e->risk.counts->venue_status = 0; }
 static void an_account_has_no_such_status(tl_engine *e) { e->risk.accounts[1].entry_status = 9; }
+static void an_account_wants_what_is_unknown(tl_engine *e)
+{
+    e->risk.accounts[1].self_trade = 6;
+}
 static void an_instrument_was_never_listed(tl_engine *e)
 {
     e->risk.instruments[0].trading_status = 0;
@@ -236,6 +240,7 @@ static void a_refusal_changes_something(tl_engine *e)
     X(a_collar_is_not_noted)                                                                       \
     X(the_lowest_price_is_above_the_highest)                                                       \
     X(a_status_is_none)                                                                            \
+    X(an_account_wants_what_is_unknown)                                                            \
     X(an_account_has_no_such_status)                                                               \
     X(an_instrument_was_never_listed)                                                              \
     X(a_number_is_left_out)                                                                        \

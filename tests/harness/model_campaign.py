@@ -32,6 +32,7 @@ from touchline.core.messages import (
     MsgType,
     OrdType,
     Reason,
+    SelfTrade,
     Side,
     TermsFlag,
     TimeInForce,
@@ -164,8 +165,15 @@ class Flow:
                 time_in_force=draw.choice((0, 0, 0, TimeInForce.DAY, TimeInForce.GTC)),
                 flags=draw.choice((0, Flag.EXPIRE)),
             )
-        if pick < 0.55:
+        if pick < 0.5:
             return replace(cmd, type=draw.choice((MsgType.CHECKPOINT, MsgType.EXPIRE)))
+        if pick < 0.6:
+            return replace(
+                cmd,
+                type=MsgType.SELF_TRADE,
+                field=draw.choice(list(SelfTrade)),
+                price=draw.choice((0, 0, 1, 2)),
+            )
         changes: list[tuple[MsgType, int]] = [
             (MsgType.SECURITY_STATUS, TradingStatus.HALTED),
             *[(MsgType.SECURITY_STATUS, TradingStatus.READY_TO_TRADE)] * 8,

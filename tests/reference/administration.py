@@ -4,6 +4,7 @@ from reference.answers import Answers
 from reference.records import Command
 from reference.state import Instrument, Position, SentTerms, require, state_hash
 from touchline.core.messages import (
+    GROUP_MAX,
     LIMIT_UNSET,
     PRICE_MAX,
     QTY_MAX,
@@ -13,6 +14,7 @@ from touchline.core.messages import (
     Limit,
     MsgType,
     Reason,
+    SelfTrade,
     TradingStatus,
 )
 
@@ -90,6 +92,16 @@ class Administration(Answers):
         require(status in set(EntryStatus), Reason.INVALID_FIELD, status)
         self.state.accounts[account] = status
         self.report_administration(qty=status)
+
+    def self_trade(self) -> None:
+        """10.1"""
+        account, mode, group = self.cmd.account, self.cmd.field, self.cmd.price
+        self.check_account_open(account)
+        require(mode in set(SelfTrade), Reason.INVALID_FIELD, mode)
+        require(group >= 0, Reason.INVALID_LIMIT, group, 0)
+        require(group <= GROUP_MAX, Reason.INVALID_LIMIT, group, GROUP_MAX)
+        self.state.self_trades[account] = (mode, group)
+        self.report_administration(value=group, qty=mode)
 
     def venue_status(self) -> None:
         """6.5"""

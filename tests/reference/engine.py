@@ -13,6 +13,7 @@ from reference.administration import lane_of
 from reference.matching import OPPOSITE, Matching
 from reference.state import (
     LIMITED,
+    NO_PREVENTION,
     STOPS,
     TOUCHES,
     Capacities,
@@ -37,6 +38,7 @@ from touchline.core.messages import (
     More,
     OrdType,
     Reason,
+    SelfTrade,
     Side,
     TermsFlag,
     TimeInForce,
@@ -72,7 +74,7 @@ class Reference(Matching):
                       cmd.price, cmd.qty, cmd.qty)  # fmt: skip
         if special:
             self.take_terms(order)
-        told = special or instrument.has_special()
+        told = self.is_told(instrument, order)
         if told:
             self.expire_due()
         self.check_entry(instrument, cmd.account)
@@ -105,6 +107,11 @@ class Reference(Matching):
         else:
             self.rest(instrument, order)
         self.work_off_triggers(instrument)
+
+    def is_told(self, instrument: Instrument, order: Order) -> bool:
+        """8.2: is it an event of its own that says where the order stands?"""
+        prevents = self.state.self_trades.get(order.account, NO_PREVENTION)[0]
+        return order.special or instrument.has_special() or prevents != SelfTrade.ALLOWED
 
     def check_entry(self, instrument: Instrument, account: int) -> None:
         """2.2"""
@@ -252,7 +259,7 @@ class Reference(Matching):
         """4.2 to 4.5, 8.8"""
         order, price, qty = self.open_order(), self.cmd.price, self.cmd.qty
         instrument = self.state.instruments[order.instrument]
-        told = instrument.has_special()
+        told = self.is_told(instrument, order)
         if told:
             self.expire_due()
             order = self.open_order()

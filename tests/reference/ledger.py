@@ -45,7 +45,7 @@ class Ledger:
             match event["exec_type"]:
                 case ExecType.NEW:
                     self.enter(event)
-                case ExecType.TRADE:
+                case ExecType.TRADE | ExecType.DECREMENTED:
                     self.trade(event)
                 case ExecType.REPLACED:
                     self.replace(event)
@@ -111,6 +111,9 @@ class Ledger:
         assert 0 < qty <= min(taker.leaves_qty, maker.leaves_qty)
         for entry in (taker, maker):
             entry.leaves_qty -= qty
+            if event["exec_type"] == ExecType.DECREMENTED:  # 10.5: it was never ordered
+                entry.order_qty -= qty
+                continue
             entry.executed_qty += qty
             assert entry.executed_qty + entry.leaves_qty == entry.order_qty
             key = (entry.account, entry.instrument)

@@ -7,6 +7,7 @@ from itertools import chain
 
 from reference.administration import Administration
 from reference.state import (
+    NO_PREVENTION,
     STOPS,
     Capacities,
     Instrument,
@@ -24,6 +25,7 @@ from touchline.core.messages import (
     Flag,
     OrdType,
     Reason,
+    SelfTrade,
     Side,
     TimeInForce,
 )
@@ -114,14 +116,29 @@ class Matching(Administration):
         return None
 
     def available(self, instrument: Instrument, taker: Order, limit: int) -> int:
-        """3.5, 8.11, 8.12: lots it could trade with now, of those it wants."""
-        wanted = taker.leaves_qty
-        for maker in self.makers(instrument, OPPOSITE[Side(taker.side)]):
-            if not as_good_as(taker.side, limit, maker.price):
-                break
-            if maker.leaves_qty <= wanted or not maker.all_or_none:
-                wanted -= min(maker.leaves_qty, wanted)
-        return taker.leaves_qty - wanted
+        """3.5, 8.11, 8.12, 10.6: lots it would trade; played through, part by part, undone."""
+        side, left = OPPOSITE[Side(taker.side)], taker.leaves_qty
+        queue = [(maker, maker.leaves_qty if maker.hidden else maker.shown_qty)
+                 for maker in self.makers(instrument, side)
+                 if as_good_as(taker.side, limit, maker.price)]  # fmt: skip
+        unseen = {maker.order_id: maker.leaves_qty - shown for maker, shown in queue}
+        while queue and left > 0:
+            maker, shown = queue.pop(0)
+            if maker.all_or_none and maker.leaves_qty > left:
+                continue
+            if self.is_self_trade(taker, maker):
+                mode = self.state.self_trades[taker.account][0]
+                if mode == SelfTrade.DECREMENT_BOTH or self.ends_by_meeting(taker, left, maker)[0]:
+                    break
+                continue
+            left -= min(left, shown)
+            part = min(maker.display_qty, unseen[maker.order_id])
+            if part:
+                unseen[maker.order_id] -= part
+                behind = [at for at, (other, _) in enumerate(queue)
+                          if other.price == maker.price and not other.hidden]  # fmt: skip
+                queue.insert(behind[-1] + 1 if behind else 0, (maker, part))
+        return taker.leaves_qty - left
 
     def limit_price(self, instrument: Instrument, taker: Order) -> int:
         """3.3, 8.6"""
@@ -150,7 +167,10 @@ class Matching(Administration):
             maker = self.next_maker(instrument, side, 0 if post_only else taker.leaves_qty)
             if maker is None or not as_good_as(taker.side, limit, maker.price):
                 break
-            self.trade(instrument, taker, maker)
+            if not self.is_self_trade(taker, maker):
+                self.trade(instrument, taker, maker)
+            elif not self.prevent(instrument, taker, maker):
+                return
         if taker.leaves_qty == 0:
             self.end(taker)
         elif taker.time_in_force == TimeInForce.IOC:  # 3.4
@@ -186,20 +206,29 @@ class Matching(Administration):
                           leaves_qty=order.leaves_qty)  # fmt: skip
 
     def trade(self, instrument: Instrument, taker: Order, maker: Order) -> None:
-        """3.1, 3.2, 3.7, 8.4, 8.5"""
-        qty = min(taker.leaves_qty, maker.leaves_qty if maker.hidden else maker.shown_qty)
-        taker.leaves_qty -= qty
-        maker.leaves_qty -= qty
-        maker.shown_qty -= 0 if maker.hidden else qty
-        maker_position = self.position_of(maker)
-        maker_position.open_qty[maker.side] -= qty
-        maker_position.trade(maker.side, qty)
+        """3.1, 3.2, 3.7"""
+        qty = self.standing_qty(taker, maker)
+        self.position_of(maker).trade(maker.side, qty)
         self.position_of(taker).trade(taker.side, qty)
         instrument.reference_price = maker.price
         self.traded_at.append(maker.price)
+        self.take(instrument, taker, maker, qty, ExecType.TRADE)
+
+    def standing_qty(self, taker: Order, maker: Order) -> int:
+        """Of an iceberg, as much as it shows: 8.4."""
+        return min(taker.leaves_qty, maker.leaves_qty if maker.hidden else maker.shown_qty)
+
+    def take(
+        self, instrument: Instrument, taker: Order, maker: Order, qty: int, exec_type: int
+    ) -> None:
+        """3.2, 8.4, 8.5: so many lots less of both, in one event."""
+        taker.leaves_qty -= qty
+        maker.leaves_qty -= qty
+        maker.shown_qty -= 0 if maker.hidden else qty
+        self.position_of(maker).open_qty[maker.side] -= qty
         done = Flag.MAKER_DONE if maker.leaves_qty == 0 else 0
         self.report(
-            ExecType.TRADE,
+            exec_type,
             order_id=taker.order_id,
             contra_order_id=maker.order_id,
             price=maker.price,
@@ -211,6 +240,7 @@ class Matching(Administration):
             side=taker.side,
             ord_type=taker.ord_type,
             time_in_force=taker.time_in_force,
+            reason=Reason.NONE if exec_type == ExecType.TRADE else Reason.SELF_TRADE,
             flags=done | (maker.flags & Flag.HIDDEN),
         )
         if maker.leaves_qty == 0:
@@ -220,6 +250,42 @@ class Matching(Administration):
             self.leave(maker)
             self.rest(instrument, maker)
             self.restate(maker)
+
+    # Self-trade prevention: section 10
+
+    def is_self_trade(self, taker: Order, maker: Order) -> bool:
+        """10.1, 10.2"""
+        mode, group = self.state.self_trades.get(taker.account, NO_PREVENTION)
+        other_group = self.state.self_trades.get(maker.account, NO_PREVENTION)[1]
+        one = taker.account == maker.account or (group != 0 and group == other_group)
+        return one and mode != SelfTrade.ALLOWED
+
+    def ends_by_meeting(self, taker: Order, left: int, maker: Order) -> tuple[bool, bool]:
+        """10.3: does the order that comes, which has so much left, and does the maker?"""
+        mode = self.state.self_trades[taker.account][0]
+        smaller = mode == SelfTrade.CANCEL_SMALLER
+        return (
+            mode in (SelfTrade.CANCEL_AGGRESSOR, SelfTrade.CANCEL_BOTH)
+            or (smaller and left <= maker.leaves_qty),
+            mode in (SelfTrade.CANCEL_RESTING, SelfTrade.CANCEL_BOTH)
+            or (smaller and maker.leaves_qty <= left),
+        )
+
+    def prevent(self, instrument: Instrument, taker: Order, maker: Order) -> bool:
+        """10.3 to 10.5; does the order that comes go on?"""
+        if self.state.self_trades[taker.account][0] == SelfTrade.DECREMENT_BOTH:
+            qty = self.standing_qty(taker, maker)
+            taker.order_qty -= qty
+            maker.order_qty -= qty
+            self.take(instrument, taker, maker, qty, ExecType.DECREMENTED)
+            return True
+        taker_ends, maker_ends = self.ends_by_meeting(taker, taker.leaves_qty, maker)
+        if maker_ends:
+            self.leave(maker)
+            self.take_off(maker, ExecType.CANCELED, Reason.SELF_TRADE)
+        if taker_ends:
+            self.take_off(taker, ExecType.CANCELED, Reason.SELF_TRADE)
+        return not taker_ends
 
     # Waiting and triggers: 8.3
 

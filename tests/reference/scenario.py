@@ -33,6 +33,7 @@ from touchline.core.messages import (
     More,
     MsgType,
     OrdType,
+    SelfTrade,
     Side,
     TermsFlag,
     TimeInForce,
@@ -180,6 +181,11 @@ class Scenario:
             case ["LIMIT", *of, name, value]:
                 cmd = self.read_names(replace(cmd, type=MsgType.LIMIT), of)
                 return replace(cmd, field=Limit[name], price=number(value))
+            case ["SELF_TRADE", name, mode, *group]:
+                group_number = int(group[1]) if group else 0  # `… GROUP 7`
+                cmd = replace(cmd, type=MsgType.SELF_TRADE, field=SelfTrade[mode],
+                              price=group_number)  # fmt: skip
+                return self.read_names(cmd, [name])
             case ["LIST", index]:
                 return replace(cmd, type=MsgType.SECURITY_DEFINITION, instrument=int(index))
             case ["OPEN", index]:

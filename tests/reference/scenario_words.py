@@ -18,6 +18,7 @@ from touchline.core.messages import (
     Flag,
     Limit,
     Reason,
+    SelfTrade,
     TradingStatus,
     reason_text,
 )
@@ -31,6 +32,7 @@ MONEY_REASONS = (
     Reason.NO_REFERENCE_PRICE,
     Reason.WOULD_TRADE,
 )
+TELLS_BOTH = (ExecType.TRADE, ExecType.DECREMENTED)
 LOT_LIMITS = tuple(limit for limit in Limit if LIMITS[limit].unit == "lots")
 
 
@@ -108,7 +110,7 @@ class Words:
 
     def show(self, event: Answer, cmd: Command) -> str:
         """The event in words, and in braces whatever neither the words nor `cmd` imply."""
-        if event.exec_type == ExecType.TRADE:
+        if event.exec_type in TELLS_BOTH:
             text, said = self.trade(event)
         elif event.exec_type in (ExecType.REJECTED, ExecType.CANCEL_REJECTED):
             text, said = self.refusal(event, cmd)
@@ -116,7 +118,7 @@ class Words:
             text, said = self.order_event(event)
         else:
             text, said = self.administration(event, cmd)
-        if event.exec_type != ExecType.TRADE:
+        if event.exec_type not in TELLS_BOTH:
             said.setdefault("cl_ord_id", cmd.cl_ord_id)
         said |= {"seq": event.seq, "ts_ns": cmd.ts_ns, "exec_type": event.exec_type}
         odd = [f"{name}={value}" for name, value in asdict(event).items()
@@ -163,8 +165,11 @@ class Words:
         maker = self.order_of(event.cl_ord_id)
         said |= {"cl_ord_id": maker["order_id"], "contra_account": maker["account"]}
         said |= {"price": event.price, "limit": event.limit}
-        text = f"TRADE {self.label(event.order_id)} {event.qty} @ {money(event.price)}"
+        what = ExecType(event.exec_type).name
+        text = f"{what} {self.label(event.order_id)} {event.qty} @ {money(event.price)}"
         text += f" with {self.label(event.cl_ord_id)}"
+        if event.exec_type == ExecType.DECREMENTED:
+            said["reason"] = Reason.SELF_TRADE
         said["flags"] = event.flags & (Flag.MAKER_DONE | Flag.HIDDEN)
         if event.flags & Flag.HIDDEN:
             text += " unseen"
@@ -217,6 +222,10 @@ class Words:
         elif event.exec_type in (ExecType.ACCOUNT_STATUS, ExecType.VENUE_STATUS):
             said["limit"] = event.limit
             text += f" {EntryStatus(event.qty).name}"
+        elif event.exec_type == ExecType.SELF_TRADE:
+            said |= {"price": event.price, "limit": event.limit}
+            text += f" {SelfTrade(event.qty).name}"
+            text += f", group {event.price}" if event.price else ""
         elif event.exec_type == ExecType.CHECKPOINT:
             said["price"] = event.price
             text += f" {event.price & 0xFFFFFFFFFFFFFFFF:#018x}"

@@ -14,6 +14,7 @@ from touchline.core.messages import (
     Flag,
     OrdType,
     Reason,
+    SelfTrade,
     Side,
     TradingStatus,
 )
@@ -29,6 +30,7 @@ class Capacities(NamedTuple):
     price_blocks_max: int = 4096
 
 
+NO_PREVENTION = (SelfTrade.ALLOWED, 0)  # of an account that nothing has been said of: 10.1
 NET_MIN, NET_MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -164,6 +166,7 @@ class State:
     venue_status: int = EntryStatus.OPEN
     instruments: dict[int, Instrument] = field(default_factory=dict)
     accounts: dict[int, int] = field(default_factory=dict)  # number: entry status
+    self_trades: dict[int, tuple[int, int]] = field(default_factory=dict)  # 10.1: mode, group
     positions: dict[tuple[int, int], Position] = field(default_factory=dict)
     open_orders: dict[int, Order] = field(default_factory=dict)
     generations: list[int] = field(default_factory=list)  # of every slot ever used
@@ -247,6 +250,8 @@ def state_hash(state: State) -> int:
                 h = hash_queue(h, queue)
     for number, status in sorted(state.accounts.items()):  # 7.3
         h = mix(h, number, status)
+        if any(state.self_trades.get(number, NO_PREVENTION)):
+            h = mix(h, *state.self_trades[number])
     h = mix(h, sum(position_hash(*place) for place in state.positions.items()))  # 7.4
     h = mix(h, len(state.generations))  # 7.5
     for slot in reversed(state.free_slots):

@@ -24,6 +24,7 @@ from touchline.core.messages import (
     Limit,
     MsgType,
     OrdType,
+    SelfTrade,
     Side,
     TermsFlag,
     TimeInForce,
@@ -212,6 +213,13 @@ statuses = st.builds(
         ]
     ),
 )
+self_trades = st.builds(
+    Command,
+    type=st.just(MsgType.SELF_TRADE),
+    account=accounts,
+    field=weighted((12, st.sampled_from(SelfTrade)), (1, st.integers(0, 255))),
+    price=weighted((12, st.sampled_from((0, 0, 1, 2))), (1, of_width("i64"))),
+)
 definitions = st.one_of(
     st.builds(Command, type=st.just(MsgType.SECURITY_DEFINITION), instrument=st.integers(0, 3)),
     st.builds(Command, type=st.just(MsgType.ACCOUNT), account=st.integers(0, 4)),
@@ -257,6 +265,7 @@ administration = st.builds(
     cmd=weighted(
         (6, limits_set),
         (3, statuses),
+        (2, self_trades),
         (1, mass_cancels),
         (1, definitions),
         (1, questions),

@@ -133,6 +133,7 @@ C_PART_OF = dict.fromkeys(
         "special_enter",
         "special_match",
         "special_amend",
+        "selftrade",
         "triggers",
         "all",  # all_or_none.c
         "expiry",

@@ -5,22 +5,30 @@
  *   who waits for all of it  stands in a book of its own, a side each, and asks again after every
  *                            order that has met the book; the first that can trade does, whole
  */
-#include "touchline/core/special.h"
+#include "touchline/core/selftrade.h"
 
-/* What a walk over three books has come to: the next level of each, the best first. */
+/* What an order would meet on its way over three books, before anything is done: the next level of
+ * each, the best first. */
 typedef struct walk {
-    const tl_shelf *shelf;
+    const tl_step *s;
+    const tl_self_trader *own;
     const tl_book *book[3]; /* shown, hidden, all or none */
     uint32_t level[3];
     unsigned makers;
+    uint32_t left; /* lots it would have left */
+    bool blocked;  /* by an order of its owner's that it does not get past: rule 10.6 */
 } walk;
+#define WHOLE 2u
 
-static walk walk_begin(const tl_shelf *shelf, uint16_t instrument, unsigned makers)
+static walk walk_begin(const tl_step *s, uint32_t slot, const tl_self_trader *own)
 {
-    walk w = {.shelf = shelf, .makers = makers};
-    w.book[0] = &shelf->books[instrument];
-    w.book[1] = tl_unseen_book(shelf, instrument, TL_UNSEEN_HIDDEN);
-    w.book[2] = tl_unseen_book(shelf, instrument, TL_UNSEEN_ALL_OR_NONE_BUY + makers);
+    const tl_order *taker = &s->shelf->orders[slot];
+    unsigned makers = !tl_side_index(taker->side);
+    walk w = {.s = s, .own = own, .makers = makers, .left = taker->leaves_qty};
+    w.book[0] = &s->shelf->books[taker->instrument];
+    w.book[1] = tl_unseen_book(s->shelf, taker->instrument, TL_UNSEEN_HIDDEN);
+    w.book[WHOLE] =
+        tl_unseen_book(s->shelf, taker->instrument, TL_UNSEEN_ALL_OR_NONE_BUY + makers);
     for (unsigned i = 0; i < 3; i++)
         w.level[i] = w.book[i]->best[makers].level;
     return w;
@@ -30,39 +38,49 @@ static uint32_t key_of(const walk *w, unsigned i)
 {
     if (w->level[i] == TL_NONE)
         return TL_KEY_NONE;
-    return tl_key(w->makers, tl_level_price(w->shelf, w->book[i], w->level[i]));
+    return tl_key(w->makers, tl_level_price(w->s->shelf, w->book[i], w->level[i]));
 }
 
-/* Of the wanted lots, those that a level leaves wanted. */
-static uint32_t less_level(const walk *w, unsigned i, uint32_t wanted)
+static void take(walk *w, uint64_t lots)
 {
-    const tl_shelf *shelf = w->shelf;
-    uint32_t slot = tl_level_head(shelf, w->level[i]);
-    for (; slot != TL_NONE && wanted > 0; slot = shelf->orders[slot].next) {
-        uint32_t lots = tl_order_leaves(shelf, slot);
-        if (lots <= wanted)
-            wanted -= lots;
-        else if (i < 2)
-            wanted = 0;
+    w->left -= lots < w->left ? (uint32_t)lots : w->left;
+}
+
+/* The orders of a level in their turn, and then what icebergs show behind them. */
+static void pass_level(walk *w, unsigned i)
+{
+    const tl_shelf *shelf = w->s->shelf;
+    uint64_t shown_later = 0;
+    for (uint32_t slot = tl_level_head(shelf, w->level[i]);
+         slot != TL_NONE && w->left > 0 && !w->blocked; slot = shelf->orders[slot].next) {
+        uint32_t lots = shelf->orders[slot].leaves_qty, all = tl_order_leaves(shelf, slot);
+        if (i == WHOLE && lots > w->left)
+            continue;
+        if (tl_is_self_trade(w->s, w->own, slot)) {
+            w->blocked = tl_self_trade_blocks(w->own, w->left, all);
+            continue;
+        }
+        take(w, lots);
+        shown_later += all - lots;
     }
-    return wanted;
+    if (!w->blocked)
+        take(w, shown_later);
 }
 
-uint32_t tl_available(const tl_shelf *shelf, const tl_order *taker, unsigned makers, uint32_t limit)
+uint32_t tl_available(const tl_step *s, uint32_t slot, uint32_t limit, const tl_self_trader *own)
 {
-    walk w = walk_begin(shelf, taker->instrument, makers);
-    uint32_t wanted = taker->leaves_qty;
-    while (wanted > 0) {
+    walk w = walk_begin(s, slot, own);
+    while (w.left > 0 && !w.blocked) {
         unsigned next = key_of(&w, 1) < key_of(&w, 0);
-        if (key_of(&w, 2) < key_of(&w, next))
-            next = 2;
+        if (key_of(&w, WHOLE) < key_of(&w, next))
+            next = WHOLE;
         uint32_t key = key_of(&w, next);
         if (key == TL_KEY_NONE || key > limit)
             break;
-        wanted = less_level(&w, next, wanted);
-        w.level[next] = tl_book_worse_level(shelf, tl_side_of(makers), w.level[next]);
+        pass_level(&w, next);
+        w.level[next] = tl_book_worse_level(s->shelf, tl_side_of(w.makers), w.level[next]);
     }
-    return taker->leaves_qty - wanted;
+    return s->shelf->orders[slot].leaves_qty - w.left;
 }
 
 uint32_t tl_all_or_none_maker(const tl_shelf *shelf, uint16_t instrument, unsigned side_index,
@@ -81,16 +99,17 @@ uint32_t tl_all_or_none_maker(const tl_shelf *shelf, uint16_t instrument, unsign
 }
 
 /* The first of a side that finds all it wants; TL_NONE: none does. */
-static uint32_t first_able(const tl_shelf *shelf, uint16_t instrument, unsigned side_index)
+static uint32_t first_able(const tl_step *s, uint16_t instrument, unsigned side_index)
 {
+    const tl_shelf *shelf = s->shelf;
     const tl_book *book = tl_unseen_book(shelf, instrument, TL_UNSEEN_ALL_OR_NONE_BUY + side_index);
     uint32_t level = book->best[side_index].level;
     for (; level != TL_NONE; level = tl_book_worse_level(shelf, tl_side_of(side_index), level)) {
         uint32_t limit = tl_key(!side_index, tl_level_price(shelf, book, level));
         for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE;
              slot = shelf->orders[slot].next) {
-            const tl_order *order = &shelf->orders[slot];
-            if (tl_available(shelf, order, !side_index, limit) == order->leaves_qty)
+            const tl_self_trader own = tl_self_trader_of(s, slot);
+            if (tl_available(s, slot, limit, &own) == shelf->orders[slot].leaves_qty)
                 return slot;
         }
     }
@@ -100,9 +119,9 @@ static uint32_t first_able(const tl_shelf *shelf, uint16_t instrument, unsigned 
 bool tl_all_or_none_trade(tl_meeting *m, uint16_t instrument)
 {
     const tl_shelf *shelf = m->s->shelf;
-    uint32_t slot = first_able(shelf, instrument, 0);
+    uint32_t slot = first_able(m->s, instrument, 0);
     if (slot == TL_NONE)
-        slot = first_able(shelf, instrument, 1);
+        slot = first_able(m->s, instrument, 1);
     if (slot == TL_NONE)
         return false;
     const tl_order *order = &shelf->orders[slot];

@@ -145,6 +145,7 @@ int tl_client_orders_apply(tl_client_orders *table, const tl_event *event)
         end(table, event->order_id);
         return 0;
     case TL_EXEC_TYPE_TRADE:
+    case TL_EXEC_TYPE_DECREMENTED:
         if ((event->flags & TL_FLAG_MAKER_DONE) != 0)
             end(table, event->contra_order_id);
         if (event->leaves_qty == 0)
@@ -170,10 +171,16 @@ static void ask_for_place_of(const tl_client_orders *table, uint64_t order_id)
         tl_client_orders_ahead(table, id);
 }
 
+/* Is its second id the maker's order, not the request? */
+static bool tells_both(const tl_event *event)
+{
+    return event->exec_type == TL_EXEC_TYPE_TRADE || event->exec_type == TL_EXEC_TYPE_DECREMENTED;
+}
+
 static void ask_far(const tl_client_orders *table, const tl_event *event)
 {
     ask_for_slot(table, event->order_id);
-    if (event->exec_type == TL_EXEC_TYPE_TRADE)
+    if (tells_both(event))
         ask_for_slot(table, event->contra_order_id);
     else
         tl_client_orders_ahead(table, event->cl_ord_id);
@@ -183,7 +190,7 @@ static void ask_near(const tl_client_orders *table, const tl_event *event)
 {
     if (event->exec_type != TL_EXEC_TYPE_NEW)
         ask_for_place_of(table, event->order_id);
-    if (event->exec_type == TL_EXEC_TYPE_TRADE)
+    if (tells_both(event))
         ask_for_place_of(table, event->contra_order_id);
 }
 

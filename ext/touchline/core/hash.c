@@ -113,8 +113,11 @@ uint64_t tl_engine_hash(const tl_engine *engine)
     hash = hash_instruments(engine, hash);
     for (uint32_t i = 0; i < engine->risk.counts->accounts_max; i++) {
         const tl_account *account = tl_opened(engine, i);
-        if (account != NULL)
-            hash = tl_mix(tl_mix(hash, i), account->entry_status);
+        if (account == NULL)
+            continue;
+        hash = tl_mix(tl_mix(hash, i), account->entry_status);
+        if (account->self_trade != 0 || account->group != 0)
+            hash = tl_mix(tl_mix(hash, account->self_trade), account->group);
     }
     hash = tl_mix(hash, hash_positions(engine));
     hash = tl_mix(hash, engine->shelf.pools->orders_used);

@@ -396,8 +396,11 @@ void tl_invariants_hold(const tl_engine *engine)
     check_expiries(engine);
     assert(is_entry_status(engine->risk.counts->venue_status));
     for (uint32_t i = 0; i < engine->risk.counts->accounts_max; i++) {
-        uint8_t status = engine->risk.accounts[i].entry_status;
-        assert(status == 0 || is_entry_status(status));
+        const tl_account *account = &engine->risk.accounts[i];
+        assert(account->entry_status == 0 || is_entry_status(account->entry_status));
+        assert(account->self_trade <= TL_SELF_TRADE_CANCEL_SMALLER);
+        assert(account->group <= TL_GROUP_MAX);
+        assert(account->entry_status != 0 || (account->self_trade | account->group) == 0);
     }
 }
 

@@ -42,6 +42,12 @@ static void check_refusal(const tl_engine *engine, const answer *a, const tl_bef
     engine->state->event_seq++;
 }
 
+/* An event that both orders have less by. */
+static bool tells_both(const tl_event *event)
+{
+    return event->exec_type == TL_EXEC_TYPE_TRADE || event->exec_type == TL_EXEC_TYPE_DECREMENTED;
+}
+
 static bool is_as_good(const tl_event *taken, int64_t price, int64_t limit)
 {
     return taken->side == TL_SIDE_BUY ? price <= limit : price >= limit;
@@ -55,7 +61,7 @@ static void check_conserved_among_specials(const tl_engine *engine, const answer
     uint32_t leaves = accepted->leaves_qty;
     for (uint64_t i = 1; i < a->count; i++) {
         const tl_event *event = event_at(a, i);
-        bool traded = event->exec_type == TL_EXEC_TYPE_TRADE;
+        bool traded = tells_both(event);
         if (traded && event->contra_order_id == accepted->order_id)
             leaves -= event->qty;
         if (event->order_id != accepted->order_id)
@@ -119,7 +125,7 @@ static void check_orders(const tl_engine *engine, const answer *a, const tl_befo
     uint64_t open = before->orders_open;
     for (uint64_t i = 0; i < a->count; i++) {
         const tl_event *event = event_at(a, i);
-        bool traded = event->exec_type == TL_EXEC_TYPE_TRADE;
+        bool traded = tells_both(event);
         bool about_order = traded || event->exec_type == TL_EXEC_TYPE_REPLACED ||
                            event->exec_type == TL_EXEC_TYPE_CANCELED ||
                            event->exec_type == TL_EXEC_TYPE_EXPIRED;

@@ -27,11 +27,12 @@ extern "C" {
     X(MSG_TYPE, SECURITY_STATUS, 'f')    /* halt or resume an instrument */                        \
     X(MSG_TYPE, ACCOUNT, 'a')            /* open an account */                                     \
     X(MSG_TYPE, ACCOUNT_STATUS, 'b')     /* block or unblock an account */                         \
+    X(MSG_TYPE, SELF_TRADE, 's')         /* how an account's trades with itself are prevented */   \
     X(MSG_TYPE, LIMIT, 'l')              /* set one limit or reference */                          \
     X(MSG_TYPE, VENUE_STATUS, 'k')       /* the venue kill switch */                               \
     X(MSG_TYPE, CHECKPOINT, 'h')         /* publish the state hash */                              \
     X(MSG_TYPE, CLOCK, 't')              /* take the host's clock as it is */                      \
-    X(MSG_TYPE, EXPIRE, 'e')             /* take off what is past its time */                   \
+    X(MSG_TYPE, EXPIRE, 'y')             /* take off what is past its time */                   \
     X(MSG_TYPE, TERMS, 'm')              /* what does not fit in the order after it: rule 8.9 */ \
     X(MSG_TYPE, TEXT, 'x')               /* a name for the record; changes no state */          \
     X(MSG_TYPE, TRESPASS, 'z')           /* what its lane may not send, as the runner marks it */
@@ -66,16 +67,18 @@ extern "C" {
     X(EXEC_TYPE, RESTATED, 'D')          /* where a special order stands in the book from now on */\
     X(EXEC_TYPE, TRIGGERED, 'L')         /* a waiting order's stop price has been met */           \
     X(EXEC_TYPE, TRADE, 'F')                                                                       \
+    X(EXEC_TYPE, DECREMENTED, 'e')       /* less of both orders of what would be a self-trade */   \
     X(EXEC_TYPE, CANCEL_REJECTED, 'r')   /* OrderCancelReject, MsgType 9 */                        \
     X(EXEC_TYPE, MASS_CANCELED, 'q')                                                               \
     X(EXEC_TYPE, SECURITY_DEFINITION, 'd')                                                         \
     X(EXEC_TYPE, SECURITY_STATUS, 'f')                                                             \
     X(EXEC_TYPE, ACCOUNT, 'a')                                                                     \
     X(EXEC_TYPE, ACCOUNT_STATUS, 'b')                                                              \
+    X(EXEC_TYPE, SELF_TRADE, 's')                                                                  \
     X(EXEC_TYPE, LIMIT, 'l')                                                                       \
     X(EXEC_TYPE, VENUE_STATUS, 'k')                                                                \
     X(EXEC_TYPE, CHECKPOINT, 'h')                                                                  \
-    X(EXEC_TYPE, EXPIRE, 'e')                                                                      \
+    X(EXEC_TYPE, EXPIRE, 'y')                                                                      \
     X(EXEC_TYPE, CLOCK, 't')
 
 /* SecurityTradingStatus(326). */
@@ -87,6 +90,16 @@ extern "C" {
 #define TL_ENTRY_STATUSES(X)                                                                       \
     X(ENTRY_STATUS, OPEN, 1)                                                                       \
     X(ENTRY_STATUS, BLOCKED, 2)
+
+/* What becomes of two orders of one account, or of accounts of one group, that would trade with
+ * each other; the account of the order that comes says it. Section 10. */
+#define TL_SELF_TRADES(X)                                                                          \
+    X(SELF_TRADE, ALLOWED, 0)                                                                      \
+    X(SELF_TRADE, CANCEL_RESTING, 1)                                                               \
+    X(SELF_TRADE, CANCEL_AGGRESSOR, 2)                                                             \
+    X(SELF_TRADE, CANCEL_BOTH, 3)                                                                  \
+    X(SELF_TRADE, DECREMENT_BOTH, 4)                                                               \
+    X(SELF_TRADE, CANCEL_SMALLER, 5)
 
 /* What Command.field names in a LIMIT command: whose it is (an instrument's, or an account's
  * position in one), its unit (value: ticks x lots), the member of tl_instrument or tl_position that
@@ -187,7 +200,8 @@ extern "C" {
     X(REASON, EXPIRIES_FULL, 39, 99, 99, "all {limit} places for orders that expire are taken")    \
     X(REASON, ALL_OR_NONE_FULL, 40, 99, 99,                                                        \
       "all {limit} places for all-or-none orders of the instrument are taken")                     \
-    X(REASON, MIN_QTY, 41, 0, 0, "the minimum quantity is not available at once")
+    X(REASON, MIN_QTY, 41, 0, 0, "the minimum quantity is not available at once")\
+    X(REASON, SELF_TRADE, 55, 0, 0, "it would have traded with its own account's or group's order")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
@@ -200,6 +214,7 @@ enum tl_time_in_force { TL_TIMES_IN_FORCE(TL_ENUM) };
 enum tl_exec_type { TL_EXEC_TYPES(TL_ENUM) };
 enum tl_trading_status { TL_TRADING_STATUSES(TL_ENUM) };
 enum tl_entry_status { TL_ENTRY_STATUSES(TL_ENUM) };
+enum tl_self_trade { TL_SELF_TRADES(TL_ENUM) };
 enum tl_limit { TL_LIMITS(TL_ENUM_LIMIT) };
 enum tl_text { TL_TEXTS(TL_ENUM) };
 enum tl_flag { TL_FLAGS(TL_ENUM) };
@@ -218,6 +233,7 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #define TL_PRICE_MAX ((INT64_C(1) << 30) - 1)
 #define TL_QTY_MAX ((INT64_C(1) << 31) - 1)
 #define TL_LIMIT_UNSET INT64_MAX
+#define TL_GROUP_MAX INT32_MAX /* groups of accounts are numbers from 1; 0: of none */
 #define TL_TEXT_BYTES 36 /* of a TEXT command */
 #define TL_SESSIONS_MAX 8192 /* tl_text_session has room for so many */
 
@@ -253,7 +269,8 @@ typedef struct tl_command {
     };
     uint64_t cl_ord_id; /* the sender's number for this request: lane << 32 | counter */
     union {
-        int64_t price; /* Price(44) in ticks; LIMIT: the value; CLOCK: ns that stamps step by */
+        int64_t price; /* Price(44) in ticks; LIMIT: the value; CLOCK: ns that stamps step by;
+                          SELF_TRADE: the group */
         int64_t expire_ns; /* TERMS: ExpireTime(126), UTC nanoseconds; 0: none */
     };
     int64_t qty;        /* OrderQty(38) in lots */
@@ -270,7 +287,7 @@ typedef struct tl_command {
     uint8_t type;  /* MsgType(35), enum tl_msg_type */
     uint8_t side;  /* Side(54) */
     uint8_t field; /* LIMIT: enum tl_limit; TEXT: enum tl_text; a status command: the status;
-                      NEW_ORDER: enum tl_more */
+                      SELF_TRADE: enum tl_self_trade; NEW_ORDER: enum tl_more */
     uint8_t flags; /* enum tl_flag; TERMS: enum tl_terms_flag */
 } tl_command;
 static_assert(sizeof(tl_command) == 64, "a command is one cache line");
@@ -303,7 +320,8 @@ static inline uint8_t tl_text_side(uint32_t lane, uint32_t session)
  * orders_max, in the low 32 bits, and how often that place has been taken above: decision 4. */
 #define TL_ORDER_SLOT(order_id) ((uint32_t)(order_id))
 
-/* What happened. A TRADE tells both sides at once: the taker's order and the maker's. */
+/* What happened. A TRADE tells both sides at once: the taker's order and the maker's; so does
+ * DECREMENTED, with the same fields. */
 typedef struct tl_event {
     uint64_t seq;      /* from 1 without gaps; the same again in every replay */
     int64_t ts_ns;     /* of the command that caused it; TransactTime(60) */

@@ -107,6 +107,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     int64_t TL_LIMIT_UNSET
     uint16_t TL_INSTRUMENT_ALL
     uint32_t TL_ACCOUNT_ALL
+    enum: TL_GROUP_MAX
     enum: TL_TEXT_BYTES
     enum: TL_SESSIONS_MAX
     enum: TL_TEXT_LANES
@@ -144,6 +145,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_FLAG_SPECIAL
     enum: TL_EXEC_TYPE_NEW
     enum: TL_EXEC_TYPE_TRADE
+    enum: TL_EXEC_TYPE_DECREMENTED
     enum: TL_EXEC_TYPE_CANCELED
     enum: TL_EXEC_TYPE_EXPIRED
     enum: TL_EXEC_TYPE_REPLACED

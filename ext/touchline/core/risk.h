@@ -38,8 +38,17 @@ typedef struct tl_instrument {
 static_assert(sizeof(tl_instrument) == 64, "an instrument's limits are one cache line");
 
 typedef struct tl_account {
-    uint8_t entry_status; /* 0: not open */
+    union {
+        __extension__ struct {
+            uint8_t entry_status; /* 0: not open */
+            uint8_t self_trade;   /* enum tl_self_trade, of the orders that it sends */
+        };
+        uint16_t gate; /* both in one look */
+    };
+    uint16_t _pad;
+    uint32_t group; /* accounts of a group are one to self-trade prevention; 0: of none */
 } tl_account;
+static_assert(sizeof(tl_account) == 8, "eight accounts to a cache line");
 
 typedef struct tl_risk_counts {
     uint32_t instruments_max;
@@ -97,19 +106,21 @@ static inline uint8_t tl_risk_may_enter(const tl_risk *risk, const tl_instrument
     return TL_REASON_NONE;
 }
 
-/* In place of a reason: the order has terms, or its instrument special orders, and what is asked of
- * it is asked elsewhere (special.h). */
+/* In place of a reason: the order has terms, its instrument special orders, or its account must not
+ * trade with itself, and what is asked of it is asked elsewhere (special.h). */
 #define TL_GOES_SPECIAL UINT8_MAX
 
-/* As above, of an order that goes the plain way. A little-endian look at the gate. */
+/* As above, of an order that goes the plain way. A little-endian look at the two gates. */
 static inline uint8_t tl_risk_may_enter_plain(const tl_risk *risk, const tl_instrument *instrument,
                                               const tl_account *account)
 {
     if (instrument->gate == TL_TRADING_STATUS_READY_TO_TRADE &&
-        account->entry_status == TL_ENTRY_STATUS_OPEN &&
+        account->gate == TL_ENTRY_STATUS_OPEN &&
         risk->counts->venue_status == TL_ENTRY_STATUS_OPEN)
         return TL_REASON_NONE;
-    return instrument->special ? TL_GOES_SPECIAL : tl_risk_may_enter(risk, instrument, account);
+    return instrument->special || account->self_trade
+               ? TL_GOES_SPECIAL
+               : tl_risk_may_enter(risk, instrument, account);
 }
 
 static inline bool tl_risk_refuse(tl_verdict *verdict, uint8_t reason, int64_t value, int64_t limit)

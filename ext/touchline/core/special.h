@@ -4,6 +4,7 @@
  *   special_enter.c   terms checked, the order accepted
  *   special_match.c   an order meets the book; icebergs show their next part
  *   all_or_none.c     what is there to trade with at once; who waits for all of it
+ *   selftrade.c       what becomes of two orders of one account or group that meet
  *   triggers.c        what waits for a stop price, and the queue of what has been triggered
  *   special_amend.c   cancel and replace
  *   expiry.c          orders past their time
@@ -121,6 +122,10 @@ void tl_special_end(const tl_step *s, uint32_t slot);
 /* Its last event, and its end; it does not stand anywhere. */
 void tl_special_take_off(const tl_meeting *m, uint32_t slot, uint8_t exec_type, uint8_t reason);
 void tl_restated(const tl_meeting *m, uint32_t slot);
+/* As the above, canceled, of an order that was to meet the book as this type. */
+void tl_special_cancel(const tl_meeting *m, uint32_t slot, uint8_t reason, uint8_t ord_type);
+/* Rule 10.5: both have less, as by a trade that is none; who comes may have nothing left. */
+void tl_decrement(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_type);
 
 /* Rule 8.7: events more than one that an order with these terms can cause in another's command. */
 uint16_t tl_chain_of(const tl_special *terms, uint32_t order_qty);
@@ -130,9 +135,11 @@ void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms);
 /* The order, which stands nowhere, meets the book, and what that triggers does after it. */
 void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms);
 void tl_work_off_triggers(tl_meeting *m, uint16_t instrument);
-/* Lots, of those it wants, that the order could trade with now at keys up to `limit`. */
-uint32_t tl_available(const tl_shelf *shelf, const tl_order *taker, unsigned makers,
-                      uint32_t limit);
+struct tl_self_trader;
+/* Lots, of those it wants, that the order would trade with now at keys up to `limit`. Rules 3.5,
+ * 8.11, 8.12 and 10.6. */
+uint32_t tl_available(const tl_step *s, uint32_t slot, uint32_t limit,
+                      const struct tl_self_trader *own);
 /* The first all-or-none order of the instrument that can trade does; false: none can. */
 bool tl_all_or_none_trade(tl_meeting *m, uint16_t instrument);
 /* A special order that has come: waits, is triggered at once, or meets the book. */

@@ -3,12 +3,14 @@
  *
  *   tl_meet ─► too little there to fill or kill? ──yes──► canceled
  *                │no
- *              trade with the next maker, shown or hidden; an iceberg shows its next part
+ *              look at the next maker, shown or hidden, again and again while it crosses:
+ *                its own account's or group's? selftrade.c ends the one, the other or both
+ *                else they trade, and an iceberg shows its next part
  *                │
  *              nothing left ─► ends;  may rest ─► rests, RESTATED;  else ─► canceled
  */
 #include "touchline/core/expiry.h"
-#include "touchline/core/special.h"
+#include "touchline/core/selftrade.h"
 
 /* ── standing and leaving ──────────────────────────────────────────────────────────────────── */
 
@@ -109,6 +111,11 @@ static void take_off(const tl_meeting *m, uint32_t slot, uint8_t exec_type, uint
     tl_special_end(m->s, slot);
 }
 
+void tl_special_cancel(const tl_meeting *m, uint32_t slot, uint8_t reason, uint8_t ord_type)
+{
+    take_off(m, slot, TL_EXEC_TYPE_CANCELED, reason, ord_type);
+}
+
 void tl_special_take_off(const tl_meeting *m, uint32_t slot, uint8_t exec_type, uint8_t reason)
 {
     const tl_special *terms = &m->s->shelf->special[slot];
@@ -155,14 +162,14 @@ static void maker_after(const tl_meeting *m, uint32_t slot, uint32_t qty)
     tl_restated(m, slot);
 }
 
-/* Rules 3.1, 3.2, 3.7 and 8.5. */
-static void trade_once(tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint8_t ord_type)
+/* So many lots less of both, told in one event. */
+static void take(tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint8_t exec_type,
+                 uint8_t ord_type, uint32_t qty)
 {
     const tl_step *s = m->s;
     tl_order *taker = &s->shelf->orders[slot];
     const tl_order *maker = &s->shelf->orders[maker_slot];
     const tl_special *terms = &s->shelf->special[maker_slot];
-    uint32_t qty = maker->leaves_qty < taker->leaves_qty ? maker->leaves_qty : taker->leaves_qty;
     bool done = qty == maker->leaves_qty && terms->reserve == 0;
     taker->leaves_qty -= qty;
     const tl_trade trade = {
@@ -173,12 +180,51 @@ static void trade_once(tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint8_
         .ord_type = ord_type,
         .flags = (uint8_t)((done ? TL_FLAG_MAKER_DONE : 0) | (terms->flags & TL_FLAG_HIDDEN))};
     tl_event *event = tl_trade_begin(s, &trade);
+    event->exec_type = exec_type;
+    event->reason =
+        exec_type == TL_EXEC_TYPE_TRADE ? TL_REASON_NONE : (uint8_t)TL_REASON_SELF_TRADE;
     event->time_in_force = tl_order_time_in_force(taker);
     tl_event_publish(s, event);
-    tl_trade_positions(s, &trade);
-    s->engine->risk.instruments[maker->instrument].reference_price = maker->price;
-    note_price(m, maker->price);
+    if (exec_type == TL_EXEC_TYPE_TRADE) {
+        tl_trade_positions(s, &trade);
+        s->engine->risk.instruments[maker->instrument].reference_price = maker->price;
+        note_price(m, maker->price);
+    }
     maker_after(m, maker_slot, qty);
+}
+
+static uint32_t smaller(uint32_t one, uint32_t other)
+{
+    return one < other ? one : other;
+}
+
+/* Rules 3.1, 3.2, 3.7 and 8.5. */
+static void trade_once(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_type)
+{
+    const tl_order *orders = m->s->shelf->orders;
+    take(m, slot, maker, TL_EXEC_TYPE_TRADE, ord_type,
+         smaller(orders[slot].leaves_qty, orders[maker].leaves_qty));
+}
+
+/* Rule 10.5: what is gone of an order was never its own, nor what it would have chained. */
+static void order_less(const tl_step *s, uint32_t slot, uint32_t qty)
+{
+    tl_special terms = s->shelf->special[slot];
+    uint32_t *order_qty = &s->shelf->cold[slot].order_qty;
+    *order_qty -= qty;
+    if (terms.flags == 0 || *order_qty == 0)
+        return;
+    terms.chain = tl_chain_of(&terms, *order_qty);
+    tl_special_set(s, slot, &terms);
+}
+
+void tl_decrement(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_type)
+{
+    const tl_order *orders = m->s->shelf->orders;
+    uint32_t qty = smaller(orders[slot].leaves_qty, orders[maker].leaves_qty);
+    order_less(m->s, slot, qty);
+    order_less(m->s, maker, qty);
+    take(m, slot, maker, TL_EXEC_TYPE_DECREMENTED, ord_type, qty);
 }
 
 /* ── meeting the book ──────────────────────────────────────────────────────────────────────── */
@@ -242,20 +288,25 @@ void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
     uint32_t limit = limit_of(shelf, order, makers, terms);
     uint32_t needed = needed_at_once(m, slot, terms);
     uint32_t maker;
-    if (needed > 0 && tl_available(shelf, order, makers, limit) < needed) {
+    tl_self_trader own = tl_self_trader_of(m->s, slot);
+    if (needed > 0 && tl_available(m->s, slot, limit, &own) < needed) {
         not_at_once(m, slot, terms);
         return;
     }
     while (order->leaves_qty > 0 &&
            (maker = tl_next_maker(shelf, order->instrument, makers, limit,
-                                  wholes ? order->leaves_qty : 0)) != TL_NONE)
-        trade_once(m, slot, maker, terms->ord_type);
+                                  wholes ? order->leaves_qty : 0)) != TL_NONE) {
+        if (!tl_is_self_trade(m->s, &own, maker))
+            trade_once(m, slot, maker, terms->ord_type);
+        else if (!tl_self_trade_prevented(m, slot, maker, &own, terms->ord_type))
+            return;
+    }
     if (order->leaves_qty == 0)
         tl_special_end(m->s, slot);
     else if (terms->time_in_force == TL_TIME_IN_FORCE_IOC)
-        take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_IOC_REMAINDER, terms->ord_type);
+        tl_special_cancel(m, slot, TL_REASON_IOC_REMAINDER, terms->ord_type);
     else if (order->price == 0)
-        take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_MARKET_REMAINDER, terms->ord_type);
+        tl_special_cancel(m, slot, TL_REASON_MARKET_REMAINDER, terms->ord_type);
     else
         rest_or_end(m, slot);
 }

@@ -15,8 +15,9 @@ from libc.string cimport memcpy
 
 from touchline.core.engine cimport Engine, tl_engine_event_seq, tl_engine_order
 from touchline.core.messages cimport (
-    TL_EXEC_TYPE_CANCELED, TL_EXEC_TYPE_CANCEL_REJECTED, TL_EXEC_TYPE_EXPIRED, TL_EXEC_TYPE_NEW,
-    TL_EXEC_TYPE_REJECTED, TL_EXEC_TYPE_REPLACED, TL_EXEC_TYPE_TRADE, tl_order_view,
+    TL_EXEC_TYPE_CANCELED, TL_EXEC_TYPE_CANCEL_REJECTED, TL_EXEC_TYPE_DECREMENTED,
+    TL_EXEC_TYPE_EXPIRED, TL_EXEC_TYPE_NEW, TL_EXEC_TYPE_REJECTED, TL_EXEC_TYPE_REPLACED,
+    TL_EXEC_TYPE_TRADE, tl_order_view,
 )
 from touchline.market.listing cimport row
 from touchline.market.record cimport order_sum
@@ -83,7 +84,7 @@ cdef void of_request(Report report, order_now *now) noexcept:
     """The order as the request left it, as far as its own events tell."""
     cdef const tl_event *event
     cdef Py_ssize_t i
-    cdef bint traded
+    cdef bint traded, less
     cdef uint64_t own = report.first.order_id
     now.order_qty = report.first.qty
     now.leaves_qty = report.first.leaves_qty
@@ -94,12 +95,15 @@ cdef void of_request(Report report, order_now *now) noexcept:
     for i in range(rest_count(report)):
         event = rest_at(report, i)
         traded = event.exec_type == TL_EXEC_TYPE_TRADE
+        less = event.exec_type == TL_EXEC_TYPE_DECREMENTED
         if event.order_id == own:
             now.leaves_qty = event.leaves_qty
-        elif traded and event.contra_order_id == own:
+        elif (traded or less) and event.contra_order_id == own:
             now.leaves_qty -= event.qty
         else:
             continue
+        if less:
+            now.order_qty -= event.qty
         if traded:
             now.cum_qty += event.qty
             now.value += event.price * event.qty

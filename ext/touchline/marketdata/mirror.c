@@ -129,11 +129,13 @@ static int own_order(const tl_mirror *mirror, const tl_event *event, uint32_t *s
     return same && order->level != TL_NONE ? TL_MIRROR_NONE : TL_MIRROR_NOT_THAT_ORDER;
 }
 
-/* Likewise; a special order need not be shown, and has no slot then: TL_NONE. */
+/* Likewise; a special order need not be shown, nor one that must not trade with another of its
+ * account and had no place yet. It has no slot then: TL_NONE. */
 static int own_order_if_shown(const tl_mirror *mirror, const tl_event *event, uint32_t *slot)
 {
     *slot = find(mirror, event->order_id);
-    if (*slot == TL_NONE && (event->flags & TL_FLAG_SPECIAL) != 0)
+    if (*slot == TL_NONE &&
+        ((event->flags & TL_FLAG_SPECIAL) != 0 || event->reason == TL_REASON_SELF_TRADE))
         return TL_MIRROR_NONE;
     return own_order(mirror, event, slot);
 }
@@ -264,8 +266,11 @@ static bool taker_has_no_room(const tl_mirror *mirror, const tl_event *event)
     return !has_room(mirror, taker->instrument, taker->price);
 }
 
+/* Nothing is traded by what only makes both orders less: rule 10.5. */
 static void add_trade(tl_mirror *mirror, const tl_event *event)
 {
+    if (event->exec_type != TL_EXEC_TYPE_TRADE)
+        return;
     tl_published_trade *row =
         tl_mirror_add_row(mirror, event->instrument, TL_PUBLISHED_TRADES, event);
     row->price = event->price;
@@ -380,6 +385,7 @@ static bool changes_a_book(const tl_event *event)
         return !never_rested(event);
     default:
         return event->exec_type == TL_EXEC_TYPE_TRADE ||
+               event->exec_type == TL_EXEC_TYPE_DECREMENTED ||
                event->exec_type == TL_EXEC_TYPE_REPLACED ||
                event->exec_type == TL_EXEC_TYPE_RESTATED;
     }
@@ -397,7 +403,7 @@ static int change_book(tl_mirror *mirror, const tl_event *event)
     int fault;
     if (!is_listed(mirror, event))
         return TL_MIRROR_UNKNOWN_INSTRUMENT;
-    if (event->exec_type == TL_EXEC_TYPE_TRADE)
+    if (event->exec_type == TL_EXEC_TYPE_TRADE || event->exec_type == TL_EXEC_TYPE_DECREMENTED)
         fault = trade(mirror, event, &touched);
     else if (mirror->taker.slot != TL_NONE)
         return TL_MIRROR_TAKER_WAITS;

@@ -194,6 +194,7 @@ static int administers(const tl_command *cmd)
     case TL_MSG_TYPE_SECURITY_STATUS:
     case TL_MSG_TYPE_ACCOUNT:
     case TL_MSG_TYPE_ACCOUNT_STATUS:
+    case TL_MSG_TYPE_SELF_TRADE:
     case TL_MSG_TYPE_LIMIT:
     case TL_MSG_TYPE_VENUE_STATUS:
     case TL_MSG_TYPE_CLOCK:

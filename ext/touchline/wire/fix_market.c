@@ -127,6 +127,7 @@ static void note(tl_fix_market *market, const tl_event *event)
         touch(market, event->instrument);
         return;
     case TL_EXEC_TYPE_NEW:
+    case TL_EXEC_TYPE_DECREMENTED:
     case TL_EXEC_TYPE_CANCELED:
     case TL_EXEC_TYPE_REPLACED:
     case TL_EXEC_TYPE_EXPIRED:

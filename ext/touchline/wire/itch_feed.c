@@ -298,10 +298,16 @@ static void tell_stated(tl_itch_feed *feed, const tl_event *event)
 static void tell_executions(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
 {
     shown *maker = &feed->orders[TL_ORDER_SLOT(event->contra_order_id)];
+    const bool traded = event->exec_type == TL_EXEC_TYPE_TRADE; /* else only less: rule 10.5 */
     if (maker->ref != 0) {
         maker->leaves_qty -= event->qty;
-        tell_executed(feed, event, maker->ref);
-    } else {
+        if (traded)
+            tell_executed(feed, event, maker->ref);
+        else if (maker->leaves_qty == 0)
+            tell_delete(feed, event, maker->ref);
+        else
+            tell_cancel(feed, event, maker->ref, event->qty);
+    } else if (traded) {
         tell_trade(feed, event);
     }
     if (!may_rest(event))
@@ -403,6 +409,7 @@ static void tell(tl_itch_feed *feed, const tl_event *event, const tl_touch *touc
         tell_stated(feed, event);
         break;
     case TL_EXEC_TYPE_TRADE:
+    case TL_EXEC_TYPE_DECREMENTED:
         tell_executions(feed, event, touch);
         break;
     case TL_EXEC_TYPE_CANCELED:

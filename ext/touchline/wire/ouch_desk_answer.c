@@ -298,6 +298,8 @@ static char cancel_reason(const tl_ouch_desk *desk, const tl_event *event)
     if (event->exec_type == TL_EXEC_TYPE_EXPIRED)
         return 'T';
     switch (event->reason) {
+    case TL_REASON_SELF_TRADE:
+        return 'Q';
     case TL_REASON_IOC_REMAINDER:
         return 'I';
     case TL_REASON_FOK_UNFILLED:
@@ -375,6 +377,19 @@ static int apply_replaced(tl_ouch_desk *desk, const tl_event *event)
     return rc;
 }
 
+/* Rule 10.5, of one of the two. */
+static int decrement(tl_ouch_desk *desk, const tl_event *event, uint64_t order_id)
+{
+    tl_ouch_order *order = tl_ouch_order_of(&desk->orders, order_id);
+    if (order == NULL)
+        return 0;
+    const int rc = tell_canceled(desk, event, order, event->qty, cancel_reason(desk, event));
+    order->leaves_qty -= event->qty;
+    if (order->leaves_qty == 0)
+        tl_ouch_order_end(&desk->orders, order);
+    return rc;
+}
+
 static int apply_mass_canceled(tl_ouch_desk *desk, const tl_event *event)
 {
     const int rc = tell_mass_cancel(desk, event);
@@ -396,6 +411,9 @@ int tl_ouch_apply(tl_ouch_desk *desk, const tl_event *event)
     case TL_EXEC_TYPE_TRADE:
         rc = fill(desk, event, event->order_id, 'R');
         return rc != 0 ? rc : fill(desk, event, event->contra_order_id, 'A');
+    case TL_EXEC_TYPE_DECREMENTED:
+        rc = decrement(desk, event, event->order_id);
+        return rc != 0 ? rc : decrement(desk, event, event->contra_order_id);
     case TL_EXEC_TYPE_CANCELED:
     case TL_EXEC_TYPE_EXPIRED:
         return apply_ended(desk, event);

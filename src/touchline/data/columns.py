@@ -55,12 +55,12 @@ _STATUSES = {int(status): status.name for status in TradingStatus} | {
 }
 _ORDER = (
     ExecType.NEW, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED, ExecType.REPLACED,
-    ExecType.RESTATED, ExecType.TRIGGERED,
+    ExecType.RESTATED, ExecType.TRIGGERED, ExecType.DECREMENTED,
 )  # fmt: skip
 _REFUSED = (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
-_VALUED = (*_REFUSED, ExecType.LIMIT, ExecType.CHECKPOINT, ExecType.CLOCK)
+_VALUED = (*_REFUSED, ExecType.LIMIT, ExecType.SELF_TRADE, ExecType.CHECKPOINT, ExecType.CLOCK)
 _NEITHER = (ExecType.VENUE_STATUS, ExecType.CHECKPOINT, ExecType.CLOCK)
-_NO_INSTRUMENT = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS, *_NEITHER)
+_NO_INSTRUMENT = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS, ExecType.SELF_TRADE, *_NEITHER)
 _NO_ACCOUNT = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, *_NEITHER)
 _ENTRY_EVENTS = (ExecType.ACCOUNT_STATUS, ExecType.VENUE_STATUS)
 
@@ -108,7 +108,8 @@ def of_events(events: Array) -> dict[str, Column]:
     kinds, flags = events["exec_type"], events["flags"]
     instrument, account = events["instrument"], events["account"]
     order, refused = np.isin(kinds, _ORDER), np.isin(kinds, _REFUSED)
-    trade, limit = kinds == ExecType.TRADE, kinds == ExecType.LIMIT
+    trade = np.isin(kinds, (ExecType.TRADE, ExecType.DECREMENTED))  # both tell two orders
+    limit = kinds == ExecType.LIMIT
     entry = np.isin(kinds, _ENTRY_EVENTS)
     status = entry | (kinds == ExecType.SECURITY_STATUS)
     second = _at(events, "cl_ord_id", "<u8")
