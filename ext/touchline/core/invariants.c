@@ -15,6 +15,7 @@ typedef struct found {
     uint64_t nodes;
     uint64_t open; /* lots of all orders, each side of a position weighted by a number of its own */
     uint64_t specials;
+    uint64_t wholes;
     uint64_t chain;
 } found;
 
@@ -155,6 +156,7 @@ static void check_terms(const tl_engine *engine, uint32_t slot, const where *at,
     const tl_special *terms = &engine->shelf.special[slot];
     bool waiting = (terms->flags & TL_WAITING) != 0;
     found->specials += terms->flags != 0;
+    found->wholes += (terms->flags & TL_ALL_OR_NONE) != 0;
     assert(tl_order_is_special(order) == (terms->flags != 0));
     found->chain += terms->chain;
     assert(waiting == (at->wait != 0) && (!waiting || order->side == at->wait));
@@ -288,7 +290,7 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
         {&unseen[TL_UNSEEN_ALL_OR_NONE_BUY], instrument, false, 0},
         {&unseen[TL_UNSEEN_ALL_OR_NONE_SELL], instrument, false, 0},
     };
-    uint64_t orders = found->orders, specials = found->specials;
+    uint64_t orders = found->orders, specials = found->specials, wholes = found->wholes;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         check_book(engine, &all[i], found);
     uint32_t bid = better(book, &unseen[TL_UNSEEN_HIDDEN], 0);
@@ -297,6 +299,7 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
     assert(found->orders == orders || tl_listed(engine, instrument) != NULL);
     const tl_instrument *listed = &engine->risk.instruments[instrument];
     assert(found->specials - specials == listed->specials);
+    assert(found->wholes - wholes == listed->wholes && listed->wholes <= TL_ALL_OR_NONE_MAX);
     assert(listed->special == (listed->specials != 0));
 }
 

@@ -31,7 +31,8 @@ typedef struct tl_instrument {
         uint16_t gate; /* both in one look */
     };
     uint8_t limited; /* one of section 5's limits is set: a collar */
-    uint8_t _pad[17];
+    uint8_t wholes;  /* open orders that trade whole or not at all */
+    uint8_t _pad[16];
     uint32_t specials; /* how many */
 } tl_instrument;
 static_assert(sizeof(tl_instrument) == 64, "an instrument's limits are one cache line");

@@ -83,12 +83,14 @@ static inline uint32_t tl_next_maker(const tl_shelf *shelf, uint16_t instrument,
     const tl_best *best = &shelf->books[instrument].best[side_index];
     const tl_best *hidden =
         &tl_unseen_book(shelf, instrument, TL_UNSEEN_HIDDEN)->best[side_index];
+    if (hidden->key < best->key)
+        best = hidden;
+    if (lots == 0)
+        return best->key > limit ? TL_NONE : tl_level_head(shelf, best->level);
     const tl_book *wholes =
         tl_unseen_book(shelf, instrument, TL_UNSEEN_ALL_OR_NONE_BUY + side_index);
     const tl_best *whole = &wholes->best[side_index];
-    if (hidden->key < best->key)
-        best = hidden;
-    if (lots != 0 && whole->key < best->key && whole->key <= limit) {
+    if (whole->key < best->key && whole->key <= limit) {
         uint32_t before = best->key - 1 < limit ? best->key - 1 : limit;
         uint32_t slot = tl_all_or_none_maker(shelf, instrument, side_index, before, lots);
         if (slot != TL_NONE)

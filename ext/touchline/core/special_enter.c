@@ -38,13 +38,14 @@ static uint8_t characteristics(const tl_command *cmd)
 }
 
 /* Rule 8.9: what came before it; nothing where it says so, or where another's came. */
-static tl_sent_terms more_of(const tl_step *s)
+static const tl_sent_terms *more_of(const tl_step *s)
 {
+    static const tl_sent_terms nothing;
     const tl_command *cmd = s->cmd;
+    if ((cmd->flags & TL_FLAG_SPECIAL) == 0 || cmd->field != TL_MORE_TERMS)
+        return &nothing;
     const tl_sent_terms *last = &s->engine->state->more[tl_lane_of(cmd)];
-    bool own = (cmd->flags & TL_FLAG_SPECIAL) != 0 && cmd->field == TL_MORE_TERMS &&
-               last->cl_ord_id == cmd->cl_ord_id;
-    return own ? *last : (tl_sent_terms){0};
+    return last->cl_ord_id == cmd->cl_ord_id ? last : NULL;
 }
 
 static tl_special terms_of(const tl_command *cmd, const tl_sent_terms *more)
@@ -53,7 +54,7 @@ static tl_special terms_of(const tl_command *cmd, const tl_sent_terms *more)
         return (tl_special){0};
     bool waits = cmd->ord_type != TL_ORD_TYPE_LIMIT && cmd->ord_type != TL_ORD_TYPE_MARKET &&
                  cmd->ord_type != TL_ORD_TYPE_MARKET_TO_LIMIT;
-    bool whole = (more->flags & TL_TERMS_FLAG_ALL_OR_NONE) != 0;
+    bool whole = more != NULL && (more->flags & TL_TERMS_FLAG_ALL_OR_NONE) != 0;
     return (tl_special){.display_qty = cmd->display_qty,
                         .stop_price = cmd->stop_price,
                         .ord_type = cmd->ord_type,
@@ -80,16 +81,15 @@ static bool fit(const tl_command *cmd, const tl_special *terms)
 }
 
 /* Rules 8.9 to 8.12: do those that came before it? */
-static bool more_fits(const tl_command *cmd, const tl_special *terms, const tl_sent_terms *more,
-                      uint64_t sent_for)
+static bool more_fits(const tl_command *cmd, const tl_special *terms, const tl_sent_terms *more)
 {
+    bool expires = cmd->time_in_force == TL_TIME_IN_FORCE_GTD;
+    if (cmd->field == TL_MORE_NONE)
+        return !expires;
     bool whole = (terms->flags & TL_ALL_OR_NONE) != 0;
     bool waits = (terms->flags & TL_WAITING) != 0;
     bool post_only = (terms->flags & TL_FLAG_POST_ONLY) != 0;
-    bool expires = cmd->time_in_force == TL_TIME_IN_FORCE_GTD;
-    if (cmd->field > TL_MORE_TERMS ||
-        (cmd->field == TL_MORE_TERMS && sent_for != cmd->cl_ord_id) ||
-        (more->flags & ~(uint32_t)TL_TERMS_FLAG_ALL_OR_NONE) != 0 ||
+    if (cmd->field > TL_MORE_TERMS || (more->flags & ~(uint32_t)TL_TERMS_FLAG_ALL_OR_NONE) != 0 ||
         expires != (more->expire_ns != 0))
         return false;
     if (more->min_qty != 0 && (waits || post_only || whole || more->min_qty > cmd->qty))
@@ -120,7 +120,7 @@ typedef struct entrant {
     const tl_instrument *instrument;
     tl_position *position;
     tl_special terms;
-    tl_sent_terms more;   /* terms that came before it */
+    const tl_sent_terms *more; /* that came before it; NULL: another order's did */
     uint32_t price; /* as it will stand, 0 for none */
     tl_verdict verdict;
 } entrant;
@@ -173,20 +173,6 @@ static bool limits_pass(entrant *e)
     return tl_risk_within_limits(&order, &e->verdict);
 }
 
-/* Rule 8.12: all-or-none orders of an instrument, so many at most. */
-static bool all_or_none_full(const tl_shelf *shelf, uint16_t instrument)
-{
-    uint32_t found = 0;
-    for (unsigned side_index = 0; side_index < 2; side_index++) {
-        const tl_book *book =
-            tl_unseen_book(shelf, instrument, TL_UNSEEN_ALL_OR_NONE_BUY + side_index);
-        uint32_t level = book->best[side_index].level;
-        for (; level != TL_NONE; level = tl_book_worse_level(shelf, tl_side_of(side_index), level))
-            found += tl_level_orders(shelf, level);
-    }
-    return found >= TL_ALL_OR_NONE_MAX;
-}
-
 /* Rules 8.7, 8.10 and 8.12. */
 static bool room_for_terms(entrant *e)
 {
@@ -195,10 +181,9 @@ static bool room_for_terms(entrant *e)
     e->terms.chain = tl_chain_of(&e->terms, (uint32_t)e->s->cmd->qty);
     if (engine->state->chain + e->terms.chain > chain_max)
         return refuse(e, TL_REASON_CHAIN_FULL, 0, chain_max);
-    if (e->more.expire_ns != 0 && tl_expiries_full(engine))
+    if (e->more->expire_ns != 0 && tl_expiries_full(engine))
         return refuse(e, TL_REASON_EXPIRIES_FULL, 0, chain_max);
-    if ((e->terms.flags & TL_ALL_OR_NONE) != 0 &&
-        all_or_none_full(e->s->shelf, e->s->cmd->instrument))
+    if ((e->terms.flags & TL_ALL_OR_NONE) != 0 && e->instrument->wholes == TL_ALL_OR_NONE_MAX)
         return refuse(e, TL_REASON_ALL_OR_NONE_FULL, 0, TL_ALL_OR_NONE_MAX);
     return true;
 }
@@ -228,11 +213,10 @@ static bool room_found(entrant *e)
 static bool terms_fit(entrant *e)
 {
     const tl_step *s = e->s;
-    const tl_sent_terms *last = &s->engine->state->more[tl_lane_of(s->cmd)];
-    if (!fit(s->cmd, &e->terms) || !more_fits(s->cmd, &e->terms, &e->more, last->cl_ord_id))
+    if (e->more == NULL || !fit(s->cmd, &e->terms) || !more_fits(s->cmd, &e->terms, e->more))
         return refuse(e, TL_REASON_INVALID_TERMS, 0, 0);
-    if (e->more.expire_ns != 0 && e->more.expire_ns <= s->cmd->ts_ns)
-        return refuse(e, TL_REASON_EXPIRE_TIME, e->more.expire_ns, s->cmd->ts_ns);
+    if (e->more->expire_ns != 0 && e->more->expire_ns <= s->cmd->ts_ns)
+        return refuse(e, TL_REASON_EXPIRE_TIME, e->more->expire_ns, s->cmd->ts_ns);
     return true;
 }
 
@@ -244,7 +228,8 @@ static bool passes(entrant *e, const tl_account *account)
         return false;
     if (e->terms.flags != 0 && !terms_fit(e))
         return false;
-    tl_expire_due(e->s);
+    if (e->s->engine->state->expiries != 0)
+        tl_expire_due(e->s);
     e->verdict.reason = tl_risk_may_enter(&e->s->engine->risk, e->instrument, account);
     if (e->verdict.reason != TL_REASON_NONE)
         return false;
@@ -256,7 +241,7 @@ void tl_enter_among_specials(tl_step step, const tl_instrument *instrument,
                              const tl_account *account)
 {
     entrant e = {.s = &step, .instrument = instrument, .more = more_of(&step)};
-    e.terms = terms_of(step.cmd, &e.more);
+    e.terms = terms_of(step.cmd, e.more);
     TL_STAGE(RISK);
     if (!passes(&e, account)) {
         tl_refuse(&step, TL_EXEC_TYPE_REJECTED, &e.verdict);
@@ -268,8 +253,8 @@ void tl_enter_among_specials(tl_step step, const tl_instrument *instrument,
                   (uint8_t)(TL_FLAG_SPECIAL | (e.terms.flags & TL_SPECIAL_FLAGS)));
     if (e.terms.flags != 0)
         tl_special_set(&step, slot, &e.terms);
-    if (e.more.expire_ns != 0)
-        tl_expiry_add(step.engine, slot, e.more.expire_ns);
-    tl_meeting m = {.s = &step, .own = slot, .min_qty = e.more.min_qty};
+    if (e.more->expire_ns != 0)
+        tl_expiry_add(step.engine, slot, e.more->expire_ns);
+    tl_meeting m = {.s = &step, .own = slot, .min_qty = e.more->min_qty};
     tl_special_arrive(&m, slot);
 }

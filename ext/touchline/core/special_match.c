@@ -79,6 +79,8 @@ void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms)
     tl_instrument *instrument = &s->engine->risk.instruments[order->instrument];
     instrument->specials += (uint32_t)(terms->flags != 0) - (uint32_t)(now->flags != 0);
     instrument->special = instrument->specials != 0;
+    if (((terms->flags ^ now->flags) & TL_ALL_OR_NONE) != 0)
+        instrument->wholes += (terms->flags & TL_ALL_OR_NONE) != 0 ? 1 : UINT8_MAX;
     order->time_in_force = (uint8_t)(tl_order_time_in_force(order) |
                                      (terms->flags != 0 ? TL_ORDER_SPECIAL : 0));
     s->engine->state->chain += (uint32_t)terms->chain - (uint32_t)now->chain;
@@ -233,7 +235,8 @@ void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
     const tl_shelf *shelf = m->s->shelf;
     tl_order *order = &shelf->orders[slot];
     unsigned makers = !tl_side_index(order->side);
-    bool post_only = (shelf->special[slot].flags & TL_FLAG_POST_ONLY) != 0;
+    bool wholes = m->s->engine->risk.instruments[order->instrument].wholes != 0 &&
+                  (shelf->special[slot].flags & TL_FLAG_POST_ONLY) == 0;
     uint32_t limit = limit_of(shelf, order, makers, terms);
     uint32_t needed = needed_at_once(m, slot, terms);
     uint32_t maker;
@@ -243,7 +246,7 @@ void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
     }
     while (order->leaves_qty > 0 &&
            (maker = tl_next_maker(shelf, order->instrument, makers, limit,
-                                  post_only ? 0 : order->leaves_qty)) != TL_NONE)
+                                  wholes ? order->leaves_qty : 0)) != TL_NONE)
         trade_once(m, slot, maker, terms->ord_type);
     if (order->leaves_qty == 0)
         tl_special_end(m->s, slot);

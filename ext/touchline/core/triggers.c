@@ -108,8 +108,10 @@ static void work_off_queue(tl_meeting *m, uint16_t instrument)
 
 void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
 {
-    work_off_queue(m, instrument);
-    while (tl_all_or_none_trade(m, instrument))
+    const tl_instrument *listed = &m->s->engine->risk.instruments[instrument];
+    if (m->traded)
+        work_off_queue(m, instrument);
+    while (listed->wholes != 0 && tl_all_or_none_trade(m, instrument))
         work_off_queue(m, instrument);
 }
 
