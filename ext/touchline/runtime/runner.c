@@ -1,6 +1,6 @@
 /* The engine thread's batches. runner.h draws the flow. Owns engine and journal; is the only
- * consumer of the lanes and the only writer of the event ring. The busy path makes no system call but for
- * waking a sleeper and, when asked to, syncing the journal. */
+ * consumer of the lanes and the only writer of the event ring. The busy path makes no system call
+ * but for waking a sleeper and, when asked to, syncing the journal. */
 #define _GNU_SOURCE
 #include "touchline/runtime/clock.h"
 #include "touchline/runtime/runner_state.h"
