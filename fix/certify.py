@@ -21,8 +21,8 @@ from touchline.fix.script import Broker, Script, Stage, scripts
 
 # The instrument that the scripts are written for.
 TICK, LOT, PRICE = Decimal("0.05"), Decimal(10), Decimal("10.00")
-PRICES = frozenset(("6", "31", "44", "270"))
-QUANTITIES = frozenset(("14", "32", "38", "151", "271", "561"))
+PRICES = frozenset(("6", "31", "44", "99", "270"))
+QUANTITIES = frozenset(("14", "32", "38", "111", "151", "271", "561", "1138"))
 LARGE = 1_000_000  # numbers from here on are meant to be too large
 SECRET = re.compile(r"\b(554|925|96)=[^|]*")
 NEEDS = re.compile(r"^# Needs (.+?)\.?$", re.MULTILINE)

@@ -42,8 +42,15 @@ CXL_UNKNOWN_ORDER, CXL_DUPLICATE, CXL_OTHER = 1, 6, 99  # CxlRejReason(102)
 
 LOG = logging.getLogger("touchline.fix")
 SIDES = {side.fix: side for side in Side}
-ORD_TYPES = {ord_type.fix: ord_type for ord_type in OrdType}
+ORD_TYPES = {ord_type.fix: ord_type for ord_type in (OrdType.MARKET, OrdType.LIMIT)}
 TIMES_IN_FORCE = {each.fix: each for each in TimeInForce if each != TimeInForce.GTD}  # no terms
+SPECIAL = {  # what an order needs to be special, which the native engine alone offers
+    "18": "ExecInst",
+    "99": "StopPx",
+    "111": "MaxFloor",
+    "1138": "DisplayQty",
+    "20018": "PostOnlySlide",
+}
 PASSING = ("used", "harmless", "frame")  # of terms: whatever their value is
 USER_DEFINED = 5000
 
@@ -73,6 +80,8 @@ def _check_name(cl_ord_id: str) -> None:
 def _not_offered(fields: Fields, instrument: Instrument) -> str:
     """Which field would change what the request means and is not offered, in words; "": none."""
     for tag, value in fields.items():
+        if tag in SPECIAL:
+            return f"{SPECIAL[tag]}({tag}) is not supported"
         if tag not in _passing():
             names = (instrument.symbol, instrument.currency)
             if why := fix_terms.refusal(int(tag), value.encode(), *names):

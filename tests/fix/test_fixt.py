@@ -39,10 +39,10 @@ def test_an_order_of_fix_50_is_entered_and_canceled(venue: PartsVenue) -> None:
 def test_a_field_of_fix_50_that_is_not_offered_is_refused(venue: PartsVenue) -> None:
     with FixClient(venue.port, "NEW1", "FIXT.1.1") as client:
         client.logon("1137=9")
-        client.send("D", *order("b1", "1138=10"))
+        client.send("D", *order("b1", "1082=10"))
         report = client.application()
         assert (report["150"], report["103"]) == ("8", "11")
-        assert report["58"] == "DisplayQty(1138) is not supported"
+        assert report["58"] == "SecondaryDisplayQty(1082) is not supported"
 
 
 def test_an_order_is_named_by_its_order_id_alone(venue: PartsVenue) -> None:

@@ -129,7 +129,7 @@ def test_a_field_of_bytes_is_tried_behind_its_length() -> None:
         (11, "used"),
         (15, "ruled"),
         (58, "harmless"),
-        (18, "refused"),
+        (77, "refused"),
         (4999, "unlisted"),
         (35, "frame"),
     ],

@@ -83,7 +83,21 @@ NO_LISTS = "its gateway lists no instruments"
 NO_COPY = "its gateway sends no copies"
 MATTER_OF_TIME = "answers a Logout at once: what comes first is a matter of time"
 NO_PENDING = "its gateway has no pending states"
+NO_SPECIAL = "its gateway has no special orders"
 NO_SCOPE = "there a ClOrdID is used up for good"
+SPECIAL = (
+    "a_hidden_order_shows_nothing",
+    "a_market_to_limit_order_rests_at_its_price",
+    "a_post_only_order_does_not_trade",
+    "a_replace_keeps_the_terms_of_a_special_order",
+    "a_status_says_the_terms_of_a_special_order",
+    "a_stop_order_is_triggered_by_a_trade",
+    "a_stop_order_that_finds_nothing_is_canceled",
+    "an_iceberg_shows_its_next_part",
+    "an_order_to_be_touched_waits_below_the_market",
+    "copies_say_what_special_orders_are",
+    "terms_that_do_not_go_together_are_refused",
+)
 PENDING = (
     "a_cancel_that_a_fill_overtakes_is_rejected",
     "a_fill_that_overtakes_a_cancel_says_it_is_pending",
@@ -127,7 +141,8 @@ KNOWN: dict[str, dict[str, str]] = {
         "who_watches_is_told_of_refusals_by_the_engine": NO_COPY,
     }
     | dict.fromkeys(MARKET, "the gateway has no market data and no reference data")
-    | dict.fromkeys(PENDING, NO_PENDING),
+    | dict.fromkeys(PENDING, NO_PENDING)
+    | dict.fromkeys(SPECIAL, NO_SPECIAL),
 }
 
 

@@ -109,6 +109,9 @@ class Prober:
 
     def __enter__(self) -> Prober:
         assert self._client.logon(*self._version)["35"] == "A"
+        for side, tif in (("1", "1"), ("2", "3")):  # a trade: what waits for a price needs one
+            terms = self._terms(self._symbol, tif) | {54: side}
+            assert self._ask("D", list(terms.items())).get("39") == "0"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -166,6 +169,13 @@ class Prober:
         text = refusal.get("58", "").partition(", which is ")[0].replace(self._symbol, SYMBOL)
         return text.replace(self._order_symbol, SYMBOL) or f"MsgType {refusal['35']}"
 
+    def takes(self, tag: int, value: str) -> bool:
+        """Whether a new order may have this value, alone or with what belongs to it."""
+        tried = [[(tag, value)]]
+        if tag in (18, 40):  # post-only and most types of orders must be able to rest
+            tried += [[*tried[0], (59, "0")], [*tried[0], (59, "0"), (99, "10.50")]]
+        return any(self.ask("D", more, without) is None for more in tried for without in (0, 44))
+
     def verdict(self, msg_type: str, layout: Layout, tag: int) -> Verdict | None:
         """None: no message with this field was one that FIX allows."""
         path = path_to(layout.members, tag)
@@ -180,8 +190,7 @@ class Prober:
             found.zero_passes = self.ask(msg_type, list(entry(path, "0", self.book))) is None
         if msg_type == "D" and one.values and term_of(tag) in ("used", "ruled"):
             for value, meaning in one.values.items():
-                tried = [self.ask("D", [(tag, value)], without) for without in (0, 44)]
-                if None in tried:
+                if self.takes(tag, value):
                     found.values[value] = meaning
         return found
 

@@ -364,13 +364,13 @@ static void fields_that_mean_something_are_refused(void)
     const struct {
         int from;
         const char *field, *words;
-    } fields[] = {{TL_FIX_42, "18=6", "ExecInst(18)"},
-                  {TL_FIX_42, "111=5", "MaxFloor(111)"},
+    } fields[] = {{TL_FIX_42, "18=G", "ExecInst(18) G"},
+                  {TL_FIX_42, "110=5", "MinQty(110)"},
                   {TL_FIX_42, "15=JPY", "Currency(15) JPY"},
                   {TL_FIX_42, "48=XYZ|22=8", "SecurityID(48) XYZ"},
                   {TL_FIX_44, "775=1", "BookingType(775) 1"},
                   {TL_FIX_44, "854=1", "QtyType(854) 1"},
-                  {TL_FIX_50SP2, "1138=5", "DisplayQty(1138)"},
+                  {TL_FIX_50SP2, "1082=5", "SecondaryDisplayQty(1082)"},
                   {TL_FIX_50SP2, "2362=SMP", "SelfMatchPreventionID(2362)"},
                   {TL_FIX_50SP2, "41109=Y", "41109"}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {

@@ -159,7 +159,8 @@ extern "C" {
     X(REASON, UNKNOWN_SYMBOL, 2, 1, 99, "unknown instrument {value}")                              \
     X(REASON, UNKNOWN_ACCOUNT, 3, 15, 99, "unknown account {value}")                               \
     X(REASON, INVALID_SIDE, 4, 11, 99, "Side is neither Buy nor Sell")                             \
-    X(REASON, INVALID_ORD_TYPE, 5, 11, 99, "OrdType is neither Market nor Limit")                  \
+    X(REASON, INVALID_ORD_TYPE, 5, 11, 99,                                                         \
+      "no such OrdType, or one that needs terms: rules 2.1 and 8.1")                               \
     X(REASON, INVALID_TIME_IN_FORCE, 6, 11, 99, "TimeInForce is none of Day, GTC, IOC, FOK")       \
     X(REASON, VENUE_KILLED, 7, 2, 99, "the venue's kill switch is on")                             \
     X(REASON, HALTED, 8, 2, 99, "the instrument is halted")                                        \
@@ -192,10 +193,14 @@ extern "C" {
     X(REASON, INVALID_TEXT, 32, 99, 99, "lane {limit}: the text, or its number {value}, is wrong") \
     X(REASON, NAMED_ALREADY, 33, 99, 99,                                                           \
       "lane {limit}: number {value} has another name, or the name another number")                 \
-    X(REASON, INVALID_TERMS, 34, 11, 99, "these terms do not go with an order of this type")       \
-    X(REASON, DISPLAY_QTY, 35, 13, 99, "display quantity {value} is below the least, {limit} lots")\
-    X(REASON, WOULD_TRADE, 36, 99, 99, "post-only at {value} would trade at {limit} ticks")        \
-    X(REASON, CHAIN_FULL, 37, 99, 99, "all {limit} places for refills and triggers are taken")     \
+    X(REASON, INVALID_TERMS, 34, 11, 99,                                                           \
+      "these terms do not go together: rules 8.1 and 8.9")                                         \
+    X(REASON, DISPLAY_QTY, 35, 13, 99,                                                             \
+      "display quantity {value} is below {limit} lots: rule 8.4")                                  \
+    X(REASON, WOULD_TRADE, 36, 99, 99,                                                             \
+      "post-only at {value} would trade at {limit} ticks: rule 8.6")                               \
+    X(REASON, CHAIN_FULL, 37, 99, 99,                                                              \
+      "all {limit} places for refills and triggers are taken: rule 8.7")                           \
     X(REASON, EXPIRE_TIME, 38, 4, 99, "ExpireTime {value} is not after the order's, {limit}")      \
     X(REASON, EXPIRIES_FULL, 39, 99, 99, "all {limit} places for orders that expire are taken")    \
     X(REASON, ALL_OR_NONE_FULL, 40, 99, 99,                                                        \

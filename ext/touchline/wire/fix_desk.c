@@ -196,6 +196,11 @@ static uint32_t asked_for(tl_fix_desk *desk, uint32_t session, const tl_command 
     order->ord_type = cmd->ord_type;
     order->time_in_force = cmd->time_in_force;
     order->ord_status = 'A';
+    if ((cmd->flags & TL_FLAG_SPECIAL) != 0) {
+        order->stop_price = cmd->stop_price;
+        order->display_qty = cmd->display_qty;
+        order->flags = cmd->flags;
+    }
     return row;
 }
 

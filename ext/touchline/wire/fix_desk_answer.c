@@ -55,6 +55,7 @@ int tl_fix_answer_order(tl_fix_desk *desk, const tl_fix_party *party, const tl_f
     at = put_echo(at, 11, message);
     at = tl_fix_put_char(at, 14, '0');
     at = put_string(at, 17, exec_id);
+    at = put_echo(at, 18, message);
     if (old)
         at = tl_fix_put_char(at, 20, status ? '3' : '0');
     at = put_string(at, 37, "NONE");
@@ -67,11 +68,14 @@ int tl_fix_answer_order(tl_fix_desk *desk, const tl_fix_party *party, const tl_f
     at = put_string(at, 58, desk->text);
     at = put_echo(at, 59, message);
     at = tl_fix_put_time(at, 60, utc_ns, party->time_decimals);
+    at = put_echo(at, 99, message);
     at = tl_fix_put_uint(at, 103, (uint64_t)tl_fix_ord_reason(party->dialect, reason));
+    at = put_echo(at, 111, message);
     at = tl_fix_put_char(at, 150, status && !old ? 'I' : '8');
     at = tl_fix_put_char(at, 151, '0');
     if (!old)
         at = put_echo(at, 790, message);
+    at = put_echo(at, 1138, message);
     return tl_fix_desk_send(desk, party->number, "8", at, 0);
 }
 

@@ -69,6 +69,7 @@ uint32_t tl_fix_foreign_order(tl_fix_desk *desk, const tl_event *event)
     order->side = event->side;
     order->ord_type = event->ord_type;
     order->time_in_force = event->time_in_force;
+    order->flags = event->flags & (TL_FLAG_POST_ONLY | TL_FLAG_SLIDE | TL_FLAG_HIDDEN);
     return row;
 }
 

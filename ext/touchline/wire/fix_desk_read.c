@@ -82,6 +82,23 @@ int tl_fix_read_qty(tl_fix_desk *desk, const tl_fix_message *message,
                                 "lot size", TL_FIX_ORD_QTY);
 }
 
+int tl_fix_read_term(tl_fix_desk *desk, const tl_fix_message *message, const tl_fix_field *field,
+                     const tl_fix_unit *unit, const char *what, const char *size, int reason,
+                     int64_t *value)
+{
+    *value = 0;
+    if (field == NULL)
+        return -1;
+    const char *text = tl_fix_value(message, field);
+    const tl_fix_number_fault fault = tl_fix_read_units(text, field->size, unit, value);
+    if (fault != TL_FIX_NUMBER_GOOD)
+        return number_refused(desk, message, field, unit, fault, what, size, reason);
+    if (*value >= 0 && *value <= UINT32_MAX)
+        return -1;
+    return tl_fix_refuse(desk, reason, "%s %.*s is %s", what, tl_fix_shown(message, field, 40),
+                         text, *value < 0 ? "negative" : "too large");
+}
+
 int tl_fix_choice_refused(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
                           const char *name, const char *allowed)
 {

@@ -83,6 +83,8 @@ static char *put_string(char *at, uint32_t tag, const char *text)
 
 static char exec_type_in(const tl_fix_report *report)
 {
+    if (report->exec_type == 'L') /* Triggered is FIX 5.0's */
+        return report->dialect->version == TL_FIX_50SP2 ? 'L' : 'D';
     if (report->dialect->version != TL_FIX_42)
         return report->exec_type;
     if (report->exec_type == 'I')
@@ -110,10 +112,13 @@ static char *put_terms(char *at, const tl_fix_report *report, const tl_fix_instr
     const tl_fix_order *order = report->order;
     at = tl_fix_room_put_units(at, 38, order->order_qty, lot);
     at = tl_fix_put_char(at, 39, tl_fix_ord_status(report->dialect, order, report->pending));
-    at = tl_fix_put_char(at, 40, (char)order->ord_type);
+    const char ord_type = tl_fix_ord_type(report->dialect, order);
+    if (ord_type != 0)
+        at = tl_fix_put_char(at, 40, ord_type);
     if (report->orig != NULL && report->orig->size != 0)
         at = tl_fix_room_put_text(at, 41, report->orig->text, report->orig->size);
-    if (order->ord_type == TL_ORD_TYPE_LIMIT)
+    if (order->ord_type == TL_ORD_TYPE_LIMIT ||
+        (order->ord_type != TL_ORD_TYPE_MARKET && order->price != 0))
         at = tl_fix_room_put_units(at, 44, order->price, tick);
     at = tl_fix_put_char(at, 54, (char)order->side);
     if (instrument != NULL)
@@ -138,6 +143,8 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
         at = tl_fix_room_put_text(at, 11, report->cl_ord_id->text, report->cl_ord_id->size);
     at = tl_fix_room_put_units(at, 14, order->cum_qty, lot);
     at = put_exec_id(at, report);
+    if ((order->flags & TL_FLAG_POST_ONLY) != 0)
+        at = tl_fix_put_char(at, 18, '6');
     if (old)
         at = tl_fix_put_char(at, 20, report->exec_type == 'I' ? '3' : '0');
     if (report->last_qty != 0) {
@@ -148,20 +155,26 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
     at = put_terms(at, report, instrument, tick, lot);
     if (report->transact_ns != 0)
         at = tl_fix_put_time(at, 60, report->transact_ns, report->time_decimals);
+    at = tl_fix_put_stop(at, order, tick);
     if (report->ord_rej_reason >= 0)
         at = tl_fix_put_uint(
             at, 103, (uint64_t)tl_fix_ord_reason(report->dialect, report->ord_rej_reason));
     if (report->copy && old)
         at = tl_fix_put_entering(desk, report, at);
-    at = tl_fix_put_char(at, 150, exec_type_in(report));
+    at = tl_fix_put_max_floor(at, report, lot);
+    const char exec_type = exec_type_in(report);
+    at = tl_fix_put_char(at, 150, exec_type);
     at = tl_fix_room_put_units(
         at, 151, report->exec_type == 'A' ? order->order_qty : order->leaves_qty, lot);
+    if (exec_type == 'D')
+        at = tl_fix_put_restatement(at, report);
     if (report->copy && !old)
         at = tl_fix_put_entering(desk, report, at);
     if (report->exec_type == 'D')
         at = tl_fix_put_char(at, 378, '5'); /* ExecRestatementReason: a part of OrderQty declined */
     if (report->mass_id != NULL)
         at = tl_fix_put_text(at, 584, report->mass_id, report->mass_id_size);
+    at = tl_fix_put_working(at, report);
     if (report->status_id != NULL && !old)
         at = tl_fix_put_text(at, 790, report->status_id, report->status_id_size);
     if (report->copy && !old)
@@ -172,7 +185,7 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
         at = tl_fix_put_uint(at, 911, report->reports);
         at = tl_fix_put_char(at, 912, report->last ? 'Y' : 'N');
     }
-    return at;
+    return tl_fix_put_special(at, report, lot);
 }
 
 /* Who is told */
@@ -186,7 +199,7 @@ const tl_fix_seated *tl_fix_listener(const tl_fix_desk *desk, uint32_t session, 
 }
 
 /* The order's session; the report goes the order's route. */
-static int tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_report *report,
+int tl_fix_tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_report *report,
                 unsigned side)
 {
     const tl_fix_order *order = tl_fix_order_at(desk->orders, row);
@@ -301,10 +314,12 @@ static int apply_new(tl_fix_desk *desk, const tl_event *event)
     tl_fix_order *order = tl_fix_order_at(desk->orders, row);
     order->order_id = event->order_id;
     order->leaves_qty = event->leaves_qty;
+    order->price = event->price; /* one that slides has taken another */
+    order->waiting = tl_fix_waits_for_price(order);
     order->ord_status = '0';
     const int rc = tl_fix_order_accepted(desk->orders, row);
     tl_fix_report report = {.exec_type = '0', .ord_rej_reason = -1};
-    return rc != 0 ? rc : tell(desk, row, event, &report, 0);
+    return rc != 0 ? rc : tl_fix_tell(desk, row, event, &report, 0);
 }
 
 /* Of a change it leaves the order as it is: REJECTED is then said as CANCEL_REJECTED is. */
@@ -327,7 +342,7 @@ static int apply_rejected(tl_fix_desk *desk, const tl_event *event)
     tl_fix_report report = {.exec_type = '8',
                             .ord_rej_reason = tl_fix_reason_row(event->reason)->ord_rej_reason};
     report.text = tl_fix_refusal_text(desk, event->reason, event->value, event->limit, of);
-    const int rc = tell(desk, row, event, &report, 0);
+    const int rc = tl_fix_tell(desk, row, event, &report, 0);
     tl_fix_order_over(desk->orders, row);
     return rc;
 }
@@ -340,6 +355,7 @@ static int fill(tl_fix_desk *desk, const tl_event *event, uint32_t row, unsigned
     tl_fix_order *order = tl_fix_order_at(desk->orders, row);
     order->cum_qty += event->qty;
     order->leaves_qty -= event->qty;
+    order->shown -= event->qty < order->shown ? event->qty : order->shown;
     order->notional += event->price * (int64_t)event->qty;
     order->ord_status = order->leaves_qty != 0 ? '1' : '2';
     tl_fix_report report = {.exec_type = 'F',
@@ -347,7 +363,7 @@ static int fill(tl_fix_desk *desk, const tl_event *event, uint32_t row, unsigned
                             .last_px = event->price,
                             .last_qty = event->qty,
                             .liquidity = (unsigned)(event->side - '0') == side ? '2' : '1'};
-    const int rc = tell(desk, row, event, &report, side);
+    const int rc = tl_fix_tell(desk, row, event, &report, side);
     if (order->leaves_qty == 0)
         tl_fix_order_over(desk->orders, row);
     return rc;
@@ -425,7 +441,7 @@ static int apply_ended(tl_fix_desk *desk, const tl_event *event)
                             .orig = &orig};
     if (event->reason != 0)
         report.text = tl_fix_reason_words(event->reason);
-    rc = tell(desk, row, event, &report, 0);
+    rc = tl_fix_tell(desk, row, event, &report, 0);
     tl_fix_order_over(desk->orders, row);
     return rc;
 }
@@ -442,9 +458,10 @@ static int apply_replaced(tl_fix_desk *desk, const tl_event *event)
     order->order_qty = event->qty;
     order->leaves_qty = event->leaves_qty;
     order->replaced = 1;
+    order->placed &= (event->flags & TL_FLAG_PRIORITY_KEPT) != 0;
     order->ord_status = order->leaves_qty == 0 ? '2' : order->cum_qty != 0 ? '1' : '0';
     tl_fix_report report = {.exec_type = '5', .ord_rej_reason = -1, .orig = &orig};
-    rc = tell(desk, row, event, &report, 0);
+    rc = tl_fix_tell(desk, row, event, &report, 0);
     if (order->leaves_qty == 0)
         tl_fix_order_over(desk->orders, row);
     return rc;
@@ -466,6 +483,10 @@ int tl_fix_desk_apply(tl_fix_desk *desk, const tl_event *event)
         return apply_ended(desk, event);
     case TL_EXEC_TYPE_REPLACED:
         return apply_replaced(desk, event);
+    case TL_EXEC_TYPE_TRIGGERED:
+        return tl_fix_apply_triggered(desk, event);
+    case TL_EXEC_TYPE_RESTATED:
+        return tl_fix_apply_restated(desk, event);
     case TL_EXEC_TYPE_CANCEL_REJECTED:
         return apply_cancel_rejected(desk, event);
     case TL_EXEC_TYPE_MASS_CANCELED:

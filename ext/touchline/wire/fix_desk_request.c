@@ -119,12 +119,17 @@ static int wanted(const request *of, tl_command *cmd, bool *wait)
     if (tl_fix_terms_refused(message, instrument, desk->text))
         return TL_FIX_ORD_UNSUPPORTED;
     if ((reason = tl_fix_read_choice(desk, message, 54, "Side", "12", 0, &cmd->side)) >= 0 ||
-        (reason = tl_fix_read_choice(desk, message, 40, "OrdType", "12", 0, &cmd->ord_type)) >= 0 ||
+        (reason = tl_fix_read_choice(desk, message, 40, "OrdType", "1234JK", 0,
+                                     &cmd->ord_type)) >= 0 ||
         (reason = tl_fix_read_choice(desk, message, 59, "TimeInForce", "0134", '0',
                                      &cmd->time_in_force)) >= 0 ||
-        (reason = tl_fix_read_price(desk, message, instrument, &cmd->price)) >= 0)
+        (reason = tl_fix_read_price(desk, message, instrument, &cmd->price)) >= 0 ||
+        (reason = tl_fix_read_qty(desk, message, instrument, &cmd->qty)) >= 0)
         return reason;
-    return tl_fix_read_qty(desk, message, instrument, &cmd->qty);
+    const bool plain = cmd->ord_type == TL_ORD_TYPE_MARKET || cmd->ord_type == TL_ORD_TYPE_LIMIT;
+    return plain && !tl_fix_says_special(message)
+               ? -1
+               : tl_fix_read_special(desk, message, instrument, cmd);
 }
 
 /* To the engine */
@@ -184,6 +189,19 @@ tl_fix_taken tl_fix_submit(const request *of, tl_command *some, uint32_t some_co
 
 /* Messages */
 
+/* The price that an order of this OrdType can not do without and has not, by its tag; 0: none. */
+static uint32_t price_missing(const tl_fix_message *message)
+{
+    const tl_fix_field *field = tl_fix_find(message, 40);
+    const char ord_type = field->size == 1 ? *tl_fix_value(message, field) : 0;
+    const bool limit = ord_type == TL_ORD_TYPE_LIMIT || ord_type == TL_ORD_TYPE_STOP_LIMIT;
+    if (limit && tl_fix_find(message, 44) == NULL)
+        return 44;
+    const bool waits = ord_type == TL_ORD_TYPE_STOP || ord_type == TL_ORD_TYPE_STOP_LIMIT ||
+                       ord_type == TL_ORD_TYPE_MARKET_IF_TOUCHED;
+    return waits && tl_fix_find(message, 99) == NULL ? 99 : 0;
+}
+
 tl_fix_taken tl_fix_ask_order(request *of)
 {
     tl_fix_desk *desk = of->desk;
@@ -208,8 +226,9 @@ tl_fix_taken tl_fix_ask_order(request *of)
             return missing(of, 55);
         if (tl_fix_find(of->message, 38) == NULL)
             return missing(of, 38);
-        if (tl_fix_is(of->message, 40, TL_ORD_TYPE_LIMIT) && tl_fix_find(of->message, 44) == NULL)
-            return missing(of, 44);
+        const uint32_t tag = price_missing(of->message);
+        if (tag != 0)
+            return missing(of, tag);
         reason = wanted(of, &cmd, &wait);
     }
     if (reason < 0)
@@ -261,14 +280,21 @@ static int read_change(const request *of, const tl_fix_order *order, tl_command 
         return TL_FIX_ORD_UNSUPPORTED;
     if (cmd->type == TL_MSG_TYPE_CANCEL)
         return -1;
-    if (!tl_fix_is(of->message, 40, (char)order->ord_type))
+    const bool priced = tl_fix_find(of->message, 44) != NULL;
+    const bool touched = order->ord_type == TL_ORD_TYPE_LIMIT_IF_TOUCHED;
+    if (!tl_fix_is(of->message, 40,
+                   touched ? (char)TL_ORD_TYPE_MARKET_IF_TOUCHED : (char)order->ord_type) ||
+        (touched && !priced))
         return tl_fix_refuse(of->desk, TL_FIX_CXL_OTHER, "OrdType(40) can not be changed");
     if (tl_fix_find(of->message, 59) != NULL &&
         !tl_fix_is(of->message, 59, (char)order->time_in_force))
         return tl_fix_refuse(of->desk, TL_FIX_CXL_OTHER, "TimeInForce(59) can not be changed");
-    const int reason = tl_fix_read_price(of->desk, of->message, instrument, &cmd->price);
-    return reason >= 0 ? reason
-                       : tl_fix_read_qty(of->desk, of->message, instrument, &cmd->qty);
+    int reason = tl_fix_read_price(of->desk, of->message, instrument, &cmd->price);
+    if (reason < 0)
+        reason = tl_fix_read_qty(of->desk, of->message, instrument, &cmd->qty);
+    return reason >= 0 || !tl_fix_says_special(of->message)
+               ? reason
+               : tl_fix_special_same(of->desk, of->message, instrument, order);
 }
 
 /* An order of the session by its OrderID(37), for requests of FIX 5.0 that name it by nothing else;
@@ -306,9 +332,12 @@ tl_fix_taken tl_fix_ask_change(request *of)
     tl_fix_desk *desk = of->desk;
     bool wait = false;
     const bool replaces = of->message->type == TL_FIX_ORDER_CANCEL_REPLACE_REQUEST;
-    for (uint32_t tag = 38; replaces && tag <= 44; tag += 6)
-        if (tl_fix_find(of->message, tag) == NULL)
-            return missing(of, tag);
+    if (replaces && tl_fix_find(of->message, 38) == NULL)
+        return missing(of, 38);
+    const bool unpriced = tl_fix_is(of->message, 40, TL_ORD_TYPE_STOP) ||
+                          tl_fix_is(of->message, 40, TL_ORD_TYPE_MARKET_IF_TOUCHED);
+    if (replaces && !unpriced && tl_fix_find(of->message, 44) == NULL)
+        return missing(of, 44);
     const uint32_t naming = tl_fix_find(of->message, 41) != NULL ? 41 : 37;
     if (tl_fix_find(of->message, naming) == NULL) /* FIX 5.0 lets both be left out */
         return missing(of, 41);

@@ -88,6 +88,10 @@ int tl_fix_read_qty(tl_fix_desk *desk, const tl_fix_message *message,
                     const tl_fix_instrument *instrument, int64_t *qty);
 int tl_fix_choice_refused(tl_fix_desk *desk, const tl_fix_message *message, uint32_t tag,
                           const char *name, const char *allowed);
+/* A price or quantity that is not below 0, `field` NULL: 0. */
+int tl_fix_read_term(tl_fix_desk *desk, const tl_fix_message *message, const tl_fix_field *field,
+                     const tl_fix_unit *unit, const char *what, const char *size, int reason,
+                     int64_t *value);
 /* One of the characters in `allowed`; `usual` where the field is not there, 0: it has to be. */
 static inline int tl_fix_read_choice(tl_fix_desk *desk, const tl_fix_message *message,
                                      uint32_t tag, const char *name, const char *allowed,
@@ -173,6 +177,40 @@ int tl_fix_answer_change(tl_fix_desk *desk, const tl_fix_party *party,
                          const tl_fix_message *message, int reason, uint32_t row, int64_t utc_ns);
 int tl_fix_answer_status(tl_fix_desk *desk, const tl_fix_party *party,
                          const tl_fix_message *message, uint32_t row, int64_t utc_ns);
+
+/* Say a report to the order's session, by the order's route, and copies to others. `side` of a
+ * trade, else 0. 0 or -errno. */
+int tl_fix_tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_report *report,
+                unsigned side);
+
+/* fix_desk_special.c: the terms of a special order. */
+#define TL_FIX_SLIDE_TAG 20018u /* PostOnlySlide, ours: Y or N */
+/* Does the message have any of them? */
+static inline bool tl_fix_says_special(const tl_fix_message *message)
+{
+    return tl_fix_has_low(message, 18) || tl_fix_has_low(message, 99) ||
+           tl_fix_has_low(message, 111) || tl_fix_find(message, 1138) != NULL ||
+           tl_fix_find(message, TL_FIX_SLIDE_TAG) != NULL;
+}
+/* Those of a new order, whose OrdType has been read. -1, or why not. */
+int tl_fix_read_special(tl_fix_desk *desk, const tl_fix_message *message,
+                        const tl_fix_instrument *instrument, tl_command *cmd);
+/* -1: what a replace says of them is so already; or why not (rule 8.8). */
+int tl_fix_special_same(tl_fix_desk *desk, const tl_fix_message *message,
+                        const tl_fix_instrument *instrument, const tl_fix_order *order);
+/* Is it one that waits, or waited, for its stop price? */
+bool tl_fix_waits_for_price(const tl_fix_order *order);
+/* OrdType(40); 0: the version has no such type. */
+char tl_fix_ord_type(const tl_fix_dialect *dialect, const tl_fix_order *order);
+/* Fields of a report: StopPx(99), MaxFloor(111), ExecRestatementReason(378), WorkingIndicator(636),
+ * DisplayQty(1138) with what follows. */
+char *tl_fix_put_stop(char *at, const tl_fix_order *order, const tl_fix_unit *tick);
+char *tl_fix_put_max_floor(char *at, const tl_fix_report *report, const tl_fix_unit *lot);
+char *tl_fix_put_restatement(char *at, const tl_fix_report *report);
+char *tl_fix_put_working(char *at, const tl_fix_report *report);
+char *tl_fix_put_special(char *at, const tl_fix_report *report, const tl_fix_unit *lot);
+int tl_fix_apply_triggered(tl_fix_desk *desk, const tl_event *event);
+int tl_fix_apply_restated(tl_fix_desk *desk, const tl_event *event);
 
 /* fix_desk_mass.c: a mass cancel of a session has come to an end, or is refused by the engine. */
 int tl_fix_mass_canceled(tl_fix_desk *desk, const tl_event *event);

@@ -14,8 +14,10 @@ static unit_of unit_of_reason(uint8_t reason)
     case TL_REASON_MARKET_WITH_PRICE:
     case TL_REASON_PRICE_COLLAR:
     case TL_REASON_NO_REFERENCE_PRICE:
+    case TL_REASON_WOULD_TRADE:
         return UNIT_TICKS;
     case TL_REASON_ORDER_QTY_MAX:
+    case TL_REASON_DISPLAY_QTY:
     case TL_REASON_POSITION_MAX:
         return UNIT_LOTS;
     case TL_REASON_ORDER_VALUE_MAX:

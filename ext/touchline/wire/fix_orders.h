@@ -4,7 +4,7 @@
  *   OrderID ─ its slot, how often that was taken ───────► row of an order
  *   number (lane, counter) ─► pending: a request the engine has not answered
  *
- * A request that is answered is 24 bytes, an order 64; texts are kept of open orders, of those that
+ * A request that is answered is 24 bytes, an order 80; texts are kept of open orders, of those that
  * were over last, and of pending requests alone. The hash has a random key, so nobody can make two
  * ClOrdIDs meet. The table grows by halves of small parts, never as a whole, so that no request
  * waits for its growth.
@@ -43,6 +43,12 @@ typedef struct tl_fix_order {
     uint32_t replaced : 1;
     uint32_t changes : 16; /* requests to change it that the engine has not answered, */
     uint32_t cancels : 15; /* and of these to cancel it */
+    uint32_t stop_price;  /* ticks; of a special order, as are those below; 0: none, or unknown */
+    uint32_t display_qty; /* lots; likewise */
+    uint32_t shown;       /* lots of it in the book for all to see, once it is `placed` */
+    uint8_t flags;        /* TL_FLAG_POST_ONLY, SLIDE, HIDDEN, SPECIAL */
+    bool waiting;         /* for its stop price */
+    bool placed;          /* an event has said where it stands: rule 8.2 */
 } tl_fix_order;
 
 typedef enum tl_fix_request_state {

@@ -14,7 +14,8 @@
 #define USER_DEFINED_END 40000u
 
 /* Read by the desk. */
-static const uint16_t used[] = {1, 11, 37, 38, 40, 41, 44, 54, 55, 59, 60, 790};
+static const uint16_t used[] = {1,  11, 18, 37, 38,  40,  41,  44,
+                                54, 55, 59, 60, 99, 111, 790, 1138};
 
 /* Passes or not by its value: by_value_refused. */
 static const uint16_t ruled[] = {15, 21, 48, 63, 423, 775, 854};
@@ -39,11 +40,8 @@ static const uint16_t harmless[] = {
 
 /* Refused by name. `zero`: a value of 0 asks for nothing. */
 #define REFUSED(X)                                                                                 \
-    X(18, "ExecInst", 0)                                                                           \
     X(77, "PositionEffect", 0)                                                                     \
-    X(99, "StopPx", 1)                                                                             \
     X(110, "MinQty", 1)                                                                            \
-    X(111, "MaxFloor", 1)                                                                          \
     X(126, "ExpireTime", 0)                                                                        \
     X(152, "CashOrderQty", 1)                                                                      \
     X(168, "EffectiveTime", 0)                                                                     \
@@ -72,7 +70,6 @@ static const uint16_t harmless[] = {
     X(1092, "PriceProtectionScope", 0)                                                             \
     X(1094, "PegPriceType", 0)                                                                     \
     X(1100, "TriggerType", 0)                                                                      \
-    X(1138, "DisplayQty", 1)                                                                       \
     X(1822, "MinQtyMethod", 0)                                                                     \
     X(2362, "SelfMatchPreventionID", 0)                                                            \
     X(2964, "SelfMatchPreventionInstruction", 0)

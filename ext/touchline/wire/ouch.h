@@ -129,7 +129,8 @@ TL_OUCH_ANSWERS(TL_OUCH_DEFINE)
     X(SIDE, 27, 1, USED)                                                                           \
     X(USER_REF_IDX, 28, 1, ZERO)                                                                   \
     X(AIQ_STRATEGY, 29, 1, REFUSED)                                                                \
-    X(AIQ_GROUP_ID, 30, 2, REFUSED)
+    X(AIQ_GROUP_ID, 30, 2, REFUSED)                                                                \
+    X(ORD_TYPE, 31, 9, USED) /* ours: OrdType as in FIX, then its StopPx */
 #define TL_OUCH_OPTION_ENUM(name, tag, size, rule) TL_OUCH_##name = (tag),
 enum tl_ouch_option { TL_OUCH_OPTIONS(TL_OUCH_OPTION_ENUM) };
 #undef TL_OUCH_OPTION_ENUM

@@ -204,6 +204,11 @@ void tl_ouch_enter_pending(tl_ouch_desk *desk, tl_ouch_pending *pending, const t
     pending->account = cmd->account;
     pending->instrument = cmd->instrument;
     pending->side = cmd->side;
+    pending->stop_price = pending->display_qty = 0;
+    if (cmd->type == TL_MSG_TYPE_NEW_ORDER && (cmd->flags & TL_FLAG_SPECIAL) != 0) {
+        pending->stop_price = cmd->stop_price;
+        pending->display_qty = cmd->display_qty;
+    }
     *place_of(desk, pending->number) = *pending;
     desk->pending_count++;
     seat->pending++;

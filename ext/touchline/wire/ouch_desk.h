@@ -1,7 +1,7 @@
 /* The OUCH desk: requests become commands, events become answers.
  *
  *   O U X M C D E Q ─► tl_ouch_desk_request ─► commands for the lane
- *   events ──────────► tl_ouch_desk_events ──► A U C E J T X G K Q, numbered for each session
+ *   events ──────────► tl_ouch_desk_events ──► A U C E J R T X G K Q, numbered for each session
  *
  * A session's answers and their numbers are a function of the journal alone: every answer is of an
  * event, and what it says beyond the event stands in the TEXT before the request's command. So what

@@ -10,7 +10,7 @@ static uint64_t since_midnight(const tl_ouch_desk *desk, const tl_event *event)
     return tl_since_midnight(event->ts_ns, desk->config.midnight_ns);
 }
 
-static int send(tl_ouch_desk *desk, uint32_t session, size_t size)
+int tl_ouch_send(tl_ouch_desk *desk, uint32_t session, size_t size)
 {
     tl_ouch_seat *seat = &desk->seats[session];
     return desk->hooks.send(desk->hooks.context, session, ++seat->count, desk->message, size);
@@ -24,7 +24,7 @@ static int begin(tl_ouch_desk *desk, uint32_t session, const tl_event *event)
     const tl_ouch_system_event said = {
         .type = 'S', .ts_ns = since_midnight(desk, event), .event_code = 'S'};
     tl_ouch_system_event_put((tl_ouch_system_event_wire *)desk->message, &said);
-    return send(desk, session, sizeof(tl_ouch_system_event_wire));
+    return tl_ouch_send(desk, session, sizeof(tl_ouch_system_event_wire));
 }
 
 static size_t with_options(tl_ouch_desk *desk, size_t size)
@@ -40,7 +40,8 @@ static size_t with_options(tl_ouch_desk *desk, size_t size)
         const tl_ouch_##name said = {.ts_ns = since_midnight(desk, event), __VA_ARGS__};           \
         if (failed == 0) {                                                                         \
             tl_ouch_##name##_put((tl_ouch_##name##_wire *)(desk)->message, &said);                 \
-            failed = send(desk, session, with_options(desk, sizeof(tl_ouch_##name##_wire)));       \
+            const size_t fixed = sizeof(tl_ouch_##name##_wire);                                    \
+            failed = tl_ouch_send(desk, session, with_options(desk, fixed));                       \
         }                                                                                          \
         failed;                                                                                    \
     })
@@ -56,7 +57,7 @@ static uint32_t shares_of(tl_ouch_desk *desk, const tl_ouch_order *order, uint32
 
 static uint64_t price_of(tl_ouch_desk *desk, const tl_ouch_order *order, int64_t ticks)
 {
-    if (order->ord_type == TL_ORD_TYPE_MARKET && ticks == 0)
+    if (ticks == 0)
         return TL_OUCH_MARKET_PRICE;
     return (uint64_t)ticks * tl_ouch_stock(desk, order->instrument)->price_scale;
 }
@@ -64,6 +65,12 @@ static uint64_t price_of(tl_ouch_desk *desk, const tl_ouch_order *order, int64_t
 static char side_of(const tl_ouch_order *order)
 {
     return order->side == TL_SIDE_BUY ? 'B' : 'S';
+}
+
+static char display_of(tl_ouch_desk *desk, const tl_ouch_order *order)
+{
+    const tl_ouch_special *terms = tl_ouch_special_of(&desk->orders, order);
+    return (terms->flags & TL_FLAG_HIDDEN) != 0 ? 'N' : 'Y';
 }
 
 static int tell_accepted(tl_ouch_desk *desk, const tl_event *event, const tl_ouch_order *order)
@@ -78,7 +85,7 @@ static int tell_accepted(tl_ouch_desk *desk, const tl_event *event, const tl_ouc
                              .quantity = shares_of(desk, order, event->qty),
                              .price = price_of(desk, order, order->price),
                              .time_in_force = (char)order->time_in_force,
-                             .display = 'Y',
+                             .display = display_of(desk, order),
                              .order_ref = order->order_ref,
                              .capacity = order->capacity,
                              .sweep = 'N',
@@ -89,9 +96,10 @@ static int tell_accepted(tl_ouch_desk *desk, const tl_event *event, const tl_ouc
     tl_ouch_accepted_put((tl_ouch_accepted_wire *)desk->message, &said);
     char firm[4];
     tl_put_u32((uint8_t *)firm, order->firm);
-    return send(desk, order->session,
-                tl_ouch_put_options(desk->message, sizeof(tl_ouch_accepted_wire),
-                                    order->firm == 0 ? NULL : firm));
+    const size_t fixed = sizeof(tl_ouch_accepted_wire);
+    const size_t size =
+        tl_ouch_put_options(desk->message, fixed, order->firm == 0 ? NULL : firm);
+    return tl_ouch_send(desk, order->session, tl_ouch_put_special(desk, order, fixed, size));
 }
 
 static int tell_replaced(tl_ouch_desk *desk, const tl_event *event, const tl_ouch_order *order,
@@ -108,7 +116,7 @@ static int tell_replaced(tl_ouch_desk *desk, const tl_event *event, const tl_ouc
                              .quantity = shares_of(desk, order, event->leaves_qty),
                              .price = price_of(desk, order, order->price),
                              .time_in_force = (char)order->time_in_force,
-                             .display = 'Y',
+                             .display = display_of(desk, order),
                              .order_ref = order->order_ref,
                              .capacity = order->capacity,
                              .sweep = 'N',
@@ -117,8 +125,9 @@ static int tell_replaced(tl_ouch_desk *desk, const tl_event *event, const tl_ouc
     memcpy(said.symbol, tl_ouch_stock(desk, order->instrument)->symbol, sizeof said.symbol);
     memcpy(said.cl_ord_id, order->cl_ord_id, sizeof said.cl_ord_id);
     tl_ouch_replaced_put((tl_ouch_replaced_wire *)desk->message, &said);
-    return send(desk, order->session,
-                tl_ouch_put_options(desk->message, sizeof(tl_ouch_replaced_wire), NULL));
+    const size_t fixed = sizeof(tl_ouch_replaced_wire);
+    const size_t size = tl_ouch_put_options(desk->message, fixed, NULL);
+    return tl_ouch_send(desk, order->session, tl_ouch_put_special(desk, order, fixed, size));
 }
 
 static int tell_canceled(tl_ouch_desk *desk, const tl_event *event, const tl_ouch_order *order,
@@ -141,7 +150,7 @@ static int tell_rejected(tl_ouch_desk *desk, const tl_event *event, const tl_ouc
                              .reason = code};
     memcpy(said.cl_ord_id, pending->cl_ord_id, sizeof said.cl_ord_id);
     tl_ouch_rejected_put((tl_ouch_rejected_wire *)desk->message, &said);
-    return send(desk, pending->session, sizeof(tl_ouch_rejected_wire));
+    return tl_ouch_send(desk, pending->session, sizeof(tl_ouch_rejected_wire));
 }
 
 /* The answer to a mass cancel, before the orders that it takes off; or to D or E. */
@@ -166,7 +175,7 @@ static int tell_firm(tl_ouch_desk *desk, const tl_event *event, const tl_ouch_pe
         memcpy(desk->message + size - 2, side, sizeof side);
         size += sizeof side - 2;
     }
-    return send(desk, pending->session, size);
+    return tl_ouch_send(desk, pending->session, size);
 }
 
 /* Requests answered */
@@ -214,6 +223,8 @@ static uint16_t code_of(uint8_t reason)
         [TL_REASON_ORDERS_FULL] = TL_OUCH_REJECT_PROCESSING_ERROR,
         [TL_REASON_POSITIONS_FULL] = TL_OUCH_REJECT_PROCESSING_ERROR,
         [TL_REASON_LEVELS_FULL] = TL_OUCH_REJECT_PROCESSING_ERROR,
+        [TL_REASON_DISPLAY_QTY] = TL_OUCH_REJECT_INVALID_MAX_FLOOR,
+        [TL_REASON_CHAIN_FULL] = TL_OUCH_REJECT_PROCESSING_ERROR,
         [TL_REASON_UNKNOWN_ORDER] = TL_OUCH_REJECT_REPLACE_NOT_ALLOWED,
     };
     const uint16_t code = reason < sizeof codes / sizeof *codes ? codes[reason] : 0;
@@ -264,9 +275,14 @@ static int apply_new(tl_ouch_desk *desk, const tl_event *event)
                            .time_in_force = event->time_in_force,
                            .capacity = pending->capacity};
     memcpy(order.cl_ord_id, pending->cl_ord_id, sizeof order.cl_ord_id);
+    const tl_ouch_special terms = {
+        .stop_price = pending->stop_price,
+        .display_qty = pending->display_qty,
+        .flags = event->flags & (TL_FLAG_POST_ONLY | TL_FLAG_SLIDE | TL_FLAG_HIDDEN)};
     answered(desk, pending);
     if (tl_ouch_order_add(&desk->orders, &order) == NULL)
         return -ERANGE;
+    *tl_ouch_special_of(&desk->orders, &order) = terms;
     return tell_accepted(desk, event, &order);
 }
 
@@ -332,6 +348,13 @@ static int apply_ended(tl_ouch_desk *desk, const tl_event *event)
     return rc;
 }
 
+int tl_ouch_tell_priority(tl_ouch_desk *desk, const tl_event *event, const tl_ouch_order *order)
+{
+    return SEND(desk, order->session, event, priority, .type = 'T',
+                .user_ref_num = order->user_ref_num, .price = price_of(desk, order, order->price),
+                .display = display_of(desk, order), .order_ref = order->order_ref);
+}
+
 /* Replaced by somebody else, or cut by a cancel of its client: what is gone is canceled, and a new
  * place in the queue told. */
 static int tell_restated(tl_ouch_desk *desk, const tl_event *event, const tl_ouch_order *order,
@@ -343,9 +366,7 @@ static int tell_restated(tl_ouch_desk *desk, const tl_event *event, const tl_ouc
                            ours(desk, event) ? 'U' : 'S');
     if (rc != 0 || event->leaves_qty == 0 || (event->flags & TL_FLAG_PRIORITY_KEPT) != 0)
         return rc;
-    return SEND(desk, order->session, event, priority, .type = 'T',
-                .user_ref_num = order->user_ref_num, .price = price_of(desk, order, order->price),
-                .display = 'Y', .order_ref = order->order_ref);
+    return tl_ouch_tell_priority(desk, event, order);
 }
 
 static int apply_replaced(tl_ouch_desk *desk, const tl_event *event)
@@ -362,6 +383,8 @@ static int apply_replaced(tl_ouch_desk *desk, const tl_event *event)
     order->leaves_qty = event->leaves_qty;
     if ((event->flags & TL_FLAG_PRIORITY_KEPT) == 0)
         order->order_ref = event->seq;
+    tl_ouch_special_of(&desk->orders, order)->placed &=
+        (event->flags & TL_FLAG_PRIORITY_KEPT) != 0;
     int rc;
     if (pending != NULL && pending->kind == TL_OUCH_IS_REPLACE) {
         memcpy(order->cl_ord_id, pending->cl_ord_id, sizeof order->cl_ord_id);
@@ -419,6 +442,10 @@ int tl_ouch_apply(tl_ouch_desk *desk, const tl_event *event)
         return apply_ended(desk, event);
     case TL_EXEC_TYPE_REPLACED:
         return apply_replaced(desk, event);
+    case TL_EXEC_TYPE_TRIGGERED:
+        return tl_ouch_apply_triggered(desk, event);
+    case TL_EXEC_TYPE_RESTATED:
+        return tl_ouch_apply_restated(desk, event);
     case TL_EXEC_TYPE_MASS_CANCELED:
         return apply_mass_canceled(desk, event);
     case TL_EXEC_TYPE_SECURITY_DEFINITION:

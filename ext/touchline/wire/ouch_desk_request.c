@@ -126,7 +126,8 @@ static tl_ouch_taken ask_enter(const request *of)
                       .account = of->seat->firms[firm].account,
                       .side = asked->side == 'B' ? TL_SIDE_BUY : TL_SIDE_SELL,
                       .time_in_force = (uint8_t)asked->time_in_force};
-    if ((code = read_terms(of, stock, &cmd)) != 0)
+    if ((code = read_terms(of, stock, &cmd)) != 0 ||
+        (code = tl_ouch_read_special(asked, stock, &cmd)) != 0)
         return refuse(of, code);
     tl_ouch_pending pending = {
         .kind = TL_OUCH_IS_ENTER,
@@ -166,8 +167,8 @@ static tl_ouch_taken ask_replace(const request *of)
         code = TL_OUCH_REJECT_REPLACE_NOT_ALLOWED;
     if (code == 0)
         code = read_terms(of, tl_ouch_stock(of->desk, order->instrument), &cmd);
-    if (code == 0 && cmd.ord_type != order->ord_type)
-        code = TL_OUCH_REJECT_INVALID_PRICE;
+    if (code == 0)
+        code = tl_ouch_check_special(of->desk, asked, order, cmd.ord_type == TL_ORD_TYPE_LIMIT);
     if (code != 0)
         return refuse(of, code);
     cmd.ord_type = 0;

@@ -26,6 +26,7 @@ typedef struct tl_ouch_pending {
     uint32_t extra; /* the firm (0: none named); REPLACE: the UserRefNum before; REFUSED: the reject
                        code; QUERY: the next UserRefNum */
     uint32_t account;
+    uint32_t stop_price, display_qty; /* ENTER, of a special order */
     uint16_t session, instrument;
     uint8_t side;
     bool told; /* MASS_CANCEL: its answer has been sent */
@@ -78,6 +79,21 @@ void tl_ouch_enter_pending(tl_ouch_desk *desk, tl_ouch_pending *pending, const t
 const tl_stock *tl_ouch_stock(tl_ouch_desk *desk, uint32_t instrument);
 /* Answer an event. 0 or -errno. */
 int tl_ouch_apply(tl_ouch_desk *desk, const tl_event *event);
+
+/* The message at hand, begun with the start of the day if it is the stream's first. */
+int tl_ouch_send(tl_ouch_desk *desk, uint32_t session, size_t size);
+int tl_ouch_tell_priority(tl_ouch_desk *desk, const tl_event *event, const tl_ouch_order *order);
+
+/* ouch_desk_special.c: terms of special orders into a command, or why not. */
+uint16_t tl_ouch_read_special(const tl_ouch_request *asked, const tl_stock *stock, tl_command *cmd);
+/* Does a replacement, `priced` or at the market, keep them? 0, or why not. */
+uint16_t tl_ouch_check_special(tl_ouch_desk *desk, const tl_ouch_request *asked,
+                               const tl_ouch_order *order, bool priced);
+/* Their options, behind a message of `size` bytes whose appendage begins at `fixed`. */
+size_t tl_ouch_put_special(tl_ouch_desk *desk, const tl_ouch_order *order, size_t fixed,
+                           size_t size);
+int tl_ouch_apply_triggered(tl_ouch_desk *desk, const tl_event *event);
+int tl_ouch_apply_restated(tl_ouch_desk *desk, const tl_event *event);
 
 static inline uint32_t tl_ouch_firm_number(const char name[4])
 {

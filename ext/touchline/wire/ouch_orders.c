@@ -15,6 +15,11 @@ static size_t orders_bytes(const tl_ouch_orders *table)
     return ((size_t)table->orders_max + 1) * sizeof *table->orders;
 }
 
+static size_t specials_bytes(const tl_ouch_orders *table)
+{
+    return ((size_t)table->orders_max + 1) * sizeof *table->specials;
+}
+
 int tl_ouch_orders_open(tl_ouch_orders *table, uint32_t orders_max, uint64_t key)
 {
     uint64_t places = 64;
@@ -24,7 +29,8 @@ int tl_ouch_orders_open(tl_ouch_orders *table, uint32_t orders_max, uint64_t key
         .orders_max = orders_max, .mask = (uint32_t)(places - 1), .key = key};
     table->places = tl_pages_open(places_bytes(table));
     table->orders = tl_pages_open(orders_bytes(table));
-    if (table->places == NULL || table->orders == NULL) {
+    table->specials = tl_pages_open(specials_bytes(table));
+    if (table->places == NULL || table->orders == NULL || table->specials == NULL) {
         tl_ouch_orders_close(table);
         return -ENOMEM;
     }
@@ -35,6 +41,7 @@ void tl_ouch_orders_close(tl_ouch_orders *table)
 {
     tl_pages_close(table->orders, orders_bytes(table));
     tl_pages_close(table->places, places_bytes(table));
+    tl_pages_close(table->specials, specials_bytes(table));
     *table = (tl_ouch_orders){0};
 }
 

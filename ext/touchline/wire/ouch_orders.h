@@ -34,6 +34,15 @@ typedef struct tl_ouch_order {
 } tl_ouch_order;
 static_assert(sizeof(tl_ouch_order) == 64, "an order is one cache line");
 
+/* What a special order has beyond that, by slot. */
+typedef struct tl_ouch_special {
+    uint32_t stop_price;  /* ticks */
+    uint32_t display_qty; /* lots */
+    uint8_t flags;        /* TL_FLAG_POST_ONLY, SLIDE, HIDDEN */
+    uint8_t ord_type;     /* of what a request says; of an order it stands there */
+    bool placed;          /* an event has said where it stands: rule 8.2 */
+} tl_ouch_special;
+
 typedef struct tl_ouch_place {
     uint32_t slot; /* plus one; 0: free */
     uint32_t hash;
@@ -41,6 +50,7 @@ typedef struct tl_ouch_place {
 
 typedef struct tl_ouch_orders {
     tl_ouch_order *orders; /* by slot */
+    tl_ouch_special *specials; /* likewise */
     tl_ouch_place *places;
     uint32_t orders_max, mask;
     uint64_t key;
@@ -76,6 +86,12 @@ static inline tl_ouch_order *tl_ouch_order_of(const tl_ouch_orders *table, uint6
     if (slot >= table->orders_max || order_id == 0 || table->orders[slot].order_id != order_id)
         return NULL;
     return &table->orders[slot];
+}
+
+static inline tl_ouch_special *tl_ouch_special_of(const tl_ouch_orders *table,
+                                                  const tl_ouch_order *order)
+{
+    return &table->specials[TL_ORDER_SLOT(order->order_id)];
 }
 
 /* An order is open, under its session and UserRefNum; what was in its slot has ended. NULL: the

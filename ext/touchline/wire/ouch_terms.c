@@ -46,6 +46,16 @@ static uint16_t code_of(uint8_t tag)
     }
 }
 
+/* Options of special orders, in a request that can have them: the desk reads them. */
+static bool is_special(const tl_ouch_request *request, uint8_t tag, uint8_t first)
+{
+    if (request->type != 'O' && request->type != 'U')
+        return false;
+    return tag == TL_OUCH_MAX_FLOOR ||
+           (tag == TL_OUCH_POST_ONLY && (first == 'P' || first == 'S')) ||
+           (tag == TL_OUCH_ORD_TYPE && first != 0 && strchr("34JKl", first) != NULL);
+}
+
 static bool asks_nothing(const term *of, const uint8_t *value)
 {
     switch (of->rule) {
@@ -70,7 +80,7 @@ static bool asks_nothing(const term *of, const uint8_t *value)
  * order alone. */
 static bool misplaced(const tl_ouch_request *request, uint8_t tag)
 {
-    return (tag == TL_OUCH_SIDE && request->type != 'C') ||
+    return tag == TL_OUCH_ORD_TYPE || (tag == TL_OUCH_SIDE && request->type != 'C') ||
            (tag == TL_OUCH_FIRM && request->type != 'O');
 }
 
@@ -80,7 +90,8 @@ static uint16_t option_refused(const tl_ouch_request *request, const char **name
     for (size_t left = request->options_size; left != 0;) {
         const term *of = &terms[at[1]];
         *name = of->name;
-        if (misplaced(request, at[1]) || !asks_nothing(of, at + 2))
+        if (!is_special(request, at[1], at[2]) &&
+            (misplaced(request, at[1]) || !asks_nothing(of, at + 2)))
             return code_of(at[1]);
         left -= 1u + at[0];
         at += 1u + at[0];
@@ -103,7 +114,7 @@ static uint16_t order_refused(const tl_ouch_request *request, const char **name)
     if (request->time_in_force != '0' && request->time_in_force != '3')
         return TL_OUCH_REJECT_OTHER;
     *name = "Display";
-    if (request->display != 'Y')
+    if (request->display != 'Y' && request->display != 'N')
         return TL_OUCH_REJECT_INVALID_DISPLAY;
     *name = "InterMarketSweepEligibility";
     if (request->sweep != 'N')
