@@ -43,7 +43,10 @@ CXL_UNKNOWN_ORDER, CXL_DUPLICATE, CXL_OTHER = 1, 6, 99  # CxlRejReason(102)
 LOG = logging.getLogger("touchline.fix")
 SIDES = {side.fix: side for side in Side}
 ORD_TYPES = {ord_type.fix: ord_type for ord_type in OrdType}
-TIMES_IN_FORCE = {time_in_force.fix: time_in_force for time_in_force in TimeInForce}
+TIMES_IN_FORCE = {
+    time_in_force.fix: time_in_force
+    for time_in_force in (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
+}
 PASSING = ("used", "harmless", "frame")  # of terms: whatever their value is
 USER_DEFINED = 5000
 

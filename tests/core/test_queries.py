@@ -164,4 +164,4 @@ def test_the_queries_answer_by_address(engine: Engine) -> None:
     assert level.tolist() == [100, 18, 3]
     assert function("tl_engine_order")(engine.address, order_id, order.ctypes.data) == 1
     assert order[0] == engine.order(order_id)
-    assert function("tl_engine_sink_slots")(engine.address) == 131072
+    assert function("tl_engine_sink_slots")(engine.address) == 262144

@@ -59,9 +59,12 @@ class Flow:
     def __init__(self, draw: random.Random, reference: Reference) -> None:
         self.draw, self.reference = draw, reference
         self.share = draw.choice((0.0, 0.1, 0.3, 0.7))
+        self.phases = draw.choice((0.0, 0.02, 0.05))
 
     def command(self) -> Command:
         pick = self.draw.random()
+        if self.draw.random() < self.phases:
+            return self.phase()
         if pick < 0.66:
             return self.new_order()
         if pick < 0.93:
@@ -113,6 +116,17 @@ class Flow:
         price = max(order.price + draw.choice((0, 0, 0, 1, -1, 3, -3)), 0)
         qty = max(order.order_qty + draw.choice((0, -1, -1, -2, -5, 1, 3, 40)), 0)
         return replace(cmd, type=MsgType.REPLACE, price=price, qty=qty)
+
+    def phase(self) -> Command:
+        """Another trading phase; some auctions end at a time that is drawn."""
+        draw = self.draw
+        status = draw.choice((*[TradingStatus.READY_TO_TRADE] * 3, *TradingStatus))
+        cmd = Command(type=MsgType.SECURITY_STATUS, instrument=draw.choice((0, 0, 0, 1)),
+                      field=status)  # fmt: skip
+        if draw.random() < 0.8:
+            return cmd
+        return replace(cmd, order_id=draw.getrandbits(64), price=draw.choice((0, 100, 1500, -1)),
+                       qty=draw.choice((0, 20, 300, -1, (1 << 63) - 1)))  # fmt: skip
 
     def administration(self) -> Command:
         draw = self.draw

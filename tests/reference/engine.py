@@ -9,9 +9,12 @@ state.py, section 1 in answers.py, section 6 in administration.py, section 8 whe
 from dataclasses import replace
 from itertools import groupby
 
-from reference.matching import OPPOSITE, Matching
+from reference.auctions import Auctions
+from reference.matching import OPPOSITE
 from reference.state import (
+    CALLS,
     LIMITED,
+    RESTING_TIMES,
     STOPS,
     TOUCHES,
     Capacities,
@@ -40,7 +43,6 @@ from touchline.core.messages import (
 
 __all__ = ["Capacities", "Reference"]
 
-RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC)
 PLAIN_TYPES = (OrdType.MARKET, OrdType.LIMIT)
 
 
@@ -49,7 +51,7 @@ def slot_of(order: Order) -> int:
     return order.order_id & 0xFFFFFFFF
 
 
-class Reference(Matching):
+class Reference(Auctions):
     # Section 2: new orders
 
     def new_order(self) -> None:
@@ -66,28 +68,35 @@ class Reference(Matching):
         if special:
             self.take_terms(order)
         self.check_entry(instrument, cmd.account)
+        self.check_phase(instrument, order)
         self.check_qty_and_price(instrument, order.ord_type in LIMITED, cmd.qty, cmd.price)
+        self.check_closing_price(instrument, order)
         if special:
             self.check_terms(instrument, order)
+        self.assign_place(instrument, order)
         place = (order.account, order.instrument)
         check_limits(instrument, self.state.positions.get(place, Position()), order, given_up=0)
         self.check_slot_free()
         self.check_chain(order)
         self.check_position_place(cmd.account, cmd.instrument)
-        if order.waiting or (not order.at_market and order.time_in_force in RESTING_TIMES):
+        apart = order.waiting or order.collected or order.parked
+        if apart or (not order.at_market and order.time_in_force in RESTING_TIMES):
             self.check_level_place(instrument, order, order.price)
         self.enter(instrument, order)
 
     def enter(self, instrument: Instrument, order: Order) -> None:
         """2, 8.2"""
         told = order.special or instrument.has_special()
+        told |= instrument.status == TradingStatus.CLOSING_PRICE
         order.order_id = self.take_slot()
         self.state.open_orders[order.order_id] = self.own = order
         self.state.positions.setdefault((order.account, order.instrument), Position())
         self.report_order(ExecType.NEW, order, qty=order.order_qty, leaves_qty=order.leaves_qty,
                           flags=Flag.SPECIAL if told else 0)  # fmt: skip
         reference = instrument.reference_price
-        if not order.waiting:
+        if order.collected or order.parked or (order.waiting and instrument.status in CALLS):
+            self.rest(instrument, order)
+        elif not order.waiting:
             self.meet_book(instrument, order, told)
         elif self.met(order, reference, reference):
             self.trigger(order)
@@ -100,6 +109,7 @@ class Reference(Matching):
         """2.2"""
         require(self.state.venue_status != EntryStatus.BLOCKED, Reason.VENUE_KILLED)
         require(instrument.status != TradingStatus.HALTED, Reason.HALTED)
+        require(instrument.status != TradingStatus.CLOSED, Reason.CLOSED)
         require(self.state.accounts[account] != EntryStatus.BLOCKED, Reason.ACCOUNT_BLOCKED)
 
     def check_qty_and_price(self, at: Instrument, limited: bool, qty: int, price: int) -> None:
@@ -192,8 +202,9 @@ class Reference(Matching):
         order, price, qty = self.open_order(), self.cmd.price, self.cmd.qty
         instrument = self.state.instruments[order.instrument]
         self.check_entry(instrument, order.account)
-        limited = order.ord_type not in (OrdType.STOP, OrdType.MARKET_IF_TOUCHED)
-        self.check_qty_and_price(instrument, limited, qty, price)
+        phase = instrument.status
+        require(phase != TradingStatus.CLOSING_PRICE, Reason.NOT_IN_PHASE, phase)
+        self.check_qty_and_price(instrument, not order.at_market, qty, price)
         if order.display_qty:
             self.check_display(order, qty)
         if order.flags & Flag.POST_ONLY and price != order.price:
@@ -236,7 +247,11 @@ class Reference(Matching):
                           leaves_qty=order.leaves_qty, flags=flags)  # fmt: skip
         if complete:
             self.end(order)
-        elif not keeps_place:
+        elif keeps_place:
+            return
+        elif order.collected or order.parked:
+            self.rest(instrument, order)
+        else:
             self.meet_book(instrument, order, told)
             self.work_off_triggers(instrument)
 

@@ -1,7 +1,9 @@
 """Section 3 of docs/rules.md, and what section 8 adds to it: how an order meets the book.
 
-The third of four layers: Answers, Administration, Matching, Reference.
+The third of five layers: Answers, Administration, Matching, Auctions, Reference.
 """
+
+from dataclasses import replace
 
 from reference.administration import Administration
 from reference.state import (
@@ -24,6 +26,7 @@ from touchline.core.messages import (
     Reason,
     Side,
     TimeInForce,
+    TradingStatus,
 )
 
 OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
@@ -39,6 +42,8 @@ class Matching(Administration):
     def queue_of(self, instrument: Instrument, order: Order) -> list[Order]:
         if order.waiting:
             lists = instrument.stops if order.ord_type in STOPS else instrument.touches
+        elif order.collected or order.parked:
+            lists = instrument.call if order.collected else instrument.parked
         else:
             lists = instrument.hidden if order.hidden else instrument.book
         return lists[order.side]
@@ -47,6 +52,9 @@ class Matching(Administration):
         """2.7, 8.3: each of the places where orders of an instrument lie has blocks of its own."""
 
         def block(at: Instrument, order: Order, price: int) -> tuple[int, str, int, int]:
+            if order.collected or order.parked:
+                key = replace(order, price=price).call_key
+                return at.number, f"call {order.collected}", order.side, key // BLOCK_LEVELS
             if not order.waiting:
                 return at.number, "hidden" if order.hidden else "book", 0, price // BLOCK_LEVELS
             kind = "stops" if order.ord_type in STOPS else "touches"
@@ -73,6 +81,8 @@ class Matching(Administration):
             ahead = [other for other in queue
                      if other.stop_price == order.stop_price
                      or (other.stop_price < order.stop_price) == first_low]  # fmt: skip
+        elif order.collected or order.parked:
+            ahead = [other for other in queue if other.call_key <= order.call_key]
         else:
             ahead = [other for other in queue if as_good_as(order.side, other.price, order.price)]
             order.shown_qty = 0 if order.hidden else order.leaves_qty
@@ -100,6 +110,9 @@ class Matching(Administration):
         if shown and (not hidden or as_good_as(side, shown[0].price, hidden[0].price)):
             return shown[0]
         return hidden[0] if hidden else None
+
+    def best_opposite(self, instrument: Instrument, order: Order) -> Order | None:
+        return self.next_maker(instrument, OPPOSITE[Side(order.side)])
 
     def limit_price(self, instrument: Instrument, taker: Order) -> int:
         """3.3, 8.6"""
@@ -226,6 +239,8 @@ class Matching(Administration):
 
     def work_off_triggers(self, instrument: Instrument) -> None:
         """A queue, worked off to its end."""
+        if instrument.status != TradingStatus.READY_TO_TRADE:  # 9.8
+            self.traded_at = []
         queue = self.triggered_now(instrument)
         while queue:
             self.meet_after_trigger(instrument, queue.pop(0))

@@ -133,6 +133,8 @@ C_PART_OF = dict.fromkeys(
         "special_enter",
         "special_match",
         "special_amend",
+        "phases",
+        "auction",
         "triggers",
         "amend",
         "administer",

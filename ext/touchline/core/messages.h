@@ -24,7 +24,7 @@ extern "C" {
     X(MSG_TYPE, REPLACE, 'G')            /* OrderCancelReplaceRequest */                           \
     X(MSG_TYPE, MASS_CANCEL, 'q')        /* OrderMassCancelRequest */                              \
     X(MSG_TYPE, SECURITY_DEFINITION, 'd') /* list an instrument */                                 \
-    X(MSG_TYPE, SECURITY_STATUS, 'f')    /* halt or resume an instrument */                        \
+    X(MSG_TYPE, SECURITY_STATUS, 'f')    /* into another trading phase: section 9 */               \
     X(MSG_TYPE, ACCOUNT, 'a')            /* open an account */                                     \
     X(MSG_TYPE, ACCOUNT_STATUS, 'b')     /* block or unblock an account */                         \
     X(MSG_TYPE, LIMIT, 'l')              /* set one limit or reference */                          \
@@ -50,8 +50,11 @@ extern "C" {
 #define TL_TIMES_IN_FORCE(X)                                                                       \
     X(TIME_IN_FORCE, DAY, '0')                                                                     \
     X(TIME_IN_FORCE, GTC, '1')                                                                     \
+    X(TIME_IN_FORCE, AT_OPEN, '2')       /* these three for an auction alone: section 9 */         \
     X(TIME_IN_FORCE, IOC, '3')                                                                     \
-    X(TIME_IN_FORCE, FOK, '4')
+    X(TIME_IN_FORCE, FOK, '4')                                                                     \
+    X(TIME_IN_FORCE, AT_CLOSE, '7')                                                                \
+    X(TIME_IN_FORCE, AUCTION, 'A')       /* good for this auction */
 
 /* What an event reports: ExecType(150); an administrative command is answered by its own letter. */
 #define TL_EXEC_TYPES(X)                                                                           \
@@ -72,12 +75,21 @@ extern "C" {
     X(EXEC_TYPE, LIMIT, 'l')                                                                       \
     X(EXEC_TYPE, VENUE_STATUS, 'k')                                                                \
     X(EXEC_TYPE, CHECKPOINT, 'h')                                                                  \
-    X(EXEC_TYPE, CLOCK, 't')
+    X(EXEC_TYPE, CLOCK, 't')                                                                       \
+    X(EXEC_TYPE, INDICATIVE, 'i')        /* what an auction would come to now */                   \
+    X(EXEC_TYPE, UNCROSSED, 'u')         /* what it has come to: its trades follow */
 
-/* SecurityTradingStatus(326). */
+/* SecurityTradingStatus(326), which is the trading phase; FIX leaves those above 100 to us. What
+ * each takes is in section 9 of docs/rules.md. */
 #define TL_TRADING_STATUSES(X)                                                                     \
     X(TRADING_STATUS, HALTED, 2)                                                                   \
-    X(TRADING_STATUS, READY_TO_TRADE, 17)
+    X(TRADING_STATUS, READY_TO_TRADE, 17)    /* continuous */                                      \
+    X(TRADING_STATUS, CLOSED, 18)                                                                  \
+    X(TRADING_STATUS, PRE_OPEN, 21)                                                                \
+    X(TRADING_STATUS, OPENING_AUCTION, 22)                                                         \
+    X(TRADING_STATUS, CLOSING_PRICE, 26)     /* trading at the closing price */                    \
+    X(TRADING_STATUS, VOLATILITY_AUCTION, 101)                                                     \
+    X(TRADING_STATUS, CLOSING_AUCTION, 102)
 
 /* Of an account, and of the venue as a whole: may it enter orders? */
 #define TL_ENTRY_STATUSES(X)                                                                       \
@@ -134,7 +146,7 @@ extern "C" {
     X(REASON, UNKNOWN_ACCOUNT, 3, 15, 99, "unknown account {value}")                               \
     X(REASON, INVALID_SIDE, 4, 11, 99, "Side is neither Buy nor Sell")                             \
     X(REASON, INVALID_ORD_TYPE, 5, 11, 99, "OrdType is neither Market nor Limit")                  \
-    X(REASON, INVALID_TIME_IN_FORCE, 6, 11, 99, "TimeInForce is none of Day, GTC, IOC, FOK")       \
+    X(REASON, INVALID_TIME_IN_FORCE, 6, 11, 99, "TimeInForce is none that the venue knows")        \
     X(REASON, VENUE_KILLED, 7, 2, 99, "the venue's kill switch is on")                             \
     X(REASON, HALTED, 8, 2, 99, "the instrument is halted")                                        \
     X(REASON, ACCOUNT_BLOCKED, 9, 0, 99, "the account is blocked")                                 \
@@ -169,7 +181,13 @@ extern "C" {
     X(REASON, INVALID_TERMS, 34, 11, 99, "these terms do not go with an order of this type")       \
     X(REASON, DISPLAY_QTY, 35, 13, 99, "display quantity {value} is below the least, {limit} lots")\
     X(REASON, WOULD_TRADE, 36, 99, 99, "post-only at {value} would trade at {limit} ticks")        \
-    X(REASON, CHAIN_FULL, 37, 99, 99, "all {limit} places for refills and triggers are taken")
+    X(REASON, CHAIN_FULL, 37, 99, 99, "all {limit} places for refills and triggers are taken")     \
+    X(REASON, NOT_IN_PHASE, 45, 99, 99, "trading phase {value} does not take this")                \
+    X(REASON, CLOSED, 46, 2, 99, "the instrument is closed")                                       \
+    X(REASON, TOO_EARLY, 47, 99, 99, "the auction goes on after {value}")                          \
+    X(REASON, AUCTION_REMAINDER, 48, 0, 0, "what an auction leaves of an order for it alone")      \
+    X(REASON, NOT_CLOSING_PRICE, 49, 99, 99,                                                       \
+      "price {value} is not the closing price, {limit} ticks")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
@@ -279,7 +297,10 @@ static inline uint8_t tl_text_side(uint32_t lane, uint32_t session)
 typedef struct tl_event {
     uint64_t seq;      /* from 1 without gaps; the same again in every replay */
     int64_t ts_ns;     /* of the command that caused it; TransactTime(60) */
-    uint64_t order_id; /* OrderID(37); TRADE: the taker's; 0 when there is no order */
+    union {
+        uint64_t order_id; /* OrderID(37); TRADE: the taker's; 0 when there is no order */
+        uint64_t surplus;  /* INDICATIVE, UNCROSSED: lots of `side` that find nobody */
+    };
     union {
         uint64_t cl_ord_id;       /* of the request answered; 0: of an order that it moved */
         uint64_t contra_order_id; /* TRADE: the maker's OrderID */
@@ -297,6 +318,7 @@ typedef struct tl_event {
             uint32_t leaves_qty; /* LeavesQty(151) of order_id after the event */
         };
         int64_t limit; /* REJECTED, CANCEL_REJECTED: the bound that `value` broke */
+        int64_t volume; /* INDICATIVE, UNCROSSED: lots that trade */
     };
     uint32_t account;        /* of order_id, or of the request */
     uint32_t contra_account; /* TRADE: the maker's */
@@ -333,7 +355,7 @@ typedef struct tl_order_view {
     uint32_t stop_price;  /* ticks */
     uint8_t ord_type;
     uint8_t flags;   /* POST_ONLY, SLIDE, HIDDEN, SPECIAL */
-    uint16_t waiting; /* 1: for its stop price */
+    uint16_t waiting; /* 1: for its stop price; 2: for the uncross; 4: for the closing auction */
 } tl_order_view;
 
 /* Which open orders a list has: as in a MASS_CANCEL. */

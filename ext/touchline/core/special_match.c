@@ -7,7 +7,7 @@
  *                │
  *              nothing left ─► ends;  may rest ─► rests, RESTATED;  else ─► canceled
  */
-#include "touchline/core/special.h"
+#include "touchline/core/phases.h"
 
 /* ── standing and leaving ──────────────────────────────────────────────────────────────────── */
 
@@ -27,7 +27,7 @@ tl_event *tl_special_event_begin(const tl_meeting *m, uint8_t exec_type, uint32_
 /* How much of what an order has left the book shows or, of a hidden one, has to trade with. */
 static uint32_t part_to_stand(const tl_special *terms, uint32_t leaves_qty)
 {
-    bool whole = terms->display_qty == 0 || (terms->flags & TL_WAITING) != 0;
+    bool whole = terms->display_qty == 0 || (terms->flags & TL_APART_FLAGS) != 0;
     return whole || leaves_qty < terms->display_qty ? leaves_qty : terms->display_qty;
 }
 
@@ -76,11 +76,14 @@ void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms)
     tl_special *now = &s->shelf->special[slot];
     tl_order *order = &s->shelf->orders[slot];
     tl_instrument *instrument = &s->engine->risk.instruments[order->instrument];
+    uint32_t collected = (uint32_t)((terms->flags & TL_COLLECTED) != 0) -
+                         (uint32_t)((now->flags & TL_COLLECTED) != 0);
     instrument->specials += (uint32_t)(terms->flags != 0) - (uint32_t)(now->flags != 0);
-    instrument->special = instrument->specials != 0;
+    tl_gate_set(instrument);
     order->time_in_force = (uint8_t)(tl_order_time_in_force(order) |
                                      (terms->flags != 0 ? TL_ORDER_SPECIAL : 0));
-    s->engine->state->chain += (uint32_t)terms->chain - (uint32_t)now->chain;
+    s->engine->state->chain += (uint32_t)terms->chain - (uint32_t)now->chain + collected;
+    s->engine->state->collected += collected;
     *now = *terms;
 }
 

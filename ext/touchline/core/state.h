@@ -8,14 +8,15 @@
 #include "touchline/core/positions.h"
 #include "touchline/core/risk.h"
 
-#define TL_STATE_MAGIC UINT64_C(0x36656E696C686374) /* "tchline6" */
+#define TL_STATE_MAGIC UINT64_C(0x37656E696C686374) /* "tchline7" */
 
 /* The first bytes of the region. Everything after it is arrays, found by the capacities alone. */
 typedef struct tl_state {
     uint64_t magic;
     uint64_t bytes;
     tl_engine_capacities capacities;
-    uint32_t chain; /* of all open special orders: rule 8.7 */
+    uint32_t chain;     /* of all open special orders, rule 8.7, and one for each collected */
+    uint32_t collected; /* orders in a call phase: the uncross and what follows tell of each */
     uint64_t event_seq; /* events so far */
     tl_risk_counts risk;
     tl_position_counts positions;
@@ -97,6 +98,10 @@ static inline uint32_t tl_chain_max(uint32_t orders_max)
 {
     return orders_max / 2 + 64;
 }
+static inline uint32_t tl_chain_taken(const tl_state *state)
+{
+    return state->chain - state->collected;
+}
 #define TL_CHAIN_ORDER_MAX (2 * (TL_DISPLAY_PARTS_MAX - 1) + 2) /* of one order */
 
 /* An open order as queries show it. */
@@ -106,7 +111,7 @@ static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot
     tl_special terms = {.ord_type = TL_ORD_TYPE_LIMIT};
     if (tl_order_is_special(order))
         terms = engine->shelf.special[slot];
-    bool unseen = (terms.flags & (TL_FLAG_HIDDEN | TL_WAITING)) != 0;
+    bool unseen = (terms.flags & (TL_FLAG_HIDDEN | TL_APART_FLAGS)) != 0;
     return (tl_order_view){.order_id = tl_order_id(&engine->shelf, slot),
                            .price = order->price,
                            .leaves_qty = order->leaves_qty + terms.reserve,
@@ -120,7 +125,7 @@ static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot
                            .stop_price = terms.stop_price,
                            .ord_type = terms.ord_type,
                            .flags = terms.flags & TL_SPECIAL_FLAGS,
-                           .waiting = terms.flags & TL_WAITING};
+                           .waiting = terms.flags & TL_APART_FLAGS};
 }
 
 /* One more value into a hash or checksum. */

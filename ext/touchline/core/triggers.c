@@ -97,6 +97,9 @@ static void collect_all(tl_meeting *m, uint16_t instrument, queue *queue)
 void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
 {
     queue queue = {TL_NONE, TL_NONE};
+    if (m->s->engine->risk.instruments[instrument].trading_status !=
+        TL_TRADING_STATUS_READY_TO_TRADE) /* rule 9.8 */
+        m->traded = false;
     collect_all(m, instrument, &queue);
     while (queue.first != TL_NONE) {
         uint32_t slot = queue.first;

@@ -22,6 +22,7 @@ typedef struct listing {
     uint8_t fault; /* enum tl_stock_fault */
     bool named;    /* its SECURITY_DEFINITION command has been seen */
     bool listed;   /* and its event */
+    char state; /* trading_state of an open venue */
     bool halted;
 } listing;
 
@@ -144,7 +145,7 @@ static void tell_state(tl_itch_feed *feed, const tl_event *event, uint32_t instr
     const listing *of = &feed->listings[instrument];
     tl_itch_trading_action_wire *message = begin(feed, event, 'H', instrument + 1);
     memcpy(message->stock, of->stock.symbol, sizeof message->stock);
-    message->trading_state = of->halted || feed->closed ? 'H' : 'T';
+    message->trading_state = feed->closed ? 'H' : of->state;
     message->reserved = ' ';
     memset(message->reason, ' ', sizeof message->reason);
 }
@@ -284,7 +285,7 @@ static void tell_stated(tl_itch_feed *feed, const tl_event *event)
 {
     shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
     const shown before = *order;
-    *order = place(feed, event, event->qty);
+    *order = event->qty != 0 ? place(feed, event, event->qty) : (shown){0}; /* 0: rule 9.3 */
     if (before.ref != 0 && before.leaves_qty != 0) {
         if (order->ref != 0)
             tell_replace(feed, event, before.ref, order);
@@ -367,9 +368,14 @@ static void tell_venue(tl_itch_feed *feed, const tl_event *event)
     }
 }
 
+/* Orders that are collected are a period of quotation only. */
 static void tell_status(tl_itch_feed *feed, const tl_event *event)
 {
-    feed->listings[event->instrument].halted = event->qty != TL_TRADING_STATUS_READY_TO_TRADE;
+    const bool trades = event->qty == TL_TRADING_STATUS_READY_TO_TRADE ||
+                        event->qty == TL_TRADING_STATUS_CLOSING_PRICE;
+    listing *of = &feed->listings[event->instrument];
+    of->halted = event->qty == TL_TRADING_STATUS_HALTED || event->qty == TL_TRADING_STATUS_CLOSED;
+    of->state = of->halted ? 'H' : trades ? 'T' : 'Q';
     tell_state(feed, event, event->instrument);
 }
 
@@ -385,8 +391,10 @@ static void tell(tl_itch_feed *feed, const tl_event *event, const tl_touch *touc
     if (event->instrument >= feed->config.instruments_max)
         return;
     listing *of = &feed->listings[event->instrument];
-    if (event->exec_type == TL_EXEC_TYPE_SECURITY_DEFINITION)
+    if (event->exec_type == TL_EXEC_TYPE_SECURITY_DEFINITION) {
         of->listed = true;
+        of->state = 'T';
+    }
     if (!of->listed || of->fault != TL_STOCK_FAULT_NONE)
         return;
     switch (event->exec_type) {
