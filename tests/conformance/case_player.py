@@ -17,10 +17,12 @@ from touchline.core.messages import (
     COMMAND,
     ExecType,
     Flag,
+    More,
     MsgType,
     OrdType,
     Reason,
     Side,
+    TermsFlag,
     TimeInForce,
 )
 
@@ -34,7 +36,7 @@ class CaseError(Exception):
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 SIDE_OF = {"bids": Side.BUY, "asks": Side.SELL}
 TIMES_IN_FORCE = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
-TYPES = {"limit": OrdType.LIMIT, "market": OrdType.MARKET}
+TYPES = {"limit": OrdType.LIMIT, "market": OrdType.MARKET, "stop": OrdType.STOP}
 ACCOUNTS = 16
 IGNORED = ("client", "deposit")
 
@@ -176,9 +178,19 @@ class Case:
             side=chosen(SIDES, step, "side"),
             ord_type=ord_type,
             time_in_force=chosen(TIMES_IN_FORCE, step, "tif"),
-            price=0 if ord_type == OrdType.MARKET else whole(step, "price"),
+            price=whole(step, "price") if ord_type == OrdType.LIMIT else 0,
             qty=whole(step, "qty"),
+            **self.terms(step, ord_type),
         )
+
+    def terms(self, step: Json, ord_type: OrdType) -> dict[str, int]:
+        """What makes an order special, in the order or before it."""
+        if ord_type == OrdType.STOP:
+            return {"flags": Flag.SPECIAL, "order_id": whole(step, "stop_price")}
+        if not step.get("aon", False):
+            return {}
+        self.submit(type=MsgType.TERMS, flags=TermsFlag.ALL_OR_NONE)
+        return {"flags": Flag.SPECIAL, "field": More.TERMS}
 
     def cancel(self, step: Json) -> Any:
         order = self.known(step)
@@ -224,6 +236,8 @@ class Case:
                 self.traded(event, after)
             case ExecType.REPLACED:
                 self.replaced(event, after)
+            case ExecType.RESTATED | ExecType.TRIGGERED:
+                pass  # where it stands: depth says so
             case ExecType.CANCELED:
                 self.taken_off(self.by_order_id[int(event["order_id"])], 0, after)
             case _:

@@ -3,8 +3,8 @@
 `PYTHONPATH=tests python -m conformance.check_cases PATH...` reads files (or directories) of lines
 such as
 `{name, tags, steps: [{op, id, side, type, tif, price, qty}], expect: [{after, trades|depth|...}]}`.
-A case of a thing we do not offer is left out; a case of a convention we do not share is run and has
-to differ. Both stand in tables here with their reasons. Exit code 0 when every other case agrees.
+A case of a convention we do not share is run and has to differ; it stands in a table here with the
+reason. Exit code 0 when every other case agrees.
 """
 
 from __future__ import annotations
@@ -30,16 +30,22 @@ from conformance.case_player import (
 
 RESTING_MARKET = "what a market order does not trade is canceled here; there it rests (rule 3.4)"
 NO_FUNDS = "balances and reserve prices are not kept, so nothing is refused for lack of funds"
+ALL_OR_NONE_UNSEEN = (
+    "an all-or-none order waits unseen and behind what is shown (rule 8.12); there it is shown"
+)
 CONVENTIONS = {
+    "TestAonAskMatchAon": ALL_OR_NONE_UNSEEN,
+    "TestAonAskMatchMulti": ALL_OR_NONE_UNSEEN,
+    "TestAonBidMatchAon": ALL_OR_NONE_UNSEEN,
+    "TestOneAonBidOneAonAsk": ALL_OR_NONE_UNSEEN,
+    "TestRegAskMatchMulti": ALL_OR_NONE_UNSEEN,
+    "TestRegBidMatchMulti": ALL_OR_NONE_UNSEEN,
+    "TestTwoAonBidOneAonAsk": ALL_OR_NONE_UNSEEN,
     "Match_Market": RESTING_MARKET,
     "TestNoMktToMktWithoutPreviousTrade": RESTING_MARKET,
     "Modify_Side": "a replace keeps the order's side (rule 4.5); there it may change it",
     "basic scenario": NO_FUNDS,
     "move orders UP and DOWN": NO_FUNDS,
-}
-NOT_OFFERED = {
-    "aon": "all-or-none orders are not offered",
-    "stop": "stop orders are not offered",
 }
 # Of a case that is run otherwise: what it says of balances is not compared.
 EXPECTATIONS_NOT_OFFERED = ("balance",)
@@ -232,11 +238,8 @@ def compared(
 
 
 def verdict(case: Json) -> tuple[str, str]:
-    """Whether a case agrees, differs as listed, is not offered, is WRONG or NOT KNOWN; and why."""
+    """Whether a case agrees, differs as listed, is WRONG or NOT KNOWN; and why."""
     try:
-        for tag, reason in NOT_OFFERED.items():
-            if tag in listed(case, "tags"):
-                return "not offered", reason
         convention = CONVENTIONS.get(str(needed(case, "name")))
         found = differences(case)
     except CaseError as error:

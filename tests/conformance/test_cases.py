@@ -70,13 +70,13 @@ def test_a_file_with_a_wrong_case_fails_and_names_it(
     file = tmp_path / "cases.jsonl"
     file.write_text(json.dumps(case(resting_total=0)) + "\n")
     assert main([str(tmp_path)]) == 0
-    stop = case(resting_total=1) | {"name": "two", "tags": ["stop"]}
+    other = case(resting_total=1) | {"name": "Match_Market"}
     wrong = case(resting_total=1) | {"name": "three"}
-    file.write_text("\n".join(map(json.dumps, (case(resting_total=0), stop, wrong))))
+    file.write_text("\n".join(map(json.dumps, (case(resting_total=0), other, wrong))))
     capsys.readouterr()
     assert main([str(file)]) == 1
     printed = capsys.readouterr().out
-    assert "1 agrees, 1 not offered, 1 WRONG" in printed
+    assert "1 agrees, 1 differs as listed, 1 WRONG" in printed
     assert "three" in printed
 
 
@@ -127,7 +127,7 @@ def test_what_is_not_known_is_named(changes: dict[str, Any], told: str) -> None:
     assert re.search(told, why), why
 
 
-@pytest.mark.parametrize("missing", ["name", "tags", "steps", "expect"])
+@pytest.mark.parametrize("missing", ["name", "steps", "expect"])
 def test_a_part_that_is_missing_is_named(missing: str) -> None:
     whole = case(resting_total=0)
     del whole[missing]
@@ -145,3 +145,23 @@ def test_a_file_with_what_is_not_known_fails_and_names_it(
     assert "1 agrees, 3 NOT KNOWN" in printed
     for told in ("line 2 is not JSON", "7 is no object with names", "expectation 'vwap'"):
         assert told in printed
+
+
+def test_stop_and_all_or_none_orders_are_played() -> None:
+    steps = [
+        new(1, "sell", 100, 1),
+        new(2, "buy", 100, 1),  # a last price for stops
+        new(3, "sell", 102, 5, aon=True),
+        {"op": "new", "id": 4, "side": "buy", "type": "stop", "tif": "gtc", "stop_price": 101,
+         "qty": 5},
+        new(5, "buy", 102, 3),
+        new(6, "sell", 101, 1),
+        new(7, "buy", 101, 1),
+    ]  # fmt: skip
+    played = {"name": "one", "tags": ["aon", "stop"], "steps": steps}
+    expect = [
+        {"after": 4, "trades": [], "depth": {"bids": [[102, 1, 3]], "asks": []}},
+        {"after": 5, "trades": [{"maker": 5, "taker": 6, "price": 102, "qty": 1},
+                                {"maker": 3, "taker": 4, "price": 102, "qty": 5}]},
+    ]  # fmt: skip
+    assert verdict(played | {"expect": expect}) == ("agrees", "")

@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 from harness import model_campaign
 from touchline.core.engine import Engine
 from touchline.core.messages import (
+    ALL_OR_NONE_MAX,
     COMMAND,
     ExecType,
     Flag,
     Limit,
+    More,
     MsgType,
     OrdType,
     Reason,
     Side,
+    TermsFlag,
     TimeInForce,
 )
 
@@ -109,3 +112,57 @@ def test_a_cascade_of_many_stops_is_worked_off_in_one_command() -> None:
     assert found == {ExecType.NEW: 1, ExecType.TRADE: stops + 1, ExecType.TRIGGERED: stops}
     assert engine.orders_open == 0
     assert engine.position(1, 0) == (stops + 1, 0, 0)
+
+
+def terms(engine: Engine, **values: int) -> None:
+    command = np.zeros(1, COMMAND)
+    command["type"] = MsgType.TERMS
+    for name, value in values.items():
+        command[name] = value
+    assert len(engine.submit(command)) == 0
+
+
+def test_an_order_says_when_it_ends_and_that_it_trades_whole(engine: Engine) -> None:
+    terms(engine, price=1_000)
+    engine.new_order(0, 0, Side.SELL, LIMIT, TimeInForce.GTD, 101, 5, field=More.TERMS)
+    terms(engine, flags=TermsFlag.ALL_OR_NONE)
+    engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 101, 7, field=More.TERMS)
+    till, whole = engine.open_orders()
+    assert (till["expire_ns"], till["all_or_none"], till["shown_qty"]) == (1_000, 0, 5)
+    assert (whole["expire_ns"], whole["all_or_none"], whole["shown_qty"]) == (0, 1, 0)
+    engine.new_order(0, 1, Side.BUY, LIMIT, DAY, 101, 7, ts_ns=1_000)
+    assert kinds(engine) == [ExecType.EXPIRED, ExecType.NEW, ExecType.TRADE]
+
+
+def test_there_are_so_many_places_for_orders_that_expire(engine: Engine) -> None:
+    terms(engine, price=1_000)
+    for _ in range(256 // 2 + 64):
+        engine.new_order(0, 0, Side.SELL, LIMIT, TimeInForce.GTD, 101, 5, field=More.TERMS)
+        assert kinds(engine) == [ExecType.NEW, ExecType.RESTATED]
+    engine.new_order(0, 0, Side.SELL, LIMIT, TimeInForce.GTD, 101, 5, field=More.TERMS)
+    refused = engine.events()[0]
+    assert (refused["reason"], refused["leaves_qty"] << 32 | refused["qty"]) == (
+        Reason.EXPIRIES_FULL, 192)  # fmt: skip
+
+
+def test_so_many_all_or_none_orders_may_wait_in_an_instrument(engine: Engine) -> None:
+    terms(engine, flags=TermsFlag.ALL_OR_NONE)
+    for _ in range(ALL_OR_NONE_MAX):
+        engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 101, 5, field=More.TERMS)
+        assert kinds(engine) == [ExecType.NEW]
+    first = int(engine.open_orders()["order_id"][0])
+    engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 90, 5, field=More.TERMS)
+    assert engine.events()["reason"][0] == Reason.ALL_OR_NONE_FULL
+    engine.cancel(first, 0)
+    engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 90, 5, field=More.TERMS)
+    assert kinds(engine) == [ExecType.NEW]
+
+
+def test_a_snapshot_between_terms_and_their_order_has_them(engine: Engine) -> None:
+    terms(engine, price=1_000, order_id=2)
+    other = Engine(**engine.capacities._asdict())
+    other.restore(engine.snapshot())
+    for one in (engine, other):
+        one.new_order(0, 0, Side.SELL, LIMIT, TimeInForce.GTD, 101, 5, field=More.TERMS)
+        assert kinds(one) == [ExecType.NEW, ExecType.CANCELED]
+    assert engine.state_hash() == other.state_hash()

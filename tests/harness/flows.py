@@ -22,6 +22,7 @@ from touchline.core.messages import (
     make_commands,
 )
 
+PLAIN_TIMES = [TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK]  # no terms
 LIMITS = EngineCapacities(instruments_max=8, accounts_max=8, orders_max=4096, price_blocks_max=256)
 
 
@@ -87,7 +88,7 @@ def order_flow(seed: int, count: int) -> NDArray[np.void]:
                 account=rng.randrange(len(ACCOUNTS)),
                 side=rng.choice(list(Side)),
                 ord_type=OrdType.MARKET if market else OrdType.LIMIT,
-                time_in_force=rng.choice(list(TimeInForce)),
+                time_in_force=rng.choice(PLAIN_TIMES),
                 price=0 if market else rng.randint(90, 110),
                 qty=rng.randint(0, 20),
             )

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reference.engine import Capacities, Reference
+from reference.engine import PLAIN_TIMES, Capacities, Reference
 from reference.records import Command
-from reference.state import LIMITED, STOPS, TOUCHES
+from reference.state import FOR_AUCTIONS, LIMITED, STOPS, TOUCHES
 from touchline.core.engine import Engine
 from touchline.core.messages import (
     ACCOUNT_ALL,
@@ -28,10 +28,12 @@ from touchline.core.messages import (
     ExecType,
     Flag,
     Limit,
+    More,
     MsgType,
     OrdType,
     Reason,
     Side,
+    TermsFlag,
     TimeInForce,
     TradingStatus,
 )
@@ -58,10 +60,15 @@ class Flow:
 
     def __init__(self, draw: random.Random, reference: Reference) -> None:
         self.draw, self.reference = draw, reference
+        self.now, self.waits = 0, None  # type: int, Command | None
         self.share = draw.choice((0.0, 0.1, 0.3, 0.7))
         self.phases = draw.choice((0.0, 0.02, 0.05))
 
-    def command(self) -> Command:
+    def command(self, now: int) -> Command:
+        self.now = now
+        if self.waits is not None:  # its terms have gone
+            cmd, self.waits = self.waits, None
+            return cmd
         pick = self.draw.random()
         if self.draw.random() < self.phases:
             return self.phase()
@@ -73,13 +80,14 @@ class Flow:
 
     def new_order(self) -> Command:
         draw = self.draw
+        auctions = FOR_AUCTIONS if self.phases else ()
         cmd = Command(
             type=MsgType.NEW_ORDER,
             instrument=draw.choice((0, 0, 0, 1)),
             account=draw.randrange(ACCOUNTS),
             side=draw.choice(list(Side)),
             ord_type=OrdType.LIMIT,
-            time_in_force=draw.choice((*[TimeInForce.DAY] * 6, *TimeInForce)),
+            time_in_force=draw.choice((*[TimeInForce.DAY] * 6, *PLAIN_TIMES, *auctions)),
             price=draw.randint(59, 69),
             qty=draw.choice((1, 2, 3, 5, 8, 12, 100)),
         )
@@ -95,12 +103,37 @@ class Flow:
         waits = ord_type in (*STOPS, *TOUCHES)
         stop = draw.randint(58, 70) if waits or draw.random() < 0.02 else 0
         display = draw.choice((0, 0, 1, 2, 3, 5)) if draw.random() < 0.7 else 0
+        if draw.random() < 0.3:
+            return self.terms_before(replace(cmd, flags=Flag.SPECIAL | draw.choice(FLAGS)))
         return replace(
             cmd,
             ord_type=ord_type,
             price=cmd.price if ord_type in LIMITED else 0,
             flags=Flag.SPECIAL | draw.choice(FLAGS if not waits else (0, 0, 0, *FLAGS)),
             order_id=stop | display << 32,
+        )
+
+    def terms_before(self, cmd: Command) -> Command:
+        """8.9: its TERMS; the order itself is the next command."""
+        draw = self.draw
+        number = draw.randrange(3) << 32 | draw.randrange(1 << 31)
+        soon = self.now + draw.choice((-1, 0, 2, 10, 40, 200))
+        expires = draw.random() < 0.5
+        whole = draw.random() < 0.4
+        if expires:
+            cmd = replace(cmd, time_in_force=TimeInForce.GTD)
+        self.waits = replace(
+            cmd,
+            flags=Flag.SPECIAL if whole else cmd.flags,
+            cl_ord_id=number if draw.random() < 0.97 else number + 1,
+            field=More.TERMS,
+        )
+        return Command(
+            type=MsgType.TERMS,
+            cl_ord_id=number,
+            price=soon if expires else 0,
+            order_id=draw.choice((0, 0, 1, 3, 5)) if not whole or draw.random() < 0.1 else 0,
+            flags=TermsFlag.ALL_OR_NONE if whole else 0,
         )
 
     def change(self) -> Command:
@@ -147,7 +180,7 @@ class Flow:
                 flags=draw.choice((0, Flag.EXPIRE)),
             )
         if pick < 0.55:
-            return replace(cmd, type=MsgType.CHECKPOINT)
+            return replace(cmd, type=draw.choice((MsgType.CHECKPOINT, MsgType.EXPIRE)))
         changes: list[tuple[MsgType, int]] = [
             (MsgType.SECURITY_STATUS, TradingStatus.HALTED),
             *[(MsgType.SECURITY_STATUS, TradingStatus.READY_TO_TRADE)] * 8,
@@ -189,8 +222,8 @@ def play_round(seed: int, commands: int, met: Counter[str]) -> Difference | None
     flow, sent = Flow(draw, reference), []
     for number in range(commands):
         first = opening()
-        cmd = first[number] if number < len(first) else flow.command()
-        cmd = replace(cmd, seq=number + 1, ts_ns=number, cl_ord_id=number + 1)
+        cmd = first[number] if number < len(first) else flow.command(number)
+        cmd = replace(cmd, seq=number + 1, ts_ns=number, cl_ord_id=cmd.cl_ord_id or number + 1)
         sent.append(cmd)
         answers = reference.step(cmd)
         expected = [bytes(event) for event in answers]

@@ -285,6 +285,9 @@ def test_the_signature_and_the_help_are_there(name: str) -> None:
         "post_only: 'bool' = False",
         "slide: 'bool' = False",
         "to_limit: 'bool' = False",
+        "min_qty: 'Number | None' = None",
+        "all_or_none: 'bool' = False",
+        "expire_ns: 'int | None' = None",
     ]
     assert parameters["account"].kind is inspect.Parameter.KEYWORD_ONLY
     assert f"Enter an order to {name}, a market order" in call.__doc__

@@ -109,6 +109,26 @@ static tl_command random_command(uint64_t *state)
     return cmd;
 }
 
+/* Now and then terms come before the order: those of lane 0, which names no request. */
+static void step_terms(tl_engine *engine, tl_command *cmd, uint64_t r)
+{
+    if (cmd->type != TL_MSG_TYPE_NEW_ORDER || (cmd->flags & TL_FLAG_SPECIAL) == 0 || r % 3 != 0)
+        return;
+    tl_command terms = {.type = TL_MSG_TYPE_TERMS, .ts_ns = cmd->ts_ns};
+    if (r >> 2 & 1) {
+        cmd->time_in_force = TL_TIME_IN_FORCE_GTD;
+        terms.expire_ns = cmd->ts_ns + 1 + (int64_t)(r >> 8 & 0xFFFF);
+    } else if (r >> 3 & 1) {
+        cmd->flags = TL_FLAG_SPECIAL;
+        cmd->display_qty = 0;
+        terms.flags = TL_TERMS_FLAG_ALL_OR_NONE;
+    } else {
+        terms.min_qty = 3;
+    }
+    cmd->field = TL_MORE_TERMS;
+    CHECK(step(engine, &terms) == 0);
+}
+
 static void check_side(const tl_engine *engine, uint16_t instrument, uint8_t side,
                        const tl_published_depth *levels, size_t count)
 {
@@ -169,6 +189,7 @@ static void the_mirror_is_the_book_after_every_command(void)
     uint64_t state = 7;
     for (unsigned i = 0; i < STEPS; i++) {
         tl_command cmd = i < INSTRUMENTS + 2 ? setup_command(i) : random_command(&state);
+        step_terms(engine, &cmd, random_next(&state));
         size_t count = step(engine, &cmd);
         CHECK(tl_mirror_apply(mirror, slots, count) == count);
         read_messages(mirror, seqs);

@@ -1,11 +1,13 @@
 """Section 6 of docs/rules.md: listing, accounts, limits, statuses, checkpoints."""
 
 from reference.answers import Answers
-from reference.state import Instrument, Position, require, state_hash
+from reference.records import Command
+from reference.state import Instrument, Position, SentTerms, require, state_hash
 from touchline.core.messages import (
     LIMIT_UNSET,
     PRICE_MAX,
     QTY_MAX,
+    TEXT_LANES,
     EntryStatus,
     ExecType,
     Limit,
@@ -14,6 +16,11 @@ from touchline.core.messages import (
 )
 
 ACCOUNT_LIMITS = (Limit.ORDER_QTY_MAX, Limit.ORDER_VALUE_MAX, Limit.POSITION_MAX)
+
+
+def lane_of(cmd: Command) -> int:
+    """Whose it is."""
+    return (cmd.cl_ord_id >> 32) % TEXT_LANES
 
 
 TRESPASSES = (
@@ -113,6 +120,13 @@ class Administration(Answers):
             reason=cmd.field,
             value=value,
             limit=cmd.side,
+        )
+
+    def terms(self) -> None:
+        """8.9: for the order after it."""
+        cmd = self.cmd
+        self.state.terms[lane_of(cmd)] = SentTerms(
+            cmd.cl_ord_id, cmd.price, cmd.order_id & 0xFFFFFFFF, cmd.flags
         )
 
     def text(self) -> None:

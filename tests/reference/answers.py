@@ -39,7 +39,9 @@ class Answers:
         self.report(
             exec_type,
             order_id=order.order_id,
-            cl_ord_id=self.cmd.cl_ord_id if self.own in (None, order) else 0,  # 8.2
+            cl_ord_id=values.pop(
+                "cl_ord_id", self.cmd.cl_ord_id if self.own in (None, order) else 0
+            ),  # 8.2
             price=order.price,
             account=order.account,
             instrument=order.instrument,

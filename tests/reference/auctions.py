@@ -56,11 +56,13 @@ class Auctions(Matching):
         cmd, status = self.cmd, self.cmd.field
         at = self.listed_instrument(cmd.instrument)
         require(status in set(TradingStatus), Reason.INVALID_FIELD, status)
+        if status != at.status:
+            self.check_change(at, status)
+        self.expire_due()
         if status in AUCTIONS and status == at.status:
             self.tell(ExecType.INDICATIVE, self.crossing(at))
             return
         if status != at.status:
-            self.check_change(at, status)
             at.ends_ns = self.drawn_end() if status in AUCTIONS else 0
         at.status = status
         self.own = NOBODY
@@ -94,10 +96,10 @@ class Auctions(Matching):
         if at.status in CALLS:
             opening = at.status in (TradingStatus.PRE_OPEN, TradingStatus.OPENING_AUCTION)
             taken = time not in (TimeInForce.IOC, TimeInForce.FOK)
-            taken &= not order.flags & Flag.POST_ONLY
+            taken &= not (order.flags & Flag.POST_ONLY or order.all_or_none or order.min_qty)
             taken &= opening or time != TimeInForce.AT_OPEN
         elif at.status == TradingStatus.CLOSING_PRICE:
-            taken = time in (*RESTING_TIMES, TimeInForce.IOC, TimeInForce.FOK)
+            taken = time in (*RESTING_TIMES, TimeInForce.IOC)
             taken &= order.ord_type == OrdType.LIMIT and not order.special
         else:
             taken = time not in (TimeInForce.AT_OPEN, TimeInForce.AUCTION)
@@ -245,7 +247,7 @@ class Auctions(Matching):
         order.collected = False
         if not self.stands(at, order):
             return
-        without_terms = order.flags == Flag.SPECIAL and not order.display_qty
+        without_terms = order.flags == Flag.SPECIAL and not (order.display_qty or order.expire_ns)
         if without_terms and order.ord_type == OrdType.LIMIT:
             order.flags = 0
         if not order.hidden:

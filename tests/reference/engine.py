@@ -9,10 +9,12 @@ state.py, section 1 in answers.py, section 6 in administration.py, section 8 whe
 from dataclasses import replace
 from itertools import groupby
 
+from reference.administration import lane_of
 from reference.auctions import Auctions
 from reference.matching import OPPOSITE
 from reference.state import (
     CALLS,
+    FOR_AUCTIONS,
     LIMITED,
     RESTING_TIMES,
     STOPS,
@@ -22,6 +24,7 @@ from reference.state import (
     Order,
     Position,
     Refused,
+    SentTerms,
     as_good_as,
     check_limits,
     require,
@@ -29,14 +32,17 @@ from reference.state import (
 )
 from touchline.core.messages import (
     ACCOUNT_ALL,
+    ALL_OR_NONE_MAX,
     DISPLAY_PARTS_MAX,
     INSTRUMENT_ALL,
     EntryStatus,
     ExecType,
     Flag,
+    More,
     OrdType,
     Reason,
     Side,
+    TermsFlag,
     TimeInForce,
     TradingStatus,
 )
@@ -44,6 +50,7 @@ from touchline.core.messages import (
 __all__ = ["Capacities", "Reference"]
 
 PLAIN_TYPES = (OrdType.MARKET, OrdType.LIMIT)
+PLAIN_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 
 
 def slot_of(order: Order) -> int:
@@ -62,11 +69,16 @@ class Reference(Auctions):
         special = bool(cmd.flags & Flag.SPECIAL)
         require(cmd.ord_type in (set(OrdType) if special else PLAIN_TYPES),
                 Reason.INVALID_ORD_TYPE)  # fmt: skip
-        require(cmd.time_in_force in set(TimeInForce), Reason.INVALID_TIME_IN_FORCE)
+        for_auction = cmd.time_in_force in FOR_AUCTIONS
+        require(for_auction or cmd.time_in_force in (set(TimeInForce) if special else PLAIN_TIMES),
+                Reason.INVALID_TIME_IN_FORCE)  # fmt: skip
         order = Order(0, cmd.account, cmd.instrument, cmd.side, cmd.ord_type, cmd.time_in_force,
                       cmd.price, cmd.qty, cmd.qty)  # fmt: skip
         if special:
             self.take_terms(order)
+        told = special or for_auction or instrument.goes_special()
+        if told:
+            self.expire_due()
         self.check_entry(instrument, cmd.account)
         self.check_phase(instrument, order)
         self.check_qty_and_price(instrument, order.ord_type in LIMITED, cmd.qty, cmd.price)
@@ -78,16 +90,15 @@ class Reference(Auctions):
         check_limits(instrument, self.state.positions.get(place, Position()), order, given_up=0)
         self.check_slot_free()
         self.check_chain(order)
+        self.check_places_for_terms(instrument, order)
         self.check_position_place(cmd.account, cmd.instrument)
         apart = order.waiting or order.collected or order.parked
         if apart or (not order.at_market and order.time_in_force in RESTING_TIMES):
             self.check_level_place(instrument, order, order.price)
-        self.enter(instrument, order)
+        self.enter(instrument, order, told)
 
-    def enter(self, instrument: Instrument, order: Order) -> None:
+    def enter(self, instrument: Instrument, order: Order, told: bool) -> None:
         """2, 8.2"""
-        told = order.special or instrument.has_special()
-        told |= instrument.status == TradingStatus.CLOSING_PRICE
         order.order_id = self.take_slot()
         self.state.open_orders[order.order_id] = self.own = order
         self.state.positions.setdefault((order.account, order.instrument), Position())
@@ -151,6 +162,54 @@ class Reference(Auctions):
             and (bool(post_only) or not slide)
         )
         require(fits, Reason.INVALID_TERMS)
+        self.take_more_terms(order)
+
+    def take_more_terms(self, order: Order) -> None:
+        """8.9 to 8.12"""
+        cmd, sent = self.cmd, SentTerms()
+        if cmd.field == More.TERMS:
+            sent = self.state.terms.get(lane_of(cmd), sent)
+            require(sent.cl_ord_id == cmd.cl_ord_id, Reason.INVALID_TERMS)
+        rests = order.time_in_force in RESTING_TIMES
+        whole = bool(sent.flags & TermsFlag.ALL_OR_NONE)
+        post_only = cmd.flags & Flag.POST_ONLY
+        fits = (
+            cmd.field in set(More)
+            and sent.flags in (0, TermsFlag.ALL_OR_NONE)
+            and (order.time_in_force == TimeInForce.GTD) == bool(sent.expire_ns)
+            and not (sent.min_qty and (order.waiting or post_only or whole))
+            and (not sent.min_qty or sent.min_qty <= cmd.qty)
+            and (not whole or (order.ord_type == OrdType.LIMIT and rests and not post_only))
+            and not (whole and order.display_qty)
+        )
+        require(fits, Reason.INVALID_TERMS)
+        late = sent.expire_ns and sent.expire_ns <= cmd.ts_ns
+        require(not late, Reason.EXPIRE_TIME, sent.expire_ns, cmd.ts_ns)
+        order.expire_ns, order.min_qty, order.all_or_none = sent.expire_ns, sent.min_qty, whole
+        order.flags |= Flag.HIDDEN if whole else 0
+
+    def check_places_for_terms(self, instrument: Instrument, order: Order) -> None:
+        """8.10, 8.12"""
+        most = self.capacities.orders_max // 2 + 64
+        expire = sum(bool(other.expire_ns) for other in self.state.open_orders.values())
+        require(not order.expire_ns or expire < most, Reason.EXPIRIES_FULL, limit=most)
+        wait = sum(map(len, instrument.all_or_none.values()))
+        has_place = not order.all_or_none or wait < ALL_OR_NONE_MAX
+        require(has_place, Reason.ALL_OR_NONE_FULL, limit=ALL_OR_NONE_MAX)
+
+    def expire_due(self) -> int:
+        """8.10"""
+        due = [order for order in self.state.open_orders.values()
+               if order.expire_ns and order.expire_ns <= self.cmd.ts_ns]  # fmt: skip
+        for order in sorted(due, key=lambda order: (order.expire_ns, slot_of(order))):
+            self.leave(order)
+            self.report_order(ExecType.EXPIRED, order, qty=order.leaves_qty, cl_ord_id=0)
+            self.end(order)
+        return len(due)
+
+    def expire(self) -> None:
+        """8.10"""
+        self.report_administration(qty=self.expire_due())
 
     def check_terms(self, instrument: Instrument, order: Order) -> None:
         """8.3, 8.4, 8.6: after 2.4"""
@@ -169,7 +228,7 @@ class Reference(Auctions):
 
     def post_only_price(self, instrument: Instrument, order: Order, price: int) -> int:
         """8.6"""
-        best = self.next_maker(instrument, OPPOSITE[Side(order.side)])
+        best = self.next_maker(instrument, OPPOSITE[Side(order.side)], 0)
         if best is None or not as_good_as(order.side, price, best.price):
             return price
         slid = best.price - 1 if order.side == Side.BUY else best.price + 1
@@ -194,6 +253,9 @@ class Reference(Auctions):
     def cancel(self) -> None:
         """4.1"""
         order = self.open_order()
+        if order.special:
+            self.expire_due()
+            order = self.open_order()
         self.leave(order)
         self.take_off(order, ExecType.CANCELED, Reason.NONE)
 
@@ -201,6 +263,10 @@ class Reference(Auctions):
         """4.2 to 4.5, 8.8"""
         order, price, qty = self.open_order(), self.cmd.price, self.cmd.qty
         instrument = self.state.instruments[order.instrument]
+        told = instrument.goes_special()
+        if told:
+            self.expire_due()
+            order = self.open_order()
         self.check_entry(instrument, order.account)
         phase = instrument.status
         require(phase != TradingStatus.CLOSING_PRICE, Reason.NOT_IN_PHASE, phase)
@@ -218,7 +284,7 @@ class Reference(Auctions):
             self.check_chain_of_replace(order, wanted)
         if price != order.price and not order.waiting:
             self.check_level_place(instrument, wanted, price)
-        self.change(instrument, order, wanted)
+        self.change(instrument, order, wanted, told)
 
     def check_chain_of_replace(self, order: Order, wanted: Order) -> None:
         """8.7"""
@@ -226,13 +292,12 @@ class Reference(Auctions):
         taken = sum(other.chain for other in self.state.open_orders.values() if other is not order)
         require(taken + wanted.chain <= most, Reason.CHAIN_FULL, limit=most)
 
-    def change(self, instrument: Instrument, order: Order, wanted: Order) -> None:
+    def change(self, instrument: Instrument, order: Order, wanted: Order, told: bool) -> None:
         """4.3 to 4.5, 8.8"""
         self.own = order
         complete = wanted.leaves_qty == 0
         smaller = wanted.price == order.price and wanted.order_qty < order.order_qty
-        keeps_place = order.waiting or (smaller and not complete)
-        told = order.special or instrument.has_special()
+        keeps_place = order.waiting or (smaller and not complete and not order.all_or_none)
         if keeps_place:
             position = self.position_of(order)
             position.open_qty[order.side] -= order.leaves_qty - wanted.leaves_qty

@@ -61,6 +61,7 @@ class Intent:
     times: int = 1  # again and again, each time `step` ticks further
     step: int = 0
     overwrite: tuple[str, int] | None = None
+    terms: Command | None = None  # 8.9: they go before it
 
 
 def play(intents: list[Intent], reference: Reference) -> Iterator[tuple[Command, list[bytes]]]:
@@ -69,6 +70,8 @@ def play(intents: list[Intent], reference: Reference) -> Iterator[tuple[Command,
     sent = (cmd for intent in intents for cmd in commands(intent, owners, reference.state))
     for count, cmd in enumerate(sent, start=1):
         stamp = {"seq": count, "ts_ns": count, "cl_ord_id": count}
+        if cmd.type == MsgType.TERMS and cmd.cl_ord_id == 0:  # for the next, until in so long
+            cmd = replace(cmd, cl_ord_id=count + 1, price=cmd.price and cmd.price + count)
         cmd = replace(cmd, **{name: getattr(cmd, name) or value for name, value in stamp.items()})
         events = reference.step(cmd)
         for event in events:
@@ -92,6 +95,8 @@ def commands(intent: Intent, owners: dict[int, int], state: State) -> Iterator[C
             if intent.pin.released:
                 yield release
         else:
+            if intent.terms:
+                yield intent.terms
             yield cmd
 
 

@@ -4,6 +4,7 @@ The third of five layers: Answers, Administration, Matching, Auctions, Reference
 """
 
 from dataclasses import replace
+from itertools import chain
 
 from reference.administration import Administration
 from reference.state import (
@@ -42,6 +43,8 @@ class Matching(Administration):
     def queue_of(self, instrument: Instrument, order: Order) -> list[Order]:
         if order.waiting:
             lists = instrument.stops if order.ord_type in STOPS else instrument.touches
+        elif order.all_or_none:
+            lists = instrument.all_or_none
         elif order.collected or order.parked:
             lists = instrument.call if order.collected else instrument.parked
         else:
@@ -52,6 +55,8 @@ class Matching(Administration):
         """2.7, 8.3: each of the places where orders of an instrument lie has blocks of its own."""
 
         def block(at: Instrument, order: Order, price: int) -> tuple[int, str, int, int]:
+            if order.all_or_none:
+                return at.number, "all or none", order.side, price // BLOCK_LEVELS
             if order.collected or order.parked:
                 key = replace(order, price=price).call_key
                 return at.number, f"call {order.collected}", order.side, key // BLOCK_LEVELS
@@ -104,22 +109,38 @@ class Matching(Administration):
 
     # Meeting the book
 
-    def next_maker(self, instrument: Instrument, side: int) -> Order | None:
-        """8.5: what is shown before what is hidden, at one price."""
-        shown, hidden = instrument.book[side], instrument.hidden[side]
-        if shown and (not hidden or as_good_as(side, shown[0].price, hidden[0].price)):
-            return shown[0]
-        return hidden[0] if hidden else None
+    def makers(self, instrument: Instrument, side: int) -> list[Order]:
+        """8.5, 8.12: at one price what is shown, then what is hidden, then what trades whole."""
+        queues = (instrument.book[side], instrument.hidden[side], instrument.all_or_none[side])
+        falling = -1 if side == Side.BUY else 1
+        return sorted(chain(*queues), key=lambda order: falling * order.price)  # stable
+
+    def next_maker(self, instrument: Instrument, side: int, lots: int) -> Order | None:
+        """8.12: who trades whole is passed by where the lots are too few."""
+        for maker in self.makers(instrument, side):
+            if not maker.all_or_none or maker.leaves_qty <= lots:
+                return maker
+        return None
+
+    def available(self, instrument: Instrument, taker: Order, limit: int) -> int:
+        """3.5, 8.11, 8.12: lots it could trade with now, of those it wants."""
+        wanted = taker.leaves_qty
+        for maker in self.makers(instrument, OPPOSITE[Side(taker.side)]):
+            if not as_good_as(taker.side, limit, maker.price):
+                break
+            if maker.leaves_qty <= wanted or not maker.all_or_none:
+                wanted -= min(maker.leaves_qty, wanted)
+        return taker.leaves_qty - wanted
 
     def best_opposite(self, instrument: Instrument, order: Order) -> Order | None:
-        return self.next_maker(instrument, OPPOSITE[Side(order.side)])
+        return self.next_maker(instrument, OPPOSITE[Side(order.side)], 0)
 
     def limit_price(self, instrument: Instrument, taker: Order) -> int:
         """3.3, 8.6"""
         if not taker.at_market:
             return taker.price
         limit = protection_price(instrument, taker.side)
-        best = self.next_maker(instrument, OPPOSITE[Side(taker.side)])
+        best = self.next_maker(instrument, OPPOSITE[Side(taker.side)], taker.leaves_qty)
         to_limit = taker.ord_type == OrdType.MARKET_TO_LIMIT and best is not None
         if best and to_limit and as_good_as(taker.side, limit, best.price):
             taker.price = best.price
@@ -130,14 +151,15 @@ class Matching(Administration):
         """`told`: 8.2, an event says where it rests."""
         limit = self.limit_price(instrument, taker)
         side = OPPOSITE[Side(taker.side)]
-        makers = instrument.book[side] + instrument.hidden[side]
-        available = sum(maker.leaves_qty for maker in makers
-                        if as_good_as(taker.side, limit, maker.price))  # fmt: skip
-        if taker.time_in_force == TimeInForce.FOK and available < taker.leaves_qty:  # 3.5
-            self.take_off(taker, ExecType.CANCELED, Reason.FOK_UNFILLED)
+        whole = taker.time_in_force == TimeInForce.FOK or taker.all_or_none
+        needed = taker.leaves_qty if whole else taker.min_qty
+        taker.min_qty = 0
+        if self.available(instrument, taker, limit) < needed:
+            self.not_at_once(instrument, taker, told)
             return
+        alone = taker.flags & Flag.POST_ONLY or instrument.status != TradingStatus.READY_TO_TRADE
         while taker.leaves_qty > 0:  # 3.1
-            maker = self.next_maker(instrument, side)
+            maker = self.next_maker(instrument, side, 0 if alone else taker.leaves_qty)
             if maker is None or not as_good_as(taker.side, limit, maker.price):
                 break
             self.trade(instrument, taker, maker)
@@ -149,6 +171,15 @@ class Matching(Administration):
             self.take_off(taker, ExecType.CANCELED, Reason.MARKET_REMAINDER)
         else:
             self.rest_or_end(instrument, taker, told)
+
+    def not_at_once(self, instrument: Instrument, taker: Order, told: bool) -> None:
+        """3.5, 8.11, 8.12"""
+        if taker.all_or_none:
+            self.rest_or_end(instrument, taker, told)
+        elif taker.time_in_force == TimeInForce.FOK:
+            self.take_off(taker, ExecType.CANCELED, Reason.FOK_UNFILLED)
+        else:
+            self.take_off(taker, ExecType.CANCELED, Reason.MIN_QTY)
 
     def rest_or_end(self, instrument: Instrument, taker: Order, told: bool) -> None:
         """3.4, 8.6: who was not sure of a place when it came may find none."""
@@ -238,9 +269,25 @@ class Matching(Administration):
         self.meet_book(instrument, order, told=True)
 
     def work_off_triggers(self, instrument: Instrument) -> None:
-        """A queue, worked off to its end."""
+        """8.3, 8.12: then those that wait to trade whole, the first that can, until none can."""
         if instrument.status != TradingStatus.READY_TO_TRADE:  # 9.8
             self.traded_at = []
+            return
+        self.work_off_queue(instrument)
+        while order := self.able(instrument):
+            self.leave(order)
+            self.meet_book(instrument, order, told=True)
+            self.work_off_queue(instrument)
+
+    def able(self, instrument: Instrument) -> Order | None:
+        """8.12"""
+        for order in chain(*(instrument.all_or_none[side] for side in Side)):
+            if self.available(instrument, order, order.price) == order.leaves_qty:
+                return order
+        return None
+
+    def work_off_queue(self, instrument: Instrument) -> None:
+        """A queue, worked off to its end."""
         queue = self.triggered_now(instrument)
         while queue:
             self.meet_after_trigger(instrument, queue.pop(0))

@@ -30,9 +30,11 @@ from touchline.core.messages import (
     ExecType,
     Flag,
     Limit,
+    More,
     MsgType,
     OrdType,
     Side,
+    TermsFlag,
     TimeInForce,
     TradingStatus,
 )
@@ -76,6 +78,7 @@ class Scenario:
         self.accounts: list[str] = []
         self.words = Words()
         self.seq = 0
+        self.terms: Command | None = None  # that go before the order at hand
 
     def play(self, text: str) -> Iterator[str]:
         self.open("VENUE")
@@ -105,7 +108,7 @@ class Scenario:
 
     def send(self, cmd: Command) -> tuple[Command, list[Answer]]:
         self.seq += 1
-        cmd = replace(cmd, ts_ns=self.seq * 1000, cl_ord_id=self.seq)
+        cmd = replace(cmd, ts_ns=self.seq * 1000, cl_ord_id=cmd.cl_ord_id or self.seq)
         answers = [Answer(*EVENT_BYTES.unpack(event)) for event in self.venue.step(cmd)]
         return cmd, answers
 
@@ -130,10 +133,17 @@ class Scenario:
             yield from self.command(line)
 
     def command(self, line: str) -> Iterator[str]:
+        self.terms = None
         cmd, label = self.read(line)
+        if self.terms is not None:
+            self.send(replace(self.terms, cl_ord_id=self.seq + 2))
+            cmd = replace(cmd, flags=cmd.flags | Flag.SPECIAL, field=More.TERMS)
         cmd, answers = self.send(cmd)
-        if label and answers and answers[0].exec_type == ExecType.NEW:
-            self.words.name_order(label, answers[0].order_id, cmd)
+        entered = [event.order_id for event in answers if event.exec_type == ExecType.NEW]
+        if label and entered:
+            whole = self.terms is not None and self.terms.flags & TermsFlag.ALL_OR_NONE
+            hidden = Flag.HIDDEN if whole else 0  # 8.12
+            self.words.name_order(label, entered[0], replace(cmd, flags=cmd.flags | hidden))
         shown = [self.words.show(event, cmd) for event in answers]
         if not shown or len(line) >= ARROW_COLUMN:
             yield line
@@ -182,7 +192,7 @@ class Scenario:
             case ["STATUS", name, status]:
                 cmd = replace(cmd, type=MsgType.SECURITY_STATUS, field=TradingStatus[status])
                 return self.read_names(cmd, [name])
-            case [("CHECKPOINT" | "CLOCK" | "TEXT" | "TRESPASS") as name]:
+            case [("CHECKPOINT" | "CLOCK" | "EXPIRE" | "TEXT" | "TRESPASS") as name]:
                 return replace(cmd, type=MsgType[name])
             case _:
                 raise ValueError(f"not a command of a scenario: {' '.join(words)}")
@@ -225,7 +235,8 @@ class Scenario:
         return replace(cmd, ord_type=types[1], price=number(rest[1])), rest[2:]
 
     def read_terms(self, cmd: Command, words: list[str]) -> tuple[Command, list[str]]:
-        """`DISPLAY 5`, `HIDDEN`, `POST_ONLY`, `SLIDE`; what is left is the TimeInForce."""
+        """`DISPLAY 5`, `HIDDEN`, `POST_ONLY`, `SLIDE`, and in TERMS `MIN 3`, `ALL_OR_NONE` and
+        `FOR 4` (commands after this one; GTD); what is left is the TimeInForce."""
         flags, order_id, time = cmd.flags, cmd.order_id, []
         words = list(words)
         while words:
@@ -237,9 +248,23 @@ class Scenario:
                 flags |= Flag.SPECIAL | Flag.POST_ONLY | Flag.SLIDE
             elif word in ("HIDDEN", "POST_ONLY"):
                 flags |= Flag.SPECIAL | Flag[word]
+            elif word in ("MIN", "ALL_OR_NONE", "FOR"):
+                self.read_more_terms(word, words)
+                time += ["GTD"] if word == "FOR" else []
             else:
                 time.append(word)
         return replace(cmd, flags=flags, order_id=order_id), time
+
+    def read_more_terms(self, word: str, words: list[str]) -> None:
+        """8.9"""
+        terms = self.terms or Command(type=MsgType.TERMS)
+        if word == "MIN":
+            terms = replace(terms, order_id=number(words.pop(0)))
+        elif word == "FOR":
+            terms = replace(terms, price=(self.seq + 2 + number(words.pop(0))) * 1000)
+        else:
+            terms = replace(terms, flags=TermsFlag.ALL_OR_NONE)
+        self.terms = terms
 
     def read_names(self, cmd: Command, names: list[str]) -> Command:
         for name in names:

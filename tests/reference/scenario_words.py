@@ -229,6 +229,9 @@ class Words:
         elif event.exec_type == ExecType.SECURITY_STATUS:
             said["limit"] = event.limit
             text += f" {TradingStatus(event.qty).name}"
+        elif event.exec_type == ExecType.EXPIRE:
+            said["limit"] = event.limit
+            text += f" {event.qty}"
         elif event.exec_type in (ExecType.ACCOUNT_STATUS, ExecType.VENUE_STATUS):
             said["limit"] = event.limit
             text += f" {EntryStatus(event.qty).name}"

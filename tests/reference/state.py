@@ -53,6 +53,9 @@ class Order:
     collected: bool = False  # in a call phase
     parked: bool = False  # until the closing auction
     shown_qty: int = 0  # lots in the book for all to see; of an order that is not special, all
+    expire_ns: int = 0  # 8.10
+    min_qty: int = 0  # 8.11
+    all_or_none: bool = False  # 8.12
 
     @property
     def executed_qty(self) -> int:
@@ -89,7 +92,8 @@ class Order:
 CALLS = (TradingStatus.PRE_OPEN, TradingStatus.OPENING_AUCTION,
          TradingStatus.VOLATILITY_AUCTION, TradingStatus.CLOSING_AUCTION)  # fmt: skip
 AUCTIONS = CALLS[1:]  # these publish what they would come to
-RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC)
+RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD)
+FOR_AUCTIONS = (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE, TimeInForce.AUCTION)
 
 # Order types by what they do: section 8.
 LIMITED = (OrdType.LIMIT, OrdType.STOP_LIMIT, OrdType.LIMIT_IF_TOUCHED)
@@ -118,17 +122,32 @@ class Instrument:
     hidden: dict[int, list[Order]] = field(default_factory=two_sides)
     stops: dict[int, list[Order]] = field(default_factory=two_sides)
     touches: dict[int, list[Order]] = field(default_factory=two_sides)
+    all_or_none: dict[int, list[Order]] = field(default_factory=two_sides)
     call: dict[int, list[Order]] = field(default_factory=two_sides)
     parked: dict[int, list[Order]] = field(default_factory=two_sides)
 
     def apart(self) -> list[list[Order]]:
         """8, 9: what is open but not in the book, in the order in which it is told of."""
-        places = (self.hidden, self.stops, self.touches, self.call, self.parked)
+        places = (self.hidden, self.stops, self.touches, self.all_or_none, self.call, self.parked)
         return [lists[side] for lists in places for side in Side]
+
+    def goes_special(self) -> bool:
+        """8.2, 9: does any order go the way of special ones there?"""
+        phase = self.status in CALLS or self.status == TradingStatus.CLOSING_PRICE
+        return phase or self.has_special()
 
     def has_special(self) -> bool:
         return any(order.special for queue in [*self.book.values(), *self.apart()]
                    for order in queue)  # fmt: skip
+
+
+class SentTerms(NamedTuple):
+    """8.9: what a lane's last TERMS said."""
+
+    cl_ord_id: int = 0
+    expire_ns: int = 0
+    min_qty: int = 0
+    flags: int = 0
 
 
 @dataclass
@@ -175,6 +194,7 @@ class State:
     open_orders: dict[int, Order] = field(default_factory=dict)
     generations: list[int] = field(default_factory=list)  # of every slot ever used
     free_slots: list[int] = field(default_factory=list)  # a stack; its top is the end
+    terms: dict[int, SentTerms] = field(default_factory=dict)  # by lane
 
 
 # Section 5: limits
@@ -258,6 +278,9 @@ def state_hash(state: State) -> int:
     h = mix(h, len(state.generations))  # 7.5
     for slot in reversed(state.free_slots):
         h = mix(h, slot, state.generations[slot])
+    for lane, terms in sorted(state.terms.items()):  # 7.6
+        if any(terms):
+            h = mix(h, lane, terms.cl_ord_id, terms.expire_ns, terms.min_qty | terms.flags << 32)
     return h
 
 
@@ -266,9 +289,11 @@ def hash_queue(h: int, queue: list[Order]) -> int:
         h = mix(h, order.order_id, order.price, order.leaves_qty, order.order_qty, order.account,
                 order.time_in_force)  # fmt: skip
         if order.special:
-            place = order.waiting | order.collected << 1 | order.parked << 2
+            place = order.waiting | order.all_or_none << 1
+            place |= order.collected << 2 | order.parked << 3
             what = order.ord_type | order.flags << 8 | place << 16
-            h = mix(h, what, order.stop_price, order.display_qty, order.shown_qty)
+            h = mix(h, what, order.stop_price, order.display_qty, order.expire_ns,
+                    order.shown_qty)  # fmt: skip
     return mix(h, 0)
 
 

@@ -25,6 +25,7 @@ from touchline.core.messages import (
     MsgType,
     OrdType,
     Side,
+    TermsFlag,
     TimeInForce,
     TradingStatus,
 )
@@ -137,6 +138,28 @@ special_orders = st.builds(
         qty=qtys,
     ),
 )
+# What goes before such an order: mostly what goes with it, soon over.
+more_terms = st.builds(
+    Command,
+    type=st.just(MsgType.TERMS),
+    order_id=st.sampled_from((0, 0, 0, 1, 3, 12)),
+    price=st.sampled_from((0, 0, 1, 5, 20, 60, -100)),
+    flags=st.sampled_from((0, 0, TermsFlag.ALL_OR_NONE, TermsFlag.ALL_OR_NONE, 2)),
+    cl_ord_id=st.sampled_from([0] * 9 + [7]),
+)
+
+
+def with_terms(order: Command, terms: Command, field: int, plain: bool) -> Intent:
+    if terms.price:
+        order = replace(order, time_in_force=TimeInForce.GTD)
+    if plain:
+        order = replace(order, ord_type=OrdType.LIMIT, order_id=0, flags=Flag.SPECIAL)
+    return Intent(replace(order, field=field), terms=terms)
+
+
+orders_after_terms = st.builds(
+    with_terms, special_orders, more_terms, st.sampled_from((1, 1, 1, 1, 0, 2)), st.booleans()
+)
 new_orders = weighted((8, limit_orders), (2, market_orders), (6, special_orders))
 cancels = st.builds(Command, type=st.just(MsgType.CANCEL), account=accounts)
 replaces = st.builds(
@@ -204,7 +227,7 @@ definitions = st.one_of(
 )
 questions = st.builds(
     Command,
-    type=st.sampled_from((MsgType.CHECKPOINT, MsgType.TEXT, MsgType.CLOCK)),
+    type=st.sampled_from((MsgType.CHECKPOINT, MsgType.TEXT, MsgType.CLOCK, MsgType.EXPIRE)),
     price=st.integers(-(1 << 63), (1 << 63) - 1),
 )
 trespasses = st.builds(
@@ -262,7 +285,8 @@ overwritten = st.builds(
     ),
 )
 intents = weighted(
-    (16, entered),
+    (14, entered),
+    (4, orders_after_terms),
     (8, changed),
     (6, at_a_limit),
     (1, bursts),

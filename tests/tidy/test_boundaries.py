@@ -136,6 +136,8 @@ C_PART_OF = dict.fromkeys(
         "phases",
         "auction",
         "triggers",
+        "all",  # all_or_none.c
+        "expiry",
         "amend",
         "administer",
     ),

@@ -1,5 +1,6 @@
 /* The operator's commands: what exists, what it may do, and up to what limit.
  * Section 6 of docs/rules.md. */
+#include "touchline/core/expiry.h"
 #include "touchline/core/phases.h"
 
 #include <string.h>
@@ -153,6 +154,16 @@ static void trespass(const tl_step *s)
     tl_event_publish(s, event);
 }
 
+/* Rule 8.9: for the NEW_ORDER after it, which says whether it goes with it. */
+static void terms(const tl_step *s)
+{
+    const tl_command *cmd = s->cmd;
+    s->engine->state->more[tl_lane_of(cmd)] = (tl_sent_terms){.cl_ord_id = cmd->cl_ord_id,
+                                                        .expire_ns = cmd->expire_ns,
+                                                        .min_qty = cmd->min_qty,
+                                                        .flags = cmd->flags};
+}
+
 void tl_step_administer(tl_step step)
 {
     const tl_step *s = &step;
@@ -174,6 +185,12 @@ void tl_step_administer(tl_step step)
         break;
     case TL_MSG_TYPE_VENUE_STATUS:
         entry_status(s, &s->engine->risk.counts->venue_status);
+        break;
+    case TL_MSG_TYPE_EXPIRE:
+        done(s, 0, tl_expire_due(s), 0);
+        break;
+    case TL_MSG_TYPE_TERMS:
+        terms(s);
         break;
     case TL_MSG_TYPE_CHECKPOINT:
         done(s, (int64_t)tl_engine_hash(s->engine), 0, 0);

@@ -19,7 +19,7 @@ void tl_step_cancel(const tl_step *s)
         return;
     }
     if (__builtin_expect(tl_order_is_special(&s->shelf->orders[slot]), 0)) {
-        tl_cancel_among_specials(*s, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_NONE);
+        tl_cancel_special(*s, slot);
         return;
     }
     tl_canceled(s, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_NONE);

@@ -230,6 +230,7 @@ TL_APART void tl_step_mass_cancel(tl_step step); /* rule 4.6 */
  * the command's own, and not of an instrument without any. */
 TL_APART void tl_enter_among_specials(tl_step step, const tl_instrument *instrument,
                                       const tl_account *account);
+TL_APART void tl_cancel_special(tl_step step, uint32_t slot);
 TL_APART void tl_cancel_among_specials(tl_step step, uint32_t slot, uint8_t exec_type,
                                        uint8_t reason);
 TL_APART void tl_replace_among_specials(tl_step step, uint32_t slot);

@@ -240,11 +240,11 @@ cdef class Engine:
         return <int>self.sink.next
 
     def new_order(self, instrument, account, side, ord_type, time_in_force, price, qty,
-                  cl_ord_id=0, ts_ns=0, *, stop_price=0, display_qty=0, flags=0):
+                  cl_ord_id=0, ts_ns=0, *, stop_price=0, display_qty=0, flags=0, field=0):
         """Enter an order: price in ticks (0 for a market order), qty in lots.
 
-        stop_price (ticks), display_qty (lots) and flags: section 8 of docs/rules.md. Returns the
-        number of events; events() holds them, the first being NEW or REJECTED.
+        stop_price (ticks), display_qty (lots), flags, and field (1: TERMS came before): section 8
+        of docs/rules.md. Returns the number of events(): EXPIRED ones, then NEW or REJECTED.
         """
         cdef tl_command cmd
         memset(&cmd, 0, sizeof(cmd))
@@ -261,7 +261,8 @@ cdef class Engine:
         cmd.stop_price = <uint32_t>whole(stop_price, "stop_price", 0, 0xFFFFFFFF)
         cmd.display_qty = <uint32_t>whole(display_qty, "display_qty", 0, 0xFFFFFFFF)
         cmd.flags = <uint8_t>whole(flags, "flags", 0, 0xFF)
-        if cmd.order_id != 0 or cmd.flags != 0 or cmd.ord_type > TL_ORD_TYPE_LIMIT:
+        cmd.field = <uint8_t>whole(field, "field", 0, 0xFF)
+        if cmd.order_id or cmd.flags or cmd.field or cmd.ord_type > TL_ORD_TYPE_LIMIT:
             cmd.flags |= TL_FLAG_SPECIAL
         return self.step(&cmd)
 

@@ -1,14 +1,16 @@
 /* The state hash: section 7 of docs/rules.md. */
 #include "touchline/core/state.h"
 
-static uint64_t hash_terms(const tl_special *terms, uint32_t shown_qty, uint64_t hash)
+static uint64_t hash_terms(const tl_engine *engine, uint32_t slot, uint64_t hash)
 {
+    const tl_special *terms = &engine->shelf.special[slot];
     uint64_t flags = terms->flags & TL_SPECIAL_FLAGS;
-    uint64_t apart = terms->flags & TL_APART_FLAGS;
+    uint64_t apart = terms->flags & ~TL_SPECIAL_FLAGS;
     hash = tl_mix(hash, terms->ord_type | flags << 8 | apart << 16);
     hash = tl_mix(hash, terms->stop_price);
     hash = tl_mix(hash, terms->display_qty);
-    return tl_mix(hash, shown_qty);
+    hash = tl_mix(hash, (uint64_t)tl_expire_ns(engine, terms));
+    return tl_mix(hash, tl_order_seen(engine, slot).shown_qty);
 }
 
 static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t side, uint64_t hash)
@@ -26,8 +28,7 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
             hash = tl_mix(hash, engine->positions.entries[order->position].account);
             hash = tl_mix(hash, tl_order_time_in_force(order));
             if (tl_order_is_special(order))
-                hash = hash_terms(&shelf->special[slot],
-                                  tl_order_seen(engine, slot).shown_qty, hash);
+                hash = hash_terms(engine, slot, hash);
         }
         level = tl_book_worse_level(shelf, side, level);
     }
@@ -45,6 +46,8 @@ static uint64_t hash_unseen(const tl_engine *engine, uint32_t instrument, uint64
     hash = hash_side(engine, &books[TL_UNSEEN_STOP_SELL], TL_SIDE_BUY, hash);
     hash = hash_side(engine, &books[TL_UNSEEN_TOUCH_BUY], TL_SIDE_BUY, hash);
     hash = hash_side(engine, &books[TL_UNSEEN_TOUCH_SELL], TL_SIDE_SELL, hash);
+    hash = hash_side(engine, &books[TL_UNSEEN_ALL_OR_NONE_BUY], TL_SIDE_BUY, hash);
+    hash = hash_side(engine, &books[TL_UNSEEN_ALL_OR_NONE_SELL], TL_SIDE_SELL, hash);
     for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_PARKED_SELL; which++)
         hash = hash_side(engine, &books[which], TL_SIDE_SELL, hash);
     return hash;
@@ -92,6 +95,21 @@ static uint64_t hash_positions(const tl_engine *engine)
     return sum;
 }
 
+/* Of the lanes that have sent any, the terms that the next order may take. */
+static uint64_t hash_more(const tl_engine *engine, uint64_t hash)
+{
+    for (uint32_t lane = 0; lane < TL_TEXT_LANES; lane++) {
+        const tl_sent_terms *more = &engine->state->more[lane];
+        if (more->cl_ord_id == 0 && more->expire_ns == 0 && more->min_qty == 0 && more->flags == 0)
+            continue;
+        hash = tl_mix(hash, lane);
+        hash = tl_mix(hash, more->cl_ord_id);
+        hash = tl_mix(hash, (uint64_t)more->expire_ns);
+        hash = tl_mix(hash, more->min_qty | (uint64_t)more->flags << 32);
+    }
+    return hash;
+}
+
 uint64_t tl_engine_hash(const tl_engine *engine)
 {
     uint64_t hash = UINT64_C(0x746F7563686C696E);
@@ -108,5 +126,5 @@ uint64_t tl_engine_hash(const tl_engine *engine)
     for (uint32_t slot = engine->shelf.pools->order_free; slot != TL_NONE;
          slot = engine->shelf.orders[slot].next)
         hash = tl_mix(tl_mix(hash, slot), engine->shelf.orders[slot].generation);
-    return hash;
+    return hash_more(engine, hash);
 }

@@ -15,6 +15,7 @@ typedef struct found {
     uint64_t nodes;
     uint64_t open; /* lots of all orders, each side of a position weighted by a number of its own */
     uint64_t specials;
+    uint64_t wholes;
     uint64_t chain;
     uint64_t collected;
 } found;
@@ -157,6 +158,7 @@ static void check_terms(const tl_engine *engine, uint32_t slot, const where *at,
     const tl_special *terms = &engine->shelf.special[slot];
     bool apart = (terms->flags & TL_APART_FLAGS) != 0;
     found->specials += terms->flags != 0;
+    found->wholes += (terms->flags & TL_ALL_OR_NONE) != 0;
     assert(tl_order_is_special(order) == (terms->flags != 0));
     found->chain += terms->chain;
     found->collected += (terms->flags & TL_COLLECTED) != 0;
@@ -172,6 +174,21 @@ static void check_terms(const tl_engine *engine, uint32_t slot, const where *at,
     assert(terms->reserve == 0 || order->leaves_qty <= terms->display_qty);
     assert(terms->chain == tl_chain_of(terms, engine->shelf.cold[slot].order_qty));
     assert(terms->chain <= TL_CHAIN_ORDER_MAX);
+    assert((terms->expiry != 0) == (tl_order_time_in_force(order) == TL_TIME_IN_FORCE_GTD));
+}
+
+/* Rule 8.10: every order in the heap is open and knows its place, and none is before its parent. */
+static void check_expiries(const tl_engine *engine)
+{
+    const uint32_t count = engine->state->expiries;
+    assert(count <= tl_chain_max(engine->state->capacities.orders_max));
+    for (uint32_t i = 0; i < count; i++) {
+        const tl_expiry *expiry = &engine->expiries[i];
+        assert(expiry->slot < engine->shelf.pools->orders_used);
+        assert(engine->shelf.orders[expiry->slot].position != TL_NONE);
+        assert(engine->shelf.special[expiry->slot].expiry == i + 1);
+        assert(i == 0 || engine->expiries[(i - 1) / 2].expire_ns <= expiry->expire_ns);
+    }
 }
 
 static void check_order(const tl_engine *engine, const tl_order *order, uint32_t slot)
@@ -184,7 +201,7 @@ static void check_order(const tl_engine *engine, const tl_order *order, uint32_t
     bool in_call = tl_order_is_special(order) &&
                    (engine->shelf.special[slot].flags & (TL_COLLECTED | TL_PARKED)) != 0;
     assert(time == TL_TIME_IN_FORCE_DAY || time == TL_TIME_IN_FORCE_GTC ||
-           (in_call && tl_is_for_auction(time)));
+           time == TL_TIME_IN_FORCE_GTD || (in_call && tl_is_for_auction(time)));
     assert(order->price > 0 || in_call ||
            (tl_order_is_special(order) && (engine->shelf.special[slot].flags & TL_WAITING) != 0));
     assert(order->position < engine->positions.counts->positions_used);
@@ -294,12 +311,14 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
         {&unseen[TL_UNSEEN_STOP_SELL], instrument, false, TL_SIDE_SELL, TL_WAITING},
         {&unseen[TL_UNSEEN_TOUCH_BUY], instrument, false, TL_SIDE_BUY, TL_WAITING},
         {&unseen[TL_UNSEEN_TOUCH_SELL], instrument, false, TL_SIDE_SELL, TL_WAITING},
+        {&unseen[TL_UNSEEN_ALL_OR_NONE_BUY], instrument, false, 0, 0},
+        {&unseen[TL_UNSEEN_ALL_OR_NONE_SELL], instrument, false, 0, 0},
         {&unseen[TL_UNSEEN_CALL_BUY], instrument, false, TL_SIDE_BUY, TL_COLLECTED},
         {&unseen[TL_UNSEEN_CALL_SELL], instrument, false, TL_SIDE_SELL, TL_COLLECTED},
         {&unseen[TL_UNSEEN_PARKED_BUY], instrument, false, TL_SIDE_BUY, TL_PARKED},
         {&unseen[TL_UNSEEN_PARKED_SELL], instrument, false, TL_SIDE_SELL, TL_PARKED},
     };
-    uint64_t orders = found->orders, specials = found->specials;
+    uint64_t orders = found->orders, specials = found->specials, wholes = found->wholes;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         check_book(engine, &all[i], found);
     uint32_t bid = better(book, &unseen[TL_UNSEEN_HIDDEN], 0);
@@ -308,6 +327,7 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
     assert(found->orders == orders || tl_listed(engine, instrument) != NULL);
     const tl_instrument *listed = &engine->risk.instruments[instrument];
     assert(found->specials - specials == listed->specials);
+    assert(found->wholes - wholes == listed->wholes && listed->wholes <= TL_ALL_OR_NONE_MAX);
     tl_instrument gate = *listed;
     tl_gate_set(&gate);
     assert(listed->special == gate.special);
@@ -411,6 +431,7 @@ void tl_invariants_hold(const tl_engine *engine)
     check_branches(&engine->shelf, &found);
     check_positions(engine, found.open);
     check_chains(engine);
+    check_expiries(engine);
     assert(is_entry_status(engine->risk.counts->venue_status));
     for (uint32_t i = 0; i < engine->risk.counts->accounts_max; i++) {
         uint8_t status = engine->risk.accounts[i].entry_status;

@@ -23,7 +23,7 @@ static void check_numbers(const tl_engine *engine, const tl_command *cmd, const 
 {
     assert(engine->state->event_seq == before->event_seq + a->count);
     assert(a->count <= before->events_bound);
-    assert((a->count == 0) == (cmd->type == TL_MSG_TYPE_TEXT));
+    assert((a->count == 0) == (cmd->type == TL_MSG_TYPE_TEXT || cmd->type == TL_MSG_TYPE_TERMS));
     for (uint64_t i = 0; i < a->count && i <= a->sink->mask; i++) {
         const tl_event *event = event_at(a, a->count - 1 - i);
         assert(event->seq == engine->state->event_seq - i);
@@ -35,7 +35,7 @@ static void check_numbers(const tl_engine *engine, const tl_command *cmd, const 
 static void check_refusal(const tl_engine *engine, const answer *a, const tl_before *before)
 {
     assert(a->count == 1 && event_at(a, 0)->reason != TL_REASON_NONE);
-    if (before->hash == 0)
+    if (before->hash == 0 || a->first != before->sink_next)
         return;
     engine->state->event_seq--;
     assert(tl_engine_hash(engine) == before->hash);
@@ -149,14 +149,27 @@ static void check_orders(const tl_engine *engine, const answer *a, const tl_befo
     assert(engine->shelf.pools->orders_open == open);
 }
 
+/* Rule 8.10: what was past its time comes before the answer itself. */
+static void pass_expired(answer *a)
+{
+    while (a->count > 1 && event_at(a, 0)->exec_type == TL_EXEC_TYPE_EXPIRED) {
+        assert(event_at(a, 0)->qty >= 1 && event_at(a, 0)->leaves_qty == 0);
+        assert(event_at(a, 0)->cl_ord_id == 0);
+        a->first++;
+        a->count--;
+    }
+}
+
 void tl_invariants_answer(const tl_engine *engine, const tl_command *cmd,
                           const tl_event_sink *sink, const tl_before *before)
 {
-    const answer a = {sink, before->sink_next, sink->next - before->sink_next};
+    answer a = {sink, before->sink_next, sink->next - before->sink_next};
     check_numbers(engine, cmd, &a, before);
     if (a.count == 0 || a.count > sink->mask + 1)
         return;
     check_orders(engine, &a, before);
+    if (cmd->type != TL_MSG_TYPE_MASS_CANCEL)
+        pass_expired(&a);
     switch (event_at(&a, 0)->exec_type) {
     case TL_EXEC_TYPE_REJECTED:
     case TL_EXEC_TYPE_CANCEL_REJECTED:

@@ -97,7 +97,8 @@ static bool filter_valid(const tl_orders_filter *filter)
     bool side = filter->side == 0 || tl_side_known(filter->side);
     bool time_in_force = filter->time_in_force == 0 ||
                          filter->time_in_force == TL_TIME_IN_FORCE_DAY ||
-                         filter->time_in_force == TL_TIME_IN_FORCE_GTC;
+                         filter->time_in_force == TL_TIME_IN_FORCE_GTC ||
+                         filter->time_in_force == TL_TIME_IN_FORCE_GTD;
     return side && time_in_force;
 }
 

@@ -23,8 +23,8 @@ static bool mass_cancel_valid(const tl_step *s, tl_verdict *verdict)
         any.flags = 0;
         any.ord_type = TL_ORD_TYPE_LIMIT;
         any.side = cmd->side != 0 ? cmd->side : TL_SIDE_BUY;
-        any.time_in_force =
-            cmd->time_in_force != 0 ? cmd->time_in_force : (uint8_t)TL_TIME_IN_FORCE_DAY;
+        if (cmd->time_in_force == 0 || cmd->time_in_force == TL_TIME_IN_FORCE_GTD)
+            any.time_in_force = TL_TIME_IN_FORCE_DAY;
         verdict->reason = tl_step_characteristics(&any);
         if (verdict->reason == TL_GOES_SPECIAL) /* a time in force for auctions */
             verdict->reason = TL_REASON_NONE;
@@ -96,6 +96,10 @@ static uint32_t cancel_unseen(const tl_step *s)
         count += cancel_side(s, &books[TL_UNSEEN_TOUCH_BUY], TL_SIDE_BUY);
     if (sell)
         count += cancel_side(s, &books[TL_UNSEEN_TOUCH_SELL], TL_SIDE_SELL);
+    if (buy)
+        count += cancel_side(s, &books[TL_UNSEEN_ALL_OR_NONE_BUY], TL_SIDE_BUY);
+    if (sell)
+        count += cancel_side(s, &books[TL_UNSEEN_ALL_OR_NONE_SELL], TL_SIDE_SELL);
     for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_PARKED_SELL; which++) {
         bool buys = which == TL_UNSEEN_CALL_BUY || which == TL_UNSEEN_PARKED_BUY;
         if (buys ? buy : sell)

@@ -31,6 +31,8 @@ extern "C" {
     X(MSG_TYPE, VENUE_STATUS, 'k')       /* the venue kill switch */                               \
     X(MSG_TYPE, CHECKPOINT, 'h')         /* publish the state hash */                              \
     X(MSG_TYPE, CLOCK, 't')              /* take the host's clock as it is */                      \
+    X(MSG_TYPE, EXPIRE, 'e')             /* take off what is past its time */                   \
+    X(MSG_TYPE, TERMS, 'm')              /* what does not fit in the order after it: rule 8.9 */ \
     X(MSG_TYPE, TEXT, 'x')               /* a name for the record; changes no state */          \
     X(MSG_TYPE, TRESPASS, 'z')           /* what its lane may not send, as the runner marks it */
 
@@ -53,6 +55,7 @@ extern "C" {
     X(TIME_IN_FORCE, AT_OPEN, '2')       /* these three for an auction alone: section 9 */         \
     X(TIME_IN_FORCE, IOC, '3')                                                                     \
     X(TIME_IN_FORCE, FOK, '4')                                                                     \
+    X(TIME_IN_FORCE, GTD, '6')           /* needs TERMS: rule 8.10 */                              \
     X(TIME_IN_FORCE, AT_CLOSE, '7')                                                                \
     X(TIME_IN_FORCE, AUCTION, 'A')       /* good for this auction */
 
@@ -75,6 +78,7 @@ extern "C" {
     X(EXEC_TYPE, LIMIT, 'l')                                                                       \
     X(EXEC_TYPE, VENUE_STATUS, 'k')                                                                \
     X(EXEC_TYPE, CHECKPOINT, 'h')                                                                  \
+    X(EXEC_TYPE, EXPIRE, 'e')                                                                      \
     X(EXEC_TYPE, CLOCK, 't')                                                                       \
     X(EXEC_TYPE, INDICATIVE, 'i')        /* what an auction would come to now */                   \
     X(EXEC_TYPE, UNCROSSED, 'u')         /* what it has come to: its trades follow */
@@ -137,6 +141,15 @@ extern "C" {
     X(FLAG, HIDDEN, 64)         /* not shown; TRADE: the maker's order is not */                   \
     X(FLAG, SPECIAL, 128)       /* NEW_ORDER: it has terms; its events: see rule 8.2 */
 
+/* What Command.field of a NEW_ORDER with the flag SPECIAL says: rule 8.9. */
+#define TL_MORE(X)                                                                                 \
+    X(MORE, NONE, 0)                                                                               \
+    X(MORE, TERMS, 1) /* the lane's last TERMS belongs to it */
+
+/* Bits of Command.flags in a TERMS. */
+#define TL_TERMS_FLAGS(X)                                                                          \
+    X(TERMS_FLAG, ALL_OR_NONE, 1) /* ExecInst(18) G: rule 8.12 */
+
 /* Why the answer is no: name, value, OrdRejReason(103), CxlRejReason(102), text. The text says what
  * Event.value and Event.limit hold. 103 values above 15 exist from FIX 5.0 on. */
 #define TL_REASONS(X)                                                                              \
@@ -182,11 +195,16 @@ extern "C" {
     X(REASON, DISPLAY_QTY, 35, 13, 99, "display quantity {value} is below the least, {limit} lots")\
     X(REASON, WOULD_TRADE, 36, 99, 99, "post-only at {value} would trade at {limit} ticks")        \
     X(REASON, CHAIN_FULL, 37, 99, 99, "all {limit} places for refills and triggers are taken")     \
-    X(REASON, NOT_IN_PHASE, 45, 99, 99, "trading phase {value} does not take this")                \
-    X(REASON, CLOSED, 46, 2, 99, "the instrument is closed")                                       \
-    X(REASON, TOO_EARLY, 47, 99, 99, "the auction goes on after {value}")                          \
-    X(REASON, AUCTION_REMAINDER, 48, 0, 0, "what an auction leaves of an order for it alone")      \
-    X(REASON, NOT_CLOSING_PRICE, 49, 99, 99,                                                       \
+    X(REASON, EXPIRE_TIME, 38, 4, 99, "ExpireTime {value} is not after the order's, {limit}")      \
+    X(REASON, EXPIRIES_FULL, 39, 99, 99, "all {limit} places for orders that expire are taken")    \
+    X(REASON, ALL_OR_NONE_FULL, 40, 99, 99,                                                        \
+      "all {limit} places for all-or-none orders of the instrument are taken")                     \
+    X(REASON, MIN_QTY, 41, 0, 0, "the minimum quantity is not available at once")                  \
+    X(REASON, NOT_IN_PHASE, 42, 99, 99, "trading phase {value} does not take this")                \
+    X(REASON, CLOSED, 43, 2, 99, "the instrument is closed")                                       \
+    X(REASON, TOO_EARLY, 44, 99, 99, "the auction goes on after {value}")                          \
+    X(REASON, AUCTION_REMAINDER, 45, 0, 0, "what an auction leaves of an order for it alone")      \
+    X(REASON, NOT_CLOSING_PRICE, 46, 99, 99,                                                       \
       "price {value} is not the closing price, {limit} ticks")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
@@ -203,6 +221,8 @@ enum tl_entry_status { TL_ENTRY_STATUSES(TL_ENUM) };
 enum tl_limit { TL_LIMITS(TL_ENUM_LIMIT) };
 enum tl_text { TL_TEXTS(TL_ENUM) };
 enum tl_flag { TL_FLAGS(TL_ENUM) };
+enum tl_more { TL_MORE(TL_ENUM) };
+enum tl_terms_flag { TL_TERMS_FLAGS(TL_ENUM) };
 enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #undef TL_ENUM
 #undef TL_ENUM_LIMIT
@@ -221,6 +241,9 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 
 /* Rule 8.4: an order that shows a part of itself shows at least one of so many parts. */
 #define TL_DISPLAY_PARTS_MAX 64u
+
+/* Rule 8.12: all-or-none orders that may wait in an instrument. */
+#define TL_ALL_OR_NONE_MAX 64u
 
 /* Prices that share a place among the price blocks an engine has room for. Rule 2.7. */
 #define TL_BLOCK_LEVELS 32u
@@ -244,9 +267,13 @@ typedef struct tl_command {
             uint32_t stop_price;  /* StopPx(99), ticks */
             uint32_t display_qty; /* DisplayQty(1138), lots */
         };
+        uint32_t min_qty; /* TERMS: MinQty(110), lots; 0: none */
     };
     uint64_t cl_ord_id; /* the sender's number for this request: lane << 32 | counter */
-    int64_t price;      /* Price(44) in ticks; LIMIT: the value; CLOCK: ns that stamps step by */
+    union {
+        int64_t price; /* Price(44) in ticks; LIMIT: the value; CLOCK: ns that stamps step by */
+        int64_t expire_ns; /* TERMS: ExpireTime(126), UTC nanoseconds; 0: none */
+    };
     int64_t qty;        /* OrderQty(38) in lots */
     uint32_t account;   /* Account(1) */
     uint32_t checksum;  /* CRC32C of the command with a checksum of 0 */
@@ -260,8 +287,9 @@ typedef struct tl_command {
     };
     uint8_t type;  /* MsgType(35), enum tl_msg_type */
     uint8_t side;  /* Side(54) */
-    uint8_t field; /* LIMIT: enum tl_limit; TEXT: enum tl_text; a status command: the status */
-    uint8_t flags; /* enum tl_flag */
+    uint8_t field; /* LIMIT: enum tl_limit; TEXT: enum tl_text; a status command: the status;
+                      NEW_ORDER: enum tl_more */
+    uint8_t flags; /* enum tl_flag; TERMS: enum tl_terms_flag */
 } tl_command;
 static_assert(sizeof(tl_command) == 64, "a command is one cache line");
 static_assert(offsetof(tl_command, checksum) - offsetof(tl_command, order_id) == TL_TEXT_BYTES,
@@ -355,7 +383,9 @@ typedef struct tl_order_view {
     uint32_t stop_price;  /* ticks */
     uint8_t ord_type;
     uint8_t flags;   /* POST_ONLY, SLIDE, HIDDEN, SPECIAL */
-    uint16_t waiting; /* 1: for its stop price; 2: for the uncross; 4: for the closing auction */
+    uint8_t waiting; /* 1: for its stop price; 4: for the uncross; 8: for the closing auction */
+    uint8_t all_or_none; /* 1: it trades whole or not at all */
+    int64_t expire_ns; /* UTC nanoseconds; 0: it does not expire */
 } tl_order_view;
 
 /* Which open orders a list has: as in a MASS_CANCEL. */

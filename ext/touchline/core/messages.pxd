@@ -10,8 +10,10 @@ cdef extern from "touchline/core/messages.h" nogil:
         uint64_t order_id
         uint32_t stop_price
         uint32_t display_qty
+        uint32_t min_qty
         uint64_t cl_ord_id
         int64_t price
+        int64_t expire_ns
         int64_t qty
         uint32_t account
         uint32_t checksum
@@ -64,7 +66,9 @@ cdef extern from "touchline/core/messages.h" nogil:
         uint32_t stop_price
         uint8_t ord_type
         uint8_t flags
-        uint16_t waiting
+        uint8_t waiting
+        uint8_t all_or_none
+        int64_t expire_ns
 
     ctypedef struct tl_orders_filter:
         uint32_t account
@@ -108,6 +112,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_TEXT_LANES
     enum: TL_BLOCK_LEVELS
     enum: TL_DISPLAY_PARTS_MAX
+    enum: TL_ALL_OR_NONE_MAX
     enum: TL_LANE_ADMIN
     enum: TL_LANE_FIX
     enum: TL_LANE_API
@@ -116,6 +121,9 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_MSG_TYPE_NEW_ORDER
     enum: TL_MSG_TYPE_CANCEL
     enum: TL_MSG_TYPE_REPLACE
+    enum: TL_MSG_TYPE_TERMS
+    enum: TL_MORE_TERMS
+    enum: TL_TERMS_FLAG_ALL_OR_NONE
     enum: TL_SIDE_BUY
     enum: TL_SIDE_SELL
     enum: TL_ORD_TYPE_MARKET
@@ -129,6 +137,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_TIME_IN_FORCE_GTC
     enum: TL_TIME_IN_FORCE_IOC
     enum: TL_TIME_IN_FORCE_FOK
+    enum: TL_TIME_IN_FORCE_GTD
     enum: TL_FLAG_POST_ONLY
     enum: TL_FLAG_SLIDE
     enum: TL_FLAG_HIDDEN
@@ -136,6 +145,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_EXEC_TYPE_NEW
     enum: TL_EXEC_TYPE_TRADE
     enum: TL_EXEC_TYPE_CANCELED
+    enum: TL_EXEC_TYPE_EXPIRED
     enum: TL_EXEC_TYPE_REPLACED
     enum: TL_EXEC_TYPE_REJECTED
     enum: TL_EXEC_TYPE_CANCEL_REJECTED

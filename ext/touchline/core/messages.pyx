@@ -120,7 +120,9 @@ ORDER = _dtype(sizeof(tl_order_view), [
     ("stop_price", "<u4", _at(&_order, &_order.stop_price)),
     ("ord_type", "u1", _at(&_order, &_order.ord_type)),
     ("flags", "u1", _at(&_order, &_order.flags)),
-    ("waiting", "<u2", _at(&_order, &_order.waiting)),
+    ("waiting", "u1", _at(&_order, &_order.waiting)),
+    ("all_or_none", "u1", _at(&_order, &_order.all_or_none)),
+    ("expire_ns", "<i8", _at(&_order, &_order.expire_ns)),
 ])
 
 
@@ -159,6 +161,8 @@ EntryStatus = _enum("EntryStatus", "ENTRY_STATUS", "May an account, or anybody, 
 Limit = _enum("Limit", "LIMIT", "What a LIMIT command sets.", enum.IntEnum)
 Text = _enum("Text", "TEXT", "What a TEXT command names.", enum.IntEnum)
 Flag = _enum("Flag", "FLAG", "Bits of Event.flags.", enum.IntFlag)
+More = _enum("More", "MORE", "Field of a special NEW_ORDER: do TERMS belong to it?", enum.IntEnum)
+TermsFlag = _enum("TermsFlag", "TERMS_FLAG", "Bits of the flags of a TERMS command.", enum.IntFlag)
 Reason = _enum("Reason", "REASON", "Why the answer is no.", enum.IntEnum)
 
 PRICE_MAX = TL_PRICE_MAX
@@ -171,6 +175,7 @@ SESSIONS_MAX = TL_SESSIONS_MAX
 TEXT_LANES = TL_TEXT_LANES
 BLOCK_LEVELS = TL_BLOCK_LEVELS
 DISPLAY_PARTS_MAX = TL_DISPLAY_PARTS_MAX
+ALL_OR_NONE_MAX = TL_ALL_OR_NONE_MAX
 LANE_ADMIN = TL_LANE_ADMIN
 LANE_FIX = TL_LANE_FIX
 LANE_API = TL_LANE_API

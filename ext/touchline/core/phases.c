@@ -7,11 +7,14 @@
  */
 #include "touchline/core/phases.h"
 
+#include "touchline/core/expiry.h"
+
 /* ── what a phase takes ────────────────────────────────────────────────────────────────────── */
 
 static bool may_rest(uint8_t time_in_force)
 {
-    return time_in_force == TL_TIME_IN_FORCE_DAY || time_in_force == TL_TIME_IN_FORCE_GTC;
+    return time_in_force == TL_TIME_IN_FORCE_DAY || time_in_force == TL_TIME_IN_FORCE_GTC ||
+           time_in_force == TL_TIME_IN_FORCE_GTD;
 }
 
 bool tl_phase_takes(uint8_t status, const tl_command *cmd, const tl_special *terms)
@@ -21,12 +24,12 @@ bool tl_phase_takes(uint8_t status, const tl_command *cmd, const tl_special *ter
     if (tl_phase_is_call(status)) {
         bool opening = status == TL_TRADING_STATUS_PRE_OPEN ||
                        status == TL_TRADING_STATUS_OPENING_AUCTION;
-        return !at_once && (terms->flags & TL_FLAG_POST_ONLY) == 0 &&
+        return !at_once && (terms->flags & (TL_FLAG_POST_ONLY | TL_ALL_OR_NONE)) == 0 &&
                (opening || time != TL_TIME_IN_FORCE_AT_OPEN);
     }
     if (status == TL_TRADING_STATUS_CLOSING_PRICE)
-        return (at_once || may_rest(time)) && cmd->ord_type == TL_ORD_TYPE_LIMIT &&
-               terms->flags == 0;
+        return (time == TL_TIME_IN_FORCE_IOC || may_rest(time)) &&
+               cmd->ord_type == TL_ORD_TYPE_LIMIT && terms->flags == 0;
     return time != TL_TIME_IN_FORCE_AT_OPEN && time != TL_TIME_IN_FORCE_AUCTION;
 }
 
@@ -138,7 +141,7 @@ static void let_go(const tl_meeting *m, uint32_t slot)
         return;
     }
     terms.flags &= (uint8_t)~TL_COLLECTED;
-    if (terms.flags == TL_FLAG_SPECIAL && terms.display_qty == 0 &&
+    if (terms.flags == TL_FLAG_SPECIAL && terms.display_qty == 0 && terms.expiry == 0 &&
         terms.ord_type == TL_ORD_TYPE_LIMIT)
         terms = (tl_special){0};
     if (stands(m, slot, &terms) && (terms.flags & TL_FLAG_HIDDEN) == 0)
@@ -226,17 +229,19 @@ void tl_step_security_status(const tl_step *s)
         tl_reject(s, TL_REASON_INVALID_FIELD, status, 0);
         return;
     }
-    if (status == instrument->trading_status && tl_phase_is_auction(status)) {
+    const bool again = status == instrument->trading_status;
+    if (!again && !change_passes(s->cmd, instrument, &verdict)) {
+        tl_refuse(s, TL_EXEC_TYPE_REJECTED, &verdict);
+        return;
+    }
+    if (s->engine->state->expiries != 0)
+        tl_expire_due(s);
+    if (again && tl_phase_is_auction(status)) {
         tell_indicative(s);
         return;
     }
-    if (status != instrument->trading_status) {
-        if (!change_passes(s->cmd, instrument, &verdict)) {
-            tl_refuse(s, TL_EXEC_TYPE_REJECTED, &verdict);
-            return;
-        }
+    if (!again)
         instrument->ends_ns = tl_phase_is_auction(status) ? drawn_end(s->cmd) : 0;
-    }
     instrument->trading_status = status;
     tl_gate_set(instrument);
     tl_event *event = tl_event_begin(s, TL_EXEC_TYPE_SECURITY_STATUS);

@@ -32,7 +32,8 @@ typedef struct tl_instrument {
         uint16_t gate; /* both in one look */
     };
     uint8_t limited; /* one of section 5's limits is set: a collar */
-    uint8_t _pad[5];
+    uint8_t wholes;  /* open orders that trade whole or not at all */
+    uint8_t _pad[4];
     int64_t ends_ns; /* no auction ends before; 0: when it is told to */
     uint32_t _pad2;
     uint32_t specials; /* how many */

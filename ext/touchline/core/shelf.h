@@ -88,15 +88,17 @@ typedef struct tl_special {
     uint32_t reserve;     /* lots left besides order.leaves_qty, which is what the book shows */
     uint32_t display_qty; /* 0: all is shown */
     uint32_t stop_price;  /* ticks */
+    uint32_t expiry;      /* its place among those that expire, from 1; 0: it does not */
     uint16_t chain;       /* rule 8.7 */
     uint8_t ord_type;
-    uint8_t flags; /* TL_FLAG_SPECIAL, POST_ONLY, SLIDE, HIDDEN, and TL_WAITING */
+    uint8_t flags; /* TL_FLAG_SPECIAL, POST_ONLY, SLIDE, HIDDEN, TL_WAITING and TL_ALL_OR_NONE */
 } tl_special;
-static_assert(sizeof(tl_special) == 16, "four orders to a cache line");
+static_assert(sizeof(tl_special) == 20, "three orders to a cache line");
 #define TL_WAITING 1u                 /* for its stop price */
-#define TL_COLLECTED 2u               /* in a call phase, to be uncrossed: section 9 */
-#define TL_PARKED 4u                  /* until the closing auction */
-#define TL_APART_FLAGS 7u             /* any of the three: it does not stand where it may trade */
+#define TL_ALL_OR_NONE 2u             /* such an order is HIDDEN, too */
+#define TL_COLLECTED 4u               /* in a call phase, to be uncrossed: section 9 */
+#define TL_PARKED 8u                  /* until the closing auction */
+#define TL_APART_FLAGS 13u            /* waiting, collected or parked: not where it may trade */
 #define TL_SPECIAL_FLAGS 0xF0u        /* those that its command and its events have too */
 
 /* The books of an instrument beside the one that everybody sees. What waits for a stop price lies
@@ -107,6 +109,8 @@ enum {
     TL_UNSEEN_STOP_SELL,  /* as bids */
     TL_UNSEEN_TOUCH_BUY,  /* as bids */
     TL_UNSEEN_TOUCH_SELL, /* as asks */
+    TL_UNSEEN_ALL_OR_NONE_BUY,  /* one side each, for two may stand at one price */
+    TL_UNSEEN_ALL_OR_NONE_SELL,
     TL_UNSEEN_CALL_BUY,    /* these four under tl_call_key, as asks */
     TL_UNSEEN_CALL_SELL,
     TL_UNSEEN_PARKED_BUY,

@@ -3,8 +3,10 @@
  *
  *   special_enter.c   terms checked, the order accepted
  *   special_match.c   an order meets the book; icebergs show their next part
+ *   all_or_none.c     what is there to trade with at once; who waits for all of it
  *   triggers.c        what waits for a stop price, and the queue of what has been triggered
  *   special_amend.c   cancel and replace
+ *   expiry.c          orders past their time
  *   phases.h          what collects them until an auction
  *
  * A plain order whose instrument has none never comes here: it asks instrument.special and goes its
@@ -19,6 +21,7 @@
 typedef struct tl_meeting {
     const tl_step *s;
     uint32_t own; /* the order that the command itself entered or changes */
+    uint32_t min_qty; /* of which so much has to trade at once, or nothing */
     bool traded;  /* since triggers were looked for; then at prices from low to high */
     uint32_t low;
     uint32_t high;
@@ -58,6 +61,9 @@ static inline tl_place tl_place_with(const tl_shelf *shelf, uint16_t instrument,
         return (tl_place){tl_unseen_book(shelf, instrument, which),
                           stop ? !side_index : side_index, terms->stop_price};
     }
+    if ((terms->flags & TL_ALL_OR_NONE) != 0)
+        return (tl_place){tl_unseen_book(shelf, instrument, TL_UNSEEN_ALL_OR_NONE_BUY + side_index),
+                          side_index, price};
     if ((terms->flags & TL_FLAG_HIDDEN) != 0)
         return (tl_place){tl_unseen_book(shelf, instrument, TL_UNSEEN_HIDDEN), side_index, price};
     return (tl_place){&shelf->books[instrument], side_index, price};
@@ -70,24 +76,42 @@ static inline tl_place tl_place_of(const tl_shelf *shelf, uint32_t slot)
                          order->price);
 }
 
-/* The next to trade with on a side: what is shown before what is hidden, at one price. TL_NONE when
- * nobody is there, or only at keys beyond `limit`. Rule 8.5. */
+/* The best of the all-or-none orders of a side, to keys up to `limit`, that `lots` are enough for;
+ * TL_NONE when there is none. Rule 8.12. */
+uint32_t tl_all_or_none_maker(const tl_shelf *shelf, uint16_t instrument, unsigned side_index,
+                              uint32_t limit, uint32_t lots);
+
+/* The next that so many lots can trade with on a side: what is shown before what is hidden before
+ * what trades whole, at one price. TL_NONE when nobody is there, or only at keys beyond `limit`.
+ * With 0 lots nobody who trades whole is. Rules 8.5 and 8.12. */
 static inline uint32_t tl_next_maker(const tl_shelf *shelf, uint16_t instrument,
-                                     unsigned side_index, uint32_t limit)
+                                     unsigned side_index, uint32_t limit, uint32_t lots)
 {
     const tl_best *best = &shelf->books[instrument].best[side_index];
     const tl_best *hidden =
         &tl_unseen_book(shelf, instrument, TL_UNSEEN_HIDDEN)->best[side_index];
     if (hidden->key < best->key)
         best = hidden;
+    if (lots == 0)
+        return best->key > limit ? TL_NONE : tl_level_head(shelf, best->level);
+    const tl_book *wholes =
+        tl_unseen_book(shelf, instrument, TL_UNSEEN_ALL_OR_NONE_BUY + side_index);
+    const tl_best *whole = &wholes->best[side_index];
+    if (whole->key < best->key && whole->key <= limit) {
+        uint32_t before = best->key - 1 < limit ? best->key - 1 : limit;
+        uint32_t slot = tl_all_or_none_maker(shelf, instrument, side_index, before, lots);
+        if (slot != TL_NONE)
+            return slot;
+    }
     return best->key > limit ? TL_NONE : tl_level_head(shelf, best->level);
 }
 
-/* The best price of a side, hidden orders among them; 0: nobody is there. */
+/* The best price of a side, hidden orders among them, those that trade whole not; 0: nobody is
+ * there. */
 static inline uint32_t tl_best_of_all(const tl_shelf *shelf, uint16_t instrument,
                                       unsigned side_index)
 {
-    uint32_t slot = tl_next_maker(shelf, instrument, side_index, TL_KEY_NONE - 1);
+    uint32_t slot = tl_next_maker(shelf, instrument, side_index, TL_KEY_NONE - 1, 0);
     return slot == TL_NONE ? 0 : shelf->orders[slot].price;
 }
 
@@ -113,6 +137,11 @@ void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms);
 /* The order, which stands nowhere, meets the book, and what that triggers does after it. */
 void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms);
 void tl_work_off_triggers(tl_meeting *m, uint16_t instrument);
+/* Lots, of those it wants, that the order could trade with now at keys up to `limit`. */
+uint32_t tl_available(const tl_shelf *shelf, const tl_order *taker, unsigned makers,
+                      uint32_t limit);
+/* The first all-or-none order of the instrument that can trade does; false: none can. */
+bool tl_all_or_none_trade(tl_meeting *m, uint16_t instrument);
 /* A special order that has come: waits, is triggered at once, or meets the book. */
 void tl_special_arrive(tl_meeting *m, uint32_t slot);
 /* Has a price from low to high met the stop price? */

@@ -1,6 +1,17 @@
 /* Cancel and replace where an instrument has special orders: section 4 of docs/rules.md with what
  * rule 8.8 adds. The order is open and its account's. */
+#include "touchline/core/expiry.h"
 #include "touchline/core/special.h"
+
+void tl_cancel_special(tl_step step, uint32_t slot)
+{
+    if (tl_expire_due(&step) != 0 && tl_order_find(step.shelf, step.cmd->order_id) == TL_NONE) {
+        tl_refuse(&step, TL_EXEC_TYPE_CANCEL_REJECTED,
+                  &(tl_verdict){TL_REASON_UNKNOWN_ORDER, 0, 0});
+        return;
+    }
+    tl_cancel_among_specials(step, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_NONE);
+}
 
 void tl_cancel_among_specials(tl_step step, uint32_t slot, uint8_t exec_type, uint8_t reason)
 {
@@ -154,6 +165,11 @@ static void requeue(tl_meeting *m, const change *c, uint32_t leaves_qty)
 void tl_replace_among_specials(tl_step step, uint32_t slot)
 {
     const tl_command *cmd = step.cmd;
+    if (tl_expire_due(&step) != 0 && tl_order_find(step.shelf, cmd->order_id) == TL_NONE) {
+        tl_refuse(&step, TL_EXEC_TYPE_CANCEL_REJECTED,
+                  &(tl_verdict){TL_REASON_UNKNOWN_ORDER, 0, 0});
+        return;
+    }
     const tl_order *order = &step.shelf->orders[slot];
     uint32_t *order_qty = &step.shelf->cold[slot].order_qty;
     uint32_t leaves_now = tl_order_leaves(step.shelf, slot);
@@ -167,7 +183,8 @@ void tl_replace_among_specials(tl_step step, uint32_t slot)
         return;
     }
     tl_meeting m = {.s = &step, .own = slot};
-    bool shrinks = c.price == order->price && cmd->qty < *order_qty;
+    bool shrinks = c.price == order->price && cmd->qty < *order_qty &&
+                   (c.terms.flags & TL_ALL_OR_NONE) == 0;
     *order_qty = cmd->qty > c.executed ? (uint32_t)cmd->qty : c.executed;
     uint32_t leaves_qty = *order_qty - c.executed;
     tl_special_set(&step, slot, &c.terms);

@@ -7,6 +7,7 @@
  *                │
  *              nothing left ─► ends;  may rest ─► rests, RESTATED;  else ─► canceled
  */
+#include "touchline/core/expiry.h"
 #include "touchline/core/phases.h"
 
 /* ── standing and leaving ──────────────────────────────────────────────────────────────────── */
@@ -80,6 +81,9 @@ void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms)
                          (uint32_t)((now->flags & TL_COLLECTED) != 0);
     instrument->specials += (uint32_t)(terms->flags != 0) - (uint32_t)(now->flags != 0);
     tl_gate_set(instrument);
+    if (((terms->flags ^ now->flags) & TL_ALL_OR_NONE) != 0)
+        instrument->wholes = (uint8_t)(instrument->wholes +
+                                       ((terms->flags & TL_ALL_OR_NONE) != 0 ? 1 : -1));
     order->time_in_force = (uint8_t)(tl_order_time_in_force(order) |
                                      (terms->flags != 0 ? TL_ORDER_SPECIAL : 0));
     s->engine->state->chain += (uint32_t)terms->chain - (uint32_t)now->chain + collected;
@@ -89,6 +93,8 @@ void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms)
 
 void tl_special_end(const tl_step *s, uint32_t slot)
 {
+    if (s->shelf->special[slot].expiry != 0)
+        tl_expiry_drop(s->engine, slot);
     if (s->shelf->special[slot].flags != 0)
         tl_special_set(s, slot, &(tl_special){0});
     tl_order_give_back(s->shelf, slot);
@@ -121,31 +127,6 @@ void tl_restated(const tl_meeting *m, uint32_t slot)
 }
 
 /* ── trades ────────────────────────────────────────────────────────────────────────────────── */
-
-/* Rule 3.5, counting what is not shown too: it is there to trade with. */
-static uint64_t lots_within(const tl_shelf *shelf, const tl_book *book, unsigned makers,
-                            uint32_t limit, uint64_t wanted)
-{
-    uint32_t level = book->best[makers].level;
-    uint64_t found = 0;
-    while (level != TL_NONE && found < wanted &&
-           tl_key(makers, tl_level_price(shelf, book, level)) <= limit) {
-        uint32_t slot = tl_level_head(shelf, level);
-        for (; slot != TL_NONE; slot = shelf->orders[slot].next)
-            found += tl_order_leaves(shelf, slot);
-        level = tl_book_worse_level(shelf, tl_side_of(makers), level);
-    }
-    return found;
-}
-
-static bool fillable(const tl_shelf *shelf, const tl_order *taker, unsigned makers, uint32_t limit)
-{
-    const tl_book *hidden = tl_unseen_book(shelf, taker->instrument, TL_UNSEEN_HIDDEN);
-    uint64_t found = lots_within(shelf, &shelf->books[taker->instrument], makers, limit,
-                                 taker->leaves_qty);
-    return found + lots_within(shelf, hidden, makers, limit, taker->leaves_qty) >=
-           taker->leaves_qty;
-}
 
 static void note_price(tl_meeting *m, uint32_t price)
 {
@@ -224,11 +205,33 @@ static uint32_t limit_of(const tl_shelf *shelf, tl_order *taker, unsigned makers
     uint32_t limit = tl_key(makers, terms->price);
     if (terms->ord_type != TL_ORD_TYPE_MARKET_TO_LIMIT || taker->price != 0)
         return limit;
-    uint32_t best = tl_next_maker(shelf, taker->instrument, makers, limit);
+    uint32_t best = tl_next_maker(shelf, taker->instrument, makers, limit, taker->leaves_qty);
     if (best == TL_NONE)
         return limit;
     taker->price = shelf->orders[best].price;
     return tl_key(makers, taker->price);
+}
+
+/* How much of it has to trade at once, if any does; 0: that is all one. Rules 3.5, 8.11, 8.12. */
+static uint32_t needed_at_once(const tl_meeting *m, uint32_t slot, const tl_terms *terms)
+{
+    bool whole = terms->time_in_force == TL_TIME_IN_FORCE_FOK ||
+                 (m->s->shelf->special[slot].flags & TL_ALL_OR_NONE) != 0;
+    if (whole)
+        return m->s->shelf->orders[slot].leaves_qty;
+    return slot == m->own ? m->min_qty : 0;
+}
+
+/* That is not there: who may wait for it does. */
+static void not_at_once(const tl_meeting *m, uint32_t slot, const tl_terms *terms)
+{
+    if ((m->s->shelf->special[slot].flags & TL_ALL_OR_NONE) != 0) {
+        rest_or_end(m, slot);
+        return;
+    }
+    bool fok = terms->time_in_force == TL_TIME_IN_FORCE_FOK;
+    take_off(m, slot, TL_EXEC_TYPE_CANCELED, fok ? TL_REASON_FOK_UNFILLED : TL_REASON_MIN_QTY,
+             terms->ord_type);
 }
 
 void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
@@ -236,14 +239,20 @@ void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
     const tl_shelf *shelf = m->s->shelf;
     tl_order *order = &shelf->orders[slot];
     unsigned makers = !tl_side_index(order->side);
+    const tl_instrument *instrument = &m->s->engine->risk.instruments[order->instrument];
+    bool wholes = instrument->wholes != 0 &&
+                  instrument->trading_status == TL_TRADING_STATUS_READY_TO_TRADE &&
+                  (shelf->special[slot].flags & TL_FLAG_POST_ONLY) == 0;
     uint32_t limit = limit_of(shelf, order, makers, terms);
+    uint32_t needed = needed_at_once(m, slot, terms);
     uint32_t maker;
-    if (terms->time_in_force == TL_TIME_IN_FORCE_FOK && !fillable(shelf, order, makers, limit)) {
-        take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_FOK_UNFILLED, terms->ord_type);
+    if (needed > 0 && tl_available(shelf, order, makers, limit) < needed) {
+        not_at_once(m, slot, terms);
         return;
     }
     while (order->leaves_qty > 0 &&
-           (maker = tl_next_maker(shelf, order->instrument, makers, limit)) != TL_NONE)
+           (maker = tl_next_maker(shelf, order->instrument, makers, limit,
+                                  wholes ? order->leaves_qty : 0)) != TL_NONE)
         trade_once(m, slot, maker, terms->ord_type);
     if (order->leaves_qty == 0)
         tl_special_end(m->s, slot);

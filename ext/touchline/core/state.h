@@ -10,6 +10,27 @@
 
 #define TL_STATE_MAGIC UINT64_C(0x37656E696C686374) /* "tchline7" */
 
+/* What a lane's last TERMS said, for the NEW_ORDER after it: rule 8.9. */
+typedef struct tl_sent_terms {
+    uint64_t cl_ord_id;
+    int64_t expire_ns;
+    uint32_t min_qty;
+    uint32_t flags; /* enum tl_terms_flag */
+} tl_sent_terms;
+
+/* Whose command it is. */
+static inline uint32_t tl_lane_of(const tl_command *cmd)
+{
+    return (uint32_t)(cmd->cl_ord_id >> 32) % TL_TEXT_LANES;
+}
+
+/* An order and the time from which it is no more. */
+typedef struct tl_expiry {
+    int64_t expire_ns;
+    uint32_t slot;
+    uint32_t _pad;
+} tl_expiry;
+
 /* The first bytes of the region. Everything after it is arrays, found by the capacities alone. */
 typedef struct tl_state {
     uint64_t magic;
@@ -17,10 +38,13 @@ typedef struct tl_state {
     tl_engine_capacities capacities;
     uint32_t chain;     /* of all open special orders, rule 8.7, and one for each collected */
     uint32_t collected; /* orders in a call phase: the uncross and what follows tell of each */
+    uint32_t expiries;  /* open orders that expire */
+    uint32_t _pad;
     uint64_t event_seq; /* events so far */
     tl_risk_counts risk;
     tl_position_counts positions;
     tl_pools pools;
+    tl_sent_terms more[TL_TEXT_LANES];
 } tl_state;
 
 struct tl_engine {
@@ -28,6 +52,7 @@ struct tl_engine {
     tl_shelf shelf;
     tl_risk risk;
     tl_positions positions;
+    tl_expiry *expiries; /* a heap, the earliest first: expiry.c */
     uint64_t looked_at; /* checked build: of the state since its invariants were last asserted */
     uintptr_t writer; /* the thread that is changing the state; 0 for none */
 };
@@ -104,6 +129,12 @@ static inline uint32_t tl_chain_taken(const tl_state *state)
 }
 #define TL_CHAIN_ORDER_MAX (2 * (TL_DISPLAY_PARTS_MAX - 1) + 2) /* of one order */
 
+/* When an order with these terms is no more; 0: it does not expire. */
+static inline int64_t tl_expire_ns(const tl_engine *engine, const tl_special *terms)
+{
+    return terms->expiry != 0 ? engine->expiries[terms->expiry - 1].expire_ns : 0;
+}
+
 /* An open order as queries show it. */
 static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot)
 {
@@ -125,7 +156,9 @@ static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot
                            .stop_price = terms.stop_price,
                            .ord_type = terms.ord_type,
                            .flags = terms.flags & TL_SPECIAL_FLAGS,
-                           .waiting = terms.flags & TL_APART_FLAGS};
+                           .waiting = terms.flags & TL_APART_FLAGS,
+                           .all_or_none = (terms.flags & TL_ALL_OR_NONE) != 0,
+                           .expire_ns = tl_expire_ns(engine, &terms)};
 }
 
 /* One more value into a hash or checksum. */

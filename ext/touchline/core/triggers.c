@@ -94,12 +94,9 @@ static void collect_all(tl_meeting *m, uint16_t instrument, queue *queue)
     m->traded = false;
 }
 
-void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
+static void work_off_queue(tl_meeting *m, uint16_t instrument)
 {
     queue queue = {TL_NONE, TL_NONE};
-    if (m->s->engine->risk.instruments[instrument].trading_status !=
-        TL_TRADING_STATUS_READY_TO_TRADE) /* rule 9.8 */
-        m->traded = false;
     collect_all(m, instrument, &queue);
     while (queue.first != TL_NONE) {
         uint32_t slot = queue.first;
@@ -107,6 +104,17 @@ void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
         meet_after_trigger(m, slot);
         collect_all(m, instrument, &queue);
     }
+}
+
+void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
+{
+    const tl_instrument *listed = &m->s->engine->risk.instruments[instrument];
+    if (listed->trading_status != TL_TRADING_STATUS_READY_TO_TRADE) /* rule 9.8 */
+        return;
+    if (m->traded)
+        work_off_queue(m, instrument);
+    while (listed->wholes != 0 && tl_all_or_none_trade(m, instrument))
+        work_off_queue(m, instrument);
 }
 
 void tl_special_arrive(tl_meeting *m, uint32_t slot)

@@ -9,7 +9,7 @@ from decimal import Decimal
 cimport cython
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -20,10 +20,12 @@ from touchline.core.engine cimport (
 )
 from touchline.core.messages cimport (
     TL_EXEC_TYPE_REPLACED, TL_FLAG_HIDDEN, TL_FLAG_POST_ONLY, TL_FLAG_SLIDE, TL_FLAG_SPECIAL,
-    TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT,
+    TL_MORE_TERMS, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_REPLACE,
+    TL_MSG_TYPE_TERMS, TL_ORD_TYPE_LIMIT,
     TL_ORD_TYPE_LIMIT_IF_TOUCHED, TL_ORD_TYPE_MARKET, TL_ORD_TYPE_MARKET_IF_TOUCHED,
     TL_ORD_TYPE_MARKET_TO_LIMIT, TL_ORD_TYPE_STOP, TL_ORD_TYPE_STOP_LIMIT, TL_PRICE_MAX,
-    TL_QTY_MAX, TL_SIDE_BUY, TL_SIDE_SELL, tl_level_view, tl_order_view,
+    TL_QTY_MAX, TL_SIDE_BUY, TL_SIDE_SELL, TL_TERMS_FLAG_ALL_OR_NONE, TL_TIME_IN_FORCE_GTD,
+    tl_level_view, tl_order_view,
 )
 from touchline.market.listing cimport row, side_of
 from touchline.market.report cimport report_of
@@ -52,17 +54,36 @@ cdef inline Report request(Listing listing, tl_command *cmd):
 
 
 cdef inline tuple terms_of(stop_price, touched_price, display_qty, hidden, post_only, slide,
-                           to_limit):
+                           to_limit, min_qty, all_or_none, expire_ns):
     """None where there are none, which is quick to see."""
     if (stop_price is None and touched_price is None and display_qty is None
-            and hidden is False and post_only is False and slide is False and to_limit is False):
+            and hidden is False and post_only is False and slide is False and to_limit is False
+            and min_qty is None and all_or_none is False and expire_ns is None):
         return None
-    return stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit
+    return (stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit, min_qty,
+            all_or_none, expire_ns)
+
+
+cdef int send_terms(Listing listing, tl_command *cmd, min_qty, all_or_none, expire_ns) except -1:
+    """What goes before the order: rule 8.9."""
+    cdef tl_command terms
+    memset(&terms, 0, sizeof(terms))
+    terms.type = TL_MSG_TYPE_TERMS
+    terms.ts_ns = listing.record.ts_ns
+    if min_qty is not None:
+        terms.min_qty = <uint32_t>whole(listing.lots_of(min_qty), "min_qty, in lots", 1, TL_QTY_MAX)
+    if expire_ns is not None:
+        terms.expire_ns = whole(expire_ns, "expire_ns", 1, INT64_MAX)
+        cmd.time_in_force = TL_TIME_IN_FORCE_GTD
+    terms.flags = TL_TERMS_FLAG_ALL_OR_NONE if all_or_none else 0
+    cmd.field = TL_MORE_TERMS
+    return listing.record.engine.step(&terms)
 
 
 cdef int add_terms(Listing listing, tl_command *cmd, price, tuple terms) except -1:
     """The terms into the command, as section 8 of docs/rules.md has them."""
-    stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit = terms
+    (stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit, min_qty,
+     all_or_none, expire_ns) = terms
     if stop_price is not None and touched_price is not None:
         raise ValueError("an order waits for stop_price or for touched_price, not for both")
     if to_limit and (price is not None or stop_price is not None or touched_price is not None):
@@ -83,6 +104,8 @@ cdef int add_terms(Listing listing, tl_command *cmd, price, tuple terms) except 
     cmd.flags |= TL_FLAG_HIDDEN if hidden else 0
     cmd.flags |= TL_FLAG_POST_ONLY if post_only or slide else 0
     cmd.flags |= TL_FLAG_SLIDE if slide else 0
+    if min_qty is not None or all_or_none or expire_ns is not None:
+        send_terms(listing, cmd, min_qty, all_or_none, expire_ns)
     return 0
 
 
@@ -169,30 +192,34 @@ cdef class OrderEntry:
             time_in_force: int = TimeInForce.DAY, stop_price: Number | None = None,
             touched_price: Number | None = None, display_qty: Number | None = None,
             hidden: bool = False, post_only: bool = False, slide: bool = False,
-            to_limit: bool = False) -> Report:
+            to_limit: bool = False, min_qty: Number | None = None,
+            all_or_none: bool = False, expire_ns: int | None = None) -> Report:
         """Enter an order to buy, a market order when no price is given.
 
         `stop_price`: it waits until a trade is made at that price or a worse one for it;
         `touched_price`: or at a better one. `display_qty`: what the book shows of it at a time;
         `hidden`: nothing. `post_only`: refused when it would trade; `slide`: moved to the next
-        price instead. `to_limit`: a market order that rests at the price it has traded at. Section
-        8 of docs/rules.md says what goes together; ValueError for both waiting prices.
+        price instead. `to_limit`: a market order that rests at the price it has traded at.
+        `min_qty`: traded at once, or nothing; `all_or_none`: it trades whole, now or later, unseen
+        until then. `expire_ns`: it ends at that time (UTC nanoseconds) and is good till then.
+        Section 8 of docs/rules.md says what goes together; ValueError for both waiting prices.
         """
         return self.enter(TL_SIDE_BUY, symbol, qty, price, account, time_in_force,
                           terms_of(stop_price, touched_price, display_qty, hidden, post_only,
-                                   slide, to_limit))
+                                   slide, to_limit, min_qty, all_or_none, expire_ns))
 
     def sell(self, symbol: str, qty: Number, price: Number | None = None, *, account: str,
              time_in_force: int = TimeInForce.DAY, stop_price: Number | None = None,
              touched_price: Number | None = None, display_qty: Number | None = None,
              hidden: bool = False, post_only: bool = False, slide: bool = False,
-             to_limit: bool = False) -> Report:
+             to_limit: bool = False, min_qty: Number | None = None,
+             all_or_none: bool = False, expire_ns: int | None = None) -> Report:
         """Enter an order to sell, a market order when no price is given. The parameters are those
         of `buy`.
         """
         return self.enter(TL_SIDE_SELL, symbol, qty, price, account, time_in_force,
                           terms_of(stop_price, touched_price, display_qty, hidden, post_only,
-                                   slide, to_limit))
+                                   slide, to_limit, min_qty, all_or_none, expire_ns))
 
     cdef Listing name(self, order, tl_command *cmd):
         """Write into the command which order is meant, and whose; returns its listing."""

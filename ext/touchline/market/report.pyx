@@ -15,8 +15,8 @@ from libc.string cimport memcpy
 
 from touchline.core.engine cimport Engine, tl_engine_event_seq, tl_engine_order
 from touchline.core.messages cimport (
-    TL_EXEC_TYPE_CANCELED, TL_EXEC_TYPE_CANCEL_REJECTED, TL_EXEC_TYPE_NEW, TL_EXEC_TYPE_REJECTED,
-    TL_EXEC_TYPE_REPLACED, TL_EXEC_TYPE_TRADE, tl_order_view,
+    TL_EXEC_TYPE_CANCELED, TL_EXEC_TYPE_CANCEL_REJECTED, TL_EXEC_TYPE_EXPIRED, TL_EXEC_TYPE_NEW,
+    TL_EXEC_TYPE_REJECTED, TL_EXEC_TYPE_REPLACED, TL_EXEC_TYPE_TRADE, tl_order_view,
 )
 from touchline.market.listing cimport row
 from touchline.market.record cimport order_sum
@@ -140,11 +140,15 @@ cdef Report report_of(Listing listing):
     """A report of what the engine answered last."""
     cdef Report made = Report.__new__(Report)
     cdef Engine engine = listing.record.engine
+    cdef const tl_event *answer = engine.sink.slots
+    cdef Py_ssize_t after = <Py_ssize_t>engine.sink.next - 1
+    while after > 0 and answer.exec_type == TL_EXEC_TYPE_EXPIRED:  # other orders: rule 8.10
+        answer += 1
+        after -= 1
     made.listing = listing
-    made.first = engine.sink.slots[0]
-    if engine.sink.next > 1:
-        made.rest = PyBytes_FromStringAndSize(<char *>&engine.sink.slots[1],
-                                              (engine.sink.next - 1) * sizeof(tl_event))
+    made.first = answer[0]
+    if after > 0:
+        made.rest = PyBytes_FromStringAndSize(<char *>(answer + 1), after * sizeof(tl_event))
     return made
 
 

@@ -197,6 +197,7 @@ static int administers(const tl_command *cmd)
     case TL_MSG_TYPE_LIMIT:
     case TL_MSG_TYPE_VENUE_STATUS:
     case TL_MSG_TYPE_CLOCK:
+    case TL_MSG_TYPE_EXPIRE:
         return 1;
     default:
         return 0;

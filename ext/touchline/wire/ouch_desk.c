@@ -228,6 +228,8 @@ static int replay_command(tl_ouch_desk *desk, const tl_command *cmd)
             desk->named = said;
         return tl_fix_names_take(&desk->names, cmd);
     }
+    if (cmd->type == TL_MSG_TYPE_TERMS)
+        return 0; /* of the command after it, which has the number */
     /* The engine takes a batch of each lane: others' commands may come between the two. */
     if (cmd->cl_ord_id >> 32 != desk->config.lane || (uint32_t)cmd->cl_ord_id == 0)
         return 0;

@@ -42,6 +42,7 @@ class Engine:
         stop_price: int = 0,
         display_qty: int = 0,
         flags: int = 0,
+        field: int = 0,
     ) -> int: ...
     def cancel(self, order_id: int, account: int, cl_ord_id: int = 0, ts_ns: int = 0) -> int: ...
     def replace(

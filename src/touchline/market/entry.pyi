@@ -28,6 +28,9 @@ class OrderEntry:
         post_only: bool = False,
         slide: bool = False,
         to_limit: bool = False,
+        min_qty: Number | None = None,
+        all_or_none: bool = False,
+        expire_ns: int | None = None,
     ) -> Report: ...
     def sell(
         self,
@@ -44,6 +47,9 @@ class OrderEntry:
         post_only: bool = False,
         slide: bool = False,
         to_limit: bool = False,
+        min_qty: Number | None = None,
+        all_or_none: bool = False,
+        expire_ns: int | None = None,
     ) -> Report: ...
     def cancel(self, order: Report | OpenOrder) -> Report: ...
     def replace(self, order: Report | OpenOrder, qty: Number, price: Number) -> Report: ...
