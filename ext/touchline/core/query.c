@@ -15,6 +15,11 @@ uint64_t tl_engine_event_seq(const tl_engine *engine)
     return engine->state->event_seq;
 }
 
+int64_t tl_engine_next_expiry(const tl_engine *engine)
+{
+    return engine->state->expiries != 0 ? engine->expiries[0].expire_ns : INT64_MAX;
+}
+
 uint32_t tl_engine_orders_open(const tl_engine *engine)
 {
     return engine->shelf.pools->orders_open;

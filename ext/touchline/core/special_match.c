@@ -82,8 +82,9 @@ void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms)
     instrument->specials += (uint32_t)(terms->flags != 0) - (uint32_t)(now->flags != 0);
     tl_gate_set(instrument);
     if (((terms->flags ^ now->flags) & TL_ALL_OR_NONE) != 0)
-        instrument->wholes = (uint8_t)(instrument->wholes +
-                                       ((terms->flags & TL_ALL_OR_NONE) != 0 ? 1 : -1));
+        instrument->wholes = (uint8_t)((terms->flags & TL_ALL_OR_NONE) != 0
+                                           ? instrument->wholes + 1
+                                           : instrument->wholes - 1);
     order->time_in_force = (uint8_t)(tl_order_time_in_force(order) |
                                      (terms->flags != 0 ? TL_ORDER_SPECIAL : 0));
     s->engine->state->chain += (uint32_t)terms->chain - (uint32_t)now->chain + collected;

@@ -1,69 +1,20 @@
-/* The engine thread. runner.h draws the flow. Owns engine and journal; is the only consumer of the
- * lanes and the only writer of the event ring. The busy path makes no system call but for waking a
- * sleeper and, when asked to, syncing the journal. */
+/* The engine thread's batches. runner.h draws the flow. Owns engine and journal; is the only
+ * consumer of the lanes and the only writer of the event ring. The busy path makes no system call
+ * but for waking a sleeper and, when asked to, syncing the journal. */
 #define _GNU_SOURCE
-#include "touchline/runtime/runner.h"
-
 #include "touchline/runtime/clock.h"
-#include "touchline/runtime/gate.h"
-#include "touchline/runtime/stamp.h"
+#include "touchline/runtime/runner_state.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-_Static_assert(TL_GATE_LANES == TL_BUS_LANES_MAX, "the gate knows every lane");
-_Static_assert(TL_JOURNAL_CAPACITIES * sizeof(uint32_t) == sizeof(tl_engine_capacities),
-               "a journal holds every capacity, in the engine's order");
-
-#define LANE_BATCH 64u       /* commands taken from one lane in a pass: none starves another */
-#define LANE_BATCH_SYNC 256u /* more share one sync, which costs the same for all */
-#define RECOVER_BATCH 4096u
 #define LOOKS_MAX 512            /* looks before parking or yielding: a few microseconds */
 #define LOOKS_A_TIME 16u         /* between two looks at the clock; LOOKS_MAX is a multiple */
-#define LINGER_NS INT64_C(60000) /* an engine that had work stays awake so long: a client's answer
-                                    to an answer finds it so, and nobody waits longer for its
-                                    processor */
 #define BEAT_LOOKS 65536u        /* idle looks between heartbeats when never sleeping */
 #define PARK_NS INT64_C(100000000) /* a parked engine still shows its heartbeat */
 
-struct tl_runner {
-    tl_engine *engine;
-    tl_journal *journal;
-    tl_gate gate;
-    tl_bus *bus;
-    tl_bus_header *header;
-    tl_event_sink sink;
-    tl_stamp stamp;
-    int64_t host_ns; /* the host's clock as read last */
-    int64_t (*utc_ns)(void);
-    int64_t (*steady_ns)(void);
-    uint64_t head[TL_BUS_LANES_MAX];
-    uint32_t count[TL_BUS_LANES_MAX]; /* of the batch at hand, lane by lane */
-    uint32_t lanes;
-    uint32_t lane_batch;
-    uint32_t wait;
-    int32_t cpu;
-    uint32_t idle; /* looks in vain since the last batch */
-    int64_t linger_ns;     /* 0 where others have no processor meanwhile */
-    uint32_t crowded;      /* 1: who sent the last batch was on this processor */
-    int64_t idle_since_ns; /* on the steady clock */
-    _Atomic int stop;
-    tl_command batch[TL_BUS_LANES_MAX * LANE_BATCH_SYNC];
-};
-
 /* The clock */
-
-static void clock_tell(tl_runner *r)
-{
-    atomic_store_explicit(&r->header->clock_step_ns, r->stamp.off_ns, memory_order_relaxed);
-    atomic_store_explicit(&r->header->clock_refusals, r->stamp.refusals, memory_order_relaxed);
-}
 
 /* Read the host's clock, and compare it with the steady one when that was long ago. */
 static void clock_read(tl_runner *r)
@@ -71,7 +22,7 @@ static void clock_read(tl_runner *r)
     r->host_ns = r->utc_ns();
     if (!tl_stamp_looked(&r->stamp, r->host_ns)) {
         tl_stamp_look(&r->stamp, r->host_ns, r->steady_ns());
-        clock_tell(r);
+        tl_runner_clock_tell(r);
     }
 }
 
@@ -80,205 +31,7 @@ static void clock_read(tl_runner *r)
 static void clock_accept(tl_runner *r, tl_command *cmd)
 {
     cmd->price = tl_stamp_accept(&r->stamp, r->host_ns, r->steady_ns());
-    clock_tell(r);
-}
-
-static void clock_begin(tl_runner *r, const tl_runner_config *config, int64_t last_ns)
-{
-    const int64_t step = config->clock_step_max_ns, gap = config->clock_gap_max_ns;
-    r->host_ns = r->utc_ns();
-    tl_stamp_begin(&r->stamp, step > 0 ? step : TL_STAMP_STEP_MAX_NS,
-                   gap > 0 ? gap : TL_STAMP_GAP_MAX_NS, last_ns, r->host_ns, r->steady_ns());
-    clock_tell(r);
-}
-
-/* The ring laps a reader that is too slow, so there is always room. */
-static void batch_step(tl_runner *r, const tl_command *cmds, size_t count)
-{
-    const size_t done = tl_engine_step_batch(r->engine, cmds, count, &r->sink, UINT64_MAX);
-    assert(done == count);
-    (void)done;
-}
-
-/* Recovery */
-
-static tl_engine_capacities capacities_due(const tl_runner *r)
-{
-    tl_engine_capacities due;
-    memcpy(&due, tl_journal_capacities(r->journal), sizeof due);
-    return due;
-}
-
-/* From here on the journal was written with larger capacities, or will be: so is the engine. */
-static int engine_grow(tl_runner *r, tl_journal_fault *fault)
-{
-    const tl_engine_capacities due = capacities_due(r);
-    if (memcmp(&due, tl_engine_get_capacities(r->engine), sizeof due) == 0)
-        return 0;
-    const int rc = tl_engine_grow(r->engine, &due);
-    return rc == 0 ? 0
-                   : tl_journal_fail(fault, -rc, "", 0, "cannot give the engine more room: %s",
-                                     rc == -EINVAL ? "a capacity is out of bounds" : strerror(-rc));
-}
-
-/* Replay the journal straight into the ring, so that it ends up holding the newest events and
- * readers that were attached before go on as if nothing had been. */
-static int journal_replay(tl_runner *r, tl_runner_recovery *recovery, int64_t *last_ns,
-                          tl_journal_fault *fault)
-{
-    const tl_command *first = NULL;
-    int64_t count;
-    atomic_store(&r->header->recovered, 0);
-    atomic_store(&r->header->recover_total, tl_journal_held(r->journal));
-    while ((count = tl_journal_recover(r->journal, &first, RECOVER_BATCH, fault)) > 0) {
-        if (engine_grow(r, fault) != 0)
-            return -fault->error;
-        for (int64_t i = 0; i < count; i++)
-            tl_gate_recall(&r->gate, &first[i]);
-        batch_step(r, first, (size_t)count);
-        *last_ns = first[count - 1].ts_ns;
-        /* For whoever watches the start; it orders nothing. */
-        atomic_store_explicit(&r->header->recovered, first[count - 1].seq, memory_order_relaxed);
-    }
-    if (count < 0)
-        return (int)count;
-    if (engine_grow(r, fault) != 0)
-        return -fault->error;
-    recovery->commands = tl_journal_seq_next(r->journal) - 1;
-    recovery->events = tl_engine_event_seq(r->engine);
-    recovery->state_hash = tl_engine_hash(r->engine);
-    recovery->overlooked = r->gate.overlooked;
-    recovery->overlooked_first = r->gate.overlooked_first;
-    memcpy(recovery->torn, tl_journal_torn(r->journal), sizeof recovery->torn);
-    assert(r->sink.next == recovery->events + 1);
-    tl_bus_settle(r->bus, recovery->commands, r->gate.counters, r->head);
-    return 0;
-}
-
-static void status_recovered(tl_runner *r, const tl_runner_recovery *recovery)
-{
-    tl_bus_header *h = r->header;
-    memcpy(h->torn_text, recovery->torn, sizeof h->torn_text);
-    memset(h->error_text, 0, sizeof h->error_text);
-    atomic_store(&h->error, 0);
-    atomic_store(&h->draining, 0);
-    atomic_store(&h->recovered, recovery->commands);
-    atomic_store(&h->recover_total, recovery->commands);
-    atomic_store(&h->commands, recovery->commands);
-    atomic_store(&h->journal_bytes, tl_journal_bytes(r->journal));
-    atomic_store(&h->started_ns, r->host_ns);
-    atomic_store(&h->heartbeat_ns, r->host_ns);
-    atomic_store(&h->pid, (uint32_t)getpid());
-    atomic_store(&h->events, recovery->events);
-    atomic_store(&h->journal_id, tl_journal_id(r->journal));
-    tl_doorbell_wake(&h->readers);
-}
-
-/* A failure for those attached to see: the text first, `failed` last. */
-static void status_failed(tl_runner *r, const tl_journal_fault *fault)
-{
-    snprintf(r->header->error_text, sizeof r->header->error_text, "%.*s: %.*s", 100, fault->path,
-             140, fault->text);
-    atomic_store(&r->header->error, (uint32_t)fault->error);
-    atomic_store(&r->header->state, TL_BUS_FAILED);
-    tl_doorbell_wake(&r->header->readers);
-}
-
-/* Before anything is made. */
-static int capacities_check(const tl_runner_config *config, tl_journal_fault *fault)
-{
-    const tl_capacity *row = tl_engine_capacities_fault(&config->capacities);
-    if (row == NULL)
-        return 0;
-    const uint32_t value = ((const uint32_t *)&config->capacities)[row - tl_capacities];
-    return tl_journal_fail(fault, EINVAL, config->journal_dir, 0,
-                           "%s %" PRIu32 " is outside %" PRIu32 " to %" PRIu32, row->name, value,
-                           row->lowest, row->highest);
-}
-
-static int parts_open(tl_runner *r, const tl_runner_config *config, tl_journal_fault *fault)
-{
-    const tl_engine_capacities *capacities = &config->capacities;
-    tl_journal_config journal = {
-        .dir = config->journal_dir,
-        .sync_batch = config->sync_batch,
-        .segment_bytes = config->segment_bytes,
-        .now_ns = r->utc_ns(),
-        .avoid_cpu = config->cpu,
-    };
-    memcpy(journal.capacities, capacities, sizeof journal.capacities);
-    *fault = (tl_journal_fault){0};
-    int rc = capacities_check(config, fault);
-    if (rc == 0)
-        rc = tl_journal_open(&r->journal, &journal, fault);
-    if (rc != 0)
-        return rc;
-    /* As large as the journal begins with; the replay makes it grow as the journal says. */
-    const tl_engine_capacities begins_with = capacities_due(r);
-    rc = tl_engine_open(&r->engine, &begins_with);
-    if (rc != 0)
-        return tl_journal_fail(fault, -rc, config->journal_dir, 0, "cannot open the engine: %s",
-                               rc == -EINVAL ? "a capacity is out of bounds" : strerror(-rc));
-    const tl_gate_config gate = {capacities->instruments_max, capacities->accounts_max,
-                                 config->programs_trade};
-    if (tl_gate_open(&r->gate, &gate) != 0)
-        return tl_journal_fail(fault, ENOMEM, config->journal_dir, 0, "no memory for names");
-    return 0;
-}
-
-int tl_runner_open(tl_runner **out, const tl_runner_config *config, tl_runner_recovery *recovery,
-                   tl_journal_fault *fault)
-{
-    assert(config->bus->owner);
-    tl_runner *r = calloc(1, sizeof *r);
-    *recovery = (tl_runner_recovery){0};
-    *fault = (tl_journal_fault){0};
-    if (r == NULL)
-        return tl_journal_fail(fault, ENOMEM, config->journal_dir, 0, "no memory for a runner");
-    r->bus = config->bus;
-    r->header = config->bus->header;
-    r->lanes = r->header->geometry.lanes;
-    r->lane_batch = config->sync_batch ? LANE_BATCH_SYNC : LANE_BATCH;
-    r->wait = config->wait;
-    r->cpu = config->cpu;
-    r->linger_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? LINGER_NS : 0;
-    r->utc_ns = config->utc_ns != NULL ? config->utc_ns : tl_clock_utc_ns;
-    r->steady_ns = config->steady_ns != NULL ? config->steady_ns : tl_clock_steady_ns;
-    r->sink = (tl_event_sink){r->bus->events, r->header->geometry.event_slots - 1, 1};
-    atomic_store(&r->header->state, TL_BUS_STARTING);
-    int64_t last_ns = 0;
-    int rc = parts_open(r, config, fault);
-    if (rc == 0) {
-        const uint64_t had = atomic_load(&r->header->journal_id);
-        if (had != 0 && had != tl_journal_id(r->journal))
-            tl_bus_wipe(r->bus);
-        rc = journal_replay(r, recovery, &last_ns, fault);
-    }
-    if (rc != 0) {
-        status_failed(r, fault);
-        tl_runner_close(r);
-        return rc;
-    }
-    clock_begin(r, config, last_ns);
-    status_recovered(r, recovery);
-    *out = r;
-    return 0;
-}
-
-void tl_runner_close(tl_runner *r)
-{
-    if (r == NULL)
-        return;
-    tl_journal_close(r->journal);
-    tl_gate_close(&r->gate);
-    if (r->engine != NULL)
-        tl_engine_close(r->engine);
-    free(r);
-}
-
-uint64_t tl_runner_hash(const tl_runner *r)
-{
-    return tl_engine_hash(r->engine);
+    tl_runner_clock_tell(r);
 }
 
 /* A batch */
@@ -372,9 +125,36 @@ static int batch_run(tl_runner *r, tl_journal_fault *fault)
     const int rc = tl_journal_commit(r->journal, fault);
     if (rc != 0)
         return rc;
-    batch_step(r, r->batch, total);
+    tl_runner_step(r, r->batch, total);
     batch_publish(r, total);
     return 1;
+}
+
+/* Orders past their time when nobody has come to them: a command of the runner's own, in a batch of
+ * its own, so that it is counted to no lane. Rule 8.10. */
+static int expire_run(tl_runner *r, tl_journal_fault *fault)
+{
+    const int64_t now_ns = tl_stamp_next(&r->stamp, r->host_ns);
+    const int64_t room = tl_journal_reserve(r->journal, 1, now_ns, fault);
+    if (room < 0)
+        return (int)room;
+    memset(r->count, 0, sizeof r->count);
+    tl_bus_note(r->bus, tl_journal_seq_next(r->journal), r->head, r->count);
+    r->batch[0] = (tl_command){.type = TL_MSG_TYPE_EXPIRE,
+                               .seq = tl_journal_seq_next(r->journal),
+                               .ts_ns = now_ns};
+    tl_journal_append(r->journal, &r->batch[0]);
+    const int rc = tl_journal_commit(r->journal, fault);
+    if (rc != 0)
+        return rc;
+    tl_runner_step(r, r->batch, 1);
+    batch_publish(r, 1);
+    return 1;
+}
+
+static int expiry_due(const tl_runner *r)
+{
+    return tl_engine_next_expiry(r->engine) <= tl_stamp_peek(&r->stamp, r->host_ns);
 }
 
 /* Between batches */
@@ -471,7 +251,7 @@ int tl_runner_run(tl_runner *r, tl_journal_fault *fault)
         beat(r);
         atomic_store(&r->header->state, TL_BUS_RUNNING);
         while (rc >= 0 && !stopping(r)) {
-            rc = batch_run(r, fault);
+            rc = expiry_due(r) ? expire_run(r, fault) : batch_run(r, fault);
             if (rc == 0)
                 idle(r);
             else
@@ -484,7 +264,7 @@ int tl_runner_run(tl_runner *r, tl_journal_fault *fault)
     }
     atomic_store(&r->stop, 0);
     if (rc < 0) {
-        status_failed(r, fault);
+        tl_runner_failed(r, fault);
         return rc;
     }
     atomic_store(&r->header->state, TL_BUS_STOPPED);

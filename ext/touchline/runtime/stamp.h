@@ -50,11 +50,17 @@ static inline bool tl_stamp_looked(const tl_stamp *stamp, int64_t host_ns)
     return (uint64_t)(host_ns - stamp->seen_ns) < (uint64_t)TL_STAMP_LOOK_NS;
 }
 
-/* The next stamp, for a reading that has been looked at. */
-static inline int64_t tl_stamp_next(tl_stamp *stamp, int64_t host_ns)
+/* What the next stamp would be, for a reading that has been looked at. */
+static inline int64_t tl_stamp_peek(const tl_stamp *stamp, int64_t host_ns)
 {
     const int64_t now_ns = host_ns - stamp->off_ns;
-    stamp->last_ns = now_ns > stamp->last_ns ? now_ns : stamp->last_ns;
+    return now_ns > stamp->last_ns ? now_ns : stamp->last_ns;
+}
+
+/* And it is. */
+static inline int64_t tl_stamp_next(tl_stamp *stamp, int64_t host_ns)
+{
+    stamp->last_ns = tl_stamp_peek(stamp, host_ns);
     return stamp->last_ns;
 }
 
