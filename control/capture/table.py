@@ -63,7 +63,8 @@ _ORDER_TYPES = (
     ExecType.RESTATED, ExecType.TRIGGERED, ExecType.DECREMENTED,
 )  # fmt: skip
 _INSTRUMENT_LIMITS = [limit for limit in Limit if not LIMITS[limit].of_account]
-_SECURITY_ONLY = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS)
+_AUCTION = (ExecType.INDICATIVE, ExecType.UNCROSSED)
+_SECURITY_ONLY = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, *_AUCTION)
 _ACCOUNT_ONLY = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS, ExecType.SELF_TRADE)
 _VALUED = (ExecType.SELF_TRADE, ExecType.CHECKPOINT, ExecType.CLOCK)
 _TELLS_BOTH = (ExecType.TRADE, ExecType.DECREMENTED)
@@ -164,7 +165,7 @@ def _identities(
         "exec_type": _names(kind, ExecType),
         "instrument": _numbers(events["instrument"], pa.int32(), instrument),
         "symbol": _named(events["instrument"], symbols, instrument),
-        "order_id": _numbers(events["order_id"], pa.uint64()),
+        "order_id": _numbers(np.where(np.isin(kind, _AUCTION), 0, events["order_id"]), pa.uint64()),
         "cl_ord_id": _numbers(client, pa.uint64()),
         "contra_order_id": _numbers(contra, pa.uint64()),
         "account": _numbers(events["account"], pa.int64(), account),
@@ -180,9 +181,13 @@ def _amounts(
     """Sides, prices and quantities. MASS_CANCELED counts orders in `qty`."""
     number = events["instrument"]
     ticks = _scaled(events["price"], number, {n: i.tick_size for n, i in instruments.items()})
-    lots = _scaled(events["qty"], number, {n: i.lot_size for n, i in instruments.items()})
     kind = events["exec_type"]
-    order = np.isin(kind, _ORDER_TYPES)
+    # Of an auction the volume, eight bytes, and the surplus, which is where an order's id is.
+    auction = np.isin(kind, _AUCTION)
+    volume, surplus = events.view(EVENT_REFUSAL)["limit"], events["order_id"].astype(np.int64)
+    qty = np.where(auction, volume, events["qty"])
+    lots = _scaled(qty, number, {n: i.lot_size for n, i in instruments.items()})
+    order = np.isin(kind, _ORDER_TYPES) | auction
     # A market order has no price but that of its trades.
     priced = order & (events["price"] != 0)
     return {
@@ -192,8 +197,8 @@ def _amounts(
         "price": _numbers(events["price"], pa.int64(), priced),
         "price_in_currency": _numbers(ticks, pa.float64(), priced),
         "qty_in_units": _numbers(lots, pa.float64(), order),
-        "qty": _numbers(events["qty"], pa.int64(), order | (kind == ExecType.MASS_CANCELED)),
-        "leaves_qty": _numbers(events["leaves_qty"], pa.int64(), order),
+        "qty": _numbers(qty, pa.int64(), order | (kind == ExecType.MASS_CANCELED)),
+        "leaves_qty": _numbers(np.where(auction, surplus, events["leaves_qty"]), pa.int64(), order),
     }
 
 

@@ -44,6 +44,7 @@ _OF_PRICE = (
     Reason.PRICE_COLLAR,
     Reason.NO_REFERENCE_PRICE,
     Reason.WOULD_TRADE,
+    Reason.NOT_CLOSING_PRICE,
 )
 _OF_QTY = (Reason.ORDER_QTY_MAX, Reason.POSITION_MAX, Reason.DISPLAY_QTY)
 _OF_VALUE = (Reason.ORDER_VALUE_MAX,)

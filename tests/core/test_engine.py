@@ -304,11 +304,11 @@ def test_depth_orders_and_touch_tell_the_same_book() -> None:
 @pytest.mark.parametrize(
     ("limit", "more", "each"),
     [
-        ("instruments_max", 6400, 2752),
+        ("instruments_max", 6400, 4096),
         ("orders_max", 65536, 68),
         ("positions_max", 65536 - 1024, 80),
         ("price_blocks_max", 65536, 1744),
-        ("accounts_max", 65536, 5),
+        ("accounts_max", 65536, 12),
     ],
 )
 def test_memory_is_what_the_manual_says(limit: str, more: int, each: int) -> None:

@@ -41,7 +41,7 @@ static void enter(tl_engine *engine, uint32_t account, uint8_t side, int64_t pri
 static tl_engine *open_engine(void)
 {
     tl_engine *engine;
-    const tl_engine_capacities capacities = {2, 3, 16, 4, 8};
+    const tl_engine_capacities capacities = {2, 3, 16, 4, 16};
     CHECK(tl_engine_open(&engine, &capacities) == 0);
     sink = (tl_event_sink){slots, SLOTS - 1, 0};
     step(engine, (tl_command){.type = TL_MSG_TYPE_SECURITY_DEFINITION});
@@ -85,6 +85,31 @@ static tl_engine *open_special_engine(void)
     enter_special(engine, TL_ORD_TYPE_LIMIT, TL_SIDE_SELL, 0, 2, 0);
     enter_special(engine, TL_ORD_TYPE_LIMIT, TL_SIDE_SELL, 0, 0, TL_FLAG_POST_ONLY);
     CHECK(engine->shelf.pools->orders_open == 13 && engine->risk.instruments[0].specials == 7);
+    return engine;
+}
+
+static void change_phase(tl_engine *engine, uint8_t status)
+{
+    step(engine, (tl_command){.type = TL_MSG_TYPE_SECURITY_STATUS, .field = status});
+}
+
+/* As above, in an auction: all but those that wait for a stop price are collected, slot 13 waits
+ * for the closing auction. The last command uncrosses. */
+static tl_engine *open_calling_engine(bool uncrossed)
+{
+    tl_engine *engine = open_special_engine();
+    change_phase(engine, TL_TRADING_STATUS_VOLATILITY_AUCTION);
+    step(engine, (tl_command){.type = TL_MSG_TYPE_NEW_ORDER,
+                              .account = 1,
+                              .side = TL_SIDE_BUY,
+                              .ord_type = TL_ORD_TYPE_LIMIT,
+                              .time_in_force = TL_TIME_IN_FORCE_AT_CLOSE,
+                              .price = 90,
+                              .qty = 6});
+    CHECK(engine->state->collected == 9 && engine->risk.instruments[0].specials == 14);
+    enter(engine, 1, TL_SIDE_BUY, 105, 7);
+    if (uncrossed)
+        change_phase(engine, TL_TRADING_STATUS_CLOSED);
     return engine;
 }
 
@@ -292,6 +317,61 @@ static void an_instrument_forgets_its_specials(tl_engine *e) { e->risk.instrumen
     X(a_special_order_is_taken_for_plain)                                                          \
     X(an_instrument_forgets_its_specials)
 
+static void the_book_is_open_in_an_auction(tl_engine *e)
+{
+    e->risk.instruments[0].trading_status = TL_TRADING_STATUS_READY_TO_TRADE;
+}
+static void a_call_lets_plain_orders_by(tl_engine *e) { e->risk.instruments[0].special = 0; }
+static void a_collected_order_is_not_counted(tl_engine *e) { e->state->collected--; }
+static void a_collected_order_waits_for_the_close(tl_engine *e)
+{
+    e->shelf.special[0].flags ^= TL_COLLECTED | TL_PARKED;
+}
+static void a_closing_auction_leaves_an_order_out(tl_engine *e)
+{
+    e->risk.instruments[0].trading_status = TL_TRADING_STATUS_CLOSING_AUCTION;
+}
+static void an_order_at_the_close_is_for_the_day(tl_engine *e)
+{
+    e->shelf.orders[13].time_in_force = TL_TIME_IN_FORCE_IOC | TL_ORDER_SPECIAL;
+}
+static void an_auction_ends_before_all_time(tl_engine *e) { e->risk.instruments[0].ends_ns = -1; }
+
+#define HARMS_OF_CALLS(X)                                                                          \
+    X(the_book_is_open_in_an_auction)                                                              \
+    X(a_call_lets_plain_orders_by)                                                                 \
+    X(a_collected_order_is_not_counted)                                                            \
+    X(a_collected_order_waits_for_the_close)                                                       \
+    X(a_closing_auction_leaves_an_order_out)                                                       \
+    X(an_order_at_the_close_is_for_the_day)                                                        \
+    X(an_auction_ends_before_all_time)
+
+/* Of the answer to the last command: the status, UNCROSSED, a trade. */
+static tl_event *answered(uint64_t i)
+{
+    return &slots[(before.sink_next + i) & sink.mask];
+}
+
+static void an_uncross_says_more_than_trades(tl_engine *e)
+{
+    (void)e;
+    answered(1)->volume++;
+}
+static void an_uncross_has_two_prices(tl_engine *e)
+{
+    (void)e;
+    answered(2)->price++;
+}
+static void an_auction_ended_before_it_was_closed(tl_engine *e)
+{
+    e->risk.instruments[0].ends_ns = 1;
+}
+
+#define HARMS_OF_AN_UNCROSS(X)                                                                     \
+    X(an_uncross_says_more_than_trades)                                                            \
+    X(an_uncross_has_two_prices)                                                                   \
+    X(an_auction_ended_before_it_was_closed)
+
 /* In a process of its own, whose last words nobody needs. */
 static bool stops(tl_engine *engine, harm harm)
 {
@@ -346,6 +426,14 @@ int main(void)
     engine = open_special_engine();
     CHECK(!stops(engine, NULL));
     HARMS_OF_TERMS(STOPS)
+    tl_engine_close(engine);
+    engine = open_calling_engine(false);
+    CHECK(!stops(engine, NULL));
+    HARMS_OF_CALLS(STOPS)
+    tl_engine_close(engine);
+    engine = open_calling_engine(true);
+    CHECK(!stops(engine, NULL));
+    HARMS_OF_AN_UNCROSS(STOPS)
 #undef STOPS
     tl_engine_close(engine);
     return 0;

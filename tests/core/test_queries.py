@@ -40,7 +40,7 @@ def test_one_order_is_told_by_its_order_id(engine: Engine) -> None:
     assert order.dtype == ORDER
     assert order.tolist() == (
         *(order_id, 105, 5, 9, 1, 0, Side.SELL, ord(TimeInForce.DAY.fix)),
-        *(5, 0, 0, ord(OrdType.LIMIT.fix), 0, 0),
+        *(5, 0, 0, ord(OrdType.LIMIT.fix), 0, 0, 0, 0),
     )
     engine.cancel(order_id, 1)
     assert engine.order(order_id) is None
@@ -164,4 +164,4 @@ def test_the_queries_answer_by_address(engine: Engine) -> None:
     assert level.tolist() == [100, 18, 3]
     assert function("tl_engine_order")(engine.address, order_id, order.ctypes.data) == 1
     assert order[0] == engine.order(order_id)
-    assert function("tl_engine_sink_slots")(engine.address) == 131072
+    assert function("tl_engine_sink_slots")(engine.address) == 262144

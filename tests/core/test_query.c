@@ -5,7 +5,7 @@
 #include "check.h"
 #include "touchline/core/engine.h"
 
-enum { ORDERS = 4096, EVENTS = 8192, ACCOUNTS = 4 };
+enum { ORDERS = 4096, EVENTS = 16384, ACCOUNTS = 4 };
 
 typedef struct naive_order {
     uint64_t order_id;
@@ -269,7 +269,7 @@ static void prices_orders_and_instruments_that_are_not_there_have_nothing(void)
 static void a_sink_of_the_size_told_holds_the_longest_answer(void)
 {
     tl_engine *engine = open_engine();
-    CHECK(tl_engine_sink_slots(engine) == 2 * ORDERS);
+    CHECK(tl_engine_sink_slots(engine) == EVENTS);
     for (int i = 0; i < ORDERS - 1; i++)
         step(engine, order(TL_SIDE_SELL, 10, 1));
     tl_event_sink sink = {slots, tl_engine_sink_slots(engine) - 1, 0};

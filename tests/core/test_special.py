@@ -52,7 +52,7 @@ def kinds(engine: Engine) -> list[ExecType]:
 
 def test_random_mixes_of_everything_equal_the_reference() -> None:
     met: Counter[str] = Counter()
-    for seed in range(3):
+    for seed in range(6):
         assert model_campaign.play_round(seed, 2_000, met) is None
     wanted = {"RESTATED", "TRIGGERED", "TRADE", "WOULD_TRADE", "DISPLAY_QTY", "INVALID_TERMS"}
     assert wanted <= met.keys()

@@ -16,7 +16,7 @@ import numpy as np
 
 from reference.engine import PLAIN_TIMES, Capacities, Reference
 from reference.records import Command
-from reference.state import LIMITED, STOPS, TOUCHES
+from reference.state import FOR_AUCTIONS, LIMITED, STOPS, TOUCHES
 from touchline.core.engine import Engine
 from touchline.core.messages import (
     ACCOUNT_ALL,
@@ -63,6 +63,7 @@ class Flow:
         self.draw, self.reference = draw, reference
         self.now, self.waits = 0, None  # type: int, Command | None
         self.share = draw.choice((0.0, 0.1, 0.3, 0.7))
+        self.phases = draw.choice((0.0, 0.02, 0.05))
 
     def command(self, now: int) -> Command:
         self.now = now
@@ -70,6 +71,8 @@ class Flow:
             cmd, self.waits = self.waits, None
             return cmd
         pick = self.draw.random()
+        if self.draw.random() < self.phases:
+            return self.phase()
         if pick < 0.66:
             return self.new_order()
         if pick < 0.93:
@@ -78,13 +81,14 @@ class Flow:
 
     def new_order(self) -> Command:
         draw = self.draw
+        auctions = FOR_AUCTIONS if self.phases else ()
         cmd = Command(
             type=MsgType.NEW_ORDER,
             instrument=draw.choice((0, 0, 0, 1)),
             account=draw.randrange(ACCOUNTS),
             side=draw.choice(list(Side)),
             ord_type=OrdType.LIMIT,
-            time_in_force=draw.choice((*[TimeInForce.DAY] * 6, *PLAIN_TIMES)),
+            time_in_force=draw.choice((*[TimeInForce.DAY] * 6, *PLAIN_TIMES, *auctions)),
             price=draw.randint(59, 69),
             qty=draw.choice((1, 2, 3, 5, 8, 12, 100)),
         )
@@ -146,6 +150,17 @@ class Flow:
         price = max(order.price + draw.choice((0, 0, 0, 1, -1, 3, -3)), 0)
         qty = max(order.order_qty + draw.choice((0, -1, -1, -2, -5, 1, 3, 40)), 0)
         return replace(cmd, type=MsgType.REPLACE, price=price, qty=qty)
+
+    def phase(self) -> Command:
+        """Another trading phase; some auctions end at a time that is drawn."""
+        draw = self.draw
+        status = draw.choice((*[TradingStatus.READY_TO_TRADE] * 3, *TradingStatus))
+        cmd = Command(type=MsgType.SECURITY_STATUS, instrument=draw.choice((0, 0, 0, 1)),
+                      field=status)  # fmt: skip
+        if draw.random() < 0.8:
+            return cmd
+        return replace(cmd, order_id=draw.getrandbits(64), price=draw.choice((0, 100, 1500, -1)),
+                       qty=draw.choice((0, 20, 300, -1, (1 << 63) - 1)))  # fmt: skip
 
     def administration(self) -> Command:
         draw = self.draw

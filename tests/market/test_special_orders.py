@@ -78,4 +78,4 @@ def test_terms_that_contradict_each_other_are_errors(market: Market) -> None:
         market.buy("AAA", 1, account="ACC1", stop_price="10.10", touched_price="9.90")
     with pytest.raises(ValueError, match="no price of its own"):
         market.buy("AAA", 1, "10.00", account="ACC1", to_limit=True)
-    assert "do not go with" in market.buy("AAA", 1, account="ACC1", hidden=True).text
+    assert "do not go together" in market.buy("AAA", 1, account="ACC1", hidden=True).text

@@ -61,6 +61,20 @@ static void add_terms(tl_command *cmd, uint64_t r)
     }
 }
 
+/* A phase now and then, continuous trading as often as all others. */
+static void change_phase(tl_command *cmd, uint64_t r)
+{
+    static const uint8_t phases[8] = {
+        TL_TRADING_STATUS_READY_TO_TRADE,  TL_TRADING_STATUS_PRE_OPEN,
+        TL_TRADING_STATUS_OPENING_AUCTION, TL_TRADING_STATUS_VOLATILITY_AUCTION,
+        TL_TRADING_STATUS_CLOSING_AUCTION, TL_TRADING_STATUS_CLOSING_PRICE,
+        TL_TRADING_STATUS_CLOSED,          TL_TRADING_STATUS_HALTED};
+    *cmd = (tl_command){.type = TL_MSG_TYPE_SECURITY_STATUS,
+                        .instrument = cmd->instrument,
+                        .field = phases[r % 2 ? r >> 1 & 7 : 0],
+                        .ts_ns = cmd->ts_ns};
+}
+
 /* Mostly orders near each other, and now and then what an operator does. */
 static tl_command random_command(uint64_t *state)
 {
@@ -68,15 +82,17 @@ static tl_command random_command(uint64_t *state)
                                      TL_MSG_TYPE_NEW_ORDER, TL_MSG_TYPE_NEW_ORDER,
                                      TL_MSG_TYPE_CANCEL,    TL_MSG_TYPE_REPLACE,
                                      TL_MSG_TYPE_REPLACE,   TL_MSG_TYPE_MASS_CANCEL};
-    static const uint8_t times[4] = {TL_TIME_IN_FORCE_DAY, TL_TIME_IN_FORCE_GTC,
-                                     TL_TIME_IN_FORCE_IOC, TL_TIME_IN_FORCE_FOK};
+    static const uint8_t times[8] = {
+        TL_TIME_IN_FORCE_DAY, TL_TIME_IN_FORCE_GTC,     TL_TIME_IN_FORCE_IOC,
+        TL_TIME_IN_FORCE_FOK, TL_TIME_IN_FORCE_DAY,     TL_TIME_IN_FORCE_AUCTION,
+        TL_TIME_IN_FORCE_DAY, TL_TIME_IN_FORCE_AT_CLOSE};
     uint64_t r = random_next(state);
     tl_command cmd = {.type = kinds[r % 8],
                       .instrument = (uint16_t)(r >> 3 & 3),
                       .account = (uint32_t)(r >> 5 & 1),
                       .side = r >> 6 & 1 ? TL_SIDE_BUY : TL_SIDE_SELL,
                       .ord_type = r >> 7 & 7 ? TL_ORD_TYPE_LIMIT : TL_ORD_TYPE_MARKET,
-                      .time_in_force = times[r >> 10 & 3],
+                      .time_in_force = times[(r >> 10 & 3) | (r >> 60 & 4)],
                       .price = (int64_t)(1000 + (r >> 12 & 127)),
                       .qty = (int64_t)(1 + (r >> 19 & 15)),
                       .ts_ns = (int64_t)(r >> 40)};
@@ -87,6 +103,9 @@ static tl_command random_command(uint64_t *state)
     if (cmd.type == TL_MSG_TYPE_MASS_CANCEL && r >> 50 & 15)
         cmd.type = TL_MSG_TYPE_NEW_ORDER;
     add_terms(&cmd, random_next(state));
+    const uint64_t turn = random_next(state);
+    if (turn % 32 == 0)
+        change_phase(&cmd, turn >> 5);
     return cmd;
 }
 

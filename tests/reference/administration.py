@@ -15,7 +15,6 @@ from touchline.core.messages import (
     MsgType,
     Reason,
     SelfTrade,
-    TradingStatus,
 )
 
 ACCOUNT_LIMITS = (Limit.ORDER_QTY_MAX, Limit.ORDER_VALUE_MAX, Limit.POSITION_MAX)
@@ -77,13 +76,6 @@ class Administration(Answers):
         else:
             setattr(instrument, attribute, value)
         self.report_administration(value=value, reason=name)
-
-    def security_status(self) -> None:
-        """6.4"""
-        instrument, status = self.listed_instrument(self.cmd.instrument), self.cmd.field
-        require(status in set(TradingStatus), Reason.INVALID_FIELD, status)
-        instrument.status = status
-        self.report_administration(qty=status)
 
     def account_status(self) -> None:
         """6.5"""

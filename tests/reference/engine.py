@@ -10,10 +10,14 @@ from dataclasses import replace
 from itertools import groupby
 
 from reference.administration import lane_of
-from reference.matching import OPPOSITE, Matching
+from reference.auctions import Auctions
+from reference.matching import OPPOSITE
 from reference.state import (
+    CALLS,
+    FOR_AUCTIONS,
     LIMITED,
     NO_PREVENTION,
+    RESTING_TIMES,
     STOPS,
     TOUCHES,
     Capacities,
@@ -47,7 +51,6 @@ from touchline.core.messages import (
 
 __all__ = ["Capacities", "Reference"]
 
-RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD)
 PLAIN_TYPES = (OrdType.MARKET, OrdType.LIMIT)
 PLAIN_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 
@@ -57,7 +60,7 @@ def slot_of(order: Order) -> int:
     return order.order_id & 0xFFFFFFFF
 
 
-class Reference(Matching):
+class Reference(Auctions):
     # Section 2: new orders
 
     def new_order(self) -> None:
@@ -68,7 +71,8 @@ class Reference(Matching):
         special = bool(cmd.flags & Flag.SPECIAL)
         require(cmd.ord_type in (set(OrdType) if special else PLAIN_TYPES),
                 Reason.INVALID_ORD_TYPE)  # fmt: skip
-        require(cmd.time_in_force in (set(TimeInForce) if special else PLAIN_TIMES),
+        for_auction = cmd.time_in_force in FOR_AUCTIONS
+        require(for_auction or cmd.time_in_force in (set(TimeInForce) if special else PLAIN_TIMES),
                 Reason.INVALID_TIME_IN_FORCE)  # fmt: skip
         order = Order(0, cmd.account, cmd.instrument, cmd.side, cmd.ord_type, cmd.time_in_force,
                       cmd.price, cmd.qty, cmd.qty)  # fmt: skip
@@ -78,16 +82,20 @@ class Reference(Matching):
         if told:
             self.expire_due()
         self.check_entry(instrument, cmd.account)
+        self.check_phase(instrument, order)
         self.check_qty_and_price(instrument, order.ord_type in LIMITED, cmd.qty, cmd.price)
+        self.check_closing_price(instrument, order)
         if special:
             self.check_terms(instrument, order)
+        self.assign_place(instrument, order)
         place = (order.account, order.instrument)
         check_limits(instrument, self.state.positions.get(place, Position()), order, given_up=0)
         self.check_slot_free()
         self.check_chain(order)
         self.check_places_for_terms(instrument, order)
         self.check_position_place(cmd.account, cmd.instrument)
-        if order.waiting or (not order.at_market and order.time_in_force in RESTING_TIMES):
+        apart = order.waiting or order.collected or order.parked
+        if apart or (not order.at_market and order.time_in_force in RESTING_TIMES):
             self.check_level_place(instrument, order, order.price)
         self.enter(instrument, order, told)
 
@@ -99,7 +107,9 @@ class Reference(Matching):
         self.report_order(ExecType.NEW, order, qty=order.order_qty, leaves_qty=order.leaves_qty,
                           flags=Flag.SPECIAL if told else 0)  # fmt: skip
         reference = instrument.reference_price
-        if not order.waiting:
+        if order.collected or order.parked or (order.waiting and instrument.status in CALLS):
+            self.rest(instrument, order)
+        elif not order.waiting:
             self.meet_book(instrument, order, told)
         elif self.met(order, reference, reference):
             self.trigger(order)
@@ -111,12 +121,15 @@ class Reference(Matching):
     def is_told(self, instrument: Instrument, order: Order) -> bool:
         """8.2: is it an event of its own that says where the order stands?"""
         prevents = self.state.self_trades.get(order.account, NO_PREVENTION)[0]
-        return order.special or instrument.has_special() or prevents != SelfTrade.ALLOWED
+        for_auction = order.time_in_force in FOR_AUCTIONS
+        special = order.special or for_auction or instrument.goes_special()
+        return special or prevents != SelfTrade.ALLOWED
 
     def check_entry(self, instrument: Instrument, account: int) -> None:
         """2.2"""
         require(self.state.venue_status != EntryStatus.BLOCKED, Reason.VENUE_KILLED)
         require(instrument.status != TradingStatus.HALTED, Reason.HALTED)
+        require(instrument.status != TradingStatus.CLOSED, Reason.CLOSED)
         require(self.state.accounts[account] != EntryStatus.BLOCKED, Reason.ACCOUNT_BLOCKED)
 
     def check_qty_and_price(self, at: Instrument, limited: bool, qty: int, price: int) -> None:
@@ -264,8 +277,9 @@ class Reference(Matching):
             self.expire_due()
             order = self.open_order()
         self.check_entry(instrument, order.account)
-        limited = order.ord_type not in (OrdType.STOP, OrdType.MARKET_IF_TOUCHED)
-        self.check_qty_and_price(instrument, limited, qty, price)
+        phase = instrument.status
+        require(phase != TradingStatus.CLOSING_PRICE, Reason.NOT_IN_PHASE, phase)
+        self.check_qty_and_price(instrument, not order.at_market, qty, price)
         if order.display_qty:
             self.check_display(order, qty)
         if order.flags & Flag.POST_ONLY and price != order.price:
@@ -307,7 +321,11 @@ class Reference(Matching):
                           leaves_qty=order.leaves_qty, flags=flags)  # fmt: skip
         if complete:
             self.end(order)
-        elif not keeps_place:
+        elif keeps_place:
+            return
+        elif order.collected or order.parked:
+            self.rest(instrument, order)
+        else:
             self.meet_book(instrument, order, told)
             self.work_off_triggers(instrument)
 

@@ -36,12 +36,16 @@ class Ledger:
         self.open: dict[int, Entry] = {}
         self.ended: set[int] = set()
         self.net: dict[tuple[int, int], int] = {}
+        self.uncrossed_at = 0  # while its trades follow
 
     def read(self, events: NDArray[np.void]) -> None:
         """The events of one command."""
         for event in events:
             self.seq += 1
             assert event["seq"] == self.seq
+            if event["exec_type"] != ExecType.TRADE:
+                uncrossed = event["exec_type"] == ExecType.UNCROSSED
+                self.uncrossed_at = int(event["price"]) if uncrossed else 0
             match event["exec_type"]:
                 case ExecType.NEW:
                     self.enter(event)
@@ -78,35 +82,21 @@ class Ledger:
         assert event["qty"] == event["leaves_qty"] > 0
 
     def restate(self, event: np.void) -> None:
-        """8.2: from now on it stands there, behind all others."""
+        """8.2: from now on it stands there, behind all others; 9.3: nobody sees where."""
         entry = self.open[int(event["order_id"])]
-        assert entry.leaves_qty == event["leaves_qty"] >= event["qty"] > 0
+        assert entry.leaves_qty == event["leaves_qty"] >= event["qty"]
+        assert event["leaves_qty"] > 0
+        assert event["qty"] > 0 or entry.shown_qty > 0
         entry.price, entry.shown_qty, entry.since = int(event["price"]), int(event["qty"]), self.seq
 
     def trade(self, event: np.void) -> None:
         taker = self.open[int(event["order_id"])]
         maker = self.open[int(event["contra_order_id"])]
-        rivals = [
-            entry
-            for entry in self.open.values()
-            if (entry.instrument, entry.side) == (maker.instrument, maker.side)
-            and entry is not taker
-            and entry.shown_qty
-        ]
-        if event["flags"] & Flag.HIDDEN:
-            best = min(rivals, key=Entry.rank, default=None)
-            assert maker.shown_qty == 0
-            assert best is None or maker.rank()[0] < best.rank()[0], "not the best"
+        if self.uncrossed_at:
+            self.check_uncrossed(event, taker, maker)
         else:
-            assert min(rivals, key=Entry.rank) is maker, "not the best and oldest"
-            maker.shown_qty -= int(event["qty"])
-            assert maker.shown_qty >= 0
-        taker.shown_qty -= min(taker.shown_qty, int(event["qty"]))
+            self.check_met(event, taker, maker)
         assert {taker.side, maker.side} == {Side.BUY, Side.SELL}
-        assert event["price"] == maker.price
-        if event["ord_type"] in LIMITED:
-            gain = int(taker.price) - maker.price
-            assert gain >= 0 if taker.side == Side.BUY else gain <= 0
         qty = int(event["qty"])
         assert 0 < qty <= min(taker.leaves_qty, maker.leaves_qty)
         for entry in (taker, maker):
@@ -123,6 +113,36 @@ class Ledger:
         assert bool(event["flags"] & Flag.MAKER_DONE) == (maker.leaves_qty == 0)
         for name in ("contra_order_id", "order_id"):
             self.forget_if_done(int(event[name]))
+
+    def check_uncrossed(self, event: np.void, buy: Entry, sell: Entry) -> None:
+        """9.5: nobody sees either, and neither trades beyond its price."""
+        assert event["flags"] & Flag.HIDDEN
+        assert buy.shown_qty == sell.shown_qty == 0
+        assert buy.price == 0 or buy.price >= self.uncrossed_at
+        assert sell.price <= self.uncrossed_at == event["price"]
+
+    def check_met(self, event: np.void, taker: Entry, maker: Entry) -> None:
+        """Takes what is shown of both off."""
+        rivals = [
+            entry
+            for entry in self.open.values()
+            if (entry.instrument, entry.side) == (maker.instrument, maker.side)
+            and entry is not taker
+            and entry.shown_qty
+        ]
+        if event["flags"] & Flag.HIDDEN:
+            best = min(rivals, key=Entry.rank, default=None)
+            assert maker.shown_qty == 0
+            assert best is None or maker.rank()[0] < best.rank()[0], "not the best"
+        else:
+            assert min(rivals, key=Entry.rank) is maker, "not the best and oldest"
+            maker.shown_qty -= int(event["qty"])
+            assert maker.shown_qty >= 0
+        taker.shown_qty -= min(taker.shown_qty, int(event["qty"]))
+        assert event["price"] == maker.price
+        if event["ord_type"] in LIMITED:
+            gain = int(taker.price) - maker.price
+            assert gain >= 0 if taker.side == Side.BUY else gain <= 0
 
     def replace(self, event: np.void) -> None:
         order_id = int(event["order_id"])

@@ -1,8 +1,9 @@
 """Section 3 of docs/rules.md, and what section 8 adds to it: how an order meets the book.
 
-The third of four layers: Answers, Administration, Matching, Reference.
+The third of five layers: Answers, Administration, Matching, Auctions, Reference.
 """
 
+from dataclasses import replace
 from itertools import chain
 
 from reference.administration import Administration
@@ -28,6 +29,7 @@ from touchline.core.messages import (
     SelfTrade,
     Side,
     TimeInForce,
+    TradingStatus,
 )
 
 OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
@@ -45,6 +47,8 @@ class Matching(Administration):
             lists = instrument.stops if order.ord_type in STOPS else instrument.touches
         elif order.all_or_none:
             lists = instrument.all_or_none
+        elif order.collected or order.parked:
+            lists = instrument.call if order.collected else instrument.parked
         else:
             lists = instrument.hidden if order.hidden else instrument.book
         return lists[order.side]
@@ -55,6 +59,9 @@ class Matching(Administration):
         def block(at: Instrument, order: Order, price: int) -> tuple[int, str, int, int]:
             if order.all_or_none:
                 return at.number, "all or none", order.side, price // BLOCK_LEVELS
+            if order.collected or order.parked:
+                key = replace(order, price=price).call_key
+                return at.number, f"call {order.collected}", order.side, key // BLOCK_LEVELS
             if not order.waiting:
                 return at.number, "hidden" if order.hidden else "book", 0, price // BLOCK_LEVELS
             kind = "stops" if order.ord_type in STOPS else "touches"
@@ -81,6 +88,8 @@ class Matching(Administration):
             ahead = [other for other in queue
                      if other.stop_price == order.stop_price
                      or (other.stop_price < order.stop_price) == first_low]  # fmt: skip
+        elif order.collected or order.parked:
+            ahead = [other for other in queue if other.call_key <= order.call_key]
         else:
             ahead = [other for other in queue if as_good_as(order.side, other.price, order.price)]
             order.shown_qty = 0 if order.hidden else order.leaves_qty
@@ -140,6 +149,9 @@ class Matching(Administration):
                 queue.insert(behind[-1] + 1 if behind else 0, (maker, part))
         return taker.leaves_qty - left
 
+    def best_opposite(self, instrument: Instrument, order: Order) -> Order | None:
+        return self.next_maker(instrument, OPPOSITE[Side(order.side)], 0)
+
     def limit_price(self, instrument: Instrument, taker: Order) -> int:
         """3.3, 8.6"""
         if not taker.at_market:
@@ -162,9 +174,9 @@ class Matching(Administration):
         if self.available(instrument, taker, limit) < needed:
             self.not_at_once(instrument, taker, told)
             return
-        post_only = taker.flags & Flag.POST_ONLY
+        alone = taker.flags & Flag.POST_ONLY or instrument.status != TradingStatus.READY_TO_TRADE
         while taker.leaves_qty > 0:  # 3.1
-            maker = self.next_maker(instrument, side, 0 if post_only else taker.leaves_qty)
+            maker = self.next_maker(instrument, side, 0 if alone else taker.leaves_qty)
             if maker is None or not as_good_as(taker.side, limit, maker.price):
                 break
             if not self.is_self_trade(taker, maker):
@@ -324,6 +336,9 @@ class Matching(Administration):
 
     def work_off_triggers(self, instrument: Instrument) -> None:
         """8.3, 8.12: then those that wait to trade whole, the first that can, until none can."""
+        if instrument.status != TradingStatus.READY_TO_TRADE:  # 9.8
+            self.traded_at = []
+            return
         self.work_off_queue(instrument)
         while order := self.able(instrument):
             self.leave(order)

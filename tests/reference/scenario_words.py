@@ -19,6 +19,7 @@ from touchline.core.messages import (
     Limit,
     Reason,
     SelfTrade,
+    Side,
     TradingStatus,
     reason_text,
 )
@@ -31,6 +32,7 @@ MONEY_REASONS = (
     Reason.PRICE_COLLAR,
     Reason.NO_REFERENCE_PRICE,
     Reason.WOULD_TRADE,
+    Reason.NOT_CLOSING_PRICE,
 )
 TELLS_BOTH = (ExecType.TRADE, ExecType.DECREMENTED)
 LOT_LIMITS = tuple(limit for limit in Limit if LIMITS[limit].unit == "lots")
@@ -112,6 +114,8 @@ class Words:
         """The event in words, and in braces whatever neither the words nor `cmd` imply."""
         if event.exec_type in TELLS_BOTH:
             text, said = self.trade(event)
+        elif event.exec_type in (ExecType.INDICATIVE, ExecType.UNCROSSED):
+            text, said = self.auction(event, cmd)
         elif event.exec_type in (ExecType.REJECTED, ExecType.CANCEL_REJECTED):
             text, said = self.refusal(event, cmd)
         elif event.exec_type in set(ExecType) and event.order_id:
@@ -144,9 +148,12 @@ class Words:
             text += f", open {event.leaves_qty}"
         if event.exec_type == ExecType.REPLACED and event.flags & Flag.PRIORITY_KEPT:
             text += ", keeps its place"
-            said["flags"] |= Flag.PRIORITY_KEPT
+            said["flags"] |= event.flags & (Flag.PRIORITY_KEPT | Flag.SPECIAL)
         elif event.exec_type in (ExecType.NEW, ExecType.REPLACED) and event.flags & Flag.SPECIAL:
             text += ", to be stated"
+            said["flags"] |= Flag.SPECIAL
+        elif event.flags & Flag.SPECIAL and not said["flags"]:
+            text += "" if event.reason else ", collected"
             said["flags"] |= Flag.SPECIAL
         if event.cl_ord_id == 0:
             said["cl_ord_id"] = 0
@@ -176,6 +183,17 @@ class Words:
         if event.flags & Flag.MAKER_DONE:
             text += " (done)"
         return text + (f", open {event.leaves_qty}" if event.leaves_qty else ""), said
+
+    def auction(self, event: Answer, cmd: Command) -> tuple[str, dict[str, int]]:
+        """What an auction comes to, and the surplus."""
+        said = {"account": cmd.account, "instrument": cmd.instrument, "side": event.side,
+                "price": event.price, "limit": event.limit, "order_id": event.order_id}  # fmt: skip
+        text = f"{ExecType(event.exec_type).name} {event.limit} @ {money(event.price)}"
+        if event.limit == 0:
+            text = f"{ExecType(event.exec_type).name} nothing"
+        if event.order_id:
+            text += f", {event.order_id} more to {'buy' if event.side == Side.BUY else 'sell'}"
+        return text, said
 
     def refusal(self, event: Answer, cmd: Command) -> tuple[str, dict[str, int]]:
         """The value and the bound are said where the reason's text says them."""

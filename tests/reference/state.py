@@ -16,6 +16,7 @@ from touchline.core.messages import (
     Reason,
     SelfTrade,
     Side,
+    TimeInForce,
     TradingStatus,
 )
 
@@ -50,6 +51,9 @@ class Order:
     stop_price: int = 0
     display_qty: int = 0
     waiting: bool = False  # for its stop price
+    # Section 9: both are special as long as they are.
+    collected: bool = False  # in a call phase
+    parked: bool = False  # until the closing auction
     shown_qty: int = 0  # lots in the book for all to see; of an order that is not special, all
     expire_ns: int = 0  # 8.10
     min_qty: int = 0  # 8.11
@@ -73,11 +77,25 @@ class Order:
         return self.price == 0
 
     @property
+    def call_key(self) -> int:
+        """9.3: where it is in its side of a call, less being better; 0: at the market."""
+        if self.at_market:
+            return 0
+        return (1 << 30) - self.price if self.side == Side.BUY else self.price
+
+    @property
     def chain(self) -> int:
         """8.7: events more than one that it can cause in a command that is another order's."""
         parts = -(-self.order_qty // self.display_qty) if self.display_qty else 1
         return 2 * (parts - 1) + (2 if self.stop_price else 0)
 
+
+# Phases by what they do: section 9.
+CALLS = (TradingStatus.PRE_OPEN, TradingStatus.OPENING_AUCTION,
+         TradingStatus.VOLATILITY_AUCTION, TradingStatus.CLOSING_AUCTION)  # fmt: skip
+AUCTIONS = CALLS[1:]  # these publish what they would come to
+RESTING_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD)
+FOR_AUCTIONS = (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE, TimeInForce.AUCTION)
 
 # Order types by what they do: section 8.
 LIMITED = (OrdType.LIMIT, OrdType.STOP_LIMIT, OrdType.LIMIT_IF_TOUCHED)
@@ -101,16 +119,24 @@ class Instrument:
     qty_max: int = QTY_MAX
     price_collar: int = LIMIT_UNSET
     reference_price: int = 0
+    ends_ns: int = 0  # 9.6: no auction ends before; 0: whenever it is told to
     book: dict[int, list[Order]] = field(default_factory=two_sides)
     hidden: dict[int, list[Order]] = field(default_factory=two_sides)
     stops: dict[int, list[Order]] = field(default_factory=two_sides)
     touches: dict[int, list[Order]] = field(default_factory=two_sides)
     all_or_none: dict[int, list[Order]] = field(default_factory=two_sides)
+    call: dict[int, list[Order]] = field(default_factory=two_sides)
+    parked: dict[int, list[Order]] = field(default_factory=two_sides)
 
     def apart(self) -> list[list[Order]]:
-        """8: what is open but not in the book, in the order in which it is told of."""
-        places = (self.hidden, self.stops, self.touches, self.all_or_none)
+        """8, 9: what is open but not in the book, in the order in which it is told of."""
+        places = (self.hidden, self.stops, self.touches, self.all_or_none, self.call, self.parked)
         return [lists[side] for lists in places for side in Side]
+
+    def goes_special(self) -> bool:
+        """8.2, 9: does any order go the way of special ones there?"""
+        phase = self.status in CALLS or self.status == TradingStatus.CLOSING_PRICE
+        return phase or self.has_special()
 
     def has_special(self) -> bool:
         return any(order.special for queue in [*self.book.values(), *self.apart()]
@@ -243,6 +269,7 @@ def state_hash(state: State) -> int:
     for number, instrument in sorted(state.instruments.items()):  # 7.2
         h = mix(h, number, instrument.status, instrument.price_min, instrument.price_max)
         h = mix(h, instrument.qty_max, instrument.price_collar, instrument.reference_price)
+        h = mix(h, instrument.ends_ns) if instrument.ends_ns else h
         for side in (Side.BUY, Side.SELL):
             h = hash_queue(h, instrument.book[side])
         if instrument.has_special():
@@ -267,8 +294,9 @@ def hash_queue(h: int, queue: list[Order]) -> int:
         h = mix(h, order.order_id, order.price, order.leaves_qty, order.order_qty, order.account,
                 order.time_in_force)  # fmt: skip
         if order.special:
-            what = order.ord_type | order.flags << 8 | order.waiting << 16
-            what |= order.all_or_none << 17
+            place = order.waiting | order.all_or_none << 1
+            place |= order.collected << 2 | order.parked << 3
+            what = order.ord_type | order.flags << 8 | place << 16
             h = mix(h, what, order.stop_price, order.display_qty, order.expire_ns,
                     order.shown_qty)  # fmt: skip
     return mix(h, 0)

@@ -220,6 +220,15 @@ self_trades = st.builds(
     field=weighted((12, st.sampled_from(SelfTrade)), (1, st.integers(0, 255))),
     price=weighted((12, st.sampled_from((0, 0, 1, 2))), (1, of_width("i64"))),
 )
+phases = st.builds(
+    Command,
+    type=st.just(MsgType.SECURITY_STATUS),
+    instrument=instruments,
+    field=st.sampled_from((*[TradingStatus.READY_TO_TRADE] * 3, *TradingStatus)),
+    order_id=st.integers(0, (1 << 64) - 1),
+    price=st.sampled_from((0, 0, 0, 0, 20, 90, -1)),
+    qty=st.sampled_from((0, 0, 0, 10, 100, -1, (1 << 63) - 1)),
+)
 definitions = st.one_of(
     st.builds(Command, type=st.just(MsgType.SECURITY_DEFINITION), instrument=st.integers(0, 3)),
     st.builds(Command, type=st.just(MsgType.ACCOUNT), account=st.integers(0, 4)),
@@ -273,8 +282,9 @@ administration = st.builds(
     ),
 )
 well_formed = st.one_of(
-    limit_orders, market_orders, replaces, cancels, mass_cancels, limits_set, statuses, definitions
-)
+    limit_orders, market_orders, replaces, cancels, mass_cancels, limits_set, statuses, phases,
+    definitions
+)  # fmt: skip
 overwritten = st.builds(
     Intent,
     cmd=well_formed,
@@ -289,6 +299,7 @@ intents = weighted(
     (8, changed),
     (6, at_a_limit),
     (1, bursts),
+    (2, st.builds(Intent, cmd=phases)),
     (4, administration),
     (2, overwritten),
     (1, st.builds(Intent, cmd=garbage)),

@@ -115,6 +115,29 @@ static void a_halt_and_the_kill_switch_change_the_trading_state(void)
     end();
 }
 
+static void status(uint8_t field)
+{
+    do_command((tl_command){.type = TL_MSG_TYPE_SECURITY_STATUS, .field = field});
+}
+
+static void a_call_takes_the_book_away_and_gives_back_what_is_left(void)
+{
+    begin_stock();
+    order(0, '1', 1001, 5, '0'); /* event 3 */
+    says();
+    status(TL_TRADING_STATUS_VOLATILITY_AUCTION);
+    must_say("H1Q D3");
+    order(0, '2', 1000, 3, '0'); /* event 7 */
+    order(0, '2', 1003, 1, '0');
+    status(TL_TRADING_STATUS_VOLATILITY_AUCTION);
+    must_say("");
+    status(TL_TRADING_STATUS_READY_TO_TRADE); /* 10, uncrossed 11, traded 12, stated 13 and 14 */
+    must_say("H1T P:S30x100100 A13:B20x100100 A14:S10x100300");
+    status(TL_TRADING_STATUS_CLOSED);
+    must_say("H1H");
+    end();
+}
+
 static void a_stock_that_itch_can_not_tell_has_no_messages(void)
 {
     static const struct {
@@ -184,6 +207,7 @@ int main(void)
     a_replace_is_a_cut_a_new_place_or_an_end();
     a_replace_that_trades_leaves_first();
     a_halt_and_the_kill_switch_change_the_trading_state();
+    a_call_takes_the_book_away_and_gives_back_what_is_left();
     a_stock_that_itch_can_not_tell_has_no_messages();
     an_order_that_32_bits_do_not_hold_is_counted_and_its_trades_told();
     names_are_wanted_before_a_listing_is_told();

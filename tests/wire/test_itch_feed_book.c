@@ -88,6 +88,14 @@ static void check_side(uint8_t side, char of_itch)
 
 static void random_command(uint64_t *random, uint64_t *ids, uint32_t *ids_count)
 {
+    static const uint8_t phases[4] = {
+        TL_TRADING_STATUS_READY_TO_TRADE, TL_TRADING_STATUS_OPENING_AUCTION,
+        TL_TRADING_STATUS_CLOSING_AUCTION, TL_TRADING_STATUS_READY_TO_TRADE};
+    if (random_next(random) % 50 == 0) {
+        do_command((tl_command){.type = TL_MSG_TYPE_SECURITY_STATUS,
+                                .field = phases[random_next(random) % 4]});
+        return;
+    }
     const uint64_t kind = random_next(random) % 10;
     if (kind < 6 || *ids_count == 0) {
         const char tif = "000134"[random_next(random) % 6];

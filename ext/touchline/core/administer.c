@@ -1,6 +1,7 @@
 /* The operator's commands: what exists, what it may do, and up to what limit.
  * Section 6 of docs/rules.md. */
 #include "touchline/core/expiry.h"
+#include "touchline/core/phases.h"
 
 #include <string.h>
 
@@ -42,20 +43,6 @@ static void account_definition(const tl_step *s)
     } else {
         s->engine->risk.accounts[number].entry_status = TL_ENTRY_STATUS_OPEN;
         done(s, 0, 0, 0);
-    }
-}
-
-static void security_status(const tl_step *s)
-{
-    tl_instrument *instrument = tl_listed(s->engine, s->cmd->instrument);
-    uint8_t status = s->cmd->field;
-    if (instrument == NULL) {
-        tl_reject(s, TL_REASON_UNKNOWN_SYMBOL, s->cmd->instrument, 0);
-    } else if (status != TL_TRADING_STATUS_HALTED && status != TL_TRADING_STATUS_READY_TO_TRADE) {
-        tl_reject(s, TL_REASON_INVALID_FIELD, status, 0);
-    } else {
-        instrument->trading_status = status;
-        done(s, 0, status, 0);
     }
 }
 
@@ -203,7 +190,7 @@ void tl_step_administer(tl_step step)
         security_definition(s);
         break;
     case TL_MSG_TYPE_SECURITY_STATUS:
-        security_status(s);
+        tl_step_security_status(s);
         break;
     case TL_MSG_TYPE_ACCOUNT:
         account_definition(s);

@@ -1,6 +1,6 @@
 /* A new order: checked, accepted, and off to meet the book (match.c).
  * Section 2 of docs/rules.md, in that order of checks. */
-#include "touchline/core/special.h"
+#include "touchline/core/phases.h"
 
 #include <string.h>
 
@@ -22,7 +22,8 @@ uint8_t tl_step_characteristics(const tl_command *cmd)
         return TL_REASON_INVALID_ORD_TYPE;
     if (cmd->time_in_force != TL_TIME_IN_FORCE_DAY && cmd->time_in_force != TL_TIME_IN_FORCE_GTC &&
         cmd->time_in_force != TL_TIME_IN_FORCE_IOC && cmd->time_in_force != TL_TIME_IN_FORCE_FOK)
-        return TL_REASON_INVALID_TIME_IN_FORCE;
+        return tl_is_for_auction(cmd->time_in_force) ? TL_GOES_SPECIAL
+                                                     : TL_REASON_INVALID_TIME_IN_FORCE;
     return TL_REASON_NONE;
 }
 

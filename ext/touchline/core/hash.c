@@ -5,9 +5,8 @@ static uint64_t hash_terms(const tl_engine *engine, uint32_t slot, uint64_t hash
 {
     const tl_special *terms = &engine->shelf.special[slot];
     uint64_t flags = terms->flags & TL_SPECIAL_FLAGS;
-    uint64_t waiting = terms->flags & TL_WAITING;
-    uint64_t whole = (terms->flags & TL_ALL_OR_NONE) != 0;
-    hash = tl_mix(hash, terms->ord_type | flags << 8 | waiting << 16 | whole << 17);
+    uint64_t apart = terms->flags & ~TL_SPECIAL_FLAGS;
+    hash = tl_mix(hash, terms->ord_type | flags << 8 | apart << 16);
     hash = tl_mix(hash, terms->stop_price);
     hash = tl_mix(hash, terms->display_qty);
     hash = tl_mix(hash, (uint64_t)tl_expire_ns(engine, terms));
@@ -36,7 +35,8 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
     return tl_mix(hash, 0);
 }
 
-/* What rests unseen, then what waits for a stop price, first to be met first. */
+/* What rests unseen, then what waits for a stop price, first to be met first, what is collected and
+ * what waits for the closing auction. */
 static uint64_t hash_unseen(const tl_engine *engine, uint32_t instrument, uint64_t hash)
 {
     const tl_book *books = &engine->shelf.unseen[(size_t)instrument * TL_UNSEEN_BOOKS];
@@ -47,7 +47,10 @@ static uint64_t hash_unseen(const tl_engine *engine, uint32_t instrument, uint64
     hash = hash_side(engine, &books[TL_UNSEEN_TOUCH_BUY], TL_SIDE_BUY, hash);
     hash = hash_side(engine, &books[TL_UNSEEN_TOUCH_SELL], TL_SIDE_SELL, hash);
     hash = hash_side(engine, &books[TL_UNSEEN_ALL_OR_NONE_BUY], TL_SIDE_BUY, hash);
-    return hash_side(engine, &books[TL_UNSEEN_ALL_OR_NONE_SELL], TL_SIDE_SELL, hash);
+    hash = hash_side(engine, &books[TL_UNSEEN_ALL_OR_NONE_SELL], TL_SIDE_SELL, hash);
+    for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_PARKED_SELL; which++)
+        hash = hash_side(engine, &books[which], TL_SIDE_SELL, hash);
+    return hash;
 }
 
 static uint64_t hash_instruments(const tl_engine *engine, uint64_t hash)
@@ -63,6 +66,8 @@ static uint64_t hash_instruments(const tl_engine *engine, uint64_t hash)
         hash = tl_mix(hash, (uint64_t)instrument->qty_max);
         hash = tl_mix(hash, (uint64_t)instrument->price_collar);
         hash = tl_mix(hash, (uint64_t)instrument->reference_price);
+        if (instrument->ends_ns != 0)
+            hash = tl_mix(hash, (uint64_t)instrument->ends_ns);
         hash = hash_side(engine, &engine->shelf.books[i], TL_SIDE_BUY, hash);
         hash = hash_side(engine, &engine->shelf.books[i], TL_SIDE_SELL, hash);
         if (instrument->specials != 0)

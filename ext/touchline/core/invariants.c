@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "touchline/core/special.h"
+#include "touchline/core/phases.h"
 
 /* Of the state, in orders, positions, instruments …: so much is looked at for each command. */
 #define LOOKED_AT_PER_COMMAND 1024u
@@ -17,6 +17,7 @@ typedef struct found {
     uint64_t specials;
     uint64_t wholes;
     uint64_t chain;
+    uint64_t collected;
 } found;
 
 /* One of the books of an instrument. */
@@ -24,7 +25,8 @@ typedef struct where {
     const tl_book *book;
     uint32_t instrument;
     bool shown;   /* for all to see */
-    uint8_t wait; /* the side of the orders that wait there; 0: they do not wait */
+    uint8_t wait;  /* the side of the orders that stand apart there; 0: they do not */
+    uint8_t apart; /* and why: TL_WAITING, TL_COLLECTED, TL_PARKED */
 } where;
 
 /* A number of its own for each of many things: sums weighted so are equal only where each is. */
@@ -148,18 +150,20 @@ static uint32_t check_tree(const tl_shelf *shelf, const tl_book *book, found *fo
 
 /* ── books ─────────────────────────────────────────────────────────────────────────────────── */
 
-/* Rules 8.1 to 8.7: an order's terms, and the place where they have it stand at this price. */
+/* Rules 8.1 to 8.7, 9.3: an order's terms, and the place where they have it stand at this price. */
 static void check_terms(const tl_engine *engine, uint32_t slot, const where *at,
                         unsigned side_index, uint32_t price, found *found)
 {
     const tl_order *order = &engine->shelf.orders[slot];
     const tl_special *terms = &engine->shelf.special[slot];
-    bool waiting = (terms->flags & TL_WAITING) != 0;
+    bool apart = (terms->flags & TL_APART_FLAGS) != 0;
     found->specials += terms->flags != 0;
     found->wholes += (terms->flags & TL_ALL_OR_NONE) != 0;
     assert(tl_order_is_special(order) == (terms->flags != 0));
     found->chain += terms->chain;
-    assert(waiting == (at->wait != 0) && (!waiting || order->side == at->wait));
+    found->collected += (terms->flags & TL_COLLECTED) != 0;
+    assert((terms->flags & TL_APART_FLAGS) == at->apart);
+    assert(apart == (at->wait != 0) && (!apart || order->side == at->wait));
     const tl_place place = tl_place_of(&engine->shelf, slot);
     assert(place.book == at->book && place.side_index == side_index && place.price == price);
     if (terms->flags == 0) {
@@ -193,9 +197,13 @@ static void check_order(const tl_engine *engine, const tl_order *order, uint32_t
     assert(tl_order_leaves(&engine->shelf, slot) <= engine->shelf.cold[slot].order_qty);
     assert(engine->shelf.cold[slot].order_qty <= TL_QTY_MAX);
     assert(order->price <= TL_PRICE_MAX);
-    assert(tl_order_time_in_force(order) == TL_TIME_IN_FORCE_DAY ||
-           tl_order_time_in_force(order) == TL_TIME_IN_FORCE_GTC ||
-           tl_order_time_in_force(order) == TL_TIME_IN_FORCE_GTD);
+    uint8_t time = tl_order_time_in_force(order);
+    bool in_call = tl_order_is_special(order) &&
+                   (engine->shelf.special[slot].flags & (TL_COLLECTED | TL_PARKED)) != 0;
+    assert(time == TL_TIME_IN_FORCE_DAY || time == TL_TIME_IN_FORCE_GTC ||
+           time == TL_TIME_IN_FORCE_GTD || (in_call && tl_is_for_auction(time)));
+    assert(order->price > 0 || in_call ||
+           (tl_order_is_special(order) && (engine->shelf.special[slot].flags & TL_WAITING) != 0));
     assert(order->position < engine->positions.counts->positions_used);
     const tl_position *owner = &engine->positions.entries[order->position];
     assert(owner->instrument == order->instrument);
@@ -275,20 +283,40 @@ static uint32_t better(const tl_book *book, const tl_book *hidden, unsigned side
     return key == TL_KEY_NONE ? 0 : tl_key(side_index, key);
 }
 
+/* Rules 9.1 and 9.3: orders stand in the book or are collected, as the phase has it; a halt leaves
+ * either. */
+static void check_phase(const tl_instrument *instrument, const tl_book *unseen, bool in_book)
+{
+    uint8_t status = instrument->trading_status;
+    bool collected = unseen[TL_UNSEEN_CALL_BUY].best[1].level != TL_NONE ||
+                     unseen[TL_UNSEEN_CALL_SELL].best[1].level != TL_NONE;
+    bool parked = unseen[TL_UNSEEN_PARKED_BUY].best[1].level != TL_NONE ||
+                  unseen[TL_UNSEEN_PARKED_SELL].best[1].level != TL_NONE;
+    assert(!in_book || (!collected && !tl_phase_is_call(status)));
+    assert(!collected || tl_phase_is_call(status) || status == TL_TRADING_STATUS_HALTED);
+    assert(!parked || status != TL_TRADING_STATUS_CLOSING_AUCTION);
+    assert(instrument->ends_ns == 0 || tl_phase_is_auction(status));
+    assert(instrument->ends_ns >= 0);
+}
+
 /* All books of an instrument, the one to be seen first. */
 static void check_books(const tl_engine *engine, uint32_t instrument, found *found)
 {
     const tl_book *book = &engine->shelf.books[instrument];
     const tl_book *unseen = &engine->shelf.unseen[(size_t)instrument * TL_UNSEEN_BOOKS];
     const where all[] = {
-        {book, instrument, true, 0},
-        {&unseen[TL_UNSEEN_HIDDEN], instrument, false, 0},
-        {&unseen[TL_UNSEEN_STOP_BUY], instrument, false, TL_SIDE_BUY},
-        {&unseen[TL_UNSEEN_STOP_SELL], instrument, false, TL_SIDE_SELL},
-        {&unseen[TL_UNSEEN_TOUCH_BUY], instrument, false, TL_SIDE_BUY},
-        {&unseen[TL_UNSEEN_TOUCH_SELL], instrument, false, TL_SIDE_SELL},
-        {&unseen[TL_UNSEEN_ALL_OR_NONE_BUY], instrument, false, 0},
-        {&unseen[TL_UNSEEN_ALL_OR_NONE_SELL], instrument, false, 0},
+        {book, instrument, true, 0, 0},
+        {&unseen[TL_UNSEEN_HIDDEN], instrument, false, 0, 0},
+        {&unseen[TL_UNSEEN_STOP_BUY], instrument, false, TL_SIDE_BUY, TL_WAITING},
+        {&unseen[TL_UNSEEN_STOP_SELL], instrument, false, TL_SIDE_SELL, TL_WAITING},
+        {&unseen[TL_UNSEEN_TOUCH_BUY], instrument, false, TL_SIDE_BUY, TL_WAITING},
+        {&unseen[TL_UNSEEN_TOUCH_SELL], instrument, false, TL_SIDE_SELL, TL_WAITING},
+        {&unseen[TL_UNSEEN_ALL_OR_NONE_BUY], instrument, false, 0, 0},
+        {&unseen[TL_UNSEEN_ALL_OR_NONE_SELL], instrument, false, 0, 0},
+        {&unseen[TL_UNSEEN_CALL_BUY], instrument, false, TL_SIDE_BUY, TL_COLLECTED},
+        {&unseen[TL_UNSEEN_CALL_SELL], instrument, false, TL_SIDE_SELL, TL_COLLECTED},
+        {&unseen[TL_UNSEEN_PARKED_BUY], instrument, false, TL_SIDE_BUY, TL_PARKED},
+        {&unseen[TL_UNSEEN_PARKED_SELL], instrument, false, TL_SIDE_SELL, TL_PARKED},
     };
     uint64_t orders = found->orders, specials = found->specials, wholes = found->wholes;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -300,17 +328,26 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
     const tl_instrument *listed = &engine->risk.instruments[instrument];
     assert(found->specials - specials == listed->specials);
     assert(found->wholes - wholes == listed->wholes && listed->wholes <= TL_ALL_OR_NONE_MAX);
-    assert(listed->special == (listed->specials != 0));
+    tl_instrument gate = *listed;
+    tl_gate_set(&gate);
+    assert(listed->special == gate.special);
+    check_phase(listed, unseen, bid != 0 || ask != 0);
 }
 
 /* ── risk ──────────────────────────────────────────────────────────────────────────────────── */
+
+static bool is_status(uint8_t status)
+{
+#define TL_IS_STATUS(set, name, value) || status == (value)
+    return false TL_TRADING_STATUSES(TL_IS_STATUS);
+#undef TL_IS_STATUS
+}
 
 static void check_instrument(const tl_instrument *instrument)
 {
     if (instrument->trading_status == 0)
         return;
-    assert(instrument->trading_status == TL_TRADING_STATUS_HALTED ||
-           instrument->trading_status == TL_TRADING_STATUS_READY_TO_TRADE);
+    assert(is_status(instrument->trading_status));
     assert(instrument->price_min >= 1 && instrument->price_min <= instrument->price_max);
     assert(instrument->price_max <= TL_PRICE_MAX);
     assert(instrument->qty_max >= 1 && instrument->qty_max <= TL_QTY_MAX);
@@ -389,7 +426,8 @@ void tl_invariants_hold(const tl_engine *engine)
         check_books(engine, i, &found);
     }
     assert(found.orders == engine->shelf.pools->orders_open);
-    assert(found.chain == engine->state->chain);
+    assert(found.chain == tl_chain_taken(engine->state));
+    assert(found.collected == engine->state->collected);
     check_branches(&engine->shelf, &found);
     check_positions(engine, found.open);
     check_chains(engine);

@@ -119,6 +119,25 @@ static void check_mass_cancel(const answer *a, const tl_command *cmd)
     assert(event_at(a, a->count - 1)->qty == a->count - 1);
 }
 
+/* Rule 9.5: the lots that it says trade, at the one price, before anything else happens. */
+static void check_uncross(const answer *a)
+{
+    int64_t left = 0, price = 0;
+    for (uint64_t i = 1; i < a->count; i++) {
+        const tl_event *event = event_at(a, i);
+        if (event->exec_type == TL_EXEC_TYPE_UNCROSSED) {
+            assert(i == 1);
+            price = event->price;
+            left = event->volume;
+            assert((price == 0) == (left == 0));
+        } else if (left > 0) {
+            assert(event->exec_type == TL_EXEC_TYPE_TRADE && event->price == price);
+            left -= event->qty;
+        }
+    }
+    assert(left == 0);
+}
+
 /* Orders there are: those there were, those that came, without those that ended. */
 static void check_orders(const tl_engine *engine, const answer *a, const tl_before *before)
 {
@@ -167,6 +186,9 @@ void tl_invariants_answer(const tl_engine *engine, const tl_command *cmd,
         break;
     case TL_EXEC_TYPE_REPLACED:
         check_conserved(engine, &a, before->executed);
+        break;
+    case TL_EXEC_TYPE_SECURITY_STATUS:
+        check_uncross(&a);
         break;
     default:
         assert(a.count == 1 || cmd->type == TL_MSG_TYPE_MASS_CANCEL);

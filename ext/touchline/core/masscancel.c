@@ -26,6 +26,8 @@ static bool mass_cancel_valid(const tl_step *s, tl_verdict *verdict)
         if (cmd->time_in_force == 0 || cmd->time_in_force == TL_TIME_IN_FORCE_GTD)
             any.time_in_force = TL_TIME_IN_FORCE_DAY;
         verdict->reason = tl_step_characteristics(&any);
+        if (verdict->reason == TL_GOES_SPECIAL) /* a time in force for auctions */
+            verdict->reason = TL_REASON_NONE;
     }
     return verdict->reason == TL_REASON_NONE;
 }
@@ -74,7 +76,8 @@ static uint32_t cancel_side(const tl_step *s, const tl_book *book, uint8_t side)
     return count;
 }
 
-/* What rests unseen, then what waits for a stop price, first to be met first. */
+/* What rests unseen, what waits for a stop price, first to be met first, what is collected and what
+ * waits for the closing auction. */
 static uint32_t cancel_unseen(const tl_step *s)
 {
     const size_t first = (size_t)s->cmd->instrument * TL_UNSEEN_BOOKS;
@@ -97,6 +100,11 @@ static uint32_t cancel_unseen(const tl_step *s)
         count += cancel_side(s, &books[TL_UNSEEN_ALL_OR_NONE_BUY], TL_SIDE_BUY);
     if (sell)
         count += cancel_side(s, &books[TL_UNSEEN_ALL_OR_NONE_SELL], TL_SIDE_SELL);
+    for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_PARKED_SELL; which++) {
+        bool buys = which == TL_UNSEEN_CALL_BUY || which == TL_UNSEEN_PARKED_BUY;
+        if (buys ? buy : sell)
+            count += cancel_side(s, &books[which], TL_SIDE_SELL);
+    }
     return count;
 }
 

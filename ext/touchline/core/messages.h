@@ -24,7 +24,7 @@ extern "C" {
     X(MSG_TYPE, REPLACE, 'G')            /* OrderCancelReplaceRequest */                           \
     X(MSG_TYPE, MASS_CANCEL, 'q')        /* OrderMassCancelRequest */                              \
     X(MSG_TYPE, SECURITY_DEFINITION, 'd') /* list an instrument */                                 \
-    X(MSG_TYPE, SECURITY_STATUS, 'f')    /* halt or resume an instrument */                        \
+    X(MSG_TYPE, SECURITY_STATUS, 'f')    /* into another trading phase: section 9 */               \
     X(MSG_TYPE, ACCOUNT, 'a')            /* open an account */                                     \
     X(MSG_TYPE, ACCOUNT_STATUS, 'b')     /* block or unblock an account */                         \
     X(MSG_TYPE, SELF_TRADE, 's')         /* how an account's trades with itself are prevented */   \
@@ -53,9 +53,12 @@ extern "C" {
 #define TL_TIMES_IN_FORCE(X)                                                                       \
     X(TIME_IN_FORCE, DAY, '0')                                                                     \
     X(TIME_IN_FORCE, GTC, '1')                                                                     \
+    X(TIME_IN_FORCE, AT_OPEN, '2')       /* these three for an auction alone: section 9 */         \
     X(TIME_IN_FORCE, IOC, '3')                                                                     \
     X(TIME_IN_FORCE, FOK, '4')                                                                     \
-    X(TIME_IN_FORCE, GTD, '6')           /* needs TERMS: rule 8.10 */
+    X(TIME_IN_FORCE, GTD, '6')           /* needs TERMS: rule 8.10 */                              \
+    X(TIME_IN_FORCE, AT_CLOSE, '7')                                                                \
+    X(TIME_IN_FORCE, AUCTION, 'A')       /* good for this auction */
 
 /* What an event reports: ExecType(150); an administrative command is answered by its own letter. */
 #define TL_EXEC_TYPES(X)                                                                           \
@@ -79,12 +82,21 @@ extern "C" {
     X(EXEC_TYPE, VENUE_STATUS, 'k')                                                                \
     X(EXEC_TYPE, CHECKPOINT, 'h')                                                                  \
     X(EXEC_TYPE, EXPIRE, 'y')                                                                      \
-    X(EXEC_TYPE, CLOCK, 't')
+    X(EXEC_TYPE, CLOCK, 't')                                                                       \
+    X(EXEC_TYPE, INDICATIVE, 'i')        /* what an auction would come to now */                   \
+    X(EXEC_TYPE, UNCROSSED, 'u')         /* what it has come to: its trades follow */
 
-/* SecurityTradingStatus(326). */
+/* SecurityTradingStatus(326), which is the trading phase; FIX leaves those above 100 to us. What
+ * each takes is in section 9 of docs/rules.md. */
 #define TL_TRADING_STATUSES(X)                                                                     \
     X(TRADING_STATUS, HALTED, 2)                                                                   \
-    X(TRADING_STATUS, READY_TO_TRADE, 17)
+    X(TRADING_STATUS, READY_TO_TRADE, 17)    /* continuous */                                      \
+    X(TRADING_STATUS, CLOSED, 18)                                                                  \
+    X(TRADING_STATUS, PRE_OPEN, 21)                                                                \
+    X(TRADING_STATUS, OPENING_AUCTION, 22)                                                         \
+    X(TRADING_STATUS, CLOSING_PRICE, 26)     /* trading at the closing price */                    \
+    X(TRADING_STATUS, VOLATILITY_AUCTION, 101)                                                     \
+    X(TRADING_STATUS, CLOSING_AUCTION, 102)
 
 /* Of an account, and of the venue as a whole: may it enter orders? */
 #define TL_ENTRY_STATUSES(X)                                                                       \
@@ -161,7 +173,7 @@ extern "C" {
     X(REASON, INVALID_SIDE, 4, 11, 99, "Side is neither Buy nor Sell")                             \
     X(REASON, INVALID_ORD_TYPE, 5, 11, 99,                                                         \
       "no such OrdType, or one that needs terms: rules 2.1 and 8.1")                               \
-    X(REASON, INVALID_TIME_IN_FORCE, 6, 11, 99, "TimeInForce is none of Day, GTC, IOC, FOK")       \
+    X(REASON, INVALID_TIME_IN_FORCE, 6, 11, 99, "TimeInForce is none that the venue knows")        \
     X(REASON, VENUE_KILLED, 7, 2, 99, "the venue's kill switch is on")                             \
     X(REASON, HALTED, 8, 2, 99, "the instrument is halted")                                        \
     X(REASON, ACCOUNT_BLOCKED, 9, 0, 99, "the account is blocked")                                 \
@@ -205,8 +217,14 @@ extern "C" {
     X(REASON, EXPIRIES_FULL, 39, 99, 99, "all {limit} places for orders that expire are taken")    \
     X(REASON, ALL_OR_NONE_FULL, 40, 99, 99,                                                        \
       "all {limit} places for all-or-none orders of the instrument are taken")                     \
-    X(REASON, MIN_QTY, 41, 0, 0, "the minimum quantity is not available at once")\
-    X(REASON, SELF_TRADE, 55, 0, 0, "it would have traded with its own account's or group's order")
+    X(REASON, MIN_QTY, 41, 0, 0, "the minimum quantity is not available at once")                  \
+    X(REASON, NOT_IN_PHASE, 42, 99, 99, "trading phase {value} does not take this")                \
+    X(REASON, CLOSED, 43, 2, 99, "the instrument is closed")                                       \
+    X(REASON, TOO_EARLY, 44, 99, 99, "the auction goes on after {value}")                          \
+    X(REASON, AUCTION_REMAINDER, 45, 0, 0, "what an auction leaves of an order for it alone")      \
+    X(REASON, NOT_CLOSING_PRICE, 46, 99, 99,                                                       \
+      "price {value} is not the closing price, {limit} ticks")                                     \
+    X(REASON, SELF_TRADE, 47, 0, 0, "it would have traded with its own account's or group's order")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
@@ -330,7 +348,10 @@ static inline uint8_t tl_text_side(uint32_t lane, uint32_t session)
 typedef struct tl_event {
     uint64_t seq;      /* from 1 without gaps; the same again in every replay */
     int64_t ts_ns;     /* of the command that caused it; TransactTime(60) */
-    uint64_t order_id; /* OrderID(37); TRADE: the taker's; 0 when there is no order */
+    union {
+        uint64_t order_id; /* OrderID(37); TRADE: the taker's; 0 when there is no order */
+        uint64_t surplus;  /* INDICATIVE, UNCROSSED: lots of `side` that find nobody */
+    };
     union {
         uint64_t cl_ord_id;       /* of the request answered; 0: of an order that it moved */
         uint64_t contra_order_id; /* TRADE: the maker's OrderID */
@@ -348,6 +369,7 @@ typedef struct tl_event {
             uint32_t leaves_qty; /* LeavesQty(151) of order_id after the event */
         };
         int64_t limit; /* REJECTED, CANCEL_REJECTED: the bound that `value` broke */
+        int64_t volume; /* INDICATIVE, UNCROSSED: lots that trade */
     };
     uint32_t account;        /* of order_id, or of the request */
     uint32_t contra_account; /* TRADE: the maker's */
@@ -384,7 +406,7 @@ typedef struct tl_order_view {
     uint32_t stop_price;  /* ticks */
     uint8_t ord_type;
     uint8_t flags;   /* POST_ONLY, SLIDE, HIDDEN, SPECIAL */
-    uint8_t waiting; /* 1: for its stop price */
+    uint8_t waiting; /* 1: for its stop price; 4: for the uncross; 8: for the closing auction */
     uint8_t all_or_none; /* 1: it trades whole or not at all */
     int64_t expire_ns; /* UTC nanoseconds; 0: it does not expire */
 } tl_order_view;

@@ -26,13 +26,16 @@ typedef struct tl_instrument {
     union {
         __extension__ struct {
             uint8_t trading_status; /* 0: not listed */
-            uint8_t special;        /* it has open special orders, here or in a book unseen */
+            uint8_t special;        /* it has open special orders, here or in a book unseen, or
+                                       is in a phase that is not continuous trading's way */
         };
         uint16_t gate; /* both in one look */
     };
     uint8_t limited; /* one of section 5's limits is set: a collar */
     uint8_t wholes;  /* open orders that trade whole or not at all */
-    uint8_t _pad[16];
+    uint8_t _pad[4];
+    int64_t ends_ns; /* no auction ends before; 0: when it is told to */
+    uint32_t _pad2;
     uint32_t specials; /* how many */
 } tl_instrument;
 static_assert(sizeof(tl_instrument) == 64, "an instrument's limits are one cache line");
@@ -99,8 +102,10 @@ static inline uint8_t tl_risk_may_enter(const tl_risk *risk, const tl_instrument
 {
     if (risk->counts->venue_status != TL_ENTRY_STATUS_OPEN)
         return TL_REASON_VENUE_KILLED;
-    if (instrument->trading_status != TL_TRADING_STATUS_READY_TO_TRADE)
+    if (instrument->trading_status == TL_TRADING_STATUS_HALTED)
         return TL_REASON_HALTED;
+    if (instrument->trading_status == TL_TRADING_STATUS_CLOSED)
+        return TL_REASON_CLOSED;
     if (account->entry_status != TL_ENTRY_STATUS_OPEN)
         return TL_REASON_ACCOUNT_BLOCKED;
     return TL_REASON_NONE;

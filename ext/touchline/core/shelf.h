@@ -39,6 +39,13 @@ static inline uint32_t tl_key(unsigned side_index, uint32_t price)
     return price ^ ((side_index - 1) & (uint32_t)TL_PRICE_MAX);
 }
 
+/* Where an order lies in its side of a call, less being better on both sides: at the market first.
+ * Buys and sells, whose prices cross there, have a book each. A key as a price: its own inverse. */
+static inline uint32_t tl_call_key(unsigned side_index, uint32_t price)
+{
+    return price == 0 || side_index != 0 ? price : (uint32_t)TL_PRICE_MAX + 1 - price;
+}
+
 /* What matching and cancelling touch: half a cache line. */
 typedef struct tl_order {
     uint32_t next;       /* younger order of the level; of a free slot, the next free one */
@@ -89,6 +96,9 @@ typedef struct tl_special {
 static_assert(sizeof(tl_special) == 20, "three orders to a cache line");
 #define TL_WAITING 1u                 /* for its stop price */
 #define TL_ALL_OR_NONE 2u             /* such an order is HIDDEN, too */
+#define TL_COLLECTED 4u               /* in a call phase, to be uncrossed: section 9 */
+#define TL_PARKED 8u                  /* until the closing auction */
+#define TL_APART_FLAGS 13u            /* waiting, collected or parked: not where it may trade */
 #define TL_SPECIAL_FLAGS 0xF0u        /* those that its command and its events have too */
 
 /* The books of an instrument beside the one that everybody sees. What waits for a stop price lies
@@ -101,6 +111,10 @@ enum {
     TL_UNSEEN_TOUCH_SELL, /* as asks */
     TL_UNSEEN_ALL_OR_NONE_BUY,  /* one side each, for two may stand at one price */
     TL_UNSEEN_ALL_OR_NONE_SELL,
+    TL_UNSEEN_CALL_BUY,    /* these four under tl_call_key, as asks */
+    TL_UNSEEN_CALL_SELL,
+    TL_UNSEEN_PARKED_BUY,
+    TL_UNSEEN_PARKED_SELL,
     TL_UNSEEN_BOOKS
 };
 

@@ -8,6 +8,7 @@
  *   triggers.c        what waits for a stop price, and the queue of what has been triggered
  *   special_amend.c   cancel and replace
  *   expiry.c          orders past their time
+ *   phases.h          what collects them until an auction
  *
  * A plain order whose instrument has none never comes here: it asks instrument.special and goes its
  * own way (decision 21). Of an order without terms everything here is as it is there.
@@ -49,6 +50,12 @@ static inline tl_place tl_place_with(const tl_shelf *shelf, uint16_t instrument,
                                      const tl_special *terms, uint32_t price)
 {
     unsigned side_index = tl_side_index(side);
+    if ((terms->flags & (TL_COLLECTED | TL_PARKED)) != 0) {
+        bool parked = (terms->flags & TL_PARKED) != 0;
+        unsigned which = (parked ? TL_UNSEEN_PARKED_BUY : TL_UNSEEN_CALL_BUY) + side_index;
+        return (tl_place){tl_unseen_book(shelf, instrument, which), 1,
+                          tl_call_key(side_index, price)};
+    }
     if ((terms->flags & TL_WAITING) != 0) {
         bool stop = tl_is_stop(terms);
         unsigned which = (stop ? TL_UNSEEN_STOP_BUY : TL_UNSEEN_TOUCH_BUY) + side_index;
@@ -129,7 +136,7 @@ void tl_decrement(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_type
 
 /* Rule 8.7: events more than one that an order with these terms can cause in another's command. */
 uint16_t tl_chain_of(const tl_special *terms, uint32_t order_qty);
-/* The order has terms from now on, or other ones; none with flags 0. */
+/* The order has terms from now on, or other ones, or stands apart; none with flags 0. */
 void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms);
 
 /* The order, which stands nowhere, meets the book, and what that triggers does after it. */

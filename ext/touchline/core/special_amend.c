@@ -39,8 +39,7 @@ static bool is_waiting(const change *c)
 /* Does it have no limit price for as long as it waits? */
 static bool is_at_market(const change *c)
 {
-    return c->terms.ord_type == TL_ORD_TYPE_STOP ||
-           c->terms.ord_type == TL_ORD_TYPE_MARKET_IF_TOUCHED;
+    return c->s->shelf->orders[c->slot].price == 0;
 }
 
 /* Rules 4.2 and 8.4 to 8.7, in this order. */
@@ -81,15 +80,16 @@ static bool room_found(change *c)
     const tl_order *order = &s->shelf->orders[c->slot];
     const tl_engine_capacities *capacities = &s->engine->state->capacities;
     uint32_t chain_max = tl_chain_max(capacities->orders_max);
-    uint32_t chain = s->engine->state->chain - s->shelf->special[c->slot].chain;
+    uint32_t chain = tl_chain_taken(s->engine->state) - s->shelf->special[c->slot].chain;
     if (c->terms.flags != 0)
         c->terms.chain = tl_chain_of(&c->terms, (uint32_t)s->cmd->qty);
     if (chain + c->terms.chain > chain_max)
         return tl_risk_refuse(&c->verdict, TL_REASON_CHAIN_FULL, 0, chain_max);
     if (c->price == order->price || is_waiting(c))
         return true;
-    tl_place place = tl_place_of(s->shelf, c->slot);
-    return tl_book_has_room(s->shelf, place.book, c->price) ||
+    tl_place place =
+        tl_place_with(s->shelf, order->instrument, order->side, &c->terms, c->price);
+    return tl_book_has_room(s->shelf, place.book, place.price) ||
            tl_risk_refuse(&c->verdict, TL_REASON_LEVELS_FULL, 0, capacities->price_blocks_max);
 }
 
@@ -98,9 +98,12 @@ static bool passes(change *c)
     const tl_engine *engine = c->s->engine;
     const tl_order *order = &c->s->shelf->orders[c->slot];
     const tl_account *account = &engine->risk.accounts[tl_owner(c->s, order)->account];
+    const tl_instrument *instrument = &engine->risk.instruments[order->instrument];
     TL_STAGE(RISK);
-    c->verdict.reason =
-        tl_risk_may_enter(&engine->risk, &engine->risk.instruments[order->instrument], account);
+    c->verdict.reason = tl_risk_may_enter(&engine->risk, instrument, account);
+    if (c->verdict.reason == TL_REASON_NONE &&
+        instrument->trading_status == TL_TRADING_STATUS_CLOSING_PRICE)
+        return tl_risk_refuse(&c->verdict, TL_REASON_NOT_IN_PHASE, instrument->trading_status, 0);
     bool passed = c->verdict.reason == TL_REASON_NONE && limits_pass(c) && room_found(c);
     TL_STAGE(MATCH);
     return passed;
@@ -151,8 +154,14 @@ static void requeue(tl_meeting *m, const change *c, uint32_t leaves_qty)
     order->price = c->price;
     order->leaves_qty = leaves_qty;
     tell_replaced(m, c->slot, TL_FLAG_SPECIAL);
-    tl_meet(m, c->slot, &(tl_terms){c->price, ord_type, TL_TIME_IN_FORCE_DAY});
-    tl_work_off_triggers(m, instrument);
+    if (leaves_qty == 0) {
+        tl_special_end(m->s, c->slot);
+    } else if ((c->terms.flags & TL_APART_FLAGS) != 0) {
+        tl_stand(m->s, c->slot);
+    } else {
+        tl_meet(m, c->slot, &(tl_terms){c->price, ord_type, TL_TIME_IN_FORCE_DAY});
+        tl_work_off_triggers(m, instrument);
+    }
 }
 
 void tl_replace_among_specials(tl_step step, uint32_t slot)

@@ -2,7 +2,7 @@
  * together, and may it come in?
  * Rules 8.1 to 8.12 of docs/rules.md, between those of section 2. */
 #include "touchline/core/expiry.h"
-#include "touchline/core/special.h"
+#include "touchline/core/phases.h"
 
 static bool is_known_type(uint8_t ord_type)
 {
@@ -34,7 +34,8 @@ static uint8_t characteristics(const tl_command *cmd)
         plain.ord_type = TL_ORD_TYPE_LIMIT;
     if ((cmd->flags & TL_FLAG_SPECIAL) != 0 && cmd->time_in_force == TL_TIME_IN_FORCE_GTD)
         plain.time_in_force = TL_TIME_IN_FORCE_GTC;
-    return tl_step_characteristics(&plain);
+    uint8_t reason = tl_step_characteristics(&plain);
+    return reason == TL_GOES_SPECIAL ? TL_REASON_NONE : reason; /* a time in force for auctions */
 }
 
 /* Rule 8.9: what came before it; nothing where it says so, or where another's came. */
@@ -151,6 +152,23 @@ static bool terms_pass(entrant *e)
     return e->verdict.reason == TL_REASON_NONE;
 }
 
+/* Rule 9.7: at the closing price, and with nobody at a better one. */
+static bool closing_price_passes(entrant *e)
+{
+    const tl_command *cmd = e->s->cmd;
+    int64_t closing = e->instrument->reference_price;
+    if (e->instrument->trading_status != TL_TRADING_STATUS_CLOSING_PRICE)
+        return true;
+    if (closing == 0)
+        return refuse(e, TL_REASON_NO_REFERENCE_PRICE, 0, 0);
+    if (cmd->price != closing)
+        return refuse(e, TL_REASON_NOT_CLOSING_PRICE, cmd->price, closing);
+    uint32_t best = tl_best_of_all(e->s->shelf, cmd->instrument, !tl_side_index(cmd->side));
+    if (best != 0 && (cmd->side == TL_SIDE_BUY ? best < closing : best > closing))
+        return refuse(e, TL_REASON_NOT_CLOSING_PRICE, best, closing);
+    return true;
+}
+
 /* Rules 2.3 to 2.5. */
 static bool limits_pass(entrant *e)
 {
@@ -167,7 +185,7 @@ static bool limits_pass(entrant *e)
                            .stop_price = e->terms.stop_price,
                            .buy = cmd->side == TL_SIDE_BUY,
                            .market = !is_limited(cmd->ord_type)};
-    if (!tl_risk_in_range(&order, &e->verdict) || !terms_pass(e))
+    if (!tl_risk_in_range(&order, &e->verdict) || !closing_price_passes(e) || !terms_pass(e))
         return false;
     order.price = e->price;
     return tl_risk_within_limits(&order, &e->verdict);
@@ -179,7 +197,7 @@ static bool room_for_terms(entrant *e)
     const tl_engine *engine = e->s->engine;
     uint32_t chain_max = tl_chain_max(engine->state->capacities.orders_max);
     e->terms.chain = tl_chain_of(&e->terms, (uint32_t)e->s->cmd->qty);
-    if (engine->state->chain + e->terms.chain > chain_max)
+    if (tl_chain_taken(engine->state) + e->terms.chain > chain_max)
         return refuse(e, TL_REASON_CHAIN_FULL, 0, chain_max);
     if (e->more->expire_ns != 0 && tl_expiries_full(engine))
         return refuse(e, TL_REASON_EXPIRIES_FULL, 0, chain_max);
@@ -201,8 +219,9 @@ static bool room_found(entrant *e)
         return false;
     if (e->position == NULL && counts->positions_used == counts->positions_max)
         return refuse(e, TL_REASON_POSITIONS_FULL, 0, capacities->positions_max);
+    bool apart = (e->terms.flags & TL_APART_FLAGS) != 0;
     tl_place place = tl_place_with(e->s->shelf, cmd->instrument, cmd->side, &e->terms, e->price);
-    if (place.price != 0 && may_rest(cmd) &&
+    if ((apart || (place.price != 0 && may_rest(cmd))) &&
         !tl_book_has_room(e->s->shelf, place.book, place.price))
         return refuse(e, TL_REASON_LEVELS_FULL, 0, capacities->price_blocks_max);
     if (e->position == NULL)
@@ -233,6 +252,11 @@ static bool passes(entrant *e, const tl_account *account)
     e->verdict.reason = tl_risk_may_enter(&e->s->engine->risk, e->instrument, account);
     if (e->verdict.reason != TL_REASON_NONE)
         return false;
+    uint8_t phase = e->instrument->trading_status;
+    if (!tl_phase_takes(phase, cmd, &e->terms) ||
+        (e->more->min_qty != 0 && tl_phase_is_call(phase)))
+        return refuse(e, TL_REASON_NOT_IN_PHASE, phase, 0);
+    tl_phase_place(phase, cmd, &e->terms);
     e->position = tl_position_find(&e->s->engine->positions, cmd->account, cmd->instrument);
     return limits_pass(e) && room_found(e);
 }
@@ -256,5 +280,11 @@ void tl_enter_among_specials(tl_step step, const tl_instrument *instrument,
     if (e.more->expire_ns != 0)
         tl_expiry_add(step.engine, slot, e.more->expire_ns);
     tl_meeting m = {.s = &step, .own = slot, .min_qty = e.more->min_qty};
-    tl_special_arrive(&m, slot);
+    if ((e.terms.flags & (TL_COLLECTED | TL_PARKED)) != 0 ||
+        ((e.terms.flags & TL_WAITING) != 0 && tl_phase_is_call(instrument->trading_status))) {
+        tl_stand(&step, slot);
+        tl_work_off_triggers(&m, step.cmd->instrument);
+    } else {
+        tl_special_arrive(&m, slot);
+    }
 }

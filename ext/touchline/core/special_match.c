@@ -10,6 +10,7 @@
  *              nothing left ─► ends;  may rest ─► rests, RESTATED;  else ─► canceled
  */
 #include "touchline/core/expiry.h"
+#include "touchline/core/phases.h"
 #include "touchline/core/selftrade.h"
 
 /* ── standing and leaving ──────────────────────────────────────────────────────────────────── */
@@ -30,7 +31,7 @@ tl_event *tl_special_event_begin(const tl_meeting *m, uint8_t exec_type, uint32_
 /* How much of what an order has left the book shows or, of a hidden one, has to trade with. */
 static uint32_t part_to_stand(const tl_special *terms, uint32_t leaves_qty)
 {
-    bool whole = terms->display_qty == 0 || (terms->flags & TL_WAITING) != 0;
+    bool whole = terms->display_qty == 0 || (terms->flags & TL_APART_FLAGS) != 0;
     return whole || leaves_qty < terms->display_qty ? leaves_qty : terms->display_qty;
 }
 
@@ -79,15 +80,18 @@ void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms)
     tl_special *now = &s->shelf->special[slot];
     tl_order *order = &s->shelf->orders[slot];
     tl_instrument *instrument = &s->engine->risk.instruments[order->instrument];
+    uint32_t collected = (uint32_t)((terms->flags & TL_COLLECTED) != 0) -
+                         (uint32_t)((now->flags & TL_COLLECTED) != 0);
     instrument->specials += (uint32_t)(terms->flags != 0) - (uint32_t)(now->flags != 0);
-    instrument->special = instrument->specials != 0;
+    tl_gate_set(instrument);
     if (((terms->flags ^ now->flags) & TL_ALL_OR_NONE) != 0)
         instrument->wholes = (uint8_t)((terms->flags & TL_ALL_OR_NONE) != 0
                                            ? instrument->wholes + 1
                                            : instrument->wholes - 1);
     order->time_in_force = (uint8_t)(tl_order_time_in_force(order) |
                                      (terms->flags != 0 ? TL_ORDER_SPECIAL : 0));
-    s->engine->state->chain += (uint32_t)terms->chain - (uint32_t)now->chain;
+    s->engine->state->chain += (uint32_t)terms->chain - (uint32_t)now->chain + collected;
+    s->engine->state->collected += collected;
     *now = *terms;
 }
 
@@ -283,7 +287,9 @@ void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
     const tl_shelf *shelf = m->s->shelf;
     tl_order *order = &shelf->orders[slot];
     unsigned makers = !tl_side_index(order->side);
-    bool wholes = m->s->engine->risk.instruments[order->instrument].wholes != 0 &&
+    const tl_instrument *instrument = &m->s->engine->risk.instruments[order->instrument];
+    bool wholes = instrument->wholes != 0 &&
+                  instrument->trading_status == TL_TRADING_STATUS_READY_TO_TRADE &&
                   (shelf->special[slot].flags & TL_FLAG_POST_ONLY) == 0;
     uint32_t limit = limit_of(shelf, order, makers, terms);
     uint32_t needed = needed_at_once(m, slot, terms);

@@ -36,8 +36,9 @@ typedef struct tl_state {
     uint64_t magic;
     uint64_t bytes;
     tl_engine_capacities capacities;
-    uint32_t chain;    /* of all open special orders: rule 8.7 */
-    uint32_t expiries; /* open orders that expire */
+    uint32_t chain;     /* of all open special orders, rule 8.7, and one for each collected */
+    uint32_t collected; /* orders in a call phase: the uncross and what follows tell of each */
+    uint32_t expiries;  /* open orders that expire */
     uint32_t _pad;
     uint64_t event_seq; /* events so far */
     tl_risk_counts risk;
@@ -122,6 +123,10 @@ static inline uint32_t tl_chain_max(uint32_t orders_max)
 {
     return orders_max / 2 + 64;
 }
+static inline uint32_t tl_chain_taken(const tl_state *state)
+{
+    return state->chain - state->collected;
+}
 #define TL_CHAIN_ORDER_MAX (2 * (TL_DISPLAY_PARTS_MAX - 1) + 2) /* of one order */
 
 /* When an order with these terms is no more; 0: it does not expire. */
@@ -137,7 +142,7 @@ static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot
     tl_special terms = {.ord_type = TL_ORD_TYPE_LIMIT};
     if (tl_order_is_special(order))
         terms = engine->shelf.special[slot];
-    bool unseen = (terms.flags & (TL_FLAG_HIDDEN | TL_WAITING)) != 0;
+    bool unseen = (terms.flags & (TL_FLAG_HIDDEN | TL_APART_FLAGS)) != 0;
     return (tl_order_view){.order_id = tl_order_id(&engine->shelf, slot),
                            .price = order->price,
                            .leaves_qty = order->leaves_qty + terms.reserve,
@@ -151,7 +156,7 @@ static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot
                            .stop_price = terms.stop_price,
                            .ord_type = terms.ord_type,
                            .flags = terms.flags & TL_SPECIAL_FLAGS,
-                           .waiting = terms.flags & TL_WAITING,
+                           .waiting = terms.flags & TL_APART_FLAGS,
                            .all_or_none = (terms.flags & TL_ALL_OR_NONE) != 0,
                            .expire_ns = tl_expire_ns(engine, &terms)};
 }

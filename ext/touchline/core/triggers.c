@@ -109,6 +109,8 @@ static void work_off_queue(tl_meeting *m, uint16_t instrument)
 void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
 {
     const tl_instrument *listed = &m->s->engine->risk.instruments[instrument];
+    if (listed->trading_status != TL_TRADING_STATUS_READY_TO_TRADE) /* rule 9.8 */
+        return;
     if (m->traded)
         work_off_queue(m, instrument);
     while (listed->wholes != 0 && tl_all_or_none_trade(m, instrument))

@@ -85,9 +85,19 @@ static int new_order(tl_mirror *mirror, const tl_event *event, bool *touched)
     return TL_MIRROR_NONE;
 }
 
+/* The order of an event that takes it off or changes it; the fault when there is none. */
+static int own_order(const tl_mirror *mirror, const tl_event *event, uint32_t *slot)
+{
+    *slot = find(mirror, event->order_id);
+    if (*slot == TL_NONE)
+        return TL_MIRROR_UNKNOWN_ORDER;
+    const tl_order *order = &mirror->shelf.orders[*slot];
+    bool same = order->instrument == event->instrument && order->side == event->side;
+    return same && order->level != TL_NONE ? TL_MIRROR_NONE : TL_MIRROR_NOT_THAT_ORDER;
+}
+
 /* Rule 8.2: an event says where an order stands, and it stands there behind all others. Its time in
- * force, which no event here is asked for, tells it from the others: what is known of it is what is
- * shown of it. */
+ * force, which no event here is asked for, says that what is known of it is what is shown of it. */
 static int restate(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot = (uint32_t)event->order_id;
@@ -116,17 +126,6 @@ static int restate(tl_mirror *mirror, const tl_event *event, bool *touched)
     if (tl_mirror_rest(mirror, event, slot))
         *touched = true;
     return TL_MIRROR_NONE;
-}
-
-/* The order of an event that takes it off or changes it; the fault when there is none. */
-static int own_order(const tl_mirror *mirror, const tl_event *event, uint32_t *slot)
-{
-    *slot = find(mirror, event->order_id);
-    if (*slot == TL_NONE)
-        return TL_MIRROR_UNKNOWN_ORDER;
-    const tl_order *order = &mirror->shelf.orders[*slot];
-    bool same = order->instrument == event->instrument && order->side == event->side;
-    return same && order->level != TL_NONE ? TL_MIRROR_NONE : TL_MIRROR_NOT_THAT_ORDER;
 }
 
 /* Likewise; a special order need not be shown, nor one that must not trade with another of its
@@ -174,7 +173,7 @@ static int keep_place(tl_mirror *mirror, const tl_event *event, bool *touched)
     return TL_MIRROR_NONE;
 }
 
-/* Of an order that an event states anew, or that is shown no longer. */
+/* Of an order that an event states anew. */
 static int forget_until_stated(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot;
@@ -184,6 +183,13 @@ static int forget_until_stated(tl_mirror *mirror, const tl_event *event, bool *t
     *touched = tl_mirror_leave(mirror, event, slot);
     forget(mirror, slot);
     return TL_MIRROR_NONE;
+}
+
+/* Rule 9.3: a call has begun, and nobody sees from now on where the order stands. */
+static int collected(tl_mirror *mirror, const tl_event *event, bool *touched)
+{
+    bool known = find(mirror, event->order_id) != TL_NONE;
+    return known ? forget_until_stated(mirror, event, touched) : TL_MIRROR_UNKNOWN_ORDER;
 }
 
 /* Any other replace leaves its level and meets the book again with what it has left. */
@@ -410,7 +416,7 @@ static int change_book(tl_mirror *mirror, const tl_event *event)
     else if (event->exec_type == TL_EXEC_TYPE_NEW)
         fault = new_order(mirror, event, &touched);
     else if (event->exec_type == TL_EXEC_TYPE_RESTATED)
-        fault = restate(mirror, event, &touched);
+        fault = (event->qty == 0 ? collected : restate)(mirror, event, &touched);
     else if (event->exec_type != TL_EXEC_TYPE_REPLACED)
         fault = take_off(mirror, event, &touched);
     else if (event->flags & TL_FLAG_PRIORITY_KEPT)

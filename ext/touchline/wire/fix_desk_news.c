@@ -96,6 +96,28 @@ static int tell_all(tl_fix_desk *desk, const tl_event *event, const char *text,
     return 0;
 }
 
+static const char *phase_words(uint32_t status)
+{
+    switch (status) {
+    case TL_TRADING_STATUS_HALTED:
+        return "halted";
+    case TL_TRADING_STATUS_CLOSED:
+        return "closed";
+    case TL_TRADING_STATUS_PRE_OPEN:
+        return "in pre-open";
+    case TL_TRADING_STATUS_OPENING_AUCTION:
+        return "in its opening auction";
+    case TL_TRADING_STATUS_VOLATILITY_AUCTION:
+        return "in a volatility auction";
+    case TL_TRADING_STATUS_CLOSING_AUCTION:
+        return "in its closing auction";
+    case TL_TRADING_STATUS_CLOSING_PRICE:
+        return "trading at the closing price";
+    default:
+        return "ready to trade";
+    }
+}
+
 int tl_fix_news_of_status(tl_fix_desk *desk, const tl_event *event)
 {
     char text[TL_TEXT_BYTES + 64];
@@ -108,7 +130,6 @@ int tl_fix_news_of_status(tl_fix_desk *desk, const tl_event *event)
     if (instrument == NULL || instrument->symbol.size == 0)
         return 0; /* nobody can know it yet */
     snprintf(text, sizeof text, "%.*s is %s", (int)instrument->symbol.size,
-             instrument->symbol.text,
-             event->qty == TL_TRADING_STATUS_HALTED ? "halted" : "ready to trade");
+             instrument->symbol.text, phase_words(event->qty));
     return tell_all(desk, event, text, &instrument->symbol);
 }

@@ -170,8 +170,6 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
         at = tl_fix_put_restatement(at, report);
     if (report->copy && !old)
         at = tl_fix_put_entering(desk, report, at);
-    if (report->exec_type == 'D')
-        at = tl_fix_put_char(at, 378, '5'); /* ExecRestatementReason: a part of OrderQty declined */
     if (report->mass_id != NULL)
         at = tl_fix_put_text(at, 584, report->mass_id, report->mass_id_size);
     at = tl_fix_put_working(at, report);
@@ -380,34 +378,6 @@ static int apply_trade(tl_fix_desk *desk, const tl_event *event)
     return rc != 0 ? rc : fill(desk, event, buys ? maker : taker, 2);
 }
 
-/* Rule 10.5, of one side: restated with an OrderQty that is less, or canceled with nothing left. */
-static int decrement(tl_fix_desk *desk, const tl_event *event, uint32_t row, unsigned side)
-{
-    if (row == TL_FIX_NO_ROW)
-        return 0;
-    tl_fix_order *order = tl_fix_order_at(desk->orders, row);
-    order->order_qty -= event->qty;
-    order->leaves_qty -= event->qty;
-    if (order->leaves_qty == 0)
-        order->ord_status = '4';
-    tl_fix_report report = {.exec_type = order->leaves_qty != 0 ? 'D' : '4',
-                            .ord_rej_reason = -1,
-                            .text = tl_fix_reason_words(event->reason)};
-    const int rc = tell(desk, row, event, &report, side);
-    if (order->leaves_qty == 0)
-        tl_fix_order_over(desk->orders, row);
-    return rc;
-}
-
-static int apply_decremented(tl_fix_desk *desk, const tl_event *event)
-{
-    const bool buys = event->side == TL_SIDE_BUY;
-    const uint32_t taker = tl_fix_order_of(desk->orders, event->order_id);
-    const uint32_t maker = tl_fix_order_of(desk->orders, event->contra_order_id);
-    const int rc = decrement(desk, event, buys ? taker : maker, 1);
-    return rc != 0 ? rc : decrement(desk, event, buys ? maker : taker, 2);
-}
-
 /* The order goes on under the ClOrdID of the request answered, if a session's; the one before. */
 static int accept_change(tl_fix_desk *desk, const tl_event *event, uint32_t row,
                          tl_fix_cl_ord_id *orig)
@@ -477,7 +447,7 @@ int tl_fix_desk_apply(tl_fix_desk *desk, const tl_event *event)
     case TL_EXEC_TYPE_TRADE:
         return apply_trade(desk, event);
     case TL_EXEC_TYPE_DECREMENTED:
-        return apply_decremented(desk, event);
+        return tl_fix_apply_decremented(desk, event);
     case TL_EXEC_TYPE_CANCELED:
     case TL_EXEC_TYPE_EXPIRED:
         return apply_ended(desk, event);

@@ -9,7 +9,9 @@
 #include "touchline/wire/fix_desk_state.h"
 #include "touchline/wire/fix_text_room.h"
 
-#define MARKET_OPTION '8' /* ExecRestatementReason(378); FIX 4.2 ends before it: */
+/* ExecRestatementReason(378); FIX 4.2 has no market's own. */
+#define PARTIAL_DECLINE '5'
+#define MARKET_OPTION '8'
 #define BROKER_OPTION '4'
 
 typedef struct special_terms { /* what a message says, as far as it does */
@@ -178,6 +180,8 @@ char *tl_fix_put_working(char *at, const tl_fix_report *report)
 char *tl_fix_put_restatement(char *at, const tl_fix_report *report)
 {
     const bool old = report->dialect->version == TL_FIX_42;
+    if (report->declined)
+        return tl_fix_put_char(at, 378, PARTIAL_DECLINE);
     return tl_fix_put_char(at, 378, old ? BROKER_OPTION : MARKET_OPTION);
 }
 
@@ -212,4 +216,34 @@ int tl_fix_apply_restated(tl_fix_desk *desk, const tl_event *event)
                             .text = next_part ? "the next part is shown"
                                               : "what is left rests at this price"};
     return tl_fix_tell(desk, row, event, &report, 0);
+}
+
+/* Rule 10.5, of one side: restated with an OrderQty that is less, or canceled with nothing left. */
+static int decrement(tl_fix_desk *desk, const tl_event *event, uint32_t row, unsigned side)
+{
+    if (row == TL_FIX_NO_ROW)
+        return 0;
+    tl_fix_order *order = tl_fix_order_at(desk->orders, row);
+    order->order_qty -= event->qty;
+    order->leaves_qty -= event->qty;
+    order->shown -= event->qty < order->shown ? event->qty : order->shown;
+    if (order->leaves_qty == 0)
+        order->ord_status = '4';
+    tl_fix_report report = {.exec_type = order->leaves_qty != 0 ? 'D' : '4',
+                            .declined = true,
+                            .ord_rej_reason = -1,
+                            .text = tl_fix_reason_words(event->reason)};
+    const int rc = tl_fix_tell(desk, row, event, &report, side);
+    if (order->leaves_qty == 0)
+        tl_fix_order_over(desk->orders, row);
+    return rc;
+}
+
+int tl_fix_apply_decremented(tl_fix_desk *desk, const tl_event *event)
+{
+    const bool buys = event->side == TL_SIDE_BUY;
+    const uint32_t taker = tl_fix_order_of(desk->orders, event->order_id);
+    const uint32_t maker = tl_fix_order_of(desk->orders, event->contra_order_id);
+    const int rc = decrement(desk, event, buys ? taker : maker, 1);
+    return rc != 0 ? rc : decrement(desk, event, buys ? maker : taker, 2);
 }

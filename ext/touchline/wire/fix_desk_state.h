@@ -146,6 +146,7 @@ typedef struct tl_fix_report {
     uint32_t mass_id_size, reports; /* TotNumReports(911), with mass_id */
     bool last;                      /* LastRptRequested(912), with mass_id */
     bool copy;                      /* of what another session is told */
+    bool declined; /* of Restated: a part of its quantity */
     char exec_letter;    /* ExecID(17): this letter; 0: none, ... */
     uint64_t exec_id;    /* ... this number, ... */
     unsigned exec_side;  /* ... and of a trade which side: 1, 2; 0: none */
@@ -210,6 +211,7 @@ char *tl_fix_put_restatement(char *at, const tl_fix_report *report);
 char *tl_fix_put_working(char *at, const tl_fix_report *report);
 char *tl_fix_put_special(char *at, const tl_fix_report *report, const tl_fix_unit *lot);
 int tl_fix_apply_triggered(tl_fix_desk *desk, const tl_event *event);
+int tl_fix_apply_decremented(tl_fix_desk *desk, const tl_event *event);
 int tl_fix_apply_restated(tl_fix_desk *desk, const tl_event *event);
 
 /* fix_desk_mass.c: a mass cancel of a session has come to an end, or is refused by the engine. */

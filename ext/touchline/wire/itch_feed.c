@@ -22,6 +22,7 @@ typedef struct listing {
     uint8_t fault; /* enum tl_stock_fault */
     bool named;    /* its SECURITY_DEFINITION command has been seen */
     bool listed;   /* and its event */
+    char state; /* trading_state of an open venue */
     bool halted;
 } listing;
 
@@ -144,7 +145,7 @@ static void tell_state(tl_itch_feed *feed, const tl_event *event, uint32_t instr
     const listing *of = &feed->listings[instrument];
     tl_itch_trading_action_wire *message = begin(feed, event, 'H', instrument + 1);
     memcpy(message->stock, of->stock.symbol, sizeof message->stock);
-    message->trading_state = of->halted || feed->closed ? 'H' : 'T';
+    message->trading_state = feed->closed ? 'H' : of->state;
     message->reserved = ' ';
     memset(message->reason, ' ', sizeof message->reason);
 }
@@ -284,7 +285,7 @@ static void tell_stated(tl_itch_feed *feed, const tl_event *event)
 {
     shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
     const shown before = *order;
-    *order = place(feed, event, event->qty);
+    *order = event->qty != 0 ? place(feed, event, event->qty) : (shown){0}; /* 0: rule 9.3 */
     if (before.ref != 0 && before.leaves_qty != 0) {
         if (order->ref != 0)
             tell_replace(feed, event, before.ref, order);
@@ -352,10 +353,8 @@ static void tell_change(tl_itch_feed *feed, const tl_event *event, const tl_touc
     *order = event->leaves_qty != 0 && !stated_later ? place(feed, event, event->leaves_qty)
                                                      : (shown){0};
     const bool rests = order->ref != 0 && !crosses(event, event->price, touch);
-    if (before.ref != 0 && rests)
-        tell_replace(feed, event, before.ref, order);
-    else if (before.ref != 0)
-        tell_delete(feed, event, before.ref);
+    if (before.ref != 0)
+        rests ? tell_replace(feed, event, before.ref, order) : tell_delete(feed, event, before.ref);
     else if (rests)
         tell_add(feed, event, order);
 }
@@ -373,9 +372,14 @@ static void tell_venue(tl_itch_feed *feed, const tl_event *event)
     }
 }
 
+/* Orders that are collected are a period of quotation only. */
 static void tell_status(tl_itch_feed *feed, const tl_event *event)
 {
-    feed->listings[event->instrument].halted = event->qty != TL_TRADING_STATUS_READY_TO_TRADE;
+    const bool trades = event->qty == TL_TRADING_STATUS_READY_TO_TRADE ||
+                        event->qty == TL_TRADING_STATUS_CLOSING_PRICE;
+    listing *of = &feed->listings[event->instrument];
+    of->halted = event->qty == TL_TRADING_STATUS_HALTED || event->qty == TL_TRADING_STATUS_CLOSED;
+    of->state = of->halted ? 'H' : trades ? 'T' : 'Q';
     tell_state(feed, event, event->instrument);
 }
 
@@ -391,8 +395,10 @@ static void tell(tl_itch_feed *feed, const tl_event *event, const tl_touch *touc
     if (event->instrument >= feed->config.instruments_max)
         return;
     listing *of = &feed->listings[event->instrument];
-    if (event->exec_type == TL_EXEC_TYPE_SECURITY_DEFINITION)
+    if (event->exec_type == TL_EXEC_TYPE_SECURITY_DEFINITION) {
         of->listed = true;
+        of->state = 'T';
+    }
     if (!of->listed || of->fault != TL_STOCK_FAULT_NONE)
         return;
     switch (event->exec_type) {
@@ -418,9 +424,6 @@ static void tell(tl_itch_feed *feed, const tl_event *event, const tl_touch *touc
         break;
     case TL_EXEC_TYPE_REPLACED:
         tell_change(feed, event, touch);
-        break;
-    default:
-        break;
     }
 }
 

@@ -9,7 +9,7 @@
  *
  *   the first                S: start of messages (O), of system hours (S), of market hours (Q)
  *   SECURITY_DEFINITION      R, and H: trading
- *   SECURITY_STATUS          H: halted (H) or trading (T)
+ *   SECURITY_STATUS          H: halted (H), trading (T), orders collected (Q)
  *   VENUE_STATUS             H of every stock whose state it changes
  *   NEW                      A, when the order rests; nothing while it trades, or never rests
  *   TRADE                    E of the order that rested; and A of what is left of the other, when

@@ -57,11 +57,14 @@ _ORDER = (
     ExecType.NEW, ExecType.TRADE, ExecType.CANCELED, ExecType.EXPIRED, ExecType.REPLACED,
     ExecType.RESTATED, ExecType.TRIGGERED, ExecType.DECREMENTED,
 )  # fmt: skip
+_AUCTION = (ExecType.INDICATIVE, ExecType.UNCROSSED)
 _REFUSED = (ExecType.REJECTED, ExecType.CANCEL_REJECTED)
 _VALUED = (*_REFUSED, ExecType.LIMIT, ExecType.SELF_TRADE, ExecType.CHECKPOINT, ExecType.CLOCK)
 _NEITHER = (ExecType.VENUE_STATUS, ExecType.CHECKPOINT, ExecType.CLOCK)
 _NO_INSTRUMENT = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS, ExecType.SELF_TRADE, *_NEITHER)
-_NO_ACCOUNT = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, *_NEITHER)
+_NO_ACCOUNT = (
+    ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, *_AUCTION, *_NEITHER,
+)  # fmt: skip
 _ENTRY_EVENTS = (ExecType.ACCOUNT_STATUS, ExecType.VENUE_STATUS)
 
 
@@ -114,7 +117,12 @@ def of_events(events: Array) -> dict[str, Column]:
     status = entry | (kinds == ExecType.SECURITY_STATUS)
     second = _at(events, "cl_ord_id", "<u8")
     amount = _at(events, "price", "<i8")
-    priced = order & (events["price"] != 0)
+    # Of an auction the volume, eight bytes, and the surplus, which is where an order's id is.
+    auction = np.isin(kinds, _AUCTION)
+    volume, surplus = _at(events, "qty", "<i8"), events["order_id"]
+    qty = np.where(auction, volume, events["qty"].astype("<i8"))
+    leaves = np.where(auction, surplus.astype("<i8"), events["leaves_qty"].astype("<i8"))
+    priced = (order | auction) & (events["price"] != 0)
     return {
         "seq": Column(INTEGER, events["seq"]),
         "transact_time": Column(TIME, events["ts_ns"]),
@@ -123,7 +131,7 @@ def of_events(events: Array) -> dict[str, Column]:
             instrument, (instrument != INSTRUMENT_ALL) & ~np.isin(kinds, _NO_INSTRUMENT)
         ),
         "account": _where(account, (account != ACCOUNT_ALL) & ~np.isin(kinds, _NO_ACCOUNT)),
-        "order_id": _where(events["order_id"], events["order_id"] != 0),
+        "order_id": _where(events["order_id"], (events["order_id"] != 0) & ~auction),
         "cl_ord_id": _where(second, ~trade),
         "contra_order_id": _where(second, trade),
         "contra_account": _where(events["contra_account"], trade),
@@ -131,8 +139,8 @@ def of_events(events: Array) -> dict[str, Column]:
         "ord_type": _coded(events["ord_type"], OrdType),
         "time_in_force": _coded(events["time_in_force"], TimeInForce),
         "price": _where(amount, priced, PRICE),
-        "qty": _where(events["qty"].astype("<i8"), order, QTY),
-        "leaves_qty": _where(events["leaves_qty"].astype("<i8"), order, QTY),
+        "qty": _where(qty, order | auction, QTY),
+        "leaves_qty": _where(leaves, order | auction, QTY),
         "orders": _where(events["qty"], kinds == ExecType.MASS_CANCELED),
         "reason": _where(events["reason"], (events["reason"] != 0) & ~limit, NAME,
                          members(Reason)),
