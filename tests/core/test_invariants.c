@@ -259,7 +259,10 @@ static void a_stop_order_waits_as_touched(tl_engine *e)
     e->shelf.special[6].ord_type = TL_ORD_TYPE_MARKET_IF_TOUCHED;
 }
 static void a_stop_order_has_another_stop_price(tl_engine *e) { e->shelf.special[6].stop_price++; }
-static void a_stop_order_is_the_other_sides(tl_engine *e) { e->shelf.orders[6].side = TL_SIDE_SELL; }
+static void a_stop_order_is_the_other_sides(tl_engine *e)
+{
+    e->shelf.orders[6].side = TL_SIDE_SELL;
+}
 static void a_waiting_order_waits_no_longer(tl_engine *e)
 {
     e->shelf.special[8].flags &= (uint8_t)~TL_WAITING;
