@@ -63,9 +63,9 @@ _ORDER_TYPES = (
     ExecType.RESTATED, ExecType.TRIGGERED, ExecType.DECREMENTED,
 )  # fmt: skip
 _INSTRUMENT_LIMITS = [limit for limit in Limit if not LIMITS[limit].of_account]
-_SECURITY_ONLY = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS)
+_SECURITY_ONLY = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, ExecType.ALLOCATION)
 _ACCOUNT_ONLY = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS, ExecType.SELF_TRADE)
-_VALUED = (ExecType.SELF_TRADE, ExecType.CHECKPOINT, ExecType.CLOCK)
+_VALUED = (ExecType.SELF_TRADE, ExecType.ALLOCATION, ExecType.CHECKPOINT, ExecType.CLOCK)
 _TELLS_BOTH = (ExecType.TRADE, ExecType.DECREMENTED)
 
 
@@ -207,7 +207,7 @@ def _verdicts(events: NDArray[np.void]) -> dict[str, pa.Array]:
     # The two kinds of status share numbers, so those of entry are looked up one page on.
     status = events["qty"] + np.where(entry, _ENTRY_PAGE, 0)
     return {
-        "reason": _names(np.where(limit, 0, reason), Reason),
+        "reason": _names(np.where(limit | (kind == ExecType.ALLOCATION), 0, reason), Reason),
         "value": _numbers(
             events["value"],
             pa.int64(),

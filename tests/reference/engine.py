@@ -67,6 +67,8 @@ class Reference(Matching):
                       cmd.price, cmd.qty, cmd.qty)  # fmt: skip
         if special:
             self.take_terms(order)
+            allowed = not (order.waiting and instrument.shares_out())
+            require(allowed, Reason.NOT_ALLOCATED)  # 11.2
         self.check_entry(instrument, cmd.account)
         self.check_qty_and_price(instrument, order.ord_type in LIMITED, cmd.qty, cmd.price)
         if special:
@@ -101,7 +103,8 @@ class Reference(Matching):
     def is_told(self, instrument: Instrument, order: Order) -> bool:
         """8.2: is it an event of its own that says where the order stands?"""
         prevents = self.state.self_trades.get(order.account, NO_PREVENTION)[0]
-        return order.special or instrument.has_special() or prevents != SelfTrade.ALLOWED
+        of_instrument = instrument.has_special() or instrument.shares_out()
+        return order.special or of_instrument or prevents != SelfTrade.ALLOWED
 
     def check_entry(self, instrument: Instrument, account: int) -> None:
         """2.2"""

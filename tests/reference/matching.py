@@ -19,6 +19,7 @@ from reference.state import (
 )
 from touchline.core.messages import (
     BLOCK_LEVELS,
+    Allocation,
     ExecType,
     Flag,
     OrdType,
@@ -127,6 +128,10 @@ class Matching(Administration):
             maker = self.next_maker(instrument, side)
             if maker is None or not as_good_as(taker.side, limit, maker.price):
                 break
+            if instrument.shares_out() and not maker.hidden:
+                if not self.meet_level(instrument, taker, maker.price):
+                    return
+                continue
             if not self.is_self_trade(taker, maker):
                 self.trade(instrument, taker, maker)
             elif not self.prevent(instrument, taker, maker):
@@ -140,6 +145,69 @@ class Matching(Administration):
         else:
             self.rest_or_end(instrument, taker, told)
 
+    # Allocation: section 11
+
+    def meet_level(self, instrument: Instrument, taker: Order, price: int) -> bool:
+        """11.2, 11.5: does the order that comes go on?"""
+        book = instrument.book[OPPOSITE[Side(taker.side)]]
+        makers = [maker for maker in book if maker.price == price]
+        for maker in makers:
+            if self.is_self_trade(taker, maker):
+                return self.prevent(instrument, taker, maker)
+        for maker, qty in zip(makers, self.shares(instrument, taker, makers), strict=True):
+            if qty:
+                self.trade(instrument, taker, maker, qty)
+        return True
+
+    def shares(self, instrument: Instrument, taker: Order, makers: list[Order]) -> list[int]:
+        """11.2 to 11.4: what each gets of the order that comes."""
+        shares, left, base = [0] * len(makers), taker.leaves_qty, 0
+
+        def give(chosen: list[int], most: int) -> None:
+            nonlocal left
+            for at in chosen:
+                qty = min(makers[at].shown_qty - shares[at], most, left)
+                shares[at] += qty
+                left -= qty
+                most -= qty
+
+        everybody = list(range(len(makers)))
+        for number, (kind, account, least, amount) in enumerate(instrument.steps):
+            if left == 0:
+                break
+            if kind == Allocation.FIFO:
+                give(everybody, left * amount // 100)
+            elif kind == Allocation.TOP:
+                top = instrument.top[makers[0].side]
+                give([at for at in everybody
+                      if makers[at].order_id == top and makers[at].shown_qty >= least],
+                     amount)  # fmt: skip
+            elif kind == Allocation.MARKET_MAKER:
+                if number == 0 or instrument.steps[number - 1].kind != kind:
+                    base = left
+                give([at for at in everybody if makers[at].account == account],
+                     base * amount // 100)  # fmt: skip
+            elif kind == Allocation.PRO_RATA:
+                rooms = [maker.shown_qty - share
+                         for maker, share in zip(makers, shares, strict=True)]  # fmt: skip
+                sharers = [at for at in everybody if rooms[at] >= amount]
+                total, wanted = sum(rooms[at] for at in sharers), left
+                for at in sharers:
+                    part = rooms[at] * wanted // total
+                    give([at], part if part >= least else 0)
+            else:
+                for at in everybody:
+                    give([at], 1 if shares[at] == 0 else 0)
+        give(everybody, left)
+        return shares
+
+    def note_top(self, instrument: Instrument, order: Order, better: bool) -> None:
+        """11.3"""
+        if better:
+            instrument.top[order.side] = order.order_id
+        elif instrument.top[order.side] == order.order_id:
+            instrument.top[order.side] = 0
+
     def rest_or_end(self, instrument: Instrument, taker: Order, told: bool) -> None:
         """3.4, 8.6: who was not sure of a place when it came may find none."""
         try:
@@ -147,7 +215,11 @@ class Matching(Administration):
         except Refused:
             self.take_off(taker, ExecType.CANCELED, Reason.LEVELS_FULL)
             return
+        book = instrument.book[taker.side]
+        better = not book or not as_good_as(taker.side, book[0].price, taker.price)
         self.rest(instrument, taker)
+        if instrument.shares_out() and not taker.hidden:
+            self.note_top(instrument, taker, better)
         if told and not taker.hidden:
             self.restate(taker)
 
@@ -156,9 +228,11 @@ class Matching(Administration):
         self.report_order(ExecType.RESTATED, order, qty=order.shown_qty,
                           leaves_qty=order.leaves_qty)  # fmt: skip
 
-    def trade(self, instrument: Instrument, taker: Order, maker: Order) -> None:
+    def trade(
+        self, instrument: Instrument, taker: Order, maker: Order, share: int | None = None
+    ) -> None:
         """3.1, 3.2, 3.7"""
-        qty = self.standing_qty(taker, maker)
+        qty = share or self.standing_qty(taker, maker)
         self.position_of(maker).trade(maker.side, qty)
         self.position_of(taker).trade(taker.side, qty)
         instrument.reference_price = maker.price
@@ -200,6 +274,7 @@ class Matching(Administration):
         elif maker.shown_qty == 0 and not maker.hidden:
             self.leave(maker)
             self.rest(instrument, maker)
+            self.note_top(instrument, maker, better=False)
             self.restate(maker)
 
     # Self-trade prevention: section 10
@@ -245,7 +320,14 @@ class Matching(Administration):
                  for maker in instrument.book[side] + instrument.hidden[side]
                  if as_good_as(taker.side, limit, maker.price)]  # fmt: skip
         best_first = -1 if side == Side.BUY else 1
-        queue.sort(key=lambda part: (part[0].price * best_first, part[0].hidden))
+        shared = instrument.shares_out()
+        queue.sort(
+            key=lambda part: (
+                part[0].price * best_first,
+                part[0].hidden,
+                shared and not part[0].hidden and not self.is_self_trade(taker, part[0]),
+            )
+        )
         unseen = {maker.order_id: maker.leaves_qty - shown for maker, shown in queue}
         while queue and left > 0:
             maker, shown = queue.pop(0)

@@ -134,6 +134,8 @@ C_PART_OF = dict.fromkeys(
         "special_match",
         "special_amend",
         "selftrade",
+        "allocation",
+        "policy",
         "triggers",
         "amend",
         "administer",

@@ -279,7 +279,7 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
     assert(found->orders == orders || tl_listed(engine, instrument) != NULL);
     const tl_instrument *listed = &engine->risk.instruments[instrument];
     assert(found->specials - specials == listed->specials);
-    assert(listed->special == (listed->specials != 0));
+    assert(listed->special == (listed->specials != 0 || listed->allocated != 0));
 }
 
 /* ── risk ──────────────────────────────────────────────────────────────────────────────────── */

@@ -41,6 +41,16 @@ bool tl_self_trade_prevented(tl_meeting *m, uint32_t slot, uint32_t maker,
     return false;
 }
 
+uint32_t tl_first_to_meet(const tl_step *s, const tl_self_trader *own, uint32_t maker)
+{
+    if (own->mode == TL_SELF_TRADE_ALLOWED)
+        return maker;
+    for (uint32_t slot = maker; slot != TL_NONE; slot = s->shelf->orders[slot].next)
+        if (tl_is_self_trade(s, own, slot))
+            return slot;
+    return maker;
+}
+
 /* ── fill or kill ──────────────────────────────────────────────────────────────────────────── */
 
 /* What an order would meet on its way, before anything is done. */
@@ -67,15 +77,21 @@ static void pass_own(way *w, uint32_t maker)
                  taker_ends(w->own, leaves_qty, maker_leaves);
 }
 
-/* The orders of a level in their turn, and then what icebergs show behind them. */
-static void pass_level(way *w, uint32_t level)
+/* The orders of a level in their turn, and then what icebergs show behind them; its owner's first
+ * where it is shared out. */
+static void pass_level(way *w, uint32_t level, bool shared)
 {
     const tl_shelf *shelf = w->s->shelf;
     uint64_t shown_later = 0;
+    for (uint32_t slot = tl_level_head(shelf, level); shared && slot != TL_NONE && !over(w);
+         slot = shelf->orders[slot].next)
+        if (tl_is_self_trade(w->s, w->own, slot))
+            pass_own(w, slot);
     for (uint32_t slot = tl_level_head(shelf, level); slot != TL_NONE && !over(w);
          slot = shelf->orders[slot].next) {
         if (tl_is_self_trade(w->s, w->own, slot)) {
-            pass_own(w, slot);
+            if (!shared)
+                pass_own(w, slot);
             continue;
         }
         w->found += shelf->orders[slot].leaves_qty;
@@ -92,6 +108,7 @@ bool tl_fillable(const tl_step *s, uint32_t slot, uint32_t limit, const tl_self_
     const tl_book *books[2] = {&s->shelf->books[taker->instrument],
                                tl_unseen_book(s->shelf, taker->instrument, TL_UNSEEN_HIDDEN)};
     uint32_t levels[2] = {books[0]->best[makers].level, books[1]->best[makers].level};
+    const tl_instrument *listed = &s->engine->risk.instruments[taker->instrument];
     way w = {.s = s, .own = own, .wanted = taker->leaves_qty};
     while (!over(&w)) {
         uint32_t keys[2];
@@ -102,7 +119,7 @@ bool tl_fillable(const tl_step *s, uint32_t slot, uint32_t limit, const tl_self_
         unsigned next = keys[1] < keys[0]; /* what is shown before what is hidden: rule 8.5 */
         if (keys[next] > limit || levels[next] == TL_NONE)
             return false;
-        pass_level(&w, levels[next]);
+        pass_level(&w, levels[next], next == 0 && listed->allocated != 0);
         levels[next] = tl_book_worse_level(s->shelf, tl_side_of(makers), levels[next]);
     }
     return w.found >= w.wanted;

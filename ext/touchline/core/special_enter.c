@@ -166,6 +166,8 @@ static bool passes(entrant *e, const tl_account *account)
         return false;
     if (e->terms.flags != 0 && !fit(cmd, &e->terms))
         return refuse(e, TL_REASON_INVALID_TERMS, 0, 0);
+    if (e->instrument->allocated != 0 && (e->terms.flags & TL_WAITING) != 0)
+        return refuse(e, TL_REASON_NOT_ALLOCATED, 0, 0);
     e->verdict.reason = tl_risk_may_enter(&e->s->engine->risk, e->instrument, account);
     if (e->verdict.reason != TL_REASON_NONE)
         return false;

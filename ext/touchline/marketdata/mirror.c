@@ -227,7 +227,8 @@ static int check_trade(const tl_mirror *mirror, const tl_event *event, uint32_t 
         return TL_MIRROR_NOT_THAT_ORDER;
     const tl_book *book = &mirror->shelf.books[event->instrument];
     uint32_t best = book->best[tl_side_index(maker->side)].level;
-    if (maker->level != best || tl_level_head(&mirror->shelf, best) != maker_slot)
+    bool oldest = tl_level_head(&mirror->shelf, best) == maker_slot;
+    if (maker->level != best || !(oldest || mirror->instruments[event->instrument].allocated))
         return TL_MIRROR_NOT_THE_NEXT;
     uint32_t taker_slot = find(mirror, event->order_id);
     if (taker_slot != mirror->taker.slot)
@@ -437,6 +438,10 @@ static int apply_one(tl_mirror *mirror, const tl_event *event)
     case TL_EXEC_TYPE_SECURITY_STATUS:
         return is_listed(mirror, event) ? set_trading_status(mirror, event)
                                         : TL_MIRROR_UNKNOWN_INSTRUMENT;
+    case TL_EXEC_TYPE_ALLOCATION: /* from then on a trade may be any order's of its price */
+        if (is_listed(mirror, event))
+            mirror->instruments[event->instrument].allocated = true;
+        return TL_MIRROR_NONE;
     case TL_EXEC_TYPE_VENUE_STATUS:
         return set_entry_status(mirror, event);
     case TL_EXEC_TYPE_MASS_CANCELED:

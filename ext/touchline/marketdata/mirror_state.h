@@ -39,6 +39,7 @@ typedef struct tl_mirrored {
     uint64_t changed_seq;    /* the last event that made a row of it, or other statistics */
     uint32_t levels[2];     /* by tl_side_index */
     uint8_t trading_status; /* 0: not listed */
+    bool allocated;         /* its trades are shared out at a price */
     bool has_rows;       /* or statistics that changed */
     bool new_statistics; /* not told yet */
 } tl_mirrored;
