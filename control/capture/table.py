@@ -64,9 +64,11 @@ _ORDER_TYPES = (
 )  # fmt: skip
 _INSTRUMENT_LIMITS = [limit for limit in Limit if not LIMITS[limit].of_account]
 _AUCTION = (ExecType.INDICATIVE, ExecType.UNCROSSED)
-_SECURITY_ONLY = (ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, *_AUCTION)
+_SECURITY_ONLY = (
+    ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, ExecType.ALLOCATION, *_AUCTION,
+)  # fmt: skip
 _ACCOUNT_ONLY = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS, ExecType.SELF_TRADE)
-_VALUED = (ExecType.SELF_TRADE, ExecType.CHECKPOINT, ExecType.CLOCK)
+_VALUED = (ExecType.SELF_TRADE, ExecType.ALLOCATION, ExecType.CHECKPOINT, ExecType.CLOCK)
 _TELLS_BOTH = (ExecType.TRADE, ExecType.DECREMENTED)
 
 
@@ -212,7 +214,7 @@ def _verdicts(events: NDArray[np.void]) -> dict[str, pa.Array]:
     # The two kinds of status share numbers, so those of entry are looked up one page on.
     status = events["qty"] + np.where(entry, _ENTRY_PAGE, 0)
     return {
-        "reason": _names(np.where(limit, 0, reason), Reason),
+        "reason": _names(np.where(limit | (kind == ExecType.ALLOCATION), 0, reason), Reason),
         "value": _numbers(
             events["value"],
             pa.int64(),

@@ -24,6 +24,7 @@ from touchline.core.messages import (
     EVENT,
     INSTRUMENT_ALL,
     LIMIT_UNSET,
+    Allocation,
     EntryStatus,
     ExecType,
     Flag,
@@ -182,7 +183,7 @@ class Flow:
             )
         if pick < 0.5:
             return replace(cmd, type=draw.choice((MsgType.CHECKPOINT, MsgType.EXPIRE)))
-        if pick < 0.6:
+        if pick < 0.58:
             return replace(
                 cmd,
                 type=MsgType.SELF_TRADE,
@@ -198,6 +199,29 @@ class Flow:
         ]
         kind, status = draw.choice(changes)
         return replace(cmd, type=kind, field=status)
+
+
+def sharing(draw: random.Random) -> list[Command]:
+    """Steps of an allocation for one or both instruments; often none."""
+    found = []
+    for instrument in range(2):
+        kinds = draw.choices(list(Allocation), k=draw.choice((0, 0, 1, 2, 3, 5, 6)))
+        for place, kind in enumerate(kinds):
+            lots = kind in (Allocation.TOP, Allocation.PRO_RATA)
+            found.append(
+                Command(
+                    type=MsgType.ALLOCATION,
+                    instrument=instrument,
+                    side=place,
+                    field=kind,
+                    account=draw.randrange(ACCOUNTS),
+                    price=draw.choice((1, 1, 2, 3)) if lots else 0,
+                    qty=draw.choice((1, 2, 50)) if lots
+                    else 0 if kind == Allocation.LEVELLING
+                    else draw.choice((10, 33, 40, 50, 100)),
+                )
+            )  # fmt: skip
+    return found
 
 
 class Difference(NamedTuple):
@@ -228,8 +252,8 @@ def play_round(seed: int, commands: int, met: Counter[str]) -> Difference | None
     capacities = draw.choice((roomy, roomy, roomy, tight))
     reference, engine = Reference(capacities), Engine(**capacities._asdict())
     flow, sent = Flow(draw, reference), []
+    first = [*opening(), *sharing(draw)]
     for number in range(commands):
-        first = opening()
         cmd = first[number] if number < len(first) else flow.command(number)
         cmd = replace(cmd, seq=number + 1, ts_ns=number, cl_ord_id=cmd.cl_ord_id or number + 1)
         sent.append(cmd)

@@ -2,19 +2,22 @@
 
 from reference.answers import Answers
 from reference.records import Command
-from reference.state import Instrument, Position, SentTerms, require, state_hash
+from reference.state import Instrument, Position, SentTerms, Step, require, state_hash
 from touchline.core.messages import (
+    ALLOCATION_STEPS_MAX,
     GROUP_MAX,
     LIMIT_UNSET,
     PRICE_MAX,
     QTY_MAX,
     TEXT_LANES,
+    Allocation,
     EntryStatus,
     ExecType,
     Limit,
     MsgType,
     Reason,
     SelfTrade,
+    Side,
 )
 
 ACCOUNT_LIMITS = (Limit.ORDER_QTY_MAX, Limit.ORDER_VALUE_MAX, Limit.POSITION_MAX)
@@ -94,6 +97,36 @@ class Administration(Answers):
         require(group <= GROUP_MAX, Reason.INVALID_LIMIT, group, GROUP_MAX)
         self.state.self_trades[account] = (mode, group)
         self.report_administration(value=group, qty=mode)
+
+    def allocation(self) -> None:
+        """11.1"""
+        cmd = self.cmd
+        instrument = self.listed_instrument(cmd.instrument)
+        require(cmd.field in set(Allocation), Reason.INVALID_FIELD, cmd.field)
+        next_place = cmd.side < ALLOCATION_STEPS_MAX and cmd.side in (0, len(instrument.steps))
+        require(next_place, Reason.INVALID_FIELD, cmd.side)
+        of_account = cmd.field == Allocation.MARKET_MAKER
+        if of_account:
+            self.check_account_open(cmd.account)
+        lots = cmd.field in (Allocation.TOP, Allocation.PRO_RATA)
+        percent = cmd.field in (Allocation.FIFO, Allocation.MARKET_MAKER)
+        self.check_step_number(cmd.price, QTY_MAX if lots else 0)
+        self.check_step_number(cmd.qty, QTY_MAX if lots else 100 if percent else 0)
+        orders = [*instrument.book.values(), *instrument.apart()]
+        require(not any(orders), Reason.ORDERS_OPEN, cmd.instrument)
+        if cmd.side == 0:
+            instrument.steps.clear()
+            instrument.top = {Side.BUY: 0, Side.SELL: 0}
+        account = cmd.account if of_account else 0
+        instrument.steps.append(Step(cmd.field, account, cmd.price, cmd.qty))
+        self.report_administration(value=cmd.price, qty=cmd.qty, leaves_qty=cmd.side,
+                                   reason=cmd.field)  # fmt: skip
+
+    def check_step_number(self, number: int, highest: int) -> None:
+        """11.1: from 1, or 0 where the step has none."""
+        lowest = min(highest, 1)
+        require(number <= highest, Reason.INVALID_LIMIT, number, highest)
+        require(number >= lowest, Reason.INVALID_LIMIT, number, lowest)
 
     def venue_status(self) -> None:
         """6.5"""

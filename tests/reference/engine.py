@@ -78,6 +78,8 @@ class Reference(Auctions):
                       cmd.price, cmd.qty, cmd.qty)  # fmt: skip
         if special:
             self.take_terms(order)
+            waits = order.waiting or order.all_or_none
+            require(not (waits and instrument.shares_out()), Reason.NOT_ALLOCATED)  # 11.2
         told = self.is_told(instrument, order)
         if told:
             self.expire_due()
@@ -123,6 +125,7 @@ class Reference(Auctions):
         prevents = self.state.self_trades.get(order.account, NO_PREVENTION)[0]
         for_auction = order.time_in_force in FOR_AUCTIONS
         special = order.special or for_auction or instrument.goes_special()
+        special |= instrument.shares_out()
         return special or prevents != SelfTrade.ALLOWED
 
     def check_entry(self, instrument: Instrument, account: int) -> None:

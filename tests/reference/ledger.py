@@ -37,6 +37,7 @@ class Ledger:
         self.ended: set[int] = set()
         self.net: dict[tuple[int, int], int] = {}
         self.uncrossed_at = 0  # while its trades follow
+        self.shared: set[int] = set()  # instruments of section 11
 
     def read(self, events: NDArray[np.void]) -> None:
         """The events of one command."""
@@ -55,6 +56,8 @@ class Ledger:
                     self.replace(event)
                 case ExecType.RESTATED:
                     self.restate(event)
+                case ExecType.ALLOCATION:
+                    self.shared.add(int(event["instrument"]))
                 case ExecType.TRIGGERED:
                     assert self.open[int(event["order_id"])].shown_qty == 0
                 case ExecType.CANCELED | ExecType.EXPIRED:
@@ -135,7 +138,9 @@ class Ledger:
             assert maker.shown_qty == 0
             assert best is None or maker.rank()[0] < best.rank()[0], "not the best"
         else:
-            assert min(rivals, key=Entry.rank) is maker, "not the best and oldest"
+            best = min(rivals, key=Entry.rank)
+            at_best = maker.rank()[0] == best.rank()[0]
+            assert best is maker or (maker.instrument in self.shared and at_best), "not the best"
             maker.shown_qty -= int(event["qty"])
             assert maker.shown_qty >= 0
         taker.shown_qty -= min(taker.shown_qty, int(event["qty"]))

@@ -22,6 +22,7 @@ from reference.state import (
 )
 from touchline.core.messages import (
     BLOCK_LEVELS,
+    Allocation,
     ExecType,
     Flag,
     OrdType,
@@ -80,9 +81,12 @@ class Matching(Administration):
     def position_of(self, order: Order) -> Position:
         return self.state.positions[order.account, order.instrument]
 
-    def rest(self, instrument: Instrument, order: Order) -> None:
+    def rest(self, instrument: Instrument, order: Order, *, next_part: bool = False) -> None:
         """3.4: behind every order at as good a price or a better one. 8.3, 8.4, 8.5."""
         queue = self.queue_of(instrument, order)
+        if queue is instrument.book[order.side] and instrument.shares_out():
+            better = not queue or not as_good_as(order.side, queue[0].price, order.price)
+            self.note_top(instrument, order, better and not next_part)
         if order.waiting:
             first_low = (order.side == Side.BUY) == (order.ord_type in STOPS)
             ahead = [other for other in queue
@@ -130,6 +134,15 @@ class Matching(Administration):
         queue = [(maker, maker.leaves_qty if maker.hidden else maker.shown_qty)
                  for maker in self.makers(instrument, side)
                  if as_good_as(taker.side, limit, maker.price)]  # fmt: skip
+        if instrument.shares_out():  # 11.5: its owner's before all others
+            best_first = -1 if side == Side.BUY else 1
+            queue.sort(
+                key=lambda part: (
+                    part[0].price * best_first,
+                    part[0].hidden,
+                    not part[0].hidden and not self.is_self_trade(taker, part[0]),
+                )
+            )
         unseen = {maker.order_id: maker.leaves_qty - shown for maker, shown in queue}
         while queue and left > 0:
             maker, shown = queue.pop(0)
@@ -179,6 +192,10 @@ class Matching(Administration):
             maker = self.next_maker(instrument, side, 0 if alone else taker.leaves_qty)
             if maker is None or not as_good_as(taker.side, limit, maker.price):
                 break
+            if instrument.shares_out() and not maker.hidden:
+                if not self.meet_level(instrument, taker, maker.price):
+                    return
+                continue
             if not self.is_self_trade(taker, maker):
                 self.trade(instrument, taker, maker)
             elif not self.prevent(instrument, taker, maker):
@@ -201,6 +218,69 @@ class Matching(Administration):
         else:
             self.take_off(taker, ExecType.CANCELED, Reason.MIN_QTY)
 
+    # Allocation: section 11
+
+    def meet_level(self, instrument: Instrument, taker: Order, price: int) -> bool:
+        """11.2, 11.5: does the order that comes go on?"""
+        book = instrument.book[OPPOSITE[Side(taker.side)]]
+        makers = [maker for maker in book if maker.price == price]
+        for maker in makers:
+            if self.is_self_trade(taker, maker):
+                return self.prevent(instrument, taker, maker)
+        for maker, qty in zip(makers, self.shares(instrument, taker, makers), strict=True):
+            if qty:
+                self.trade(instrument, taker, maker, qty)
+        return True
+
+    def shares(self, instrument: Instrument, taker: Order, makers: list[Order]) -> list[int]:
+        """11.2 to 11.4: what each gets of the order that comes."""
+        shares, left, base = [0] * len(makers), taker.leaves_qty, 0
+
+        def give(chosen: list[int], most: int) -> None:
+            nonlocal left
+            for at in chosen:
+                qty = min(makers[at].shown_qty - shares[at], most, left)
+                shares[at] += qty
+                left -= qty
+                most -= qty
+
+        everybody = list(range(len(makers)))
+        for number, (kind, account, least, amount) in enumerate(instrument.steps):
+            if left == 0:
+                break
+            if kind == Allocation.FIFO:
+                give(everybody, left * amount // 100)
+            elif kind == Allocation.TOP:
+                top = instrument.top[makers[0].side]
+                give([at for at in everybody
+                      if makers[at].order_id == top and makers[at].shown_qty >= least],
+                     amount)  # fmt: skip
+            elif kind == Allocation.MARKET_MAKER:
+                if number == 0 or instrument.steps[number - 1].kind != kind:
+                    base = left
+                give([at for at in everybody if makers[at].account == account],
+                     base * amount // 100)  # fmt: skip
+            elif kind == Allocation.PRO_RATA:
+                rooms = [maker.shown_qty - share
+                         for maker, share in zip(makers, shares, strict=True)]  # fmt: skip
+                sharers = [at for at in everybody if rooms[at] >= amount]
+                total, wanted = sum(rooms[at] for at in sharers), left
+                for at in sharers:
+                    part = rooms[at] * wanted // total
+                    give([at], part if part >= least else 0)
+            else:
+                for at in everybody:
+                    give([at], 1 if shares[at] == 0 else 0)
+        give(everybody, left)
+        return shares
+
+    def note_top(self, instrument: Instrument, order: Order, better: bool) -> None:
+        """11.3"""
+        if better:
+            instrument.top[order.side] = order.order_id
+        elif instrument.top[order.side] == order.order_id:
+            instrument.top[order.side] = 0
+
     def rest_or_end(self, instrument: Instrument, taker: Order, told: bool) -> None:
         """3.4, 8.6: who was not sure of a place when it came may find none."""
         try:
@@ -217,9 +297,11 @@ class Matching(Administration):
         self.report_order(ExecType.RESTATED, order, qty=order.shown_qty,
                           leaves_qty=order.leaves_qty)  # fmt: skip
 
-    def trade(self, instrument: Instrument, taker: Order, maker: Order) -> None:
+    def trade(
+        self, instrument: Instrument, taker: Order, maker: Order, share: int | None = None
+    ) -> None:
         """3.1, 3.2, 3.7"""
-        qty = self.standing_qty(taker, maker)
+        qty = share or self.standing_qty(taker, maker)
         self.position_of(maker).trade(maker.side, qty)
         self.position_of(taker).trade(taker.side, qty)
         instrument.reference_price = maker.price
@@ -260,7 +342,7 @@ class Matching(Administration):
             self.end(maker)
         elif maker.shown_qty == 0 and not maker.hidden:
             self.leave(maker)
-            self.rest(instrument, maker)
+            self.rest(instrument, maker, next_part=True)
             self.restate(maker)
 
     # Self-trade prevention: section 10

@@ -26,6 +26,7 @@ from reference.scenario_words import Answer, Resting, Words, number
 from touchline.core.messages import (
     ACCOUNT_ALL,
     INSTRUMENT_ALL,
+    Allocation,
     EntryStatus,
     ExecType,
     Flag,
@@ -186,6 +187,8 @@ class Scenario:
                 cmd = replace(cmd, type=MsgType.SELF_TRADE, field=SelfTrade[mode],
                               price=group_number)  # fmt: skip
                 return self.read_names(cmd, [name])
+            case ["ALLOCATION", symbol, place, kind, *numbers]:
+                return self.read_step(cmd, symbol, place, kind, numbers)
             case ["LIST", index]:
                 return replace(cmd, type=MsgType.SECURITY_DEFINITION, instrument=int(index))
             case ["OPEN", index]:
@@ -202,6 +205,18 @@ class Scenario:
                 return replace(cmd, type=MsgType[name])
             case _:
                 raise ValueError(f"not a command of a scenario: {' '.join(words)}")
+
+    def read_step(
+        self, cmd: Command, symbol: str, place: str, kind: str, numbers: list[str]
+    ) -> Command:
+        """`FIFO 40`, `TOP 1 100`, `MARKET_MAKER ACC1 30`, `PRO_RATA 2 1`, `LEVELLING`."""
+        cmd = replace(cmd, type=MsgType.ALLOCATION, side=int(place), field=Allocation[kind],
+                      instrument=self.instruments.index(symbol))  # fmt: skip
+        if kind == "MARKET_MAKER":
+            cmd = replace(cmd, account=self.accounts.index(numbers[0]))
+        if kind in ("TOP", "PRO_RATA"):
+            cmd = replace(cmd, price=int(numbers[0]))
+        return replace(cmd, qty=int(numbers[-1]) if numbers else 0)
 
     def read_order(
         self, cmd: Command, side: str, qty: str, symbol: str, price_and_time: list[str]

@@ -13,6 +13,7 @@ from reference.state import LIMITED
 from touchline.core.messages import (
     LIMIT_UNSET,
     LIMITS,
+    Allocation,
     EntryStatus,
     ExecType,
     Flag,
@@ -244,6 +245,10 @@ class Words:
             said |= {"price": event.price, "limit": event.limit}
             text += f" {SelfTrade(event.qty).name}"
             text += f", group {event.price}" if event.price else ""
+        elif event.exec_type == ExecType.ALLOCATION:
+            said |= {"price": event.price, "limit": event.limit, "reason": event.reason}
+            text += f" {event.leaves_qty} {Allocation(event.reason).name}"
+            text += "".join(f" {number}" for number in (event.price, event.qty) if number)
         elif event.exec_type == ExecType.CHECKPOINT:
             said["price"] = event.price
             text += f" {event.price & 0xFFFFFFFFFFFFFFFF:#018x}"

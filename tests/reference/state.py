@@ -10,6 +10,7 @@ from touchline.core.messages import (
     LIMIT_UNSET,
     PRICE_MAX,
     QTY_MAX,
+    Allocation,
     EntryStatus,
     Flag,
     OrdType,
@@ -107,6 +108,15 @@ def two_sides() -> dict[int, list[Order]]:
     return {Side.BUY: [], Side.SELL: []}
 
 
+class Step(NamedTuple):
+    """11.1"""
+
+    kind: int
+    account: int
+    least: int
+    amount: int
+
+
 @dataclass
 class Instrument:
     """6.1; `book` holds the resting orders of each side, the best price first, the oldest first;
@@ -127,6 +137,14 @@ class Instrument:
     all_or_none: dict[int, list[Order]] = field(default_factory=two_sides)
     call: dict[int, list[Order]] = field(default_factory=two_sides)
     parked: dict[int, list[Order]] = field(default_factory=two_sides)
+
+    steps: list[Step] = field(default_factory=list)  # 11.1
+    top: dict[int, int] = field(default_factory=lambda: {Side.BUY: 0, Side.SELL: 0})  # 11.3
+
+    def shares_out(self) -> bool:
+        """11.1"""
+        alone = len(self.steps) == 1 and self.steps[0].kind == Allocation.FIFO
+        return bool(self.steps) and not (alone and self.steps[0].amount == 100)
 
     def apart(self) -> list[list[Order]]:
         """8, 9: what is open but not in the book, in the order in which it is told of."""
@@ -275,6 +293,11 @@ def state_hash(state: State) -> int:
         if instrument.has_special():
             for queue in instrument.apart():
                 h = hash_queue(h, queue)
+        if instrument.shares_out():
+            for step in instrument.steps:
+                h = mix(h, *step)
+            for order_id in instrument.top.values():
+                h = mix(h, order_id if order_id in state.open_orders else 0)
     for number, status in sorted(state.accounts.items()):  # 7.3
         h = mix(h, number, status)
         if any(state.self_trades.get(number, NO_PREVENTION)):

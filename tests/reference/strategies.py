@@ -19,6 +19,7 @@ from touchline.core.messages import (
     LIMIT_UNSET,
     PRICE_MAX,
     QTY_MAX,
+    Allocation,
     EntryStatus,
     Flag,
     Limit,
@@ -229,6 +230,19 @@ phases = st.builds(
     price=st.sampled_from((0, 0, 0, 0, 20, 90, -1)),
     qty=st.sampled_from((0, 0, 0, 10, 100, -1, (1 << 63) - 1)),
 )
+allocations = st.builds(
+    lambda kind, place, cmd: replace(cmd, field=kind, side=place),
+    weighted((12, st.sampled_from(Allocation)), (1, st.integers(0, 255))),
+    st.sampled_from((0, 0, 0, 1, 1, 2, 3, 4, 5, 6)),
+    st.builds(
+        Command,
+        type=st.just(MsgType.ALLOCATION),
+        instrument=instruments,
+        account=accounts,
+        price=weighted((12, st.sampled_from((0, 0, 1, 2))), (1, of_width("i64"))),
+        qty=weighted((12, st.sampled_from((0, 1, 2, 40, 100))), (1, of_width("i64"))),
+    ),
+)
 definitions = st.one_of(
     st.builds(Command, type=st.just(MsgType.SECURITY_DEFINITION), instrument=st.integers(0, 3)),
     st.builds(Command, type=st.just(MsgType.ACCOUNT), account=st.integers(0, 4)),
@@ -275,6 +289,7 @@ administration = st.builds(
         (6, limits_set),
         (3, statuses),
         (2, self_trades),
+        (1, allocations),
         (1, mass_cancels),
         (1, definitions),
         (1, questions),
@@ -317,7 +332,7 @@ flows = st.builds(
         *[intent for part in parts for intent in part],
     ],
     st.sampled_from([True] * 12 + [False]),
-    st.lists(st.builds(Intent, cmd=usual_limits), max_size=20),
+    st.lists(st.builds(Intent, cmd=weighted((4, usual_limits), (1, allocations))), max_size=20),
     st.lists(st.lists(intents, max_size=30), min_size=8, max_size=20),
 )
 roomy_pools = st.builds(

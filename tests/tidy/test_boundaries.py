@@ -136,6 +136,8 @@ C_PART_OF = dict.fromkeys(
         "selftrade",
         "phases",
         "auction",
+        "allocation",
+        "policy",
         "triggers",
         "all",  # all_or_none.c
         "expiry",

@@ -67,24 +67,6 @@ static void account_status(const tl_step *s)
         entry_status(s, &account->entry_status);
 }
 
-/* Rule 10.1. */
-static void self_trade(const tl_step *s)
-{
-    const tl_command *cmd = s->cmd;
-    tl_account *account = tl_opened(s->engine, cmd->account);
-    if (account == NULL) {
-        tl_reject(s, TL_REASON_UNKNOWN_ACCOUNT, cmd->account, 0);
-    } else if (cmd->field > TL_SELF_TRADE_CANCEL_SMALLER) {
-        tl_reject(s, TL_REASON_INVALID_FIELD, cmd->field, 0);
-    } else if (cmd->price < 0 || cmd->price > TL_GROUP_MAX) {
-        tl_reject(s, TL_REASON_INVALID_LIMIT, cmd->price, cmd->price < 0 ? 0 : TL_GROUP_MAX);
-    } else {
-        account->self_trade = cmd->field;
-        account->group = (uint32_t)cmd->price;
-        done(s, cmd->price, cmd->field, 0);
-    }
-}
-
 /* The list of limits as a table by Command.field; a field that is none has a highest of 0. */
 typedef struct limit_row {
     size_t place; /* of the limit in a tl_instrument or tl_position */
@@ -148,6 +130,18 @@ static void limit(const tl_step *s)
     }
 }
 
+/* The commands that have a file of their own. */
+static bool elsewhere(const tl_step *s)
+{
+    if (s->cmd->type == TL_MSG_TYPE_SELF_TRADE)
+        tl_step_self_trade(s);
+    else if (s->cmd->type == TL_MSG_TYPE_ALLOCATION)
+        tl_step_allocation(s);
+    else
+        return false;
+    return true;
+}
+
 /* Rule 6.9: what a command's lane may not send. An id that is another lane's is not given back as
  * the request's own, so that nobody takes the refusal for an answer to a request of theirs. */
 static void trespass(const tl_step *s)
@@ -198,9 +192,6 @@ void tl_step_administer(tl_step step)
     case TL_MSG_TYPE_ACCOUNT_STATUS:
         account_status(s);
         break;
-    case TL_MSG_TYPE_SELF_TRADE:
-        self_trade(s);
-        break;
     case TL_MSG_TYPE_LIMIT:
         limit(s);
         break;
@@ -225,6 +216,7 @@ void tl_step_administer(tl_step step)
         trespass(s);
         break;
     default:
-        tl_reject(s, TL_REASON_INVALID_MSG_TYPE, s->cmd->type, 0);
+        if (!elsewhere(s))
+            tl_reject(s, TL_REASON_INVALID_MSG_TYPE, s->cmd->type, 0);
     }
 }

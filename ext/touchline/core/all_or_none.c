@@ -5,6 +5,7 @@
  *   who waits for all of it  stands in a book of its own, a side each, and asks again after every
  *                            order that has met the book; the first that can trade does, whole
  */
+#include "touchline/core/allocation.h"
 #include "touchline/core/selftrade.h"
 
 /* What an order would meet on its way over three books, before anything is done: the next level of
@@ -16,6 +17,7 @@ typedef struct walk {
     uint32_t level[3];
     unsigned makers;
     uint32_t left; /* lots it would have left */
+    bool shared;   /* what is shown is shared out: section 11 */
     bool blocked;  /* by an order of its owner's that it does not get past: rule 10.6 */
 } walk;
 #define WHOLE 2u
@@ -29,6 +31,7 @@ static walk walk_begin(const tl_step *s, uint32_t slot, const tl_self_trader *ow
     w.book[1] = tl_unseen_book(s->shelf, taker->instrument, TL_UNSEEN_HIDDEN);
     w.book[WHOLE] =
         tl_unseen_book(s->shelf, taker->instrument, TL_UNSEEN_ALL_OR_NONE_BUY + makers);
+    w.shared = tl_is_allocated(s, taker->instrument);
     for (unsigned i = 0; i < 3; i++)
         w.level[i] = w.book[i]->best[makers].level;
     return w;
@@ -46,18 +49,31 @@ static void take(walk *w, uint64_t lots)
     w->left -= lots < w->left ? (uint32_t)lots : w->left;
 }
 
+/* Its owner's orders of a level that is shared out come before all others: rule 11.5. */
+static void pass_own(walk *w, unsigned i)
+{
+    const tl_shelf *shelf = w->s->shelf;
+    for (uint32_t slot = tl_level_head(shelf, w->level[i]); slot != TL_NONE && !w->blocked;
+         slot = shelf->orders[slot].next)
+        if (tl_is_self_trade(w->s, w->own, slot))
+            w->blocked = tl_self_trade_blocks(w->own, w->left, tl_order_leaves(shelf, slot));
+}
+
 /* The orders of a level in their turn, and then what icebergs show behind them. */
 static void pass_level(walk *w, unsigned i)
 {
     const tl_shelf *shelf = w->s->shelf;
+    bool shared = i == 0 && w->shared;
     uint64_t shown_later = 0;
+    if (shared)
+        pass_own(w, i);
     for (uint32_t slot = tl_level_head(shelf, w->level[i]);
          slot != TL_NONE && w->left > 0 && !w->blocked; slot = shelf->orders[slot].next) {
         uint32_t lots = shelf->orders[slot].leaves_qty, all = tl_order_leaves(shelf, slot);
         if (i == WHOLE && lots > w->left)
             continue;
         if (tl_is_self_trade(w->s, w->own, slot)) {
-            w->blocked = tl_self_trade_blocks(w->own, w->left, all);
+            w->blocked = !shared && tl_self_trade_blocks(w->own, w->left, all);
             continue;
         }
         take(w, lots);

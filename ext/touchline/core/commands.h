@@ -235,5 +235,7 @@ TL_APART void tl_cancel_among_specials(tl_step step, uint32_t slot, uint8_t exec
                                        uint8_t reason);
 TL_APART void tl_replace_among_specials(tl_step step, uint32_t slot);
 void tl_step_administer(tl_step step);           /* section 6 */
+void tl_step_self_trade(const tl_step *s);       /* rule 10.1 */
+void tl_step_allocation(const tl_step *s);       /* rule 11.1 */
 
 #endif

@@ -53,6 +53,24 @@ static uint64_t hash_unseen(const tl_engine *engine, uint32_t instrument, uint64
     return hash;
 }
 
+/* Where trades are shared out: the steps, and who has priority. */
+static uint64_t hash_allocation(const tl_engine *engine, uint32_t instrument, uint64_t hash)
+{
+    const tl_allocation *allocation = &engine->risk.allocations[instrument];
+    for (uint32_t i = 0; i < allocation->count; i++) {
+        const tl_allocation_step *step = &allocation->steps[i];
+        hash = tl_mix(hash, step->kind);
+        hash = tl_mix(hash, step->account);
+        hash = tl_mix(hash, step->least);
+        hash = tl_mix(hash, step->amount);
+    }
+    for (unsigned side = 0; side < 2; side++) {
+        bool open = tl_order_find(&engine->shelf, allocation->top[side]) != TL_NONE;
+        hash = tl_mix(hash, open ? allocation->top[side] : 0);
+    }
+    return hash;
+}
+
 static uint64_t hash_instruments(const tl_engine *engine, uint64_t hash)
 {
     for (uint32_t i = 0; i < engine->risk.counts->instruments_max; i++) {
@@ -72,6 +90,8 @@ static uint64_t hash_instruments(const tl_engine *engine, uint64_t hash)
         hash = hash_side(engine, &engine->shelf.books[i], TL_SIDE_SELL, hash);
         if (instrument->specials != 0)
             hash = hash_unseen(engine, i, hash);
+        if (instrument->allocated != 0)
+            hash = hash_allocation(engine, i, hash);
     }
     return hash;
 }

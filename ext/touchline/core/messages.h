@@ -28,6 +28,7 @@ extern "C" {
     X(MSG_TYPE, ACCOUNT, 'a')            /* open an account */                                     \
     X(MSG_TYPE, ACCOUNT_STATUS, 'b')     /* block or unblock an account */                         \
     X(MSG_TYPE, SELF_TRADE, 's')         /* how an account's trades with itself are prevented */   \
+    X(MSG_TYPE, ALLOCATION, 'p')         /* a step of how an instrument shares out its trades */   \
     X(MSG_TYPE, LIMIT, 'l')              /* set one limit or reference */                          \
     X(MSG_TYPE, VENUE_STATUS, 'k')       /* the venue kill switch */                               \
     X(MSG_TYPE, CHECKPOINT, 'h')         /* publish the state hash */                              \
@@ -78,6 +79,7 @@ extern "C" {
     X(EXEC_TYPE, ACCOUNT, 'a')                                                                     \
     X(EXEC_TYPE, ACCOUNT_STATUS, 'b')                                                              \
     X(EXEC_TYPE, SELF_TRADE, 's')                                                                  \
+    X(EXEC_TYPE, ALLOCATION, 'p')                                                                  \
     X(EXEC_TYPE, LIMIT, 'l')                                                                       \
     X(EXEC_TYPE, VENUE_STATUS, 'k')                                                                \
     X(EXEC_TYPE, CHECKPOINT, 'h')                                                                  \
@@ -112,6 +114,14 @@ extern "C" {
     X(SELF_TRADE, CANCEL_BOTH, 3)                                                                  \
     X(SELF_TRADE, DECREMENT_BOTH, 4)                                                               \
     X(SELF_TRADE, CANCEL_SMALLER, 5)
+
+/* A step in which an order that comes is shared out among those at one price. Section 11. */
+#define TL_ALLOCATIONS(X)                                                                          \
+    X(ALLOCATION, FIFO, 1)                                                                         \
+    X(ALLOCATION, TOP, 2)                                                                          \
+    X(ALLOCATION, MARKET_MAKER, 3)                                                                 \
+    X(ALLOCATION, PRO_RATA, 4)                                                                     \
+    X(ALLOCATION, LEVELLING, 5)
 
 /* What Command.field names in a LIMIT command: whose it is (an instrument's, or an account's
  * position in one), its unit (value: ticks x lots), the member of tl_instrument or tl_position that
@@ -224,7 +234,9 @@ extern "C" {
     X(REASON, AUCTION_REMAINDER, 45, 0, 0, "what an auction leaves of an order for it alone")      \
     X(REASON, NOT_CLOSING_PRICE, 46, 99, 99,                                                       \
       "price {value} is not the closing price, {limit} ticks")                                     \
-    X(REASON, SELF_TRADE, 47, 0, 0, "it would have traded with its own account's or group's order")
+    X(REASON, SELF_TRADE, 47, 0, 0, "it would have traded with its own account's or group's order")\
+    X(REASON, ORDERS_OPEN, 48, 99, 99, "instrument {value} has open orders")                       \
+    X(REASON, NOT_ALLOCATED, 49, 11, 99, "no order waits where trades are shared out")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
@@ -238,6 +250,7 @@ enum tl_exec_type { TL_EXEC_TYPES(TL_ENUM) };
 enum tl_trading_status { TL_TRADING_STATUSES(TL_ENUM) };
 enum tl_entry_status { TL_ENTRY_STATUSES(TL_ENUM) };
 enum tl_self_trade { TL_SELF_TRADES(TL_ENUM) };
+enum tl_allocation_kind { TL_ALLOCATIONS(TL_ENUM) };
 enum tl_limit { TL_LIMITS(TL_ENUM_LIMIT) };
 enum tl_text { TL_TEXTS(TL_ENUM) };
 enum tl_flag { TL_FLAGS(TL_ENUM) };
@@ -256,6 +269,7 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #define TL_PRICE_MAX ((INT64_C(1) << 30) - 1)
 #define TL_QTY_MAX ((INT64_C(1) << 31) - 1)
 #define TL_LIMIT_UNSET INT64_MAX
+#define TL_ALLOCATION_STEPS_MAX 6u
 #define TL_GROUP_MAX INT32_MAX /* groups of accounts are numbers from 1; 0: of none */
 #define TL_TEXT_BYTES 36 /* of a TEXT command */
 #define TL_SESSIONS_MAX 8192 /* tl_text_session has room for so many */

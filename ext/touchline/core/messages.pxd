@@ -108,6 +108,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     uint16_t TL_INSTRUMENT_ALL
     uint32_t TL_ACCOUNT_ALL
     enum: TL_GROUP_MAX
+    enum: TL_ALLOCATION_STEPS_MAX
     enum: TL_TEXT_BYTES
     enum: TL_SESSIONS_MAX
     enum: TL_TEXT_LANES

@@ -160,6 +160,8 @@ EntryStatus = _enum("EntryStatus", "ENTRY_STATUS", "May an account, or anybody, 
                     enum.IntEnum)
 SelfTrade = _enum("SelfTrade", "SELF_TRADE", "What becomes of two orders of one account that meet.",
                   enum.IntEnum)
+Allocation = _enum("Allocation", "ALLOCATION", "A step of how trades at one price are shared.",
+                   enum.IntEnum)
 Limit = _enum("Limit", "LIMIT", "What a LIMIT command sets.", enum.IntEnum)
 Text = _enum("Text", "TEXT", "What a TEXT command names.", enum.IntEnum)
 Flag = _enum("Flag", "FLAG", "Bits of Event.flags.", enum.IntFlag)
@@ -174,6 +176,7 @@ INSTRUMENT_ALL = TL_INSTRUMENT_ALL
 ACCOUNT_ALL = TL_ACCOUNT_ALL
 TEXT_BYTES = TL_TEXT_BYTES
 GROUP_MAX = TL_GROUP_MAX
+ALLOCATION_STEPS_MAX = TL_ALLOCATION_STEPS_MAX
 SESSIONS_MAX = TL_SESSIONS_MAX
 TEXT_LANES = TL_TEXT_LANES
 BLOCK_LEVELS = TL_BLOCK_LEVELS

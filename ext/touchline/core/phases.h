@@ -42,11 +42,13 @@ static inline void tl_ask_for_next(const tl_shelf *shelf, uint32_t slot)
     __builtin_prefetch(&shelf->special[next], 1);
 }
 
-/* Its phase or its special orders have changed: does an order go the special way there? */
+/* Its phase, its special orders or its steps have changed: does an order go the special way
+ * there? */
 static inline void tl_gate_set(tl_instrument *instrument)
 {
     uint8_t status = instrument->trading_status;
-    instrument->special = instrument->specials != 0 || tl_phase_is_call(status) ||
+    instrument->special = instrument->specials != 0 || instrument->allocated != 0 ||
+                          tl_phase_is_call(status) ||
                           status == TL_TRADING_STATUS_CLOSING_PRICE;
 }
 

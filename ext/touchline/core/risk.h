@@ -33,12 +33,32 @@ typedef struct tl_instrument {
     };
     uint8_t limited; /* one of section 5's limits is set: a collar */
     uint8_t wholes;  /* open orders that trade whole or not at all */
-    uint8_t _pad[4];
+    uint8_t allocated; /* trades are shared out otherwise than first in, first out: section 11 */
+    uint8_t _pad[3];
     int64_t ends_ns; /* no auction ends before; 0: when it is told to */
     uint32_t _pad2;
     uint32_t specials; /* how many */
 } tl_instrument;
 static_assert(sizeof(tl_instrument) == 64, "an instrument's limits are one cache line");
+
+/* A step of section 11: which of its numbers it has, rule 11.1 says. */
+typedef struct tl_allocation_step {
+    uint32_t account;
+    uint32_t least;  /* lots */
+    uint32_t amount; /* lots, or percent */
+    uint8_t kind;    /* enum tl_allocation_kind */
+    uint8_t _pad[3];
+} tl_allocation_step;
+
+/* How an instrument shares out an order among those at one price. */
+typedef struct tl_allocation {
+    tl_allocation_step steps[TL_ALLOCATION_STEPS_MAX];
+    uint64_t top[2]; /* by side: the OrderID of the order that last bettered the price, or a stale
+                        one */
+    uint32_t count;  /* of the steps; 0: first in, first out */
+    uint32_t _pad[3];
+} tl_allocation;
+static_assert(sizeof(tl_allocation) == 128, "two cache lines");
 
 typedef struct tl_account {
     union {
@@ -64,6 +84,7 @@ typedef struct tl_risk_counts {
 typedef struct tl_risk {
     tl_risk_counts *counts;
     tl_instrument *instruments;
+    tl_allocation *allocations; /* by instrument */
     tl_account *accounts;
 } tl_risk;
 

@@ -41,6 +41,16 @@ bool tl_self_trade_prevented(tl_meeting *m, uint32_t slot, uint32_t maker,
     return false;
 }
 
+uint32_t tl_first_to_meet(const tl_step *s, const tl_self_trader *own, uint32_t maker)
+{
+    if (own->mode == TL_SELF_TRADE_ALLOWED)
+        return maker;
+    for (uint32_t slot = maker; slot != TL_NONE; slot = s->shelf->orders[slot].next)
+        if (tl_is_self_trade(s, own, slot))
+            return slot;
+    return maker;
+}
+
 bool tl_self_trade_blocks(const tl_self_trader *own, uint32_t leaves_qty, uint32_t maker_leaves)
 {
     return own->mode == TL_SELF_TRADE_DECREMENT_BOTH ||

@@ -31,6 +31,10 @@ static inline bool tl_is_self_trade(const tl_step *s, const tl_self_trader *own,
            (own->group != 0 && s->engine->risk.accounts[number].group == own->group);
 }
 
+/* Rule 11.5: where a level is shared out its owner's orders there are met before all others; else
+ * the maker, the oldest of the level. */
+uint32_t tl_first_to_meet(const tl_step *s, const tl_self_trader *own, uint32_t maker);
+
 /* Does as the mode says with the order that comes and the maker; false when the former has ended by
  * it. Rules 10.3 to 10.5. */
 bool tl_self_trade_prevented(tl_meeting *m, uint32_t slot, uint32_t maker,

@@ -186,6 +186,7 @@ typedef struct tl_shelf {
     tl_book *books;     /* by instrument */
     tl_book *unseen;    /* instrument * TL_UNSEEN_BOOKS + which; NULL where there are none */
     tl_special *special; /* by slot */
+    uint32_t *allotted;  /* by slot; all 0 between two commands */
 } tl_shelf;
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t price_blocks_max,

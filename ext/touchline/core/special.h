@@ -131,6 +131,8 @@ void tl_special_take_off(const tl_meeting *m, uint32_t slot, uint8_t exec_type, 
 void tl_restated(const tl_meeting *m, uint32_t slot);
 /* As the above, canceled, of an order that was to meet the book as this type. */
 void tl_special_cancel(const tl_meeting *m, uint32_t slot, uint8_t reason, uint8_t ord_type);
+/* A trade of so many lots with a maker. */
+void tl_trade_with(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_type, uint32_t qty);
 /* Rule 10.5: both have less, as by a trade that is none; who comes may have nothing left. */
 void tl_decrement(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_type);
 

@@ -247,6 +247,8 @@ static bool passes(entrant *e, const tl_account *account)
         return false;
     if (e->terms.flags != 0 && !terms_fit(e))
         return false;
+    if (e->instrument->allocated != 0 && (e->terms.flags & (TL_WAITING | TL_ALL_OR_NONE)) != 0)
+        return refuse(e, TL_REASON_NOT_ALLOCATED, 0, 0);
     if (e->s->engine->state->expiries != 0)
         tl_expire_due(e->s);
     e->verdict.reason = tl_risk_may_enter(&e->s->engine->risk, e->instrument, account);

@@ -9,6 +9,7 @@
  *                │
  *              nothing left ─► ends;  may rest ─► rests, RESTATED;  else ─► canceled
  */
+#include "touchline/core/allocation.h"
 #include "touchline/core/expiry.h"
 #include "touchline/core/phases.h"
 #include "touchline/core/selftrade.h"
@@ -50,8 +51,13 @@ static void enqueue(const tl_step *s, uint32_t slot, uint32_t leaves_qty)
 void tl_stand(const tl_step *s, uint32_t slot)
 {
     const tl_order *order = &s->shelf->orders[slot];
-    tl_position_rested(tl_owner(s, order), tl_side_index(order->side), order->leaves_qty);
+    unsigned side_index = tl_side_index(order->side);
+    uint32_t best = s->shelf->books[order->instrument].best[side_index].key;
+    tl_position_rested(tl_owner(s, order), side_index, order->leaves_qty);
     enqueue(s, slot, order->leaves_qty);
+    bool apart = (s->shelf->special[slot].flags & (TL_FLAG_HIDDEN | TL_APART_FLAGS)) != 0;
+    if (tl_is_allocated(s, order->instrument) && !apart)
+        tl_allocation_stands(s, slot, best);
 }
 
 void tl_step_aside(const tl_step *s, uint32_t slot)
@@ -163,6 +169,8 @@ static void maker_after(const tl_meeting *m, uint32_t slot, uint32_t qty)
     tl_position_left(tl_owner(s, maker), place.side_index, qty);
     tl_book_remove_at(s->shelf, place.book, slot, place.side_index);
     enqueue(s, slot, reserve);
+    if (tl_is_allocated(s, maker->instrument))
+        tl_allocation_stands(s, slot, 0);
     tl_restated(m, slot);
 }
 
@@ -208,6 +216,11 @@ static void trade_once(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord
     const tl_order *orders = m->s->shelf->orders;
     take(m, slot, maker, TL_EXEC_TYPE_TRADE, ord_type,
          smaller(orders[slot].leaves_qty, orders[maker].leaves_qty));
+}
+
+void tl_trade_with(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_type, uint32_t qty)
+{
+    take(m, slot, maker, TL_EXEC_TYPE_TRADE, ord_type, qty);
 }
 
 /* Rule 10.5: what is gone of an order was never its own, nor what it would have chained. */
@@ -302,7 +315,13 @@ void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
     while (order->leaves_qty > 0 &&
            (maker = tl_next_maker(shelf, order->instrument, makers, limit,
                                   wholes ? order->leaves_qty : 0)) != TL_NONE) {
-        if (!tl_is_self_trade(m->s, &own, maker))
+        bool shared = tl_is_allocated(m->s, order->instrument) &&
+                      (shelf->special[maker].flags & TL_FLAG_HIDDEN) == 0;
+        if (shared)
+            maker = tl_first_to_meet(m->s, &own, maker);
+        if (!tl_is_self_trade(m->s, &own, maker) && shared)
+            tl_allocate(m, slot, maker, terms->ord_type);
+        else if (!tl_is_self_trade(m->s, &own, maker))
             trade_once(m, slot, maker, terms->ord_type);
         else if (!tl_self_trade_prevented(m, slot, maker, &own, terms->ord_type))
             return;

@@ -55,6 +55,7 @@ static uint32_t cold_count(const tl_engine_capacities *capacities)
     X((engine)->risk.instruments, (c)->instruments_max)                                            \
     X((engine)->shelf.books, (c)->instruments_max)                                                 \
     X((engine)->shelf.unseen, (size_t)(c)->instruments_max * TL_UNSEEN_BOOKS)                      \
+    X((engine)->risk.allocations, (c)->instruments_max)                                            \
     X((engine)->risk.accounts, (c)->accounts_max)                                                  \
     X((engine)->positions.newest, (c)->accounts_max)                                               \
     X((engine)->positions.probes, probes_count(c))                                                 \
@@ -63,6 +64,7 @@ static uint32_t cold_count(const tl_engine_capacities *capacities)
     X((engine)->shelf.cold, cold_count(c))                                                         \
     X((engine)->shelf.special, (c)->orders_max)                                                    \
     X((engine)->expiries, tl_chain_max((c)->orders_max))                                           \
+    X((engine)->shelf.allotted, (c)->orders_max)                                                   \
     X((engine)->shelf.blocks, (c)->price_blocks_max)                                               \
     X((engine)->shelf.levels, (size_t)(c)->price_blocks_max * TL_BLOCK_LEVELS)                     \
     X((engine)->shelf.queues, (size_t)(c)->price_blocks_max * TL_BLOCK_LEVELS)                     \

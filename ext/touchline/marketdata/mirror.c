@@ -50,11 +50,6 @@ static bool meet_book(tl_mirror *mirror, const tl_event *event, uint32_t slot)
     return tl_mirror_rest(mirror, event, slot);
 }
 
-static bool is_price(int64_t price)
-{
-    return price >= 1 && price <= TL_PRICE_MAX;
-}
-
 static bool has_room(const tl_mirror *mirror, uint16_t instrument, int64_t price)
 {
     const tl_book *book = &mirror->shelf.books[instrument];
@@ -65,7 +60,7 @@ static int new_order(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot = (uint32_t)event->order_id;
     bool side = event->side == TL_SIDE_BUY || event->side == TL_SIDE_SELL;
-    if (!side || !is_price(event->price) || event->qty < 1 || event->qty > TL_QTY_MAX)
+    if (!side || !tl_mirror_is_price(event->price) || event->qty < 1 || event->qty > TL_QTY_MAX)
         return TL_MIRROR_NOT_AN_ORDER;
     if (slot >= mirror->pools.orders_max || event->order_id >> 32 == 0)
         return TL_MIRROR_NOT_AN_ORDER_ID;
@@ -102,7 +97,7 @@ static int restate(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot = (uint32_t)event->order_id;
     bool side = event->side == TL_SIDE_BUY || event->side == TL_SIDE_SELL;
-    if (!side || !is_price(event->price) || event->qty < 1 || event->qty > event->leaves_qty ||
+    if (!side || !tl_mirror_is_price(event->price) || event->qty < 1 || event->qty > event->leaves_qty ||
         event->leaves_qty > TL_QTY_MAX)
         return TL_MIRROR_NOT_AN_ORDER;
     if (slot >= mirror->pools.orders_max || event->order_id >> 32 == 0)
@@ -199,7 +194,7 @@ static int move(tl_mirror *mirror, const tl_event *event, bool *touched)
     int fault = own_order(mirror, event, &slot);
     if (fault != TL_MIRROR_NONE)
         return fault;
-    if (!is_price(event->price) || event->leaves_qty > event->qty || event->qty > TL_QTY_MAX)
+    if (!tl_mirror_is_price(event->price) || event->leaves_qty > event->qty || event->qty > TL_QTY_MAX)
         return TL_MIRROR_NOT_AN_ORDER;
     tl_order *order = &mirror->shelf.orders[slot];
     if (event->price != order->price && event->leaves_qty > 0 &&
@@ -233,7 +228,8 @@ static int check_trade(const tl_mirror *mirror, const tl_event *event, uint32_t 
         return TL_MIRROR_NOT_THAT_ORDER;
     const tl_book *book = &mirror->shelf.books[event->instrument];
     uint32_t best = book->best[tl_side_index(maker->side)].level;
-    if (maker->level != best || tl_level_head(&mirror->shelf, best) != maker_slot)
+    bool oldest = tl_level_head(&mirror->shelf, best) == maker_slot;
+    if (maker->level != best || !(oldest || mirror->instruments[event->instrument].allocated))
         return TL_MIRROR_NOT_THE_NEXT;
     uint32_t taker_slot = find(mirror, event->order_id);
     if (taker_slot != mirror->taker.slot)
@@ -291,7 +287,7 @@ static int trade_unseen(tl_mirror *mirror, const tl_event *event)
 {
     if (mirror->taker.slot != TL_NONE)
         return TL_MIRROR_TAKER_WAITS;
-    if (!is_price(event->price) || event->qty < 1)
+    if (!tl_mirror_is_price(event->price) || event->qty < 1)
         return TL_MIRROR_NOT_THAT_ORDER;
     add_trade(mirror, event);
     return TL_MIRROR_NONE;
@@ -443,6 +439,10 @@ static int apply_one(tl_mirror *mirror, const tl_event *event)
     case TL_EXEC_TYPE_SECURITY_STATUS:
         return is_listed(mirror, event) ? set_trading_status(mirror, event)
                                         : TL_MIRROR_UNKNOWN_INSTRUMENT;
+    case TL_EXEC_TYPE_ALLOCATION: /* from then on a trade may be any order's of its price */
+        if (is_listed(mirror, event))
+            mirror->instruments[event->instrument].allocated = true;
+        return TL_MIRROR_NONE;
     case TL_EXEC_TYPE_VENUE_STATUS:
         return set_entry_status(mirror, event);
     case TL_EXEC_TYPE_MASS_CANCELED:

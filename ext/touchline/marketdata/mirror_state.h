@@ -39,6 +39,7 @@ typedef struct tl_mirrored {
     uint64_t changed_seq;    /* the last event that made a row of it, or other statistics */
     uint32_t levels[2];     /* by tl_side_index */
     uint8_t trading_status; /* 0: not listed */
+    bool allocated;         /* its trades are shared out at a price */
     bool has_rows;       /* or statistics that changed */
     bool new_statistics; /* not told yet */
 } tl_mirrored;
@@ -97,5 +98,11 @@ void tl_mirror_begin_statistics(tl_mirror *mirror, const tl_event *event);
 
 /* The touch as it is now. */
 void tl_mirror_touch(const tl_mirror *mirror, uint16_t instrument, tl_published_bbo *bbo);
+
+/* Is it a price at which an order may stand? */
+static inline bool tl_mirror_is_price(int64_t price)
+{
+    return price >= 1 && price <= TL_PRICE_MAX;
+}
 
 #endif

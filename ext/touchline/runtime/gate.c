@@ -195,6 +195,7 @@ static int administers(const tl_command *cmd)
     case TL_MSG_TYPE_ACCOUNT:
     case TL_MSG_TYPE_ACCOUNT_STATUS:
     case TL_MSG_TYPE_SELF_TRADE:
+    case TL_MSG_TYPE_ALLOCATION:
     case TL_MSG_TYPE_LIMIT:
     case TL_MSG_TYPE_VENUE_STATUS:
     case TL_MSG_TYPE_CLOCK:

@@ -63,7 +63,8 @@ _VALUED = (*_REFUSED, ExecType.LIMIT, ExecType.SELF_TRADE, ExecType.CHECKPOINT, 
 _NEITHER = (ExecType.VENUE_STATUS, ExecType.CHECKPOINT, ExecType.CLOCK)
 _NO_INSTRUMENT = (ExecType.ACCOUNT, ExecType.ACCOUNT_STATUS, ExecType.SELF_TRADE, *_NEITHER)
 _NO_ACCOUNT = (
-    ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, *_AUCTION, *_NEITHER,
+    ExecType.SECURITY_DEFINITION, ExecType.SECURITY_STATUS, ExecType.ALLOCATION, *_AUCTION,
+    *_NEITHER,
 )  # fmt: skip
 _ENTRY_EVENTS = (ExecType.ACCOUNT_STATUS, ExecType.VENUE_STATUS)
 
@@ -113,6 +114,7 @@ def of_events(events: Array) -> dict[str, Column]:
     order, refused = np.isin(kinds, _ORDER), np.isin(kinds, _REFUSED)
     trade = np.isin(kinds, (ExecType.TRADE, ExecType.DECREMENTED))  # both tell two orders
     limit = kinds == ExecType.LIMIT
+    coded = limit | (kinds == ExecType.ALLOCATION)  # `reason` is none
     entry = np.isin(kinds, _ENTRY_EVENTS)
     status = entry | (kinds == ExecType.SECURITY_STATUS)
     second = _at(events, "cl_ord_id", "<u8")
@@ -142,7 +144,7 @@ def of_events(events: Array) -> dict[str, Column]:
         "qty": _where(qty, order | auction, QTY),
         "leaves_qty": _where(leaves, order | auction, QTY),
         "orders": _where(events["qty"], kinds == ExecType.MASS_CANCELED),
-        "reason": _where(events["reason"], (events["reason"] != 0) & ~limit, NAME,
+        "reason": _where(events["reason"], (events["reason"] != 0) & ~coded, NAME,
                          members(Reason)),
         "value": _where(amount, np.isin(kinds, _VALUED)),
         "limit": _where(_at(events, "qty", "<i8"), refused),
