@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import errno
 from collections.abc import Callable, Sequence
 
@@ -14,6 +15,9 @@ from touchline.control.doctor.machine import Machine
 CAPABLE = ("i40e", "ice", "igc", "ixgbe", "mlx5_core")
 # The card is the hypervisor's program: every packet passes through the host.
 PARAVIRTUAL = ("virtio_net", "vmxnet3", "hv_netvsc", "xen_netfront", "ena", "gve")
+# Of cards that ef_vi knows, and the library by the names that Onload's packages give it.
+EFVI_DRIVERS = ("sfc", "sfc_siena")
+EFVI_LIBRARIES = ("ciul", "ciul1")
 NO_CARD = "no card is behind this interface"
 FROM_HOST = "the host must pass a card or a function of one (SR-IOV) through"
 BUSY_POLL_US = 50
@@ -181,17 +185,44 @@ def xdp_check(card: Card, machine: Machine, *, ask_zero_copy: bool) -> Check:
     return made(name, "network", wanted, xdp_found(trial, card, machine))
 
 
+def ef_vi_library() -> str | None:
+    """Onload's library as the linker finds it, None where it is not installed."""
+    return next(filter(None, map(ctypes.util.find_library, EFVI_LIBRARIES)), None)
+
+
+def ef_vi_found(library: str | None, cards: Sequence[Card]) -> Found:
+    """Could a port over ef_vi be built and opened here?"""
+    fit = [card.interface for card in cards if card.driver and card.driver.name in EFVI_DRIVERS]
+    value = f"library {library or 'not found'}, cards {', '.join(fit) or 'none'}"
+    if library and fit:
+        return Found(value, True, "a port over ef_vi can be built; it has never run")
+    if not fit:
+        return Found(value, None, "ef_vi is for cards of Solarflare and AMD, and none is here")
+    why = "Onload's library is not installed, so that touchline_efvi can not be built"
+    return Found(value, None, why)
+
+
+def ef_vi_check(cards: Sequence[Card]) -> Check:
+    return made(
+        "ef_vi",
+        "network",
+        "Onload's library, where there is a card for it",
+        ef_vi_found(ef_vi_library(), cards),
+    )
+
+
 def checks(machine: Machine, interface: str | None, *, ask_zero_copy: bool = False) -> list[Check]:
     """Busy polling and all cards; or the one interface, and XDP on it."""
     names: Sequence[str] = [interface] if interface else interfaces(machine)
     found = [busy_poll(machine)]
-    for name in names:
-        card = read_card(name)
+    cards = [read_card(name) for name in names]
+    for name, card in zip(names, cards, strict=True):
         found += card_checks(card, machine)
         if interface:
             found.append(sockets.sockets_check(name))
             found.append(xdp_check(card, machine, ask_zero_copy=ask_zero_copy))
             found.append(sockets.network_namespaces(machine))
+    found.append(ef_vi_check(cards))
     if not names:
         what = Found("none that is up", None, "no interface has a card behind it; name one")
         found.append(made("network card", "network", "one", what))

@@ -62,6 +62,7 @@ def test_one_interface_is_looked_at_and_tried_when_named() -> None:
         "lo sockets",
         "lo xdp",
         "network namespaces",
+        "ef_vi",
     ]
 
 

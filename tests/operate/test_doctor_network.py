@@ -233,3 +233,19 @@ def test_whether_tests_may_make_namespaces_is_said(
     check = sockets.network_namespaces(machine)
     assert check.ok is ok
     assert words in f"{check.value} {check.why}"
+
+
+def test_ef_vi_is_had_with_library_and_card_alone() -> None:
+    other, fit = server_card(), server_card(driver=Driver("sfc", "5.3", "8.5", "0000:3b:00.0"))
+    both = network.ef_vi_found("libciul.so.1", [other, fit])
+    assert (both.ok, both.value) == (True, "library libciul.so.1, cards eth0")
+    no_library = network.ef_vi_found(None, [fit])
+    assert no_library.ok is None
+    assert "not installed" in no_library.why
+    no_card = network.ef_vi_found("libciul.so.1", [other])
+    assert no_card.ok is None
+    assert no_card.value == "library libciul.so.1, cards none"
+
+
+def test_a_report_says_whether_ef_vi_is_here(guest: Machine) -> None:
+    assert "ef_vi" in [check.name for check in network.checks(guest, None)]
