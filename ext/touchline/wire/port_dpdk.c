@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BATCH_MAX 512u
 #define SECOND_NS INT64_C(1000000000)
@@ -33,13 +32,6 @@ typedef struct dpdk_port {
     struct rte_mbuf *given[BATCH_MAX]; /* that the last poll gave out */
     struct rte_mbuf *out[BATCH_MAX];
 } dpdk_port;
-
-static int64_t coarse_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec * SECOND_NS + now.tv_nsec;
-}
 
 /* A buffer with a frame of at most `bytes`; NULL when all are in use. */
 static uint8_t *frame_to_write(dpdk_port *port, struct rte_mbuf **mbuf)
@@ -82,20 +74,13 @@ static bool came(dpdk_port *port, struct rte_mbuf *mbuf, tl_port_datagram *out)
     if (kind == TL_FRAME_ARP_QUESTION)
         answer(port, frame);
     if (kind == TL_FRAME_ARP_QUESTION || kind == TL_FRAME_ARP_ANSWER)
-        tl_frame_learn(&port->neighbours, frame, coarse_ns());
-    port->base.counts.malformed += kind == TL_FRAME_MALFORMED;
-    if (kind != TL_FRAME_DATAGRAM)
-        return false;
-    if (out->size > port->size_max) {
-        out->size = port->size_max;
-        out->flags = TL_PORT_CUT;
-        port->base.counts.cut++;
-    }
-    return true;
+        tl_frame_learn(&port->neighbours, frame, tl_frame_clock_ns());
+    return tl_frame_came(&port->base, kind, port->size_max, out);
 }
 
-static uint32_t take(dpdk_port *port, tl_port_datagram *out, uint32_t max)
+static uint32_t take(tl_port *base, tl_port_datagram *out, uint32_t max)
 {
+    dpdk_port *port = (dpdk_port *)base;
     uint32_t count = 0;
     rte_pktmbuf_free_bulk(port->given, port->given_count);
     port->given_count = rte_eth_rx_burst(port->device, 0, port->given, (uint16_t)max);
@@ -110,14 +95,7 @@ static int dpdk_poll(tl_port *base, tl_port_datagram *out, uint32_t max, int tim
     dpdk_port *port = (dpdk_port *)base;
     if (max > port->batch)
         max = port->batch;
-    uint32_t count = take(port, out, max);
-    if (count > 0 || timeout_ms == 0)
-        return (int)count;
-    /* There is nothing to sleep on. */
-    const int64_t end_ns = coarse_ns() + (int64_t)timeout_ms * (SECOND_NS / 1000);
-    while (count == 0 && (timeout_ms < 0 || coarse_ns() < end_ns))
-        count = take(port, out, max);
-    return (int)count;
+    return tl_frame_spin(base, take, out, max, timeout_ms); /* there is nothing to sleep on */
 }
 
 static const uint8_t *card_of(dpdk_port *port, const tl_port_address *to, int64_t now_ns)
@@ -141,11 +119,10 @@ static const uint8_t *card_of(dpdk_port *port, const tl_port_address *to, int64_
 /* Packet `n` as a buffer in `out`: 0 or -errno. */
 static int compose(dpdk_port *port, uint32_t n, const tl_port_packet *packet, int64_t now_ns)
 {
-    const tl_port_address *to = packet->to != NULL ? packet->to : &port->base.to;
-    if (packet->size > port->payload_max)
-        return -EMSGSIZE;
-    if (to->family != 4)
-        return to->family == 0 ? -EDESTADDRREQ : -EAFNOSUPPORT;
+    const tl_port_address *to;
+    const int unfit = tl_frame_destination(&port->base, packet, port->payload_max, &to);
+    if (unfit != 0)
+        return unfit;
     const uint8_t *mac = card_of(port, to, now_ns);
     if (mac == NULL) {
         port->base.counts.unresolved++;
@@ -162,7 +139,7 @@ static int compose(dpdk_port *port, uint32_t n, const tl_port_packet *packet, in
 static int dpdk_send(tl_port *base, const tl_port_packet *packets, uint32_t count)
 {
     dpdk_port *port = (dpdk_port *)base;
-    const int64_t now_ns = coarse_ns();
+    const int64_t now_ns = tl_frame_clock_ns();
     uint32_t composed = 0;
     int rc = 0;
     if (count > port->batch)

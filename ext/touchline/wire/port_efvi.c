@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #define BATCH_MAX 64u
 #define FRAMES_MAX 4096u
@@ -45,13 +44,6 @@ typedef struct efvi_port {
     uint32_t *free_frames;     /* to send from, a stack */
 } efvi_port;
 
-static int64_t coarse_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
 static size_t memory_bytes(const efvi_port *port)
 {
     return (size_t)2 * port->frames * FRAME_BYTES;
@@ -79,15 +71,7 @@ static bool came(efvi_port *port, uint32_t frame, uint32_t bytes, tl_port_datagr
 {
     const uint8_t *at = port->memory + (size_t)frame * FRAME_BYTES + port->prefix;
     const enum tl_frame_kind kind = tl_frame_read(at, bytes, &port->self, out);
-    port->base.counts.malformed += kind == TL_FRAME_MALFORMED;
-    if (kind != TL_FRAME_DATAGRAM)
-        return false;
-    if (out->size > port->size_max) {
-        out->size = port->size_max;
-        out->flags = TL_PORT_CUT;
-        port->base.counts.cut++;
-    }
-    return true;
+    return tl_frame_came(&port->base, kind, port->size_max, out);
 }
 
 /* Frames whose sending is over can be written again. */
@@ -132,8 +116,9 @@ static uint32_t take_event(efvi_port *port, const ef_event *event, tl_port_datag
 }
 
 /* As many events as there are places for datagrams at most, since each may be one. */
-static uint32_t take(efvi_port *port, tl_port_datagram *out, uint32_t max)
+static uint32_t take(tl_port *base, tl_port_datagram *out, uint32_t max)
 {
+    efvi_port *port = (efvi_port *)base;
     ef_event events[EVENTS];
     uint32_t count = 0;
     for (uint32_t i = 0; i < port->given_count; i++)
@@ -153,14 +138,7 @@ static int efvi_poll(tl_port *base, tl_port_datagram *out, uint32_t max, int tim
         max = port->batch;
     if (max < EF_VI_EVENT_POLL_MIN_EVS)
         return -EINVAL;
-    uint32_t count = take(port, out, max);
-    if (count > 0 || timeout_ms == 0)
-        return (int)count;
-    /* It spins: who sleeps has no use for this kind of port. */
-    const int64_t end_ns = coarse_ns() + (int64_t)timeout_ms * (SECOND_NS / 1000);
-    while (count == 0 && (timeout_ms < 0 || coarse_ns() < end_ns))
-        count = take(port, out, max);
-    return (int)count;
+    return tl_frame_spin(base, take, out, max, timeout_ms); /* there is nothing to sleep on */
 }
 
 /* Sending */
@@ -181,11 +159,10 @@ static const uint8_t *card_of(efvi_port *port, const tl_port_address *to, int64_
 /* Written and described to the card: 0 or -errno. */
 static int put(efvi_port *port, const tl_port_packet *packet, int64_t now_ns)
 {
-    const tl_port_address *to = packet->to != NULL ? packet->to : &port->base.to;
-    if (packet->size > port->payload_max)
-        return -EMSGSIZE;
-    if (to->family != 4)
-        return to->family == 0 ? -EDESTADDRREQ : -EAFNOSUPPORT;
+    const tl_port_address *to;
+    const int unfit = tl_frame_destination(&port->base, packet, port->payload_max, &to);
+    if (unfit != 0)
+        return unfit;
     const uint8_t *mac = card_of(port, to, now_ns);
     if (mac == NULL) {
         port->base.counts.unresolved++;
@@ -206,7 +183,7 @@ static int put(efvi_port *port, const tl_port_packet *packet, int64_t now_ns)
 static int efvi_send(tl_port *base, const tl_port_packet *packets, uint32_t count)
 {
     efvi_port *port = (efvi_port *)base;
-    const int64_t now_ns = coarse_ns();
+    const int64_t now_ns = tl_frame_clock_ns();
     uint32_t done = 0;
     int rc = 0;
     if (count > port->batch)

@@ -2,9 +2,12 @@
  * 1071 and 1112 the rules. */
 #define _GNU_SOURCE
 #include "touchline/wire/port_frame.h"
+#include "touchline/wire/port_state.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #define ETHERTYPE_IPV4 0x0800u
 #define ETHERTYPE_ARP 0x0806u
@@ -14,6 +17,7 @@
 #define UDP_AT 34u
 #define UDP_HEAD 8u
 #define IP_HEAD 20u
+#define SECOND_NS INT64_C(1000000000)
 #define FRESH_NS INT64_C(30000000000) /* what is known of a neighbour is believed so long */
 
 static void put_u16(uint8_t *at, uint32_t value)
@@ -233,4 +237,48 @@ void tl_frame_group_mac(uint8_t *mac, const uint8_t ip[4])
     mac[3] = ip[1] & 0x7F;
     mac[4] = ip[2];
     mac[5] = ip[3];
+}
+
+int64_t tl_frame_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+bool tl_frame_came(tl_port *port, enum tl_frame_kind kind, uint32_t size_max,
+                   tl_port_datagram *out)
+{
+    port->counts.malformed += kind == TL_FRAME_MALFORMED;
+    if (kind != TL_FRAME_DATAGRAM)
+        return false;
+    if (out->size > size_max) {
+        out->size = size_max;
+        out->flags = TL_PORT_CUT;
+        port->counts.cut++;
+    }
+    return true;
+}
+
+int tl_frame_destination(const tl_port *port, const tl_port_packet *packet, uint32_t payload_max,
+                         const tl_port_address **to)
+{
+    *to = packet->to != NULL ? packet->to : &port->to;
+    if (packet->size > payload_max)
+        return -EMSGSIZE;
+    if ((*to)->family != 4)
+        return (*to)->family == 0 ? -EDESTADDRREQ : -EAFNOSUPPORT;
+    return 0;
+}
+
+int tl_frame_spin(tl_port *port, tl_frame_take *take, tl_port_datagram *out, uint32_t max,
+                  int timeout_ms)
+{
+    uint32_t count = take(port, out, max);
+    if (count > 0 || timeout_ms == 0)
+        return (int)count;
+    const int64_t end_ns = tl_frame_clock_ns() + (int64_t)timeout_ms * (SECOND_NS / 1000);
+    while (count == 0 && (timeout_ms < 0 || tl_frame_clock_ns() < end_ns))
+        count = take(port, out, max);
+    return (int)count;
 }

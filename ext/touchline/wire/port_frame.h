@@ -39,6 +39,21 @@ uint32_t tl_frame_write(uint8_t *frame, const tl_frame_self *self, const uint8_t
 uint32_t tl_frame_ask(uint8_t *frame, const tl_frame_self *self, const uint8_t ip[4]);
 uint32_t tl_frame_answer(uint8_t *frame, const tl_frame_self *self, const uint8_t *asked);
 
+/* What the ports share that read and write frames themselves. */
+
+/* The clock of neighbours and waits: coarse, for it is read in each poll. */
+int64_t tl_frame_clock_ns(void);
+/* What a frame was is counted, and a datagram larger than `size_max` cut. Whether it is one. */
+bool tl_frame_came(tl_port *port, enum tl_frame_kind kind, uint32_t size_max,
+                   tl_port_datagram *out);
+/* Where a packet goes that fits into one frame: 0 or -errno. */
+int tl_frame_destination(const tl_port *port, const tl_port_packet *packet, uint32_t payload_max,
+                         const tl_port_address **to);
+/* A poll where there is nothing to sleep on: how many `take` has given, in the end. */
+typedef uint32_t tl_frame_take(tl_port *port, tl_port_datagram *out, uint32_t max);
+int tl_frame_spin(tl_port *port, tl_frame_take *take, tl_port_datagram *out, uint32_t max,
+                  int timeout_ms);
+
 /* The cards of a link's addresses: as many as there are places, the oldest gives way. */
 #define TL_FRAME_NEIGHBOURS 256u
 typedef struct tl_frame_neighbour {

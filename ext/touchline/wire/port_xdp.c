@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define KICKS_MAX 256
 #define SECOND_NS INT64_C(1000000000)
@@ -31,13 +30,6 @@ static void publish(uint32_t *cursor, uint32_t value)
 static bool wants_waking(const tl_xdp_ring *ring)
 {
     return (__atomic_load_n(ring->flags, __ATOMIC_RELAXED) & XDP_RING_NEED_WAKEUP) != 0;
-}
-
-static int64_t coarse_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec * SECOND_NS + now.tv_nsec;
 }
 
 void tl_xdp_give_back(tl_xdp_port *port)
@@ -116,29 +108,12 @@ static void answer(tl_xdp_port *port, const uint8_t *question)
 /* What came: whether it is a datagram, which is then in `out`. */
 static bool came(tl_xdp_port *port, const uint8_t *frame, uint32_t size, tl_port_datagram *out)
 {
-    switch (tl_frame_read(frame, size, &port->self, out)) {
-    case TL_FRAME_DATAGRAM:
-        if (out->size > port->size_max) {
-            out->size = port->size_max;
-            out->flags = TL_PORT_CUT;
-            port->base.counts.cut++;
-        }
-        return true;
-    case TL_FRAME_ARP_QUESTION:
-        if (port->own_arp)
-            answer(port, frame);
-        tl_frame_learn(&port->neighbours, frame, coarse_ns());
-        return false;
-    case TL_FRAME_ARP_ANSWER:
-        tl_frame_learn(&port->neighbours, frame, coarse_ns());
-        return false;
-    case TL_FRAME_MALFORMED:
-        port->base.counts.malformed++;
-        return false;
-    case TL_FRAME_FOREIGN:
-        return false;
-    }
-    return false;
+    const enum tl_frame_kind kind = tl_frame_read(frame, size, &port->self, out);
+    if (kind == TL_FRAME_ARP_QUESTION && port->own_arp)
+        answer(port, frame);
+    if (kind == TL_FRAME_ARP_QUESTION || kind == TL_FRAME_ARP_ANSWER)
+        tl_frame_learn(&port->neighbours, frame, tl_frame_clock_ns());
+    return tl_frame_came(&port->base, kind, port->size_max, out);
 }
 
 static uint32_t take(tl_xdp_port *port, tl_port_datagram *out, uint32_t max)
@@ -217,11 +192,10 @@ static const uint8_t *card_of(tl_xdp_port *port, const tl_port_address *to, int6
 /* Written and in the ring: 0 or -errno. */
 static int put(tl_xdp_port *port, const tl_port_packet *packet, int64_t now_ns)
 {
-    const tl_port_address *to = packet->to != NULL ? packet->to : &port->base.to;
-    if (packet->size > port->payload_max)
-        return -EMSGSIZE;
-    if (to->family != 4)
-        return to->family == 0 ? -EDESTADDRREQ : -EAFNOSUPPORT;
+    const tl_port_address *to;
+    const int unfit = tl_frame_destination(&port->base, packet, port->payload_max, &to);
+    if (unfit != 0)
+        return unfit;
     const uint8_t *mac = card_of(port, to, now_ns);
     if (mac == NULL) {
         port->base.counts.unresolved++;
@@ -238,7 +212,7 @@ static int put(tl_xdp_port *port, const tl_port_packet *packet, int64_t now_ns)
 int tl_xdp_send(tl_port *base, const tl_port_packet *packets, uint32_t count)
 {
     tl_xdp_port *port = (tl_xdp_port *)base;
-    const int64_t now_ns = coarse_ns();
+    const int64_t now_ns = tl_frame_clock_ns();
     uint32_t sent = 0;
     int rc = 0;
     if (count > port->batch)
