@@ -11,7 +11,7 @@ from itertools import groupby
 
 from reference.administration import lane_of
 from reference.auctions import Auctions
-from reference.matching import OPPOSITE
+from reference.matching import OPPOSITE, slot_of
 from reference.state import (
     CALLS,
     FOR_AUCTIONS,
@@ -53,11 +53,6 @@ __all__ = ["Capacities", "Reference"]
 
 PLAIN_TYPES = (OrdType.MARKET, OrdType.LIMIT)
 PLAIN_TIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
-
-
-def slot_of(order: Order) -> int:
-    """1.4"""
-    return order.order_id & 0xFFFFFFFF
 
 
 class Reference(Auctions):
@@ -208,16 +203,6 @@ class Reference(Auctions):
         wait = sum(map(len, instrument.all_or_none.values()))
         has_place = not order.all_or_none or wait < ALL_OR_NONE_MAX
         require(has_place, Reason.ALL_OR_NONE_FULL, limit=ALL_OR_NONE_MAX)
-
-    def expire_due(self) -> int:
-        """8.10"""
-        due = [order for order in self.state.open_orders.values()
-               if order.expire_ns and order.expire_ns <= self.cmd.ts_ns]  # fmt: skip
-        for order in sorted(due, key=lambda order: (order.expire_ns, slot_of(order))):
-            self.leave(order)
-            self.report_order(ExecType.EXPIRED, order, qty=order.leaves_qty, cl_ord_id=0)
-            self.end(order)
-        return len(due)
 
     def expire(self) -> None:
         """8.10"""

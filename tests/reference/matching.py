@@ -36,6 +36,11 @@ from touchline.core.messages import (
 OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 
+def slot_of(order: Order) -> int:
+    """1.4"""
+    return order.order_id & 0xFFFFFFFF
+
+
 class Matching(Administration):
     def __init__(self, capacities: Capacities) -> None:
         super().__init__(capacities)
@@ -380,6 +385,18 @@ class Matching(Administration):
         if taker_ends:
             self.take_off(taker, ExecType.CANCELED, Reason.SELF_TRADE)
         return not taker_ends
+
+    # Past their time
+
+    def expire_due(self) -> int:
+        """8.10"""
+        due = [order for order in self.state.open_orders.values()
+               if order.expire_ns and order.expire_ns <= self.cmd.ts_ns]  # fmt: skip
+        for order in sorted(due, key=lambda order: (order.expire_ns, slot_of(order))):
+            self.leave(order)
+            self.report_order(ExecType.EXPIRED, order, qty=order.leaves_qty, cl_ord_id=0)
+            self.end(order)
+        return len(due)
 
     # Waiting and triggers: 8.3
 

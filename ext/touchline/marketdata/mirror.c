@@ -60,7 +60,7 @@ static int new_order(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot = (uint32_t)event->order_id;
     bool side = event->side == TL_SIDE_BUY || event->side == TL_SIDE_SELL;
-    if (!side || !tl_mirror_is_price(event->price) || event->qty < 1 || event->qty > TL_QTY_MAX)
+    if (!side || !tl_is_price(event->price) || event->qty < 1 || event->qty > TL_QTY_MAX)
         return TL_MIRROR_NOT_AN_ORDER;
     if (slot >= mirror->pools.orders_max || event->order_id >> 32 == 0)
         return TL_MIRROR_NOT_AN_ORDER_ID;
@@ -97,7 +97,7 @@ static int restate(tl_mirror *mirror, const tl_event *event, bool *touched)
 {
     uint32_t slot = (uint32_t)event->order_id;
     bool side = event->side == TL_SIDE_BUY || event->side == TL_SIDE_SELL;
-    if (!side || !tl_mirror_is_price(event->price) || event->qty < 1 || event->qty > event->leaves_qty ||
+    if (!side || !tl_is_price(event->price) || event->qty < 1 || event->qty > event->leaves_qty ||
         event->leaves_qty > TL_QTY_MAX)
         return TL_MIRROR_NOT_AN_ORDER;
     if (slot >= mirror->pools.orders_max || event->order_id >> 32 == 0)
@@ -194,7 +194,7 @@ static int move(tl_mirror *mirror, const tl_event *event, bool *touched)
     int fault = own_order(mirror, event, &slot);
     if (fault != TL_MIRROR_NONE)
         return fault;
-    if (!tl_mirror_is_price(event->price) || event->leaves_qty > event->qty || event->qty > TL_QTY_MAX)
+    if (!tl_is_price(event->price) || event->leaves_qty > event->qty || event->qty > TL_QTY_MAX)
         return TL_MIRROR_NOT_AN_ORDER;
     tl_order *order = &mirror->shelf.orders[slot];
     if (event->price != order->price && event->leaves_qty > 0 &&
@@ -287,7 +287,7 @@ static int trade_unseen(tl_mirror *mirror, const tl_event *event)
 {
     if (mirror->taker.slot != TL_NONE)
         return TL_MIRROR_TAKER_WAITS;
-    if (!tl_mirror_is_price(event->price) || event->qty < 1)
+    if (!tl_is_price(event->price) || event->qty < 1)
         return TL_MIRROR_NOT_THAT_ORDER;
     add_trade(mirror, event);
     return TL_MIRROR_NONE;

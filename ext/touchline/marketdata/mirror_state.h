@@ -100,7 +100,7 @@ void tl_mirror_begin_statistics(tl_mirror *mirror, const tl_event *event);
 void tl_mirror_touch(const tl_mirror *mirror, uint16_t instrument, tl_published_bbo *bbo);
 
 /* Is it a price at which an order may stand? */
-static inline bool tl_mirror_is_price(int64_t price)
+static inline bool tl_is_price(int64_t price)
 {
     return price >= 1 && price <= TL_PRICE_MAX;
 }
