@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -19,9 +20,16 @@ from touchline.core.messages import (
     QTY_MAX,
     Limit,
     SelfTrade,
+    TradingStatus,
 )
 from touchline.errors import TouchlineError
 from touchline.instruments import Instrument
+
+AUCTIONS = (
+    TradingStatus.OPENING_AUCTION,
+    TradingStatus.VOLATILITY_AUCTION,
+    TradingStatus.CLOSING_AUCTION,
+)
 
 
 class Seconds(click.FloatRange):
@@ -91,6 +99,25 @@ def _resume(admin: Any, symbol: str) -> dict[str, Any]:
     """End the halt of one instrument."""
     admin.resume(symbol)
     return {"symbol": symbol, "status": "READY_TO_TRADE", "done": f"{symbol} is ready to trade"}
+
+
+@operator
+def _phase(
+    admin: Any, symbol: str, phase: str, lasts_s: float, window_s: float, seed: int | None
+) -> dict[str, Any]:
+    """Move one instrument into a trading phase.
+
+    PHASE: pre-open, opening-auction, ready-to-trade (continuous), volatility-auction,
+    closing-auction, closing-price, closed or halted. An auction does not end before --for, and not
+    before a moment of the --window after it that the --seed draws.
+    """
+    status = TradingStatus[phase.upper().replace("-", "_")]
+    if status not in AUCTIONS and (lasts_s or window_s or seed is not None):
+        raise click.UsageError("--for, --window and --seed are for auctions")
+    drawn = secrets.randbits(64) if seed is None and window_s else seed or 0
+    admin.phase(symbol, status, lasts_s, window_s, drawn)
+    facts = {"symbol": symbol, "status": status.name, "done": f"{symbol}: {phase}"}
+    return facts | ({"seed": drawn} if status in AUCTIONS else {})
 
 
 @operator
@@ -249,10 +276,23 @@ def _accept(admin: Any) -> dict[str, Any]:
 
 _SYMBOL = click.Argument(["symbol"])
 _ACCOUNT = click.Argument(["account"])
+_PHASES = [status.name.lower().replace("_", "-") for status in TradingStatus]
+_LASTS = Seconds(0, 86_400)
 _SELF_TRADES = [mode.name.lower().replace("_", "-") for mode in SelfTrade]
 _PARAMETERS: dict[click.Command, list[click.Parameter]] = {
     _halt: [_SYMBOL],
     _resume: [_SYMBOL],
+    _phase: [
+        _SYMBOL,
+        click.Argument(["phase"], type=click.Choice(_PHASES), metavar="PHASE"),
+        click.Option(["--for", "lasts_s"], type=_LASTS, default=0.0, help="Seconds, at least."),
+        click.Option(["--window", "window_s"], type=_LASTS, default=0.0, help="Seconds after it."),
+        click.Option(
+            ["--seed"],
+            type=click.IntRange(0, 2**64 - 1),
+            help="What draws the end within the window; drawn itself where it is not given.",
+        ),
+    ],
     _kill: [
         click.Option(["--keep-orders"], is_flag=True, help="Leave resting orders in the book.")
     ],

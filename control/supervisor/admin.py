@@ -146,6 +146,25 @@ class Admin:
         """End a halt."""
         self._security_status(symbol, TradingStatus.READY_TO_TRADE)
 
+    def phase(
+        self,
+        symbol: str,
+        status: TradingStatus,
+        lasts_s: float = 0,
+        window_s: float = 0,
+        seed: int = 0,
+    ) -> None:
+        """Into another trading phase; an auction lasts so long and up to so much longer (9.6)."""
+        earliest = time.time_ns() + int(lasts_s * 1e9) if lasts_s or window_s else 0
+        self._one(
+            type=MsgType.SECURITY_STATUS,
+            instrument=self._instrument(symbol),
+            field=status,
+            price=earliest,
+            qty=int(window_s * 1e9),
+            order_id=seed,
+        )
+
     def kill(self, *, keep_orders: bool = False) -> int:
         """Refuse new orders venue-wide, and take off all that rest; how many those were."""
         self._one(type=MsgType.VENUE_STATUS, field=EntryStatus.BLOCKED)
@@ -329,6 +348,7 @@ _ANSWERS = (
     ExecType.MASS_CANCELED,
     ExecType.SECURITY_DEFINITION,
     ExecType.SECURITY_STATUS,
+    ExecType.INDICATIVE,
     ExecType.ACCOUNT,
     ExecType.ACCOUNT_STATUS,
     ExecType.SELF_TRADE,

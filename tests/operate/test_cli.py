@@ -235,6 +235,19 @@ def test_an_unknown_symbol_is_told_with_the_known_ones(at: Call, command: str) -
     assert "AAA, BBB" in result.stderr
 
 
+def test_an_auction_collects_until_its_time_and_then_trades(at: Call, venue: WholeVenue) -> None:
+    assert at("phase", "AAA", "closed", "--for", "1").exit_code == 2
+    auction = answered(at("phase", "AAA", "opening-auction", "--for", "600", "--json"))
+    assert (auction["status"], auction["seed"]) == ("OPENING_AUCTION", 0)
+    assert probe(venue) == (ExecType.REJECTED, Reason.NOT_IN_PHASE)  # it is immediate or cancel
+    early = at("phase", "AAA", "ready-to-trade")
+    assert early.exit_code == 1
+    assert "the auction goes on" in early.stderr
+    assert at("phase", "AAA", "halted").stdout == "AAA: halted\n"
+    assert answered(at("phase", "AAA", "ready-to-trade", "--json"))["status"] == "READY_TO_TRADE"
+    assert probe(venue)[0] == ExecType.NEW
+
+
 def test_halt_refuses_orders_until_resume(at: Call, venue: WholeVenue) -> None:
     assert answered(at("halt", "AAA", "--json"))["status"] == "HALTED"
     assert probe(venue) == (ExecType.REJECTED, Reason.HALTED)
