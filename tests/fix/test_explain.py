@@ -88,6 +88,7 @@ def test_an_order_is_explained_however_its_fields_are_parted(separator: str) -> 
         (message("34=2|" + ORDER), "dropped without an answer: the first fields are not 8, 9"),
         (b"8=FIX.4.4\x0135=0\x0110=000\x01", "dropped without an answer: BodyLength(9) is not"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "raw",  # which has the time in it
 )  # fmt: skip
 def test_what_the_venue_would_say(raw: bytes, verdict: str) -> None:
     result, (told,) = decoded(raw + b"\n")
