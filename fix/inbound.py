@@ -43,7 +43,9 @@ CXL_UNKNOWN_ORDER, CXL_DUPLICATE, CXL_OTHER = 1, 6, 99  # CxlRejReason(102)
 LOG = logging.getLogger("touchline.fix")
 SIDES = {side.fix: side for side in Side}
 ORD_TYPES = {ord_type.fix: ord_type for ord_type in (OrdType.MARKET, OrdType.LIMIT)}
-TIMES_IN_FORCE = {each.fix: each for each in TimeInForce if each != TimeInForce.GTD}  # no terms
+TIMES_IN_FORCE = {  # those that need no terms and no auction
+    each.fix: each for each in (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
+}
 SPECIAL = {  # what an order needs to be special, which the native engine alone offers
     "18": "ExecInst",
     "99": "StopPx",
