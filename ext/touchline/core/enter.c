@@ -81,11 +81,11 @@ void tl_step_new_order(const tl_step *s)
         tl_reject(s, TL_REASON_UNKNOWN_SYMBOL, cmd->instrument, 0);
         return;
     }
-    const tl_account *account = tl_opened(s->engine, cmd->account);
-    if (account == NULL) {
+    if (cmd->account >= s->engine->risk.counts->accounts_max) {
         tl_reject(s, TL_REASON_UNKNOWN_ACCOUNT, cmd->account, 0);
         return;
     }
+    const tl_account *account = &s->engine->risk.accounts[cmd->account];
     tl_verdict verdict = {.reason = tl_step_characteristics(cmd)};
     TL_STAGE(RISK);
     if (verdict.reason == TL_REASON_NONE)
@@ -97,7 +97,9 @@ void tl_step_new_order(const tl_step *s)
             position = find_room(s, position, &verdict);
     }
     if (verdict.reason != TL_REASON_NONE) {
-        if (verdict.reason == TL_GOES_SPECIAL)
+        if (account->entry_status == 0) /* which no order passes, so asked here alone */
+            tl_reject(s, TL_REASON_UNKNOWN_ACCOUNT, cmd->account, 0);
+        else if (verdict.reason == TL_GOES_SPECIAL)
             tl_enter_among_specials(*s, instrument, account);
         else
             tl_refuse(s, TL_EXEC_TYPE_REJECTED, &verdict);
