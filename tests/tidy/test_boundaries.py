@@ -202,7 +202,12 @@ ALLOWED = {"src/touchline/data": ("duckdb", "pyarrow")}
 WORLD = {
     "os.environ": {"src/touchline/config/sections.py"},
     "random": {"control/demo/flow.py"},
-    "secrets": {"control/demo/demo.py", "control/demo/venue.py", "fix/policy.py"},
+    "secrets": {
+        "control/demo/demo.py",
+        "control/demo/venue.py",
+        "control/operate/cli_operator.py",
+        "fix/policy.py",
+    },
     "time": {
         f"control/{file}.py"
         for file in (
