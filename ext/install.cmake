@@ -14,8 +14,8 @@ set(internal core/ahead.h core/stage.h core/state.h core/commands.h core/match.h
     core/allocation.h core/selftrade.h core/phases.h core/expiry.h core/invariants.h
     runtime/clock.h runtime/bus_slots.h runtime/gate.h runtime/journal_head.h
     runtime/runner_state.h runtime/journal_segment.h measure/measure_thread.h
-    marketdata/mirror_state.h study/ladder.h study/books_state.h study/books_ahead.h study/huge_array.h
-    study/feed_state.h study/table_state.h)
+    marketdata/mirror_state.h study/ladder.h study/books_state.h study/books_ahead.h
+    study/huge_array.h study/feed_state.h study/table_state.h)
 list(TRANSFORM internal PREPEND touchline/)
 file(GLOB public CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} touchline/*/*.h)
 list(REMOVE_ITEM public ${internal})
