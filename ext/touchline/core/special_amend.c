@@ -3,13 +3,19 @@
 #include "touchline/core/expiry.h"
 #include "touchline/core/special.h"
 
+/* Rule 8.10: what is past its time goes first, and the order that is meant may be among it. */
+static bool is_past_its_time(const tl_step *s)
+{
+    if (tl_expire_due(s) == 0 || tl_order_find(s->shelf, s->cmd->order_id) != TL_NONE)
+        return false;
+    tl_refuse(s, TL_EXEC_TYPE_CANCEL_REJECTED, &(tl_verdict){TL_REASON_UNKNOWN_ORDER, 0, 0});
+    return true;
+}
+
 void tl_cancel_special(tl_step step, uint32_t slot)
 {
-    if (tl_expire_due(&step) != 0 && tl_order_find(step.shelf, step.cmd->order_id) == TL_NONE) {
-        tl_refuse(&step, TL_EXEC_TYPE_CANCEL_REJECTED,
-                  &(tl_verdict){TL_REASON_UNKNOWN_ORDER, 0, 0});
+    if (is_past_its_time(&step))
         return;
-    }
     tl_cancel_among_specials(step, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_NONE);
 }
 
@@ -167,11 +173,8 @@ static void requeue(tl_meeting *m, const change *c, uint32_t leaves_qty)
 void tl_replace_among_specials(tl_step step, uint32_t slot)
 {
     const tl_command *cmd = step.cmd;
-    if (tl_expire_due(&step) != 0 && tl_order_find(step.shelf, cmd->order_id) == TL_NONE) {
-        tl_refuse(&step, TL_EXEC_TYPE_CANCEL_REJECTED,
-                  &(tl_verdict){TL_REASON_UNKNOWN_ORDER, 0, 0});
+    if (is_past_its_time(&step))
         return;
-    }
     const tl_order *order = &step.shelf->orders[slot];
     uint32_t *order_qty = &step.shelf->cold[slot].order_qty;
     uint32_t leaves_now = tl_order_leaves(step.shelf, slot);
