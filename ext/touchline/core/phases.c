@@ -11,12 +11,6 @@
 
 /* ── what a phase takes ────────────────────────────────────────────────────────────────────── */
 
-static bool may_rest(uint8_t time_in_force)
-{
-    return time_in_force == TL_TIME_IN_FORCE_DAY || time_in_force == TL_TIME_IN_FORCE_GTC ||
-           time_in_force == TL_TIME_IN_FORCE_GTD;
-}
-
 bool tl_phase_takes(uint8_t status, const tl_command *cmd, const tl_special *terms)
 {
     uint8_t time = cmd->time_in_force;
@@ -28,7 +22,7 @@ bool tl_phase_takes(uint8_t status, const tl_command *cmd, const tl_special *ter
                (opening || time != TL_TIME_IN_FORCE_AT_OPEN);
     }
     if (status == TL_TRADING_STATUS_CLOSING_PRICE)
-        return (time == TL_TIME_IN_FORCE_IOC || may_rest(time)) &&
+        return (time == TL_TIME_IN_FORCE_IOC || tl_time_rests(time)) &&
                cmd->ord_type == TL_ORD_TYPE_LIMIT && terms->flags == 0;
     return time != TL_TIME_IN_FORCE_AT_OPEN && time != TL_TIME_IN_FORCE_AUCTION;
 }
@@ -136,7 +130,7 @@ static void let_go(const tl_meeting *m, uint32_t slot)
         tl_special_take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_MARKET_REMAINDER);
         return;
     }
-    if (!may_rest(tl_order_time_in_force(order))) {
+    if (!tl_time_rests(tl_order_time_in_force(order))) {
         tl_special_take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_AUCTION_REMAINDER);
         return;
     }

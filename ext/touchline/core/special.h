@@ -35,6 +35,13 @@ typedef struct tl_place {
     uint32_t price;
 } tl_place;
 
+/* Rule 3.4: with this TimeInForce, may what is left rest? */
+static inline bool tl_time_rests(uint8_t time_in_force)
+{
+    return time_in_force == TL_TIME_IN_FORCE_DAY || time_in_force == TL_TIME_IN_FORCE_GTC ||
+           time_in_force == TL_TIME_IN_FORCE_GTD;
+}
+
 static inline bool tl_is_stop(const tl_special *terms)
 {
     return terms->ord_type == TL_ORD_TYPE_STOP || terms->ord_type == TL_ORD_TYPE_STOP_LIMIT;

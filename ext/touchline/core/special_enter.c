@@ -18,13 +18,6 @@ static bool is_limited(uint8_t ord_type)
            ord_type == TL_ORD_TYPE_LIMIT_IF_TOUCHED;
 }
 
-/* Rule 3.4: with this TimeInForce, may what is left rest? */
-static bool may_rest(const tl_command *cmd)
-{
-    return cmd->time_in_force == TL_TIME_IN_FORCE_DAY ||
-           cmd->time_in_force == TL_TIME_IN_FORCE_GTC || cmd->time_in_force == TL_TIME_IN_FORCE_GTD;
-}
-
 /* Rule 2.1, with the types and times that need terms. */
 static uint8_t characteristics(const tl_command *cmd)
 {
@@ -70,7 +63,7 @@ static bool fit(const tl_command *cmd, const tl_special *terms)
     bool waits = (terms->flags & TL_WAITING) != 0, hidden = (terms->flags & TL_FLAG_HIDDEN) != 0;
     bool post_only = (terms->flags & TL_FLAG_POST_ONLY) != 0;
     bool slides = (terms->flags & TL_FLAG_SLIDE) != 0, iceberg = terms->display_qty != 0;
-    bool rests = may_rest(cmd);
+    bool rests = tl_time_rests(cmd->time_in_force);
     bool to_limit = cmd->ord_type == TL_ORD_TYPE_MARKET_TO_LIMIT;
     if (waits != (terms->stop_price != 0) || (slides && !post_only) || (iceberg && hidden))
         return false;
@@ -95,8 +88,8 @@ static bool more_fits(const tl_command *cmd, const tl_special *terms, const tl_s
         return false;
     if (more->min_qty != 0 && (waits || post_only || whole || more->min_qty > cmd->qty))
         return false;
-    return !whole || (cmd->ord_type == TL_ORD_TYPE_LIMIT && may_rest(cmd) && !post_only &&
-                      terms->display_qty == 0);
+    return !whole || (cmd->ord_type == TL_ORD_TYPE_LIMIT && !post_only &&
+                      terms->display_qty == 0 && tl_time_rests(cmd->time_in_force));
 }
 
 uint32_t tl_post_only_price(const tl_step *s, uint16_t instrument, uint8_t side, uint8_t flags,
@@ -221,7 +214,7 @@ static bool room_found(entrant *e)
         return refuse(e, TL_REASON_POSITIONS_FULL, 0, capacities->positions_max);
     bool apart = (e->terms.flags & TL_APART_FLAGS) != 0;
     tl_place place = tl_place_with(e->s->shelf, cmd->instrument, cmd->side, &e->terms, e->price);
-    if ((apart || (place.price != 0 && may_rest(cmd))) &&
+    if ((apart || (place.price != 0 && tl_time_rests(cmd->time_in_force))) &&
         !tl_book_has_room(e->s->shelf, place.book, place.price))
         return refuse(e, TL_REASON_LEVELS_FULL, 0, capacities->price_blocks_max);
     if (e->position == NULL)
