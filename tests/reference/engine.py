@@ -120,7 +120,6 @@ class Reference(Auctions):
         prevents = self.state.self_trades.get(order.account, NO_PREVENTION)[0]
         for_auction = order.time_in_force in FOR_AUCTIONS
         special = order.special or for_auction or instrument.goes_special()
-        special |= instrument.shares_out()
         return special or prevents != SelfTrade.ALLOWED
 
     def check_entry(self, instrument: Instrument, account: int) -> None:

@@ -154,7 +154,7 @@ class Instrument:
     def goes_special(self) -> bool:
         """8.2, 9: does any order go the way of special ones there?"""
         phase = self.status in CALLS or self.status == TradingStatus.CLOSING_PRICE
-        return phase or self.has_special()
+        return phase or self.shares_out() or self.has_special()
 
     def has_special(self) -> bool:
         return any(order.special for queue in [*self.book.values(), *self.apart()]
