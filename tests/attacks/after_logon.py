@@ -154,11 +154,12 @@ OVERLOOKED = {
 
 
 def overlooked_fields(target: Target) -> None:
-    """Fields that change what an order means: each must be refused."""
+    """Fields that change what an order means: refused, or the report says that it was read."""
     with hung_up_on(), target.logged_on() as client:
         for number, (name, fields) in enumerate(OVERLOOKED.items()):
             found = answer(client, "D", *order(f"o{number}"), *fields)
-            if not found or found.get("150") == "0":
+            told = [f"{tag}={found.get(tag)}" for tag in (one.split("=")[0] for one in fields)]
+            if not found or (found.get("150") == "0" and told != list(fields)):
                 target.fault(f"{name} was overlooked" if found else f"{name}: no answer")
     while target.going():
         target.wait(0.1)
