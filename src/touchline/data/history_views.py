@@ -103,7 +103,8 @@ def _comment(connection: Any) -> None:
         if view in VIEWS and column in known:
             name = f'{view}."{column}"'
             statements.append(f"COMMENT ON COLUMN {name} IS {_literal(known[column])}")
-    connection.execute(";".join(statements))
+    # In one transaction: each comment by itself would be written to the disk by itself.
+    connection.execute(";".join(["BEGIN", *statements, "COMMIT"]))
 
 
 def sizes_in(connection: Any, path: str) -> list[dict[str, Any]]:
