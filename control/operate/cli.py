@@ -33,6 +33,7 @@ from touchline.control.operate import (
     cli_listing,
     cli_machine,
     cli_operator,
+    cli_schedule,
     cli_sessions,
 )
 from touchline.control.operate.private import exposed
@@ -142,6 +143,8 @@ def run(options: Options, in_process: bool, as_json: bool) -> None:
     if config.publish.enabled and config.publish.curve:
         cli_keys.check(config)
     require(*(["pyarrow", "duckdb", "pytz"] if config.capture.enabled else []))
+    if config.timetables:
+        cli_schedule.check(config)
     from touchline.control.supervisor.host import run_until_signal
     from touchline.control.supervisor.log import open_log
     from touchline.control.supervisor.part import PRIVATE
@@ -275,6 +278,7 @@ cli_sessions.add_to(main)
 cli_machine.add_to(main)
 cli_fix.add_to(main)
 cli_keys.add_to(main)
+cli_schedule.add_to(main)
 cli_bench.add_to(main)
 cli_certify.add_to(main)
 

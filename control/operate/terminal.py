@@ -34,6 +34,7 @@ EXTRAS = {
     "duckdb": "analytics",
     "pytz": "analytics",
     "structlog": "log",
+    "exchange_calendars": "calendars",
 }  # modules of pyproject.toml's extras
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")

@@ -66,9 +66,13 @@ class Unanswered(TouchlineError):
 
 
 class Refused(TouchlineError):
-    """The engine answered, and said no."""
+    """The engine answered, and said no; `reason` where an event carries one."""
 
     exit_code = 1
+
+    def __init__(self, message: str, reason: Reason | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def attach(config: Config) -> Bus:
@@ -245,7 +249,7 @@ class Admin:
         found = np.concatenate([np.empty(0, EVENT), *answers])
         refused = refusals(found)
         if len(refused):
-            raise Refused(_refusal(refused[0]))
+            raise Refused(_refusal(refused[0]), Reason(int(refused[0]["reason"])))
         return found
 
     def _exchange(self, batch: Records) -> Records:

@@ -1,6 +1,7 @@
 """The composition root: `touchline run` puts the parts together, watches them and takes them down.
 
-   lock data_dir → engine recovers → set-up commands → gateway, wire, publisher, capture → watch
+   lock data_dir → engine recovers → set-up commands → schedule, if there are timetables
+                 → gateway, wire, publisher, capture → watch
    stop: gateway and wire, then engine, then publisher and capture drain → remove the bus
 
 A part that dies or hangs is started again after a pause that doubles; the engine recovers from its
@@ -24,6 +25,7 @@ from typing import Any
 
 from touchline.config import LISTS, Config
 from touchline.control.supervisor.admin import Admin, NotRunning
+from touchline.control.supervisor.changes import only_more, timetables
 from touchline.control.supervisor.health import PAUSE_FIRST_S, Part, patience
 from touchline.control.supervisor.launch import Running, launch
 from touchline.control.supervisor.part import (
@@ -31,6 +33,7 @@ from touchline.control.supervisor.part import (
     ENGINE,
     GATEWAY,
     PUBLISHER,
+    SCHEDULE,
     WIRE,
     WORLD_FAILED,
     enabled_parts,
@@ -54,7 +57,7 @@ HASTE_S = 2.0  # what is left to a part after a second signal
 ENGINE_FAILED = "all it has acknowledged is in the journal; mend that, then `touchline run` again"
 OPTIONAL = (CAPTURE,)  # the venue opens without it, and status says so
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-STOP_STAGES = ((GATEWAY, WIRE), (ENGINE,), (PUBLISHER, CAPTURE))
+STOP_STAGES = ((SCHEDULE, GATEWAY, WIRE), (ENGINE,), (PUBLISHER, CAPTURE))
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +157,11 @@ class Host:
             # It can be ready and fail at its first step: what it said of that is the reason.
             self._await_ended(engine)
             raise
+        if (schedule := self._parts.get(SCHEDULE)) is not None:
+            self._start(schedule)  # what is due by now is done before anybody can trade
+            self._await_ready([schedule], stop)
         for part in self._parts.values():
-            if part.name != ENGINE:
+            if part.name not in (ENGINE, SCHEDULE) and not stop.is_set():
                 self._start(part)
         self._await_ready(list(self._parts.values()), stop)
         if not stop.is_set():
@@ -266,12 +272,13 @@ class Host:
 
         What the engine is told of is `touchline apply`'s; everything else waits for a start.
         """
-        error, changed, same, users = "", False, True, False
+        error, changed, same, users, days = "", False, True, False, False
         try:
             fresh = self._reload() if self._reload is not None else self._config
             changed = fresh.sessions != self._config.sessions
             users = fresh.wire_sessions != self._config.wire_sessions
-            same = _only_more(fresh, self._config)
+            days = timetables(fresh) != timetables(self._config)
+            same = only_more(fresh, self._config)
             update = {name: getattr(fresh, name) for name in LISTS}
             self._config = self._config.model_copy(update=update)
         except (OSError, TouchlineError) as problem:
@@ -283,8 +290,9 @@ class Host:
             gateway.running.reconfigure(self._config)
         elif changed and gateway is not None and gateway.running is not None:
             _replace(gateway)
-        if users and (wire := self._parts.get(WIRE)) is not None:
-            _replace(wire)
+        for name, differs in ((WIRE, users), (SCHEDULE, days)):
+            if differs and (part := self._parts.get(name)) is not None:
+                _replace(part)
         count = self._reloads["reloads"] + 1
         self._reloads = {
             "reloads": count,
@@ -449,26 +457,16 @@ def run_until_signal(
 
 
 def _replace(part: Part) -> None:
-    """Have a part that runs end, so that a new one takes its sessions up."""
+    """Have a part that runs end, so that a new one takes up what is configured now."""
     if part.running is None:
         return
-    log.info("sessions differ; a new part takes them up", extra={"facts": {"name": part.name}})
+    log.info("a new part takes up the configuration", extra={"facts": {"name": part.name}})
     part.replacing, part.ready = True, False
     part.running.ask_to_stop()
 
 
 def _as_up_as_can_be(part: Part) -> bool:
     return part.ready or (part.name in OPTIONAL and part.tries > 0)
-
-
-def _only_more(fresh: Config, known: Config) -> bool:
-    """Whether the running gateway can take up these sessions: none goes or has another version,
-    and, with QuickFIX, none comes."""
-    before, after = (
-        {(session.comp_id, session.begin_string) for session in config.sessions}
-        for config in (known, fresh)
-    )
-    return before == after or (known.fix.engine == "native" and before < after)
 
 
 def _refuse_live_bus(config: Config) -> None:

@@ -31,11 +31,12 @@ from touchline.runtime.bus import Bus
 from touchline.runtime.runner import Runner
 
 ENGINE, GATEWAY, WIRE = "engine", "gateway", "wire"
-PUBLISHER, CAPTURE = "publisher", "capture"
+PUBLISHER, CAPTURE, SCHEDULE = "publisher", "capture", "schedule"
 WORLD_FAILED = 5
 BUS_LOST = 75
 WATCH_BUS_S = 0.5
 _SERVICES = {
+    SCHEDULE: "touchline.control.schedule.part",
     GATEWAY: "touchline.fix.gateway",
     WIRE: "touchline.control.wire.server",
     PUBLISHER: "touchline.control.publish.publisher",
@@ -53,6 +54,7 @@ Tell = Callable[[dict[str, Any]], None]
 def enabled_parts(config: Config) -> list[str]:
     """The parts this configuration asks for, in the order they start."""
     services = {
+        SCHEDULE: bool(config.timetables),
         GATEWAY: config.fix.enabled,
         WIRE: config.wire.enabled,
         PUBLISHER: config.publish.enabled,
@@ -91,9 +93,9 @@ def run_part(
         if name == ENGINE:
             return _run_engine(config, stop, tell)
         service = importlib.import_module(_SERVICES[name])
-        if name == GATEWAY:  # these two tell by themselves how far they are
+        if name == GATEWAY:  # these three tell by themselves how far they are
             return int(service.run(config, stop, tell, fresh) or 0)
-        if name == WIRE:
+        if name in (WIRE, SCHEDULE):
             return int(service.run(config, stop, tell) or 0)
         tell({"started": True})
         with signs_of_life(lambda count: tell({"beat": count})):

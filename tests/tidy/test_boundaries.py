@@ -206,6 +206,7 @@ WORLD = {
         "control/demo/demo.py",
         "control/demo/venue.py",
         "control/operate/cli_operator.py",
+        "control/schedule/part.py",
         "fix/policy.py",
     },
     "time": {
@@ -216,10 +217,12 @@ WORLD = {
             "demo/venue",
             "doctor/measure",
             "operate/apply",
+            "operate/cli_schedule",
             "operate/fix_log",
             "operate/monitor",
             "operate/sessions",
             "operate/verify",
+            "schedule/part",
             "supervisor/admin",
             "supervisor/host",
             "supervisor/ticker",
@@ -227,7 +230,12 @@ WORLD = {
         )
     }
     | {"fix/client.py"},
-    "now": {"control/demo/client.py", "control/supervisor/host.py"},
+    "now": {
+        "control/demo/client.py",
+        "control/operate/cli_schedule.py",
+        "control/schedule/part.py",
+        "control/supervisor/host.py",
+    },
 }
 # The rooms of the package and of the control plane, and which others each may import.
 PACKAGE_ROOMS = {
@@ -247,7 +255,8 @@ CONTROL_ROOMS = {
     "capture": {"supervisor"},
     "wire": set[str](),
     "doctor": set[str](),
-    "operate": {"supervisor", "capture", "doctor", "demo"},
+    "operate": {"supervisor", "capture", "doctor", "demo", "schedule"},
+    "schedule": {"supervisor"},
     "demo": {"supervisor", "capture", "operate"},
 }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from touchline.config.pricing import source_problems
 from touchline.config.publish import publish_problems
+from touchline.config.timetable import timetable_problems
 from touchline.config.values import USUAL_PERMISSIONS
 from touchline.core.messages import PRICE_MAX, QTY_MAX, SESSIONS_MAX, TEXT_BYTES
 from touchline.errors import PriceError, QtyError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         InstrumentSection,
         SessionSection,
     )
+    from touchline.config.timetable import TimetableSection
     from touchline.config.wire import WireSection, WireSessionSection
 
 NUMBER_BYTES_MAX = TEXT_BYTES  # of a number that the journal keeps as text
@@ -47,6 +49,7 @@ class Parts:
     sessions: list[tuple[int, SessionSection]]
     wire_sessions: list[tuple[int, WireSessionSection]]
     sources: list[tuple[int, SourceSection]]
+    timetables: list[tuple[int, TimetableSection]]
     accounts_named: set[str]
 
 
@@ -60,6 +63,7 @@ def cross_check(parts: Parts) -> Iterator[Problem]:
     )
     yield from _twice("sources", "name", ((i, s.name) for i, s in parts.sources))
     yield from source_problems(parts.sources)
+    yield from timetable_problems(parts.timetables, {s.symbol for _, s in parts.instruments})
     for index, instrument in parts.instruments:
         yield from _instrument(("instruments", index), instrument)
     for index, session in parts.sessions:

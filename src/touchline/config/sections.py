@@ -33,6 +33,7 @@ from touchline.config.check import Parts, Problem, cross_check
 from touchline.config.lines import ENV_PREFIX, Origin
 from touchline.config.pricing import PricingSection, SourceSection
 from touchline.config.publish import PublishSection, anchored
+from touchline.config.timetable import TimetableSection
 from touchline.config.values import (
     USUAL_PERMISSIONS,
     Argon2,
@@ -54,7 +55,7 @@ from touchline.core.capacities import CAPACITIES, EngineCapacities
 from touchline.errors import ConfigError
 from touchline.instruments import Instrument
 
-LISTS = ("instruments", "accounts", "sessions", "wire_sessions", "sources")
+LISTS = ("instruments", "accounts", "sessions", "wire_sessions", "sources", "timetables")
 NOT_SETTINGS = (f"{ENV_PREFIX}CONFIG",)  # variables of the command line's own
 
 
@@ -212,6 +213,7 @@ class Config(Section):
     sessions: tuple[SessionSection, ...] = ()
     wire_sessions: tuple[WireSessionSection, ...] = ()
     sources: tuple[SourceSection, ...] = ()
+    timetables: tuple[TimetableSection, ...] = ()
 
     @property
     def bus_path(self) -> Path:
@@ -272,6 +274,7 @@ class _Environment(BaseSettings):
     sessions: list[Any] = []
     wire_sessions: list[Any] = []
     sources: list[Any] = []
+    timetables: list[Any] = []
 
     @classmethod
     def settings_customise_sources(
@@ -405,6 +408,7 @@ def _valid_parts(raw: dict[str, Any]) -> Parts:
         sessions=items("sessions", SessionSection),
         wire_sessions=items("wire_sessions", WireSessionSection),
         sources=items("sources", SourceSection),
+        timetables=items("timetables", TimetableSection),
         accounts_named=_names(raw.get("accounts")),
     )
 
