@@ -6,7 +6,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -190,10 +191,24 @@ def statuses(venue: WholeVenue) -> list[TradingStatus]:
     return [TradingStatus(int(status)) for status in moved["qty"]]
 
 
-def in_a_moment(seconds: float) -> tuple[int, str]:
-    """A time that comes soon, and how a timetable has it."""
-    when = datetime.now(UTC) + timedelta(seconds=seconds)
-    return int(when.timestamp()), f"{when:%H:%M:%S}"
+class Soon:
+    """Times that come when a new part is up for certain: twice as long as one took before."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.lead_s = 4.0
+
+    @contextmanager
+    def venue(self) -> Iterator[WholeVenue]:
+        began = time.monotonic()
+        with whole_venue(self._path) as venue:
+            self.lead_s = max(self.lead_s, 2 * (time.monotonic() - began))
+            yield venue
+
+    def at(self, later_s: float = 0) -> tuple[int, str]:
+        """The time, and how a timetable has it."""
+        when = datetime.now(UTC) + timedelta(seconds=self.lead_s + later_s)
+        return int(when.timestamp()), f"{when:%H:%M:%S}"
 
 
 def with_phases(path: Path, text: str, *pairs: tuple[str, str]) -> None:
@@ -226,13 +241,13 @@ def retold(tmp_path: Path) -> tuple[Path, Callable[..., None]]:
 
 def test_the_venue_goes_by_its_timetable(retold: Any) -> None:
     path, change = retold
-    now = datetime.now(UTC)
-    hour_ago = f"{now - timedelta(hours=1):%H:%M:%S}"
+    soon_at = Soon(path)
+    hour_ago = f"{datetime.now(UTC) - timedelta(hours=1):%H:%M:%S}"
     change((hour_ago, "pre-open"))
-    with whole_venue(path) as venue:
+    with soon_at.venue() as venue:
         # What was due stands in the journal before the venue was open.
         assert statuses(venue) == [TradingStatus.PRE_OPEN]
-        _, soon = in_a_moment(4)
+        _, soon = soon_at.at()
         change((hour_ago, "pre-open"), (soon, "ready-to-trade"), venue=venue)
         until(lambda: statuses(venue)[-1] == TradingStatus.READY_TO_TRADE, "the phase comes")
         assert statuses(venue) == [TradingStatus.PRE_OPEN, TradingStatus.READY_TO_TRADE]
@@ -249,11 +264,12 @@ def test_the_venue_goes_by_its_timetable(retold: Any) -> None:
 
 def test_an_auction_ends_within_its_window_and_a_killed_part_goes_on(retold: Any) -> None:
     path, change = retold
+    soon_at = Soon(path)
     hour_ago = f"{datetime.now(UTC) - timedelta(hours=1):%H:%M:%S}"
     change((hour_ago, "pre-open"))
-    with whole_venue(path) as venue:
-        begins, soon = in_a_moment(4)
-        ends, then = in_a_moment(8)
+    with soon_at.venue() as venue:
+        begins, soon = soon_at.at()
+        ends, then = soon_at.at(6)
         change(
             (hour_ago, "pre-open"), (soon, "opening-auction/2"), (then, "ready-to-trade"),
             venue=venue,
@@ -282,13 +298,14 @@ def test_an_auction_ends_within_its_window_and_a_killed_part_goes_on(retold: Any
 
 def test_who_is_held_or_halted_stays(retold: Any) -> None:
     path, change = retold
+    soon_at = Soon(path)
     hour_ago = f"{datetime.now(UTC) - timedelta(hours=1):%H:%M:%S}"
     change((hour_ago, "pre-open"))
-    with whole_venue(path) as venue:
+    with soon_at.venue() as venue:
         assert call(path, "schedule", "hold", "ZZZ").exit_code == 1
         assert call(path, "schedule", "hold", "AAA").output == "AAA: held\n"
         assert "held: AAA" in call(path, "schedule").output
-        when, soon = in_a_moment(4)
+        when, soon = soon_at.at()
         change((hour_ago, "pre-open"), (soon, "ready-to-trade"), venue=venue)
         until(lambda: time.time() > when + 1, "the time is past")
         assert statuses(venue) == [TradingStatus.PRE_OPEN]
@@ -296,10 +313,10 @@ def test_who_is_held_or_halted_stays(retold: Any) -> None:
         until(lambda: statuses(venue)[-1] == TradingStatus.READY_TO_TRADE, "it catches up")
         with Admin(venue.config, words="test") as admin:
             admin.halt("AAA")
-        _, soon = in_a_moment(4)
+        _, soon = soon_at.at()
         change((hour_ago, "pre-open"), (soon, "closing-auction"), venue=venue)
         until(lambda: venue.facts("halted: stays so"), "the halt is noticed")
-        _, soon = in_a_moment(4)
+        _, soon = soon_at.at()
         change((hour_ago, "pre-open"), (soon, "closed"), venue=venue)
         until(lambda: statuses(venue)[-1] == TradingStatus.CLOSED, "the end of the day")
         assert statuses(venue)[-2] == TradingStatus.HALTED
