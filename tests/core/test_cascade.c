@@ -61,7 +61,7 @@ static void check_events(uint64_t first)
 
 int main(void)
 {
-    const tl_engine_capacities capacities = {1, 1, 4 * STOPS, 1, 2048};
+    const tl_engine_capacities capacities = {1, 1, 6 * STOPS, 1, 2048};
     tl_engine *engine;
     CHECK(tl_engine_open(&engine, &capacities) == 0);
     const uint64_t slots = tl_engine_sink_slots(engine);

@@ -12,6 +12,7 @@ from touchline.core.engine import Engine
 from touchline.core.messages import (
     ALL_OR_NONE_MAX,
     COMMAND,
+    ContingencyType,
     ExecType,
     Flag,
     Limit,
@@ -26,6 +27,7 @@ from touchline.core.messages import (
 
 DAY = TimeInForce.DAY
 LIMIT = OrdType.LIMIT
+OTO = ContingencyType.OTO
 
 
 def opening(reference_price: int) -> NDArray[np.void]:
@@ -54,7 +56,8 @@ def test_random_mixes_of_everything_equal_the_reference() -> None:
     met: Counter[str] = Counter()
     for seed in range(6):
         assert model_campaign.play_round(seed, 2_000, met) is None
-    wanted = {"RESTATED", "TRIGGERED", "TRADE", "WOULD_TRADE", "DISPLAY_QTY", "INVALID_TERMS"}
+    wanted = {"RESTATED", "TRIGGERED", "TRADE", "WOULD_TRADE", "DISPLAY_QTY", "INVALID_TERMS",
+              "NOT_LINKED", "CANCELED LINKED", "REPLACED LINKED"}  # fmt: skip
     assert wanted <= met.keys()
 
 
@@ -101,7 +104,7 @@ def test_terms_that_are_out_of_range_are_refused_by_name(engine: Engine) -> None
 def test_a_cascade_of_many_stops_is_worked_off_in_one_command() -> None:
     """Each stop triggers the next, one tick on: a queue, whatever its length."""
     stops = 4_000
-    engine = Engine(instruments_max=1, accounts_max=2, orders_max=16_384)
+    engine = Engine(instruments_max=1, accounts_max=2, orders_max=32_768)
     engine.submit(opening(1_000))
     for tick in range(stops):
         engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 1_001 + tick, 1)
@@ -166,3 +169,74 @@ def test_a_snapshot_between_terms_and_their_order_has_them(engine: Engine) -> No
         one.new_order(0, 0, Side.SELL, LIMIT, TimeInForce.GTD, 101, 5, field=More.TERMS)
         assert kinds(one) == [ExecType.NEW, ExecType.CANCELED]
     assert engine.state_hash() == other.state_hash()
+
+
+def bracket(engine: Engine) -> list[int]:
+    """An entry that rests, and a pair to get out by."""
+    entry = engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 99, 5, 1, contingency=OTO)
+    assert entry == 2
+    engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 110, 5, 2, contingency=OTO, cl_ord_link_id=1)
+    engine.new_order(0, 0, Side.SELL, OrdType.STOP, DAY, 0, 5, 3, stop_price=90,
+                     contingency=ContingencyType.OCO, cl_ord_link_id=2)  # fmt: skip
+    return [int(order_id) for order_id in engine.open_orders()["order_id"]]
+
+
+def test_a_bracket_is_held_until_its_entry_has_traded(engine: Engine) -> None:
+    bracket(engine)
+    assert engine.open_orders()["waiting"].tolist() == [0, 16, 17]
+    assert engine.open_orders()["shown_qty"].tolist() == [5, 0, 0]
+    assert engine.position(0, 0) == (0, 5, 10)
+    twin = Engine(**engine.capacities._asdict())
+    twin.restore(engine.snapshot())
+    for one in (engine, twin):
+        one.new_order(0, 1, Side.SELL, LIMIT, DAY, 99, 5)
+        assert kinds(one) == [
+            ExecType.NEW, ExecType.TRADE, ExecType.TRIGGERED, ExecType.TRIGGERED, ExecType.RESTATED,
+        ]  # fmt: skip
+        assert one.open_orders()["waiting"].tolist() == [0, 1]
+        one.new_order(0, 1, Side.BUY, LIMIT, DAY, 110, 1)
+        assert kinds(one) == [ExecType.NEW, ExecType.TRADE, ExecType.CANCELED]
+        assert one.events()["reason"][-1] == Reason.LINKED
+    assert engine.state_hash() == twin.state_hash()
+
+
+def test_many_linked_orders_end_in_one_command() -> None:
+    """Each has its partner behind it: as many cancels as trades, within the bound."""
+    engine = Engine(instruments_max=1, accounts_max=2, orders_max=4_096)
+    engine.submit(opening(1_000))
+    pairs = 1_000
+    for number in range(1, pairs + 1):
+        engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 1_000 + number, 2, 2 * number,
+                         contingency=ContingencyType.OCO)  # fmt: skip
+        engine.new_order(0, 0, Side.SELL, LIMIT, DAY, 4_000, 2, 2 * number + 1,
+                         contingency=ContingencyType.OCO, cl_ord_link_id=2 * number)  # fmt: skip
+    assert engine.orders_open == 2 * pairs
+    engine.new_order(0, 1, Side.BUY, LIMIT, DAY, 4_000, 3 * pairs)
+    found = Counter(kinds(engine))
+    assert found == {ExecType.NEW: 1, ExecType.TRADE: pairs, ExecType.CANCELED: pairs,
+                     ExecType.RESTATED: 1}  # fmt: skip
+
+
+def test_mass_cancels_find_what_is_left_of_an_account(engine: Engine) -> None:
+    """Children end with their parents, before or after the request has passed them."""
+    for first in (True, False):
+        orders = bracket(engine)
+        if first:  # slots are given out the last given back first
+            engine.cancel(orders[0], 0)
+            continue
+        command = np.zeros(1, COMMAND)
+        command["type"], command["instrument"] = MsgType.MASS_CANCEL, 0xFFFF
+        command["side"] = Side.BUY
+        found = engine.submit(command)
+        assert found["exec_type"].tolist() == [ExecType.CANCELED] * 3 + [ExecType.MASS_CANCELED]
+        assert found["qty"][-1] == 1
+    assert engine.orders_open == 0
+
+
+def test_a_link_and_terms_that_came_before_do_not_go_together(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="TERMS"):
+        engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 99, 5, field=More.TERMS, contingency=OTO)
+    with pytest.raises(OverflowError, match="contingency"):
+        engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 99, 5, contingency=256)
+    engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 99, 5, cl_ord_link_id=7)
+    assert engine.events()["reason"][0] == Reason.INVALID_TERMS

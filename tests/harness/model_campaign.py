@@ -16,7 +16,7 @@ import numpy as np
 
 from reference.engine import PLAIN_TIMES, Capacities, Reference
 from reference.records import Command
-from reference.state import FOR_AUCTIONS, LIMITED, STOPS, TOUCHES
+from reference.state import FOR_AUCTIONS, LIMITED, STOPS, TOUCHES, LastLinked
 from touchline.core.engine import Engine
 from touchline.core.messages import (
     ACCOUNT_ALL,
@@ -25,6 +25,7 @@ from touchline.core.messages import (
     INSTRUMENT_ALL,
     LIMIT_UNSET,
     Allocation,
+    ContingencyType,
     EntryStatus,
     ExecType,
     Flag,
@@ -64,6 +65,7 @@ class Flow:
         self.draw, self.reference = draw, reference
         self.now, self.waits = 0, None  # type: int, Command | None
         self.share = draw.choice((0.0, 0.1, 0.3, 0.7))
+        self.links = draw.choice((0.1, 0.3, 0.9))  # of those with TERMS
         self.phases = draw.choice((0.0, 0.02, 0.05))
 
     def command(self, now: int) -> Command:
@@ -105,7 +107,7 @@ class Flow:
         waits = ord_type in (*STOPS, *TOUCHES)
         stop = draw.randint(58, 70) if waits or draw.random() < 0.02 else 0
         display = draw.choice((0, 0, 1, 2, 3, 5)) if draw.random() < 0.7 else 0
-        if draw.random() < 0.3:
+        if draw.random() < (0.3 if self.links < 0.9 else 0.8):
             return self.terms_before(replace(cmd, flags=Flag.SPECIAL | draw.choice(FLAGS)))
         return replace(
             cmd,
@@ -119,6 +121,8 @@ class Flow:
         """8.9: its TERMS; the order itself is the next command."""
         draw = self.draw
         number = draw.randrange(3) << 32 | draw.randrange(1 << 31)
+        if draw.random() < self.links:
+            return self.linked(cmd, number)
         soon = self.now + draw.choice((-1, 0, 2, 10, 40, 200))
         expires = draw.random() < 0.5
         whole = draw.random() < 0.4
@@ -137,6 +141,51 @@ class Flow:
             order_id=draw.choice((0, 0, 1, 3, 5)) if not whole or draw.random() < 0.1 else 0,
             flags=TermsFlag.ALL_OR_NONE if whole else 0,
         )
+
+    def linked(self, cmd: Command, number: int) -> Command:
+        """12.1: TERMS that link it; mostly with the lane's last, where there is one."""
+        draw = self.draw
+        lane = number >> 32
+        last = self.reference.state.last_linked.get(lane)
+        kind = draw.choice((1, 1, 2, 2, 2, 3, 4, *ContingencyType))
+        link = 0
+        if draw.random() < 0.7:  # so that it rests for a while
+            away = (56, 63) if cmd.side == Side.BUY else (65, 72)
+            cmd = replace(cmd, price=draw.randint(*away))
+        if draw.random() < 0.9:
+            cmd = replace(cmd, time_in_force=TimeInForce.DAY)
+        if last is not None and draw.random() < (0.9 if self.may_name(last) else 0.1):
+            link = last.cl_ord_id if draw.random() < 0.97 else draw.randrange(9)
+            kind = (
+                draw.choice((2, 2, kind))
+                if last.as_parent
+                else (
+                    last.order.contingency if draw.random() < 0.8 and not last.order.child else kind
+                )
+            )
+            if draw.random() < 0.97:
+                cmd = replace(cmd, account=last.order.account, instrument=last.order.instrument)
+        if draw.random() < 0.4:
+            waiting = draw.choice((*STOPS, *TOUCHES))
+            cmd = replace(cmd, ord_type=waiting, order_id=draw.randint(58, 70),
+                          price=cmd.price if waiting in LIMITED else 0)  # fmt: skip
+        elif draw.random() < 0.1:
+            cmd = replace(cmd, ord_type=draw.choice((OrdType.MARKET, OrdType.MARKET_TO_LIMIT)),
+                          price=0)  # fmt: skip
+        flags = cmd.flags if draw.random() < 0.3 else Flag.SPECIAL
+        expires = draw.random() < 0.15
+        if expires:
+            cmd = replace(cmd, time_in_force=TimeInForce.GTD)
+        self.waits = replace(cmd, flags=flags, cl_ord_id=number, field=More.TERMS)
+        return Command(type=MsgType.TERMS, cl_ord_id=number, field=kind, qty=link,
+                       price=self.now + draw.choice((3, 30)) if expires else 0)  # fmt: skip
+
+    def may_name(self, last: LastLinked) -> bool:
+        """12.1, 12.2: would it be taken?"""
+        is_open = last.order.order_id in self.reference.state.open_orders
+        if last.as_parent:
+            return is_open or last.filled
+        return is_open and last.order.partner is None and last.order.executed_qty == 0
 
     def change(self) -> Command:
         draw = self.draw
@@ -252,7 +301,7 @@ def play_round(seed: int, commands: int, met: Counter[str]) -> Difference | None
     capacities = draw.choice((roomy, roomy, roomy, tight))
     reference, engine = Reference(capacities), Engine(**capacities._asdict())
     flow, sent = Flow(draw, reference), []
-    first = [*opening(), *sharing(draw)]
+    first = [*opening(), *(sharing(draw) if flow.links < 0.9 else ())]
     for number in range(commands):
         cmd = first[number] if number < len(first) else flow.command(number)
         cmd = replace(cmd, seq=number + 1, ts_ns=number, cl_ord_id=cmd.cl_ord_id or number + 1)
@@ -267,6 +316,8 @@ def play_round(seed: int, commands: int, met: Counter[str]) -> Difference | None
             met[ExecType(event.exec_type).name] += 1
             if event.exec_type in (ExecType.REJECTED, ExecType.CANCEL_REJECTED):
                 met[Reason(event.reason).name] += 1
+            elif event.exec_type in (ExecType.CANCELED, ExecType.REPLACED) and event.reason:
+                met[f"{ExecType(event.exec_type).name} {Reason(event.reason).name}"] += 1
     return None
 
 

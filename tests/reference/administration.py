@@ -171,8 +171,9 @@ class Administration(Answers):
         """8.9: for the order after it."""
         cmd = self.cmd
         self.state.terms[lane_of(cmd)] = SentTerms(
-            cmd.cl_ord_id, cmd.price, cmd.order_id & 0xFFFFFFFF, cmd.flags
-        )
+            cmd.cl_ord_id, cmd.price, cmd.order_id & 0xFFFFFFFF, cmd.flags, cmd.field,
+            cmd.qty & (1 << 64) - 1,
+        )  # fmt: skip
 
     def text(self) -> None:
         """1.2: a name for the record."""

@@ -1,10 +1,10 @@
 """Section 1 of docs/rules.md: numbered events, refusals, OrderIDs, and the checks all others share.
 
-The first of three layers: Answers, Administration (section 6), Reference (sections 2 to 4).
+The first of seven layers: Answers, Administration, Places, Linked, Matching, Auctions, Reference.
 """
 
 from reference.records import Command, Event
-from reference.state import Capacities, Instrument, Order, Refused, State, require
+from reference.state import Capacities, Instrument, Order, Refused, SentTerms, State, require
 from touchline.core.messages import ExecType, Flag, MsgType, Reason
 
 
@@ -14,6 +14,7 @@ class Answers:
         self.state = State()
         self.cmd = Command()
         self.events: list[Event] = []
+        self.sent = SentTerms()  # 8.9: of the order that comes
         self.own: Order | None = None  # which the command has entered or replaced
 
     def step(self, cmd: Command) -> list[Event]:

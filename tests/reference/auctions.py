@@ -1,6 +1,6 @@
 """Section 9 of docs/rules.md: trading phases, what each takes, and the auctions among them.
 
-The fourth of five layers: Answers, Administration, Matching, Auctions, Reference.
+The sixth of seven layers: Answers, Administration, Places, Linked, Matching, Auctions, Reference.
 """
 
 from typing import NamedTuple
@@ -71,6 +71,7 @@ class Auctions(Matching):
             self.collect_all(at)
         elif status in UNCROSSES and (at.call[Side.BUY] or at.call[Side.SELL]):
             self.uncross(at)
+        self.work_off_triggers(at)
         if status in AUCTIONS:
             self.tell(ExecType.INDICATIVE, self.crossing(at))
 
@@ -122,6 +123,8 @@ class Auctions(Matching):
         at_close = order.time_in_force == TimeInForce.AT_CLOSE
         order.parked = at_close and at.status != TradingStatus.CLOSING_AUCTION
         order.collected = at.status in CALLS and not order.parked and not order.waiting
+        if order.held:
+            order.parked = order.collected = False
         if order.parked or order.collected:
             order.flags |= Flag.SPECIAL
 
@@ -194,19 +197,25 @@ class Auctions(Matching):
         crossing = self.crossing(at)
         self.tell(ExecType.UNCROSSED, crossing)
         left = crossing.volume
+        lose: list[Order] = []
         while left > 0:
-            left -= self.cross(at, crossing.price, left)
+            left -= self.cross(at, crossing.price, left, lose)
+        for order in lose:
+            self.settle(order)
         for queue in at.call.values():
             for order in list(queue):
                 self.let_go(at, order, crossing.price)
-        if at.status == TradingStatus.READY_TO_TRADE and crossing.volume:
-            self.traded_at = [crossing.price]
-            self.work_off_triggers(at)
+        self.traded_at = [crossing.price] if crossing.volume else []
 
-    def cross(self, at: Instrument, price: int, left: int) -> int:
-        """The first of either side trade, at the one price."""
+    def cross(self, at: Instrument, price: int, left: int, lose: list[Order]) -> int:
+        """The first of either side trade, at the one price; 12.3: their partners lose by it."""
         buy, sell = at.call[Side.BUY][0], at.call[Side.SELL][0]
         qty = min(buy.leaves_qty, sell.leaves_qty, left)
+        for order in (sell, buy):
+            noted = order.partner is None or order.partner.less > 0
+            self.note_traded(order, qty)
+            if order.partner is not None and not noted and order.partner.less:
+                lose.append(order.partner)
         for order in (buy, sell):
             order.leaves_qty -= qty
             self.position_of(order).open_qty[order.side] -= qty
@@ -230,6 +239,7 @@ class Auctions(Matching):
         for order in (sell, buy):
             if order.leaves_qty == 0:
                 at.call[order.side].remove(order)
+                order.stands = False
                 self.end(order)
         return qty
 
@@ -248,7 +258,7 @@ class Auctions(Matching):
         if not self.stands(at, order):
             return
         without_terms = order.flags == Flag.SPECIAL and not (order.display_qty or order.expire_ns)
-        if without_terms and order.ord_type == OrdType.LIMIT:
+        if without_terms and order.ord_type == OrdType.LIMIT and not order.linked:
             order.flags = 0
         if not order.hidden:
             self.restate(order)

@@ -3,7 +3,8 @@
 It knows nothing of the C core and nothing of speed; the core is right when it answers every
 sequence of commands with the same events and the same state hash. Each part names the rule it
 states. Here are new orders, cancel and replace; section 3 is in matching.py, sections 5 and 7 in
-state.py, section 1 in answers.py, section 6 in administration.py, section 8 where it belongs.
+state.py, section 1 in answers.py, section 6 in administration.py, section 12 in linked.py, section
+8 where it belongs.
 """
 
 from dataclasses import replace
@@ -11,7 +12,8 @@ from itertools import groupby
 
 from reference.administration import lane_of
 from reference.auctions import Auctions
-from reference.matching import OPPOSITE, slot_of
+from reference.linked import slot_of
+from reference.matching import OPPOSITE
 from reference.state import (
     CALLS,
     FOR_AUCTIONS,
@@ -73,11 +75,13 @@ class Reference(Auctions):
                       cmd.price, cmd.qty, cmd.qty)  # fmt: skip
         if special:
             self.take_terms(order)
-            waits = order.waiting or order.all_or_none
+            waits = order.waiting or order.all_or_none or self.sent.contingency
             require(not (waits and instrument.shares_out()), Reason.NOT_ALLOCATED)  # 11.2
         told = self.is_told(instrument, order)
         if told:
             self.expire_due()
+        if special:
+            self.find_linked(order, self.sent)
         self.check_entry(instrument, cmd.account)
         self.check_phase(instrument, order)
         self.check_qty_and_price(instrument, order.ord_type in LIMITED, cmd.qty, cmd.price)
@@ -91,7 +95,7 @@ class Reference(Auctions):
         self.check_chain(order)
         self.check_places_for_terms(instrument, order)
         self.check_position_place(cmd.account, cmd.instrument)
-        apart = order.waiting or order.collected or order.parked
+        apart = order.waiting or order.collected or order.parked or order.held
         if apart or (not order.at_market and order.time_in_force in RESTING_TIMES):
             self.check_level_place(instrument, order, order.price)
         self.enter(instrument, order, told)
@@ -103,8 +107,10 @@ class Reference(Auctions):
         self.state.positions.setdefault((order.account, order.instrument), Position())
         self.report_order(ExecType.NEW, order, qty=order.order_qty, leaves_qty=order.leaves_qty,
                           flags=Flag.SPECIAL if told else 0)  # fmt: skip
+        self.link(order)
         reference = instrument.reference_price
-        if order.collected or order.parked or (order.waiting and instrument.status in CALLS):
+        apart = order.collected or order.parked or order.held
+        if apart or (order.waiting and instrument.status in CALLS):
             self.rest(instrument, order)
         elif not order.waiting:
             self.meet_book(instrument, order, told)
@@ -187,10 +193,12 @@ class Reference(Auctions):
             and (not sent.min_qty or sent.min_qty <= cmd.qty)
             and (not whole or (order.ord_type == OrdType.LIMIT and rests and not post_only))
             and not (whole and order.display_qty)
+            and self.link_fits(order, sent)
         )
         require(fits, Reason.INVALID_TERMS)
         late = sent.expire_ns and sent.expire_ns <= cmd.ts_ns
         require(not late, Reason.EXPIRE_TIME, sent.expire_ns, cmd.ts_ns)
+        self.sent = sent
         order.expire_ns, order.min_qty, order.all_or_none = sent.expire_ns, sent.min_qty, whole
         order.flags |= Flag.HIDDEN if whole else 0
 
@@ -278,7 +286,7 @@ class Reference(Auctions):
         if order.special:
             wanted.order_id = order.order_id
             self.check_chain_of_replace(order, wanted)
-        if price != order.price and not order.waiting:
+        if price != order.price and not (order.waiting or order.held):
             self.check_level_place(instrument, wanted, price)
         self.change(instrument, order, wanted, told)
 
@@ -293,7 +301,8 @@ class Reference(Auctions):
         self.own = order
         complete = wanted.leaves_qty == 0
         smaller = wanted.price == order.price and wanted.order_qty < order.order_qty
-        keeps_place = order.waiting or (smaller and not complete and not order.all_or_none)
+        waits = order.waiting or order.held
+        keeps_place = waits or (smaller and not complete and not order.all_or_none)
         if keeps_place:
             position = self.position_of(order)
             position.open_qty[order.side] -= order.leaves_qty - wanted.leaves_qty
@@ -308,6 +317,8 @@ class Reference(Auctions):
                           leaves_qty=order.leaves_qty, flags=flags)  # fmt: skip
         if complete:
             self.end(order)
+            if order.contingency:
+                self.work_off_triggers(instrument)
         elif keeps_place:
             return
         elif order.collected or order.parked:
@@ -338,7 +349,11 @@ class Reference(Auctions):
             and cmd.time_in_force in (0, order.time_in_force)
         ]
         expire = bool(cmd.flags & Flag.EXPIRE)
+        gone = 0
         for order in chosen:
+            if order.order_id not in self.state.open_orders:  # 12.4
+                continue
+            gone += 1
             self.leave(order)
             if expire:
                 self.take_off(order, ExecType.EXPIRED, Reason.NONE)
@@ -346,7 +361,7 @@ class Reference(Auctions):
                 self.take_off(order, ExecType.CANCELED, Reason.MASS_CANCEL)
         self.report(
             ExecType.MASS_CANCELED,
-            qty=len(chosen),
+            qty=gone,
             cl_ord_id=cmd.cl_ord_id,
             account=cmd.account,
             instrument=cmd.instrument,

@@ -72,6 +72,9 @@ def play(intents: list[Intent], reference: Reference) -> Iterator[tuple[Command,
         stamp = {"seq": count, "ts_ns": count, "cl_ord_id": count}
         if cmd.type == MsgType.TERMS and cmd.cl_ord_id == 0:  # for the next, until in so long
             cmd = replace(cmd, cl_ord_id=count + 1, price=cmd.price and cmd.price + count)
+        last = reference.state.last_linked.get(0)
+        if cmd.type == MsgType.TERMS and cmd.qty == -1 and last:  # 12.1: with the last
+            cmd = replace(cmd, qty=last.cl_ord_id)
         cmd = replace(cmd, **{name: getattr(cmd, name) or value for name, value in stamp.items()})
         events = reference.step(cmd)
         for event in events:

@@ -1,27 +1,23 @@
 """Section 3 of docs/rules.md, and what section 8 adds to it: how an order meets the book.
 
-The third of five layers: Answers, Administration, Matching, Auctions, Reference.
+The fifth of seven layers: Answers, Administration, Places, Linked, Matching, Auctions, Reference.
 """
 
-from dataclasses import replace
 from itertools import chain
 
-from reference.administration import Administration
+from reference.linked import Linked, lots_lost, slot_of
 from reference.state import (
     NO_PREVENTION,
     STOPS,
     Capacities,
     Instrument,
     Order,
-    Position,
     Refused,
     as_good_as,
     check_collar,
     protection_price,
-    require,
 )
 from touchline.core.messages import (
-    BLOCK_LEVELS,
     Allocation,
     ExecType,
     Flag,
@@ -36,87 +32,10 @@ from touchline.core.messages import (
 OPPOSITE = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
 
 
-def slot_of(order: Order) -> int:
-    """1.4"""
-    return order.order_id & 0xFFFFFFFF
-
-
-class Matching(Administration):
+class Matching(Linked):
     def __init__(self, capacities: Capacities) -> None:
         super().__init__(capacities)
         self.traded_at: list[int] = []  # prices of trades since triggers were looked for
-
-    # Where an order rests
-
-    def queue_of(self, instrument: Instrument, order: Order) -> list[Order]:
-        if order.waiting:
-            lists = instrument.stops if order.ord_type in STOPS else instrument.touches
-        elif order.all_or_none:
-            lists = instrument.all_or_none
-        elif order.collected or order.parked:
-            lists = instrument.call if order.collected else instrument.parked
-        else:
-            lists = instrument.hidden if order.hidden else instrument.book
-        return lists[order.side]
-
-    def check_level_place(self, instrument: Instrument, order: Order, price: int) -> None:
-        """2.7, 8.3: each of the places where orders of an instrument lie has blocks of its own."""
-
-        def block(at: Instrument, order: Order, price: int) -> tuple[int, str, int, int]:
-            if order.all_or_none:
-                return at.number, "all or none", order.side, price // BLOCK_LEVELS
-            if order.collected or order.parked:
-                key = replace(order, price=price).call_key
-                return at.number, f"call {order.collected}", order.side, key // BLOCK_LEVELS
-            if not order.waiting:
-                return at.number, "hidden" if order.hidden else "book", 0, price // BLOCK_LEVELS
-            kind = "stops" if order.ord_type in STOPS else "touches"
-            return at.number, kind, order.side, order.stop_price // BLOCK_LEVELS
-
-        taken = {
-            block(at, resting, resting.price)
-            for at in self.state.instruments.values()
-            for queue in [*at.book.values(), *at.apart()]
-            for resting in queue
-        }
-        places = self.capacities.price_blocks_max
-        has_place = block(instrument, order, price) in taken
-        require(has_place or len(taken) < places, Reason.LEVELS_FULL, limit=places)
-
-    def position_of(self, order: Order) -> Position:
-        return self.state.positions[order.account, order.instrument]
-
-    def rest(self, instrument: Instrument, order: Order, *, next_part: bool = False) -> None:
-        """3.4: behind every order at as good a price or a better one. 8.3, 8.4, 8.5."""
-        queue = self.queue_of(instrument, order)
-        if queue is instrument.book[order.side] and instrument.shares_out():
-            better = not queue or not as_good_as(order.side, queue[0].price, order.price)
-            self.note_top(instrument, order, better and not next_part)
-        if order.waiting:
-            first_low = (order.side == Side.BUY) == (order.ord_type in STOPS)
-            ahead = [other for other in queue
-                     if other.stop_price == order.stop_price
-                     or (other.stop_price < order.stop_price) == first_low]  # fmt: skip
-        elif order.collected or order.parked:
-            ahead = [other for other in queue if other.call_key <= order.call_key]
-        else:
-            ahead = [other for other in queue if as_good_as(order.side, other.price, order.price)]
-            order.shown_qty = 0 if order.hidden else order.leaves_qty
-            if order.display_qty and not order.hidden:
-                order.shown_qty = min(order.display_qty, order.leaves_qty)
-        queue.insert(len(ahead), order)
-        self.position_of(order).open_qty[order.side] += order.leaves_qty
-
-    def leave(self, order: Order) -> None:
-        """Out of the book, whether to end or to meet it again."""
-        self.queue_of(self.state.instruments[order.instrument], order).remove(order)
-        self.position_of(order).open_qty[order.side] -= order.leaves_qty
-        order.shown_qty = 0
-
-    def take_off(self, order: Order, exec_type: int, reason: Reason) -> None:
-        """3.4, 4.1: what is left of an order that does not rest (any more) is reported and ends."""
-        self.report_order(exec_type, order, qty=order.leaves_qty, reason=reason)
-        self.end(order)
 
     # Meeting the book
 
@@ -149,6 +68,7 @@ class Matching(Administration):
                 )
             )
         unseen = {maker.order_id: maker.leaves_qty - shown for maker, shown in queue}
+        traded: dict[int, int] = {}  # 12.3: by whom its partner loses some
         while queue and left > 0:
             maker, shown = queue.pop(0)
             if maker.all_or_none and maker.leaves_qty > left:
@@ -158,6 +78,10 @@ class Matching(Administration):
                 if mode == SelfTrade.DECREMENT_BOTH or self.ends_by_meeting(taker, left, maker)[0]:
                     break
                 continue
+            other = maker.partner
+            if other is not None and traded.get(other.order_id):
+                shown -= lots_lost(maker, shown, traded[other.order_id], other.leaves_qty)
+            traded[maker.order_id] = min(left, shown)
             left -= min(left, shown)
             part = min(maker.display_qty, unseen[maker.order_id])
             if part:
@@ -183,7 +107,12 @@ class Matching(Administration):
         return limit
 
     def meet_book(self, instrument: Instrument, taker: Order, told: bool) -> None:
-        """`told`: 8.2, an event says where it rests."""
+        """`told`: 8.2, an event says where it rests. 12.3: then what its partner loses is told."""
+        partner = taker.partner
+        self.meet_makers(instrument, taker, told)
+        self.settle(partner)
+
+    def meet_makers(self, instrument: Instrument, taker: Order, told: bool) -> None:
         limit = self.limit_price(instrument, taker)
         side = OPPOSITE[Side(taker.side)]
         whole = taker.time_in_force == TimeInForce.FOK or taker.all_or_none
@@ -197,6 +126,9 @@ class Matching(Administration):
             maker = self.next_maker(instrument, side, 0 if alone else taker.leaves_qty)
             if maker is None or not as_good_as(taker.side, limit, maker.price):
                 break
+            if maker is taker.partner:
+                self.cancel_linked(maker)
+                continue
             if instrument.shares_out() and not maker.hidden:
                 if not self.meet_level(instrument, taker, maker.price):
                     return
@@ -279,13 +211,6 @@ class Matching(Administration):
         give(everybody, left)
         return shares
 
-    def note_top(self, instrument: Instrument, order: Order, better: bool) -> None:
-        """11.3"""
-        if better:
-            instrument.top[order.side] = order.order_id
-        elif instrument.top[order.side] == order.order_id:
-            instrument.top[order.side] = 0
-
     def rest_or_end(self, instrument: Instrument, taker: Order, told: bool) -> None:
         """3.4, 8.6: who was not sure of a place when it came may find none."""
         try:
@@ -297,11 +222,6 @@ class Matching(Administration):
         if told and not taker.hidden:
             self.restate(taker)
 
-    def restate(self, order: Order) -> None:
-        """8.2"""
-        self.report_order(ExecType.RESTATED, order, qty=order.shown_qty,
-                          leaves_qty=order.leaves_qty)  # fmt: skip
-
     def trade(
         self, instrument: Instrument, taker: Order, maker: Order, share: int | None = None
     ) -> None:
@@ -311,7 +231,11 @@ class Matching(Administration):
         self.position_of(taker).trade(taker.side, qty)
         instrument.reference_price = maker.price
         self.traded_at.append(maker.price)
+        partner = maker.partner
+        self.note_traded(maker, qty)
+        self.note_traded(taker, qty)
         self.take(instrument, taker, maker, qty, ExecType.TRADE)
+        self.settle(partner)
 
     def standing_qty(self, taker: Order, maker: Order) -> int:
         """Of an iceberg, as much as it shows: 8.4."""
@@ -390,13 +314,17 @@ class Matching(Administration):
 
     def expire_due(self) -> int:
         """8.10"""
+        expired = 0
         due = [order for order in self.state.open_orders.values()
                if order.expire_ns and order.expire_ns <= self.cmd.ts_ns]  # fmt: skip
         for order in sorted(due, key=lambda order: (order.expire_ns, slot_of(order))):
+            if order.order_id not in self.state.open_orders:  # 12.4: with its parent
+                continue
             self.leave(order)
             self.report_order(ExecType.EXPIRED, order, qty=order.leaves_qty, cl_ord_id=0)
             self.end(order)
-        return len(due)
+            expired += 1
+        return expired
 
     # Waiting and triggers: 8.3
 
@@ -411,11 +339,11 @@ class Matching(Administration):
                           leaves_qty=order.leaves_qty)  # fmt: skip
 
     def triggered_now(self, instrument: Instrument) -> list[Order]:
-        """Whom the trades since the last look have triggered, out of their places."""
+        """Who was released, and whom the trades since the last look have triggered."""
         prices, self.traded_at = self.traded_at, []
+        found = self.released_now(instrument)
         if not prices:
-            return []
-        found = []
+            return found
         for lists in (instrument.stops, instrument.touches):
             for side in Side:
                 while lists[side] and self.met(lists[side][0], min(prices), max(prices)):
@@ -424,7 +352,27 @@ class Matching(Administration):
                     self.trigger(found[-1])
         return found
 
+    def still_waits(self, instrument: Instrument, order: Order) -> bool:
+        """12.5: of one that was released; has the last price met its stop price?"""
+        last = instrument.reference_price
+        if not order.waiting:
+            return False
+        if last and self.met(order, last, last):
+            self.trigger(order)
+            return False
+        try:
+            self.check_level_place(instrument, order, order.price)
+        except Refused:
+            self.take_off(order, ExecType.CANCELED, Reason.LEVELS_FULL)
+            return True
+        self.rest(instrument, order)
+        return True
+
     def meet_after_trigger(self, instrument: Instrument, order: Order) -> None:
+        if order.less and not self.lessen(order):
+            return
+        if self.still_waits(instrument, order):
+            return
         if not order.at_market:
             try:
                 check_collar(instrument, order)

@@ -27,6 +27,7 @@ from touchline.core.messages import (
     ACCOUNT_ALL,
     INSTRUMENT_ALL,
     Allocation,
+    ContingencyType,
     EntryStatus,
     ExecType,
     Flag,
@@ -256,8 +257,8 @@ class Scenario:
         return replace(cmd, ord_type=types[1], price=number(rest[1])), rest[2:]
 
     def read_terms(self, cmd: Command, words: list[str]) -> tuple[Command, list[str]]:
-        """`DISPLAY 5`, `HIDDEN`, `POST_ONLY`, `SLIDE`, and in TERMS `MIN 3`, `ALL_OR_NONE` and
-        `FOR 4` (commands after this one; GTD); what is left is the TimeInForce."""
+        """`DISPLAY 5`, `HIDDEN`, `POST_ONLY`, `SLIDE`, and in TERMS `MIN 3`, `ALL_OR_NONE`, `FOR 4`
+        (commands after this one; GTD) and `OCO`, `OCO OF a`; what is left is the TimeInForce."""
         flags, order_id, time = cmd.flags, cmd.order_id, []
         words = list(words)
         while words:
@@ -269,7 +270,7 @@ class Scenario:
                 flags |= Flag.SPECIAL | Flag.POST_ONLY | Flag.SLIDE
             elif word in ("HIDDEN", "POST_ONLY"):
                 flags |= Flag.SPECIAL | Flag[word]
-            elif word in ("MIN", "ALL_OR_NONE", "FOR"):
+            elif word in ("MIN", "ALL_OR_NONE", "FOR", *ContingencyType.__members__):
                 self.read_more_terms(word, words)
                 time += ["GTD"] if word == "FOR" else []
             else:
@@ -279,13 +280,25 @@ class Scenario:
     def read_more_terms(self, word: str, words: list[str]) -> None:
         """8.9"""
         terms = self.terms or Command(type=MsgType.TERMS)
-        if word == "MIN":
+        if word in ContingencyType.__members__:
+            terms = replace(terms, field=ContingencyType[word], qty=self.read_link(words))
+        elif word == "MIN":
             terms = replace(terms, order_id=number(words.pop(0)))
         elif word == "FOR":
             terms = replace(terms, price=(self.seq + 2 + number(words.pop(0))) * 1000)
         else:
             terms = replace(terms, flags=TermsFlag.ALL_OR_NONE)
         self.terms = terms
+
+    def read_link(self, words: list[str]) -> int:
+        """12.1: `OF a`, an order of the file, or `OF 99`, a number."""
+        if words[:1] != ["OF"]:
+            return 0
+        name = words[1]
+        del words[:2]
+        if name.isdigit():
+            return int(name)
+        return self.words.sent[self.words.order_ids[name]].cl_ord_id
 
     def read_names(self, cmd: Command, names: list[str]) -> Command:
         for name in names:

@@ -11,12 +11,14 @@ from touchline.core.messages import (
     PRICE_MAX,
     QTY_MAX,
     Allocation,
+    ContingencyType,
     EntryStatus,
     Flag,
     OrdType,
     Reason,
     SelfTrade,
     Side,
+    TermsFlag,
     TimeInForce,
     TradingStatus,
 )
@@ -59,6 +61,21 @@ class Order:
     expire_ns: int = 0  # 8.10
     min_qty: int = 0  # 8.11
     all_or_none: bool = False  # 8.12
+    # Section 12
+    contingency: int = 0
+    partner: "Order | None" = None
+    parent: "Order | None" = None
+    children: list["Order"] = field(default_factory=list)
+    child: bool = False  # another's trades release it, or have
+    held: bool = False  # not yet
+    released: bool = False  # it meets the book as soon as the instrument trades
+    less: int = 0  # lots it loses by what its partner has traded
+    stands: bool = False  # in one of the queues
+
+    @property
+    def linked(self) -> int:
+        """7.2"""
+        return self.child | self.held << 1 | self.released << 2 | self.contingency << 4
 
     @property
     def executed_qty(self) -> int:
@@ -88,7 +105,10 @@ class Order:
     def chain(self) -> int:
         """8.7: events more than one that it can cause in a command that is another order's."""
         parts = -(-self.order_qty // self.display_qty) if self.display_qty else 1
-        return 2 * (parts - 1) + (2 if self.stop_price else 0)
+        stop = bool(self.stop_price)
+        meets = 2 if stop or self.child else 1 if self.all_or_none else 0
+        updated = 2 if self.child or self.contingency in UPDATES else 0
+        return 2 * (parts - 1) + stop + self.child + meets + updated
 
 
 # Phases by what they do: section 9.
@@ -102,6 +122,18 @@ FOR_AUCTIONS = (TimeInForce.AT_OPEN, TimeInForce.AT_CLOSE, TimeInForce.AUCTION)
 LIMITED = (OrdType.LIMIT, OrdType.STOP_LIMIT, OrdType.LIMIT_IF_TOUCHED)
 STOPS = (OrdType.STOP, OrdType.STOP_LIMIT)
 TOUCHES = (OrdType.MARKET_IF_TOUCHED, OrdType.LIMIT_IF_TOUCHED)
+
+
+UPDATES = (ContingencyType.OUO_ABSOLUTE, ContingencyType.OUO_PROPORTIONAL)
+
+
+def lots_lost(order: Order, lots: int, qty: int, before: int) -> int:
+    """12.3: of so many that it has, when its partner has traded `qty` of `before`."""
+    if order.contingency == ContingencyType.OUO_ABSOLUTE:
+        return min(qty, lots)
+    if order.contingency == ContingencyType.OUO_PROPORTIONAL:
+        return lots * qty // before
+    return lots
 
 
 def two_sides() -> dict[int, list[Order]]:
@@ -137,6 +169,7 @@ class Instrument:
     all_or_none: dict[int, list[Order]] = field(default_factory=two_sides)
     call: dict[int, list[Order]] = field(default_factory=two_sides)
     parked: dict[int, list[Order]] = field(default_factory=two_sides)
+    held: dict[int, list[Order]] = field(default_factory=two_sides)  # 12.5: released ones first
 
     steps: list[Step] = field(default_factory=list)  # 11.1
     top: dict[int, int] = field(default_factory=lambda: {Side.BUY: 0, Side.SELL: 0})  # 11.3
@@ -148,7 +181,8 @@ class Instrument:
 
     def apart(self) -> list[list[Order]]:
         """8, 9: what is open but not in the book, in the order in which it is told of."""
-        places = (self.hidden, self.stops, self.touches, self.all_or_none, self.call, self.parked)
+        places = (self.hidden, self.stops, self.touches, self.all_or_none, self.call, self.parked,
+                  self.held)  # fmt: skip
         return [lists[side] for lists in places for side in Side]
 
     def goes_special(self) -> bool:
@@ -168,6 +202,22 @@ class SentTerms(NamedTuple):
     expire_ns: int = 0
     min_qty: int = 0
     flags: int = 0
+    contingency: int = 0
+    cl_ord_link_id: int = 0
+
+    @property
+    def whole(self) -> bool:
+        return bool(self.flags & TermsFlag.ALL_OR_NONE)
+
+
+@dataclass
+class LastLinked:
+    """12.1: a lane's last linked order, which its next may name."""
+
+    cl_ord_id: int
+    order: Order
+    as_parent: bool
+    filled: bool = False  # it has ended, and all of it has traded
 
 
 @dataclass
@@ -216,6 +266,7 @@ class State:
     generations: list[int] = field(default_factory=list)  # of every slot ever used
     free_slots: list[int] = field(default_factory=list)  # a stack; its top is the end
     terms: dict[int, SentTerms] = field(default_factory=dict)  # by lane
+    last_linked: dict[int, LastLinked] = field(default_factory=dict)  # by lane
 
 
 # Section 5: limits
@@ -308,7 +359,10 @@ def state_hash(state: State) -> int:
         h = mix(h, slot, state.generations[slot])
     for lane, terms in sorted(state.terms.items()):  # 7.6
         if any(terms):
-            h = mix(h, lane, terms.cl_ord_id, terms.expire_ns, terms.min_qty | terms.flags << 32)
+            more = terms.min_qty | terms.flags << 32 | terms.contingency << 40
+            h = mix(h, lane, terms.cl_ord_id, terms.expire_ns, more, terms.cl_ord_link_id)
+    for lane, last in sorted(state.last_linked.items()):
+        h = mix(h, lane, last.cl_ord_id, last.order.order_id, last.filled)
     return h
 
 
@@ -319,9 +373,13 @@ def hash_queue(h: int, queue: list[Order]) -> int:
         if order.special:
             place = order.waiting | order.all_or_none << 1
             place |= order.collected << 2 | order.parked << 3
-            what = order.ord_type | order.flags << 8 | place << 16
+            what = order.ord_type | order.flags << 8 | place << 16 | order.linked << 24
             h = mix(h, what, order.stop_price, order.display_qty, order.expire_ns,
                     order.shown_qty)  # fmt: skip
+            if order.linked:
+                first = order.children[0] if order.children else None
+                for other in (order.partner, order.parent, first):
+                    h = mix(h, other.order_id if other else 0)
     return mix(h, 0)
 
 

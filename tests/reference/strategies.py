@@ -20,6 +20,7 @@ from touchline.core.messages import (
     PRICE_MAX,
     QTY_MAX,
     Allocation,
+    ContingencyType,
     EntryStatus,
     Flag,
     Limit,
@@ -149,6 +150,13 @@ more_terms = st.builds(
     flags=st.sampled_from((0, 0, TermsFlag.ALL_OR_NONE, TermsFlag.ALL_OR_NONE, 2)),
     cl_ord_id=st.sampled_from([0] * 9 + [7]),
 )
+# Links with the lane's last linked order: -1, which is settled when the flow is played.
+links = st.builds(
+    Command,
+    type=st.just(MsgType.TERMS),
+    field=st.sampled_from((*ContingencyType, *ContingencyType, 9)),
+    qty=st.sampled_from((0, 0, -1, -1, -1, 1)),
+)
 
 
 def with_terms(order: Command, terms: Command, field: int, plain: bool) -> Intent:
@@ -162,6 +170,7 @@ def with_terms(order: Command, terms: Command, field: int, plain: bool) -> Inten
 orders_after_terms = st.builds(
     with_terms, special_orders, more_terms, st.sampled_from((1, 1, 1, 1, 0, 2)), st.booleans()
 )
+linked_orders = st.builds(with_terms, special_orders, links, st.just(1), st.booleans())
 new_orders = weighted((8, limit_orders), (2, market_orders), (6, special_orders))
 cancels = st.builds(Command, type=st.just(MsgType.CANCEL), account=accounts)
 replaces = st.builds(
@@ -311,6 +320,7 @@ overwritten = st.builds(
 intents = weighted(
     (14, entered),
     (4, orders_after_terms),
+    (4, linked_orders),
     (8, changed),
     (6, at_a_limit),
     (1, bursts),

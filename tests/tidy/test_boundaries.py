@@ -141,6 +141,7 @@ C_PART_OF = dict.fromkeys(
         "triggers",
         "all",  # all_or_none.c
         "expiry",
+        "linked",
         "amend",
         "administer",
     ),

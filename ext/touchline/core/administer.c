@@ -171,9 +171,11 @@ static void terms(const tl_step *s)
 {
     const tl_command *cmd = s->cmd;
     s->engine->state->more[tl_lane_of(cmd)] = (tl_sent_terms){.cl_ord_id = cmd->cl_ord_id,
-                                                        .expire_ns = cmd->expire_ns,
-                                                        .min_qty = cmd->min_qty,
-                                                        .flags = cmd->flags};
+                                                              .expire_ns = cmd->expire_ns,
+                                                              .cl_ord_link_id = cmd->cl_ord_link_id,
+                                                              .min_qty = cmd->min_qty,
+                                                              .flags = cmd->flags,
+                                                              .contingency = cmd->field};
 }
 
 void tl_step_administer(tl_step step)

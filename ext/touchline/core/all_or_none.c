@@ -6,6 +6,7 @@
  *                            order that has met the book; the first that can trade does, whole
  */
 #include "touchline/core/allocation.h"
+#include "touchline/core/linked.h"
 #include "touchline/core/selftrade.h"
 
 /* What an order would meet on its way over three books, before anything is done: the next level of
@@ -19,6 +20,8 @@ typedef struct walk {
     uint32_t left; /* lots it would have left */
     bool shared;   /* what is shown is shared out: section 11 */
     bool blocked;  /* by an order of its owner's that it does not get past: rule 10.6 */
+    bool marked;   /* who is another's partner has in `allotted` what it would trade */
+    uint32_t levels; /* passed */
 } walk;
 #define WHOLE 2u
 
@@ -44,9 +47,31 @@ static uint32_t key_of(const walk *w, unsigned i)
     return tl_key(w->makers, tl_level_price(w->s->shelf, w->book[i], w->level[i]));
 }
 
-static void take(walk *w, uint64_t lots)
+static uint32_t take(walk *w, uint64_t lots)
 {
-    w->left -= lots < w->left ? (uint32_t)lots : w->left;
+    uint32_t taken = lots < w->left ? (uint32_t)lots : w->left;
+    w->left -= taken;
+    return taken;
+}
+
+/* What an order has to trade with after what its partner would have traded: rule 12.3. */
+static uint32_t lots_of(const walk *w, uint32_t slot)
+{
+    const tl_shelf *shelf = w->s->shelf;
+    uint32_t lots = shelf->orders[slot].leaves_qty, partner = tl_link_partner(shelf, slot);
+    if (partner == TL_NONE || shelf->allotted[partner] == 0)
+        return lots;
+    uint8_t contingency = tl_link_contingency(shelf->special[slot].linked);
+    return lots - tl_link_lots(contingency, lots, shelf->allotted[partner],
+                               shelf->orders[partner].leaves_qty);
+}
+
+static void mark(walk *w, uint32_t slot, uint32_t lots)
+{
+    if (tl_link_partner(w->s->shelf, slot) == TL_NONE)
+        return;
+    w->s->shelf->allotted[slot] = lots;
+    w->marked = true;
 }
 
 /* Its owner's orders of a level that is shared out come before all others: rule 11.5. */
@@ -69,33 +94,59 @@ static void pass_level(walk *w, unsigned i)
         pass_own(w, i);
     for (uint32_t slot = tl_level_head(shelf, w->level[i]);
          slot != TL_NONE && w->left > 0 && !w->blocked; slot = shelf->orders[slot].next) {
-        uint32_t lots = shelf->orders[slot].leaves_qty, all = tl_order_leaves(shelf, slot);
+        uint32_t all = tl_order_leaves(shelf, slot), lots = shelf->orders[slot].leaves_qty;
         if (i == WHOLE && lots > w->left)
             continue;
         if (tl_is_self_trade(w->s, w->own, slot)) {
             w->blocked = !shared && tl_self_trade_blocks(w->own, w->left, all);
             continue;
         }
-        take(w, lots);
+        mark(w, slot, take(w, lots_of(w, slot)));
         shown_later += all - lots;
     }
     if (!w->blocked)
         take(w, shown_later);
 }
 
+/* The book that has the next level; one whose key is TL_KEY_NONE: none. */
+static unsigned next_book(const walk *w)
+{
+    unsigned next = key_of(w, 1) < key_of(w, 0);
+    return key_of(w, WHOLE) < key_of(w, next) ? WHOLE : next;
+}
+
+static void go_on(walk *w, unsigned i)
+{
+    w->level[i] = tl_book_worse_level(w->s->shelf, tl_side_of(w->makers), w->level[i]);
+}
+
+/* The way again, so many levels, to leave no marks. */
+static void clear_marks(walk w, uint32_t levels)
+{
+    const tl_shelf *shelf = w.s->shelf;
+    for (; levels > 0; levels--) {
+        unsigned next = next_book(&w);
+        for (uint32_t slot = tl_level_head(shelf, w.level[next]); slot != TL_NONE;
+             slot = shelf->orders[slot].next)
+            shelf->allotted[slot] = 0;
+        go_on(&w, next);
+    }
+}
+
 uint32_t tl_available(const tl_step *s, uint32_t slot, uint32_t limit, const tl_self_trader *own)
 {
     walk w = walk_begin(s, slot, own);
     while (w.left > 0 && !w.blocked) {
-        unsigned next = key_of(&w, 1) < key_of(&w, 0);
-        if (key_of(&w, WHOLE) < key_of(&w, next))
-            next = WHOLE;
+        unsigned next = next_book(&w);
         uint32_t key = key_of(&w, next);
         if (key == TL_KEY_NONE || key > limit)
             break;
         pass_level(&w, next);
-        w.level[next] = tl_book_worse_level(s->shelf, tl_side_of(w.makers), w.level[next]);
+        go_on(&w, next);
+        w.levels++;
     }
+    if (w.marked)
+        clear_marks(walk_begin(s, slot, own), w.levels);
     return s->shelf->orders[slot].leaves_qty - w.left;
 }
 

@@ -7,6 +7,7 @@
  *
  * Levels are walked, not orders.
  */
+#include "touchline/core/linked.h"
 #include "touchline/core/phases.h"
 
 /* One side of a call; its book is sorted as asks are, under tl_call_key. */
@@ -165,11 +166,27 @@ static void fill(const tl_step *s, uint32_t slot, uint32_t qty)
         return;
     }
     tl_step_aside(s, slot);
+    s->shelf->orders[slot].leaves_qty = 0;
     tl_special_end(s, slot);
 }
 
+/* Partners of those that have traded, in the list of `allotted`, until all trades are done. */
+typedef struct lessened {
+    uint32_t *slots;
+    uint32_t count;
+} lessened;
+
+static void note_partner(const tl_step *s, lessened *list, uint32_t slot, uint32_t qty)
+{
+    uint32_t partner = tl_link_partner(s->shelf, slot);
+    bool noted = partner == TL_NONE || s->shelf->links[partner].less != 0;
+    tl_link_traded(s->shelf, slot, qty);
+    if (!noted && s->shelf->links[partner].less != 0)
+        list->slots[list->count++] = partner;
+}
+
 /* The first to buy and the first to sell, neither of whom anybody sees. */
-static uint32_t trade_once(const tl_step *s, uint32_t price, uint64_t left)
+static uint32_t trade_once(const tl_step *s, uint32_t price, uint64_t left, lessened *list)
 {
     const tl_shelf *shelf = s->shelf;
     uint32_t buy = first_of(shelf, s->cmd->instrument, 0);
@@ -192,16 +209,24 @@ static uint32_t trade_once(const tl_step *s, uint32_t price, uint64_t left)
     event->time_in_force = tl_order_time_in_force(&shelf->orders[buy]);
     tl_event_publish(s, event);
     tl_trade_positions(s, &trade);
+    note_partner(s, list, sell, qty);
+    note_partner(s, list, buy, qty);
     fill(s, sell, qty);
     fill(s, buy, qty);
     return qty;
 }
 
-void tl_auction_trade(const tl_step *s, const tl_crossing *crossing)
+void tl_auction_trade(const tl_meeting *m, const tl_crossing *crossing)
 {
+    const tl_step *s = m->s;
     uint64_t left = tl_crossing_volume(crossing);
+    lessened list = {.slots = s->shelf->allotted};
     if (left > 0)
         s->engine->risk.instruments[s->cmd->instrument].reference_price = crossing->price;
     while (left > 0)
-        left -= trade_once(s, crossing->price, left);
+        left -= trade_once(s, crossing->price, left, &list);
+    for (uint32_t i = 0; i < list.count; i++) {
+        tl_link_settle(m, list.slots[i]);
+        list.slots[i] = 0;
+    }
 }

@@ -37,7 +37,8 @@ __attribute__((flatten)) void tl_engine_step(tl_engine *engine, const tl_command
 
 uint64_t tl_engine_events_bound(const tl_engine *engine)
 {
-    return (uint64_t)tl_engine_orders_open(engine) + engine->state->chain + TL_CHAIN_ORDER_MAX + 3;
+    return (uint64_t)tl_engine_orders_open(engine) + engine->state->chain + TL_CHAIN_ORDER_MAX +
+           TL_EVENTS_OWN_MAX;
 }
 
 size_t tl_engine_step_batch(tl_engine *engine, const tl_command *cmds, size_t count,

@@ -19,7 +19,8 @@ from touchline.core.arrays cimport buffer_for, first_of, larger_array
 from touchline.core.capacities cimport capacities_of, tl_engine_capacities
 from touchline.core.messages cimport (
     TL_ACCOUNT_ALL, TL_FLAG_SPECIAL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
-    TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT, tl_level_view, tl_order_view, tl_orders_filter,
+    TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT, terms_of_link, tl_level_view, tl_order_view,
+    tl_orders_filter,
 )
 
 from touchline.core.capacities import EngineCapacities, opened_again, raised
@@ -240,13 +241,15 @@ cdef class Engine:
         return <int>self.sink.next
 
     def new_order(self, instrument, account, side, ord_type, time_in_force, price, qty,
-                  cl_ord_id=0, ts_ns=0, *, stop_price=0, display_qty=0, flags=0, field=0):
+                  cl_ord_id=0, ts_ns=0, *, stop_price=0, display_qty=0, flags=0, field=0,
+                  contingency=0, cl_ord_link_id=0):
         """Enter an order: price in ticks (0 for a market order), qty in lots.
 
-        stop_price (ticks), display_qty (lots), flags, and field (1: TERMS came before): section 8
-        of docs/rules.md. Returns the number of events(): EXPIRED ones, then NEW or REJECTED.
+        stop_price (ticks), display_qty (lots), flags, field (1: TERMS came before): section 8 of
+        docs/rules.md; contingency, cl_ord_link_id (they are sent in TERMS): section 12. Returns
+        the number of events(): EXPIRED ones, then NEW or REJECTED.
         """
-        cdef tl_command cmd
+        cdef tl_command cmd, terms
         memset(&cmd, 0, sizeof(cmd))
         cmd.type = TL_MSG_TYPE_NEW_ORDER
         cmd.instrument = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
@@ -262,6 +265,8 @@ cdef class Engine:
         cmd.display_qty = <uint32_t>whole(display_qty, "display_qty", 0, 0xFFFFFFFF)
         cmd.flags = <uint8_t>whole(flags, "flags", 0, 0xFF)
         cmd.field = <uint8_t>whole(field, "field", 0, 0xFF)
+        if terms_of_link(&cmd, &terms, contingency, cl_ord_link_id):
+            self.step(&terms)
         if cmd.order_id or cmd.flags or cmd.field or cmd.ord_type > TL_ORD_TYPE_LIMIT:
             cmd.flags |= TL_FLAG_SPECIAL
         return self.step(&cmd)
@@ -323,10 +328,7 @@ cdef class Engine:
         return tl_engine_best(self.engine, number, side)
 
     def depth(self, instrument, side, levels_max=10):
-        """Price levels from the best outwards, shape (n,), n <= levels_max, dtype LEVEL. A copy.
-
-        Raises ValueError for a side that is neither Buy nor Sell.
-        """
+        """Price levels from the best outwards, n <= levels_max, dtype LEVEL; as orders."""
         cdef uint16_t number = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
         cdef uint8_t side_number = <uint8_t>side_of(side)
         cdef uint32_t room = <uint32_t>whole(levels_max, "levels_max", 0, 0xFFFFFFFF)
@@ -340,8 +342,7 @@ cdef class Engine:
     def orders(self, instrument, side, orders_max=None):
         """Resting orders, best price first, oldest first within a price; dtype ORDER. A copy.
 
-        At most `orders_max` of them; None: all. Raises ValueError for a side that is neither Buy
-        nor Sell.
+        At most `orders_max` of them; None: all. ValueError for a side that is none.
         """
         cdef uint16_t number = <uint16_t>whole(instrument, "instrument", 0, 0xFFFF)
         cdef uint8_t side_number = <uint8_t>side_of(side)
@@ -357,8 +358,7 @@ cdef class Engine:
     def open_orders(self, *, instrument=None, account=None, side=None):
         """Open orders of an instrument, an account, a side, by slot; dtype ORDER. A copy.
 
-        None means any. Costs a look at every place that ever held an order. Raises ValueError for
-        a side that is none.
+        None means any. Costs a look at every place that ever held an order; ValueError as orders.
         """
         cdef tl_orders_filter wanted
         cdef uint32_t slot = 0
@@ -367,8 +367,7 @@ cdef class Engine:
                                        whole(instrument, "instrument", 0, TL_INSTRUMENT_ALL - 1))
         wanted.account = <uint32_t>(TL_ACCOUNT_ALL if account is None else
                                     whole(account, "account", 0, TL_ACCOUNT_ALL - 1))
-        wanted.side = 0
-        wanted.time_in_force = 0
+        wanted.side = wanted.time_in_force = 0
         if side is not None:
             wanted.side = <uint8_t>side_of(side)
         self.check_idle()
@@ -404,10 +403,9 @@ cdef class Engine:
         return level
 
     def ahead(self, order_id):
-        """Lots at the order's price that trade before it does.
+        """Lots at the order's price that trade before it does; ValueError when it is not open.
 
-        Costs a step for each order ahead of it or behind it, whichever are fewer. Raises
-        ValueError for an order that is not open.
+        Costs a step for each order ahead of it or behind it, whichever are fewer.
         """
         return self.before(order_id).qty
 

@@ -1,16 +1,27 @@
 /* The state hash: section 7 of docs/rules.md. */
 #include "touchline/core/state.h"
 
+static uint64_t hash_other(const tl_engine *engine, uint32_t slot_from_1, uint64_t hash)
+{
+    uint64_t order_id = slot_from_1 != 0 ? tl_order_id(&engine->shelf, slot_from_1 - 1) : 0;
+    return tl_mix(hash, order_id);
+}
+
 static uint64_t hash_terms(const tl_engine *engine, uint32_t slot, uint64_t hash)
 {
     const tl_special *terms = &engine->shelf.special[slot];
     uint64_t flags = terms->flags & TL_SPECIAL_FLAGS;
-    uint64_t apart = terms->flags & ~TL_SPECIAL_FLAGS;
-    hash = tl_mix(hash, terms->ord_type | flags << 8 | apart << 16);
+    uint64_t apart = terms->flags & ~TL_SPECIAL_FLAGS, linked = terms->linked;
+    hash = tl_mix(hash, terms->ord_type | flags << 8 | apart << 16 | linked << 24);
     hash = tl_mix(hash, terms->stop_price);
     hash = tl_mix(hash, terms->display_qty);
     hash = tl_mix(hash, (uint64_t)tl_expire_ns(engine, terms));
-    return tl_mix(hash, tl_order_seen(engine, slot).shown_qty);
+    hash = tl_mix(hash, tl_order_seen(engine, slot).shown_qty);
+    if (linked == 0)
+        return hash;
+    hash = hash_other(engine, engine->shelf.links[slot].partner, hash);
+    hash = hash_other(engine, engine->shelf.links[slot].parent, hash);
+    return hash_other(engine, engine->shelf.links[slot].child, hash);
 }
 
 static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t side, uint64_t hash)
@@ -35,8 +46,8 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
     return tl_mix(hash, 0);
 }
 
-/* What rests unseen, then what waits for a stop price, first to be met first, what is collected and
- * what waits for the closing auction. */
+/* What rests unseen, then what waits for a stop price, first to be met first, what is collected,
+ * what waits for the closing auction and what is held for another order. */
 static uint64_t hash_unseen(const tl_engine *engine, uint32_t instrument, uint64_t hash)
 {
     const tl_book *books = &engine->shelf.unseen[(size_t)instrument * TL_UNSEEN_BOOKS];
@@ -48,7 +59,7 @@ static uint64_t hash_unseen(const tl_engine *engine, uint32_t instrument, uint64
     hash = hash_side(engine, &books[TL_UNSEEN_TOUCH_SELL], TL_SIDE_SELL, hash);
     hash = hash_side(engine, &books[TL_UNSEEN_ALL_OR_NONE_BUY], TL_SIDE_BUY, hash);
     hash = hash_side(engine, &books[TL_UNSEEN_ALL_OR_NONE_SELL], TL_SIDE_SELL, hash);
-    for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_PARKED_SELL; which++)
+    for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_HELD_SELL; which++)
         hash = hash_side(engine, &books[which], TL_SIDE_SELL, hash);
     return hash;
 }
@@ -115,17 +126,27 @@ static uint64_t hash_positions(const tl_engine *engine)
     return sum;
 }
 
-/* Of the lanes that have sent any, the terms that the next order may take. */
+/* Of the lanes that have sent any, the terms that the next order may take, and whom it may name. */
 static uint64_t hash_more(const tl_engine *engine, uint64_t hash)
 {
     for (uint32_t lane = 0; lane < TL_TEXT_LANES; lane++) {
         const tl_sent_terms *more = &engine->state->more[lane];
-        if (more->cl_ord_id == 0 && more->expire_ns == 0 && more->min_qty == 0 && more->flags == 0)
+        if (more->cl_ord_id == 0 && more->expire_ns == 0 && more->min_qty == 0 &&
+            more->flags == 0 && more->cl_ord_link_id == 0 && more->contingency == 0)
             continue;
         hash = tl_mix(hash, lane);
         hash = tl_mix(hash, more->cl_ord_id);
         hash = tl_mix(hash, (uint64_t)more->expire_ns);
-        hash = tl_mix(hash, more->min_qty | (uint64_t)more->flags << 32);
+        hash = tl_mix(hash, more->min_qty | (uint64_t)more->flags << 32 |
+                                (uint64_t)more->contingency << 40);
+        hash = tl_mix(hash, more->cl_ord_link_id);
+    }
+    for (uint32_t lane = 0; lane < TL_TEXT_LANES; lane++) {
+        const tl_last_linked *last = &engine->state->last_linked[lane];
+        if (last->linked == 0)
+            continue;
+        hash = tl_mix(tl_mix(tl_mix(hash, lane), last->cl_ord_id), last->order_id);
+        hash = tl_mix(hash, last->filled);
     }
     return hash;
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "touchline/core/linked.h"
 #include "touchline/core/phases.h"
 
 /* Of the state, in orders, positions, instruments …: so much is looked at for each command. */
@@ -20,13 +21,15 @@ typedef struct found {
     uint64_t collected;
 } found;
 
+#define HELD 2u /* none of the flags that say why an order stands apart */
+
 /* One of the books of an instrument. */
 typedef struct where {
     const tl_book *book;
     uint32_t instrument;
     bool shown;   /* for all to see */
     uint8_t wait;  /* the side of the orders that stand apart there; 0: they do not */
-    uint8_t apart; /* and why: TL_WAITING, TL_COLLECTED, TL_PARKED */
+    uint8_t apart; /* and why: TL_WAITING, TL_COLLECTED, TL_PARKED, HELD */
 } where;
 
 /* A number of its own for each of many things: sums weighted so are equal only where each is. */
@@ -156,13 +159,15 @@ static void check_terms(const tl_engine *engine, uint32_t slot, const where *at,
 {
     const tl_order *order = &engine->shelf.orders[slot];
     const tl_special *terms = &engine->shelf.special[slot];
-    bool apart = (terms->flags & TL_APART_FLAGS) != 0;
+    bool held = (terms->linked & TL_LINK_HELD) != 0, apart = tl_is_apart(terms);
     found->specials += terms->flags != 0;
     found->wholes += (terms->flags & TL_ALL_OR_NONE) != 0;
     assert(tl_order_is_special(order) == (terms->flags != 0));
     found->chain += terms->chain;
     found->collected += (terms->flags & TL_COLLECTED) != 0;
-    assert((terms->flags & TL_APART_FLAGS) == at->apart);
+    assert(held ? at->apart == HELD && (terms->flags & (TL_COLLECTED | TL_PARKED)) == 0
+                : at->apart == (terms->flags & TL_APART_FLAGS));
+    tl_invariants_link(engine, slot);
     assert(apart == (at->wait != 0) && (!apart || order->side == at->wait));
     const tl_place place = tl_place_of(&engine->shelf, slot);
     assert(place.book == at->book && place.side_index == side_index && place.price == price);
@@ -203,7 +208,7 @@ static void check_order(const tl_engine *engine, const tl_order *order, uint32_t
     assert(time == TL_TIME_IN_FORCE_DAY || time == TL_TIME_IN_FORCE_GTC ||
            time == TL_TIME_IN_FORCE_GTD || (in_call && tl_is_for_auction(time)));
     assert(order->price > 0 || in_call ||
-           (tl_order_is_special(order) && (engine->shelf.special[slot].flags & TL_WAITING) != 0));
+           (tl_order_is_special(order) && tl_is_apart(&engine->shelf.special[slot])));
     assert(order->position < engine->positions.counts->positions_used);
     const tl_position *owner = &engine->positions.entries[order->position];
     assert(owner->instrument == order->instrument);
@@ -317,6 +322,8 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
         {&unseen[TL_UNSEEN_CALL_SELL], instrument, false, TL_SIDE_SELL, TL_COLLECTED},
         {&unseen[TL_UNSEEN_PARKED_BUY], instrument, false, TL_SIDE_BUY, TL_PARKED},
         {&unseen[TL_UNSEEN_PARKED_SELL], instrument, false, TL_SIDE_SELL, TL_PARKED},
+        {&unseen[TL_UNSEEN_HELD_BUY], instrument, false, TL_SIDE_BUY, HELD},
+        {&unseen[TL_UNSEEN_HELD_SELL], instrument, false, TL_SIDE_SELL, HELD},
     };
     uint64_t orders = found->orders, specials = found->specials, wholes = found->wholes;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -432,6 +439,7 @@ void tl_invariants_hold(const tl_engine *engine)
     check_positions(engine, found.open);
     check_chains(engine);
     check_expiries(engine);
+    tl_invariants_last_linked(engine);
     assert(is_entry_status(engine->risk.counts->venue_status));
     for (uint32_t i = 0; i < engine->risk.counts->accounts_max; i++) {
         const tl_account *account = &engine->risk.accounts[i];

@@ -28,6 +28,10 @@ void tl_invariants_after(tl_engine *engine, const tl_command *cmd, const tl_even
 /* The state alone: pools, books, trees, positions, statuses. */
 void tl_invariants_hold(const tl_engine *engine);
 
+/* Of these, what is true of an order's links, and of what lanes remember: invariants_links.c. */
+void tl_invariants_link(const tl_engine *engine, uint32_t slot);
+void tl_invariants_last_linked(const tl_engine *engine);
+
 /* The events of one command alone: numbers, bound, conserved quantities, rules 1.2 to 4.6. */
 void tl_invariants_answer(const tl_engine *engine, const tl_command *cmd,
                           const tl_event_sink *sink, const tl_before *before);

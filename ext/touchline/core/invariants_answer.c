@@ -66,6 +66,10 @@ static void check_conserved_among_specials(const tl_engine *engine, const answer
             leaves -= event->qty;
         if (event->order_id != accepted->order_id)
             continue;
+        if (event->exec_type == TL_EXEC_TYPE_REPLACED) { /* rule 12.3 */
+            assert(event->reason == TL_REASON_LINKED && event->leaves_qty < leaves);
+            leaves = event->leaves_qty;
+        }
         if (traded || event->exec_type == TL_EXEC_TYPE_CANCELED)
             leaves -= event->qty;
         assert(event->leaves_qty == leaves);
@@ -106,17 +110,27 @@ static void check_conserved(const tl_engine *engine, const answer *a, uint32_t e
     assert(slot == TL_NONE || engine->shelf.orders[slot].leaves_qty == leaves);
 }
 
+/* Rule 12.4: an order that ends with another which does. */
+static bool ends_with_parent(const tl_event *event)
+{
+    return event->exec_type == TL_EXEC_TYPE_CANCELED && event->reason == TL_REASON_LINKED;
+}
+
 /* Rule 4.6: as many as it says, and of each the whole. */
 static void check_mass_cancel(const answer *a, const tl_command *cmd)
 {
     bool expire = (cmd->flags & TL_FLAG_EXPIRE) != 0;
+    uint64_t others = 0;
     for (uint64_t i = 0; i + 1 < a->count; i++) {
         const tl_event *event = event_at(a, i);
-        assert(event->exec_type == (expire ? TL_EXEC_TYPE_EXPIRED : TL_EXEC_TYPE_CANCELED));
+        bool other = ends_with_parent(event);
+        assert(other ||
+               event->exec_type == (expire ? TL_EXEC_TYPE_EXPIRED : TL_EXEC_TYPE_CANCELED));
         assert(event->qty >= 1 && event->leaves_qty == 0);
+        others += other;
     }
     assert(event_at(a, a->count - 1)->exec_type == TL_EXEC_TYPE_MASS_CANCELED);
-    assert(event_at(a, a->count - 1)->qty == a->count - 1);
+    assert(event_at(a, a->count - 1)->qty == a->count - 1 - others);
 }
 
 /* Rule 9.5: the lots that it says trade, at the one price, before anything else happens. */
@@ -158,7 +172,8 @@ static void check_orders(const tl_engine *engine, const answer *a, const tl_befo
 /* Rule 8.10: what was past its time comes before the answer itself. */
 static void pass_expired(answer *a)
 {
-    while (a->count > 1 && event_at(a, 0)->exec_type == TL_EXEC_TYPE_EXPIRED) {
+    while (a->count > 1 && (event_at(a, 0)->exec_type == TL_EXEC_TYPE_EXPIRED ||
+                            ends_with_parent(event_at(a, 0)))) {
         assert(event_at(a, 0)->qty >= 1 && event_at(a, 0)->leaves_qty == 0);
         assert(event_at(a, 0)->cl_ord_id == 0);
         a->first++;
@@ -191,8 +206,9 @@ void tl_invariants_answer(const tl_engine *engine, const tl_command *cmd,
         check_uncross(&a);
         break;
     default:
-        assert(a.count == 1 || cmd->type == TL_MSG_TYPE_MASS_CANCEL);
         if (cmd->type == TL_MSG_TYPE_MASS_CANCEL)
             check_mass_cancel(&a, cmd);
+        for (uint64_t i = 1; i < a.count && cmd->type != TL_MSG_TYPE_MASS_CANCEL; i++)
+            assert(ends_with_parent(event_at(&a, i)));
     }
 }

@@ -8,7 +8,7 @@
  * No chain leads from an account to its orders: it would cost every order more than this costs the
  * few requests that name one (docs/decisions/0010-a-mass-cancel-finds-its-orders.md).
  */
-#include "touchline/core/commands.h"
+#include "touchline/core/linked.h"
 
 /* Rule 4.6: what is wrong with the filter, if anything. */
 static bool mass_cancel_valid(const tl_step *s, tl_verdict *verdict)
@@ -76,8 +76,8 @@ static uint32_t cancel_side(const tl_step *s, const tl_book *book, uint8_t side)
     return count;
 }
 
-/* What rests unseen, what waits for a stop price, first to be met first, what is collected and what
- * waits for the closing auction. */
+/* What rests unseen, what waits for a stop price, first to be met first, what is collected, what
+ * waits for the closing auction and what is held for another order. */
 static uint32_t cancel_unseen(const tl_step *s)
 {
     const size_t first = (size_t)s->cmd->instrument * TL_UNSEEN_BOOKS;
@@ -100,8 +100,9 @@ static uint32_t cancel_unseen(const tl_step *s)
         count += cancel_side(s, &books[TL_UNSEEN_ALL_OR_NONE_BUY], TL_SIDE_BUY);
     if (sell)
         count += cancel_side(s, &books[TL_UNSEEN_ALL_OR_NONE_SELL], TL_SIDE_SELL);
-    for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_PARKED_SELL; which++) {
-        bool buys = which == TL_UNSEEN_CALL_BUY || which == TL_UNSEEN_PARKED_BUY;
+    for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_HELD_SELL; which++) {
+        bool buys = which == TL_UNSEEN_CALL_BUY || which == TL_UNSEEN_PARKED_BUY ||
+                    which == TL_UNSEEN_HELD_BUY;
         if (buys ? buy : sell)
             count += cancel_side(s, &books[which], TL_SIDE_SELL);
     }
@@ -162,10 +163,35 @@ static bool means_slot(const tl_step *s, uint32_t slot)
            means_side(s->cmd, order->side);
 }
 
+/* Orders that end with their parent (rule 12.4), and those of them whose slots come before its own:
+ * they have been passed and left. */
+typedef struct children {
+    uint32_t count;
+    uint32_t passed;
+    uint64_t lots_passed; /* of those that the request means */
+} children;
+
+static children children_of(const tl_step *s, uint32_t slot)
+{
+    children found = {0};
+    if (!tl_order_is_special(&s->shelf->orders[slot]) || s->shelf->links[slot].child == 0)
+        return found;
+    uint32_t first = s->shelf->links[slot].child - 1;
+    const uint32_t both[2] = {first, tl_link_partner(s->shelf, first)};
+    for (unsigned i = 0; i < 2 && both[i] != TL_NONE; i++) {
+        bool passed = both[i] < slot;
+        found.count++;
+        found.passed += passed;
+        if (passed && s->cmd->account != TL_ACCOUNT_ALL && means_slot(s, both[i]))
+            found.lots_passed += tl_order_leaves(s->shelf, both[i]);
+    }
+    return found;
+}
+
 static uint32_t cancel_account(const tl_step *s)
 {
     uint32_t used = s->shelf->pools->orders_used;
-    uint64_t open = open_of_account(s);
+    uint64_t open = open_of_account(s), kept = 0;
     uint32_t count = 0;
     for (uint32_t group = 0; open > 0; group += TL_SLOT_GROUP) {
         assert(group < used);
@@ -174,8 +200,14 @@ static uint32_t cancel_account(const tl_step *s)
         for (uint32_t slot = group; slot < group + TL_SLOT_GROUP && slot < used; slot++) {
             if (!means_slot(s, slot))
                 continue;
-            open -= tl_order_leaves(s->shelf, slot);
-            count += take_off(s, slot);
+            uint32_t lots = tl_order_leaves(s->shelf, slot);
+            const children held = children_of(s, slot);
+            bool taken = take_off(s, slot);
+            count += taken;
+            open -= lots;
+            kept += taken ? 0 : lots;
+            if (taken && held.count > 0)
+                open = open_of_account(s) - (kept -= held.lots_passed);
         }
     }
     return count;
@@ -185,16 +217,18 @@ static uint32_t cancel_account(const tl_step *s)
 
 static uint32_t cancel_venue(const tl_step *s)
 {
-    uint32_t open = s->shelf->pools->orders_open;
-    uint32_t count = 0;
-    for (uint32_t slot = 0; open > 0; slot++) {
-        assert(slot < s->shelf->pools->orders_used);
+    const tl_pools *pools = s->shelf->pools;
+    uint32_t count = 0, kept = 0;
+    for (uint32_t slot = 0; pools->orders_open > kept; slot++) {
+        assert(slot < pools->orders_used);
         const tl_order *order = &s->shelf->orders[slot];
         if (order->position == TL_NONE)
             continue;
-        open--;
-        if (means_side(s->cmd, order->side))
-            count += take_off(s, slot);
+        const children held = children_of(s, slot);
+        bool taken = means_side(s->cmd, order->side) && take_off(s, slot);
+        count += taken;
+        kept += !taken;
+        kept -= taken ? held.passed : 0;
     }
     return count;
 }

@@ -13,7 +13,7 @@ const tl_constant tl_constants[] = {
         TL_EXEC_TYPES(TL_ROW) TL_TRADING_STATUSES(TL_ROW) TL_ENTRY_STATUSES(TL_ROW)
             TL_SELF_TRADES(TL_ROW) TL_ALLOCATIONS(TL_ROW) TL_LIMITS(TL_ROW_LIMIT)
                 TL_TEXTS(TL_ROW) TL_FLAGS(TL_ROW) TL_MORE(TL_ROW) TL_TERMS_FLAGS(TL_ROW)
-                    TL_REASONS(TL_ROW_REASON)};
+                    TL_CONTINGENCIES(TL_ROW) TL_REASONS(TL_ROW_REASON)};
 const int tl_constants_count = (int)(sizeof tl_constants / sizeof tl_constants[0]);
 
 #define TL_RANGE(set, name, value, owner, unit, member, lowest, highest, unset)                    \

@@ -173,6 +173,15 @@ extern "C" {
 #define TL_TERMS_FLAGS(X)                                                                          \
     X(TERMS_FLAG, ALL_OR_NONE, 1) /* ExecInst(18) G: rule 8.12 */
 
+/* How an order is linked with another: ContingencyType(1385), in Command.field of a TERMS.
+ * Section 12. */
+#define TL_CONTINGENCIES(X)                                                                        \
+    X(CONTINGENCY, NONE, 0)                                                                        \
+    X(CONTINGENCY, OCO, 1) /* one cancels the other */                                             \
+    X(CONTINGENCY, OTO, 2) /* one triggers the other */                                            \
+    X(CONTINGENCY, OUO_ABSOLUTE, 3)     /* one updates the other: by as many lots */               \
+    X(CONTINGENCY, OUO_PROPORTIONAL, 4) /* by as large a part of it */
+
 /* Why the answer is no: name, value, OrdRejReason(103), CxlRejReason(102), text. The text says what
  * Event.value and Event.limit hold. 103 values above 15 exist from FIX 5.0 on. */
 #define TL_REASONS(X)                                                                              \
@@ -236,7 +245,10 @@ extern "C" {
       "price {value} is not the closing price, {limit} ticks")                                     \
     X(REASON, SELF_TRADE, 47, 0, 0, "it would have traded with its own account's or group's order")\
     X(REASON, ORDERS_OPEN, 48, 99, 99, "instrument {value} has open orders")                       \
-    X(REASON, NOT_ALLOCATED, 49, 11, 99, "no order waits where trades are shared out")
+    X(REASON, NOT_ALLOCATED, 49, 11, 99,                                                           \
+      "no order waits or is linked where trades are shared out")                                   \
+    X(REASON, NOT_LINKED, 50, 5, 99, "no order that it can be linked with: rule 12.1")             \
+    X(REASON, LINKED, 51, 0, 0, "the order that it was linked with has traded, or ended")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
@@ -256,6 +268,7 @@ enum tl_text { TL_TEXTS(TL_ENUM) };
 enum tl_flag { TL_FLAGS(TL_ENUM) };
 enum tl_more { TL_MORE(TL_ENUM) };
 enum tl_terms_flag { TL_TERMS_FLAGS(TL_ENUM) };
+enum tl_contingency { TL_CONTINGENCIES(TL_ENUM) };
 enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 #undef TL_ENUM
 #undef TL_ENUM_LIMIT
@@ -310,7 +323,10 @@ typedef struct tl_command {
                           SELF_TRADE: the group */
         int64_t expire_ns; /* TERMS: ExpireTime(126), UTC nanoseconds; 0: none */
     };
-    int64_t qty;        /* OrderQty(38) in lots */
+    union {
+        int64_t qty; /* OrderQty(38) in lots */
+        uint64_t cl_ord_link_id; /* TERMS: ClOrdLinkID(583), cl_ord_id of the order it names */
+    };
     uint32_t account;   /* Account(1) */
     uint32_t checksum;  /* CRC32C of the command with a checksum of 0 */
     union {
@@ -324,7 +340,8 @@ typedef struct tl_command {
     uint8_t type;  /* MsgType(35), enum tl_msg_type */
     uint8_t side;  /* Side(54) */
     uint8_t field; /* LIMIT: enum tl_limit; TEXT: enum tl_text; a status command: the status;
-                      SELF_TRADE: enum tl_self_trade; NEW_ORDER: enum tl_more */
+                      SELF_TRADE: enum tl_self_trade; NEW_ORDER: enum tl_more;
+                      TERMS: enum tl_contingency */
     uint8_t flags; /* enum tl_flag; TERMS: enum tl_terms_flag */
 } tl_command;
 static_assert(sizeof(tl_command) == 64, "a command is one cache line");
@@ -420,7 +437,8 @@ typedef struct tl_order_view {
     uint32_t stop_price;  /* ticks */
     uint8_t ord_type;
     uint8_t flags;   /* POST_ONLY, SLIDE, HIDDEN, SPECIAL */
-    uint8_t waiting; /* 1: for its stop price; 4: for the uncross; 8: for the closing auction */
+    uint8_t waiting; /* 1: for its stop price; 4: for the uncross; 8: for the closing auction;
+                        16: for the order that releases it */
     uint8_t all_or_none; /* 1: it trades whole or not at all */
     int64_t expire_ns; /* UTC nanoseconds; 0: it does not expire */
 } tl_order_view;

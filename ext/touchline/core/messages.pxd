@@ -11,6 +11,7 @@ cdef extern from "touchline/core/messages.h" nogil:
         uint32_t stop_price
         uint32_t display_qty
         uint32_t min_qty
+        uint64_t cl_ord_link_id
         uint64_t cl_ord_id
         int64_t price
         int64_t expire_ns
@@ -126,6 +127,11 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_MSG_TYPE_TERMS
     enum: TL_MORE_TERMS
     enum: TL_TERMS_FLAG_ALL_OR_NONE
+    enum: TL_CONTINGENCY_NONE
+    enum: TL_CONTINGENCY_OCO
+    enum: TL_CONTINGENCY_OTO
+    enum: TL_CONTINGENCY_OUO_ABSOLUTE
+    enum: TL_CONTINGENCY_OUO_PROPORTIONAL
     enum: TL_SIDE_BUY
     enum: TL_SIDE_SELL
     enum: TL_ORD_TYPE_MARKET
@@ -154,3 +160,6 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_EXEC_TYPE_CANCEL_REJECTED
 
     uint32_t tl_command_checksum(const tl_command *cmd)
+
+cdef int terms_of_link(tl_command *cmd, tl_command *terms, contingency,
+                       cl_ord_link_id) except -1

@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from touchline.core.arguments cimport index_of
+from libc.string cimport memset
+
+from touchline.core.arguments cimport index_of, natural, whole
 
 cdef tl_command _command
 cdef tl_event _event
@@ -167,6 +169,8 @@ Text = _enum("Text", "TEXT", "What a TEXT command names.", enum.IntEnum)
 Flag = _enum("Flag", "FLAG", "Bits of Event.flags.", enum.IntFlag)
 More = _enum("More", "MORE", "Field of a special NEW_ORDER: do TERMS belong to it?", enum.IntEnum)
 TermsFlag = _enum("TermsFlag", "TERMS_FLAG", "Bits of the flags of a TERMS command.", enum.IntFlag)
+ContingencyType = _enum("ContingencyType", "CONTINGENCY",
+                        "How an order is linked with another: ContingencyType(1385).", enum.IntEnum)
 Reason = _enum("Reason", "REASON", "Why the answer is no.", enum.IntEnum)
 
 PRICE_MAX = TL_PRICE_MAX
@@ -187,6 +191,23 @@ LANE_FIX = TL_LANE_FIX
 LANE_API = TL_LANE_API
 LANE_WIRE = TL_LANE_WIRE
 
+
+
+cdef int terms_of_link(tl_command *cmd, tl_command *terms, contingency,
+                       cl_ord_link_id) except -1:
+    """TERMS that link the order with another, to go before it; 1 where there are any."""
+    if not contingency and not cl_ord_link_id:
+        return 0
+    memset(terms, 0, sizeof(tl_command))
+    if cmd.field:
+        raise ValueError("field says that TERMS came before: the link belongs into those")
+    terms.type = TL_MSG_TYPE_TERMS
+    terms.cl_ord_id = cmd.cl_ord_id
+    terms.ts_ns = cmd.ts_ns
+    terms.field = <uint8_t>whole(contingency, "contingency", 0, 0xFF)
+    terms.cl_ord_link_id = natural(cl_ord_link_id, "cl_ord_link_id")
+    cmd.field = TL_MORE_TERMS
+    return 1
 
 
 class LimitRange(NamedTuple):

@@ -33,7 +33,7 @@ void tl_phase_place(uint8_t status, const tl_command *cmd, tl_special *terms)
                   status != TL_TRADING_STATUS_CLOSING_AUCTION;
     bool collected =
         tl_phase_is_call(status) && !parked && (terms->flags & TL_WAITING) == 0;
-    if (!parked && !collected)
+    if ((!parked && !collected) || (terms->linked & TL_LINK_HELD) != 0)
         return;
     terms->flags |= (uint8_t)(TL_FLAG_SPECIAL | (parked ? TL_PARKED : TL_COLLECTED));
     terms->ord_type = cmd->ord_type;
@@ -136,7 +136,7 @@ static void let_go(const tl_meeting *m, uint32_t slot)
     }
     terms.flags &= (uint8_t)~TL_COLLECTED;
     if (terms.flags == TL_FLAG_SPECIAL && terms.display_qty == 0 && terms.expiry == 0 &&
-        terms.ord_type == TL_ORD_TYPE_LIMIT)
+        terms.linked == 0 && terms.ord_type == TL_ORD_TYPE_LIMIT)
         terms = (tl_special){0};
     if (stands(m, slot, &terms) && (terms.flags & TL_FLAG_HIDDEN) == 0)
         tl_restated(m, slot);
@@ -151,12 +151,11 @@ static void uncross(tl_meeting *m, uint16_t instrument)
         return;
     const tl_crossing crossing = tl_auction_price(s->engine, instrument);
     tell(s, TL_EXEC_TYPE_UNCROSSED, &crossing);
-    tl_auction_trade(s, &crossing);
+    tl_auction_trade(m, &crossing);
     m->traded = crossing.price != 0;
     m->low = m->high = crossing.price;
     each(m, buys, 1, let_go);
     each(m, sells, 1, let_go);
-    tl_work_off_triggers(m, instrument);
 }
 
 /* ── the command ───────────────────────────────────────────────────────────────────────────── */
@@ -206,6 +205,7 @@ static void enter_phase(const tl_step *s, uint8_t status)
         collect_all(&m, number, status);
     else if (status != TL_TRADING_STATUS_HALTED)
         uncross(&m, number);
+    tl_work_off_triggers(&m, number);
     if (tl_phase_is_auction(status))
         tell_indicative(s);
 }

@@ -75,7 +75,7 @@ static inline uint64_t tl_crossing_volume(const tl_crossing *crossing)
 
 /* Rule 9.4. Costs a step for each level of both sides. */
 tl_crossing tl_auction_price(const tl_engine *engine, uint16_t instrument);
-/* Rule 9.5: its trades, each an event. */
-void tl_auction_trade(const tl_step *s, const tl_crossing *crossing);
+/* Rule 9.5: its trades, each an event, and then rule 12.3. */
+void tl_auction_trade(const tl_meeting *m, const tl_crossing *crossing);
 
 #endif

@@ -29,7 +29,8 @@ uint64_t tl_sink_slots_of(const tl_engine_capacities *capacities)
 {
     const uint32_t orders_max = capacities->orders_max;
     const uint64_t longest = /* orders_max of them open and collected */
-        (uint64_t)orders_max * 2 + tl_chain_max(orders_max) + TL_CHAIN_ORDER_MAX + 3;
+        (uint64_t)orders_max * 2 + tl_chain_max(orders_max) + TL_CHAIN_ORDER_MAX +
+        TL_EVENTS_OWN_MAX;
     uint64_t slots = 1;
     while (slots < longest)
         slots *= 2;

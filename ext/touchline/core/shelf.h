@@ -89,7 +89,8 @@ typedef struct tl_special {
     uint32_t display_qty; /* 0: all is shown */
     uint32_t stop_price;  /* ticks */
     uint32_t expiry;      /* its place among those that expire, from 1; 0: it does not */
-    uint16_t chain;       /* rule 8.7 */
+    uint8_t chain;        /* rule 8.7 */
+    uint8_t linked;       /* how it is linked with others, TL_LINK_…: section 12; 0: with none */
     uint8_t ord_type;
     uint8_t flags; /* TL_FLAG_SPECIAL, POST_ONLY, SLIDE, HIDDEN, TL_WAITING and TL_ALL_OR_NONE */
 } tl_special;
@@ -100,6 +101,22 @@ static_assert(sizeof(tl_special) == 20, "three orders to a cache line");
 #define TL_PARKED 8u                  /* until the closing auction */
 #define TL_APART_FLAGS 13u            /* waiting, collected or parked: not where it may trade */
 #define TL_SPECIAL_FLAGS 0xF0u        /* those that its command and its events have too */
+
+/* Bits of tl_special.linked; the upper four are its enum tl_contingency. */
+#define TL_LINK_CHILD 1u    /* another order's trades release it, or have */
+#define TL_LINK_HELD 2u     /* not yet: it stands apart */
+#define TL_LINK_RELEASED 4u /* it meets the book as soon as the instrument trades; HELD till then */
+#define TL_LINK_STATE 7u    /* the three above */
+#define TL_LINK_CONTINGENCY 4 /* bits below it */
+
+/* With whom, by slot; all 0 where special.linked is. Slots from 1, 0 being none. */
+typedef struct tl_link {
+    uint32_t partner; /* one cancels or updates the other */
+    uint32_t parent;  /* releases it */
+    uint32_t child;   /* it releases that one, and that one's partner if it is a child too */
+    uint32_t less;    /* lots it loses by what its partner has traded; 0 between two commands */
+} tl_link;
+static_assert(sizeof(tl_link) == 16, "four orders to a cache line");
 
 /* The books of an instrument beside the one that everybody sees. What waits for a stop price lies
  * under that price, first to be met first: on the side that is sorted so. */
@@ -115,8 +132,14 @@ enum {
     TL_UNSEEN_CALL_SELL,
     TL_UNSEEN_PARKED_BUY,
     TL_UNSEEN_PARKED_SELL,
+    TL_UNSEEN_HELD_BUY, /* these two under TL_KEY_RELEASED and TL_KEY_HELD, as asks */
+    TL_UNSEEN_HELD_SELL,
     TL_UNSEEN_BOOKS
 };
+
+/* Where orders lie that another releases: who is released first, both oldest first. */
+#define TL_KEY_RELEASED 1u
+#define TL_KEY_HELD 2u
 
 /* A level is its oldest order. With this bit set there is a queue, and the rest of it is in
  * tl_queue; a lone order is its level, and has nothing else. */
@@ -186,7 +209,8 @@ typedef struct tl_shelf {
     tl_book *books;     /* by instrument */
     tl_book *unseen;    /* instrument * TL_UNSEEN_BOOKS + which; NULL where there are none */
     tl_special *special; /* by slot */
-    uint32_t *allotted;  /* by slot; all 0 between two commands */
+    tl_link *links;      /* by slot */
+    uint32_t *allotted;  /* by slot; lots given or counted, or a list; all 0 between two commands */
 } tl_shelf;
 
 void tl_pools_init(tl_pools *pools, uint32_t orders_max, uint32_t price_blocks_max,

@@ -3,6 +3,7 @@
  *
  *   special_enter.c   terms checked, the order accepted
  *   special_match.c   an order meets the book; icebergs show their next part
+ *   linked.c          what cancels, updates or releases another: section 12
  *   all_or_none.c     what is there to trade with at once; who waits for all of it
  *   selftrade.c       what becomes of two orders of one account or group that meet
  *   triggers.c        what waits for a stop price, and the queue of what has been triggered
@@ -52,11 +53,22 @@ static inline tl_book *tl_unseen_book(const tl_shelf *shelf, uint16_t instrument
     return &shelf->unseen[(size_t)instrument * TL_UNSEEN_BOOKS + which];
 }
 
+/* Does it stand apart from where it may trade? */
+static inline bool tl_is_apart(const tl_special *terms)
+{
+    return (terms->flags & TL_APART_FLAGS) != 0 || (terms->linked & TL_LINK_HELD) != 0;
+}
+
 /* Where an order with these terms and this limit price stands. */
 static inline tl_place tl_place_with(const tl_shelf *shelf, uint16_t instrument, uint8_t side,
                                      const tl_special *terms, uint32_t price)
 {
     unsigned side_index = tl_side_index(side);
+    if ((terms->linked & TL_LINK_HELD) != 0) {
+        bool released = (terms->linked & TL_LINK_RELEASED) != 0;
+        return (tl_place){tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_BUY + side_index), 1,
+                          released ? TL_KEY_RELEASED : TL_KEY_HELD};
+    }
     if ((terms->flags & (TL_COLLECTED | TL_PARKED)) != 0) {
         bool parked = (terms->flags & TL_PARKED) != 0;
         unsigned which = (parked ? TL_UNSEEN_PARKED_BUY : TL_UNSEEN_CALL_BUY) + side_index;
@@ -131,8 +143,11 @@ tl_event *tl_special_event_begin(const tl_meeting *m, uint8_t exec_type, uint32_
 void tl_stand(const tl_step *s, uint32_t slot);
 /* And stands there no longer; its slot stays taken. */
 void tl_step_aside(const tl_step *s, uint32_t slot);
-/* The order has ended, and its terms with it. */
+/* The order has ended, and its terms and links with it. What it has left is 0 where all of it has
+ * traded. */
 void tl_special_end(const tl_step *s, uint32_t slot);
+/* The same of an order that is linked with nobody. */
+void tl_special_end_alone(const tl_step *s, uint32_t slot);
 /* Its last event, and its end; it does not stand anywhere. */
 void tl_special_take_off(const tl_meeting *m, uint32_t slot, uint8_t exec_type, uint8_t reason);
 void tl_restated(const tl_meeting *m, uint32_t slot);
@@ -144,7 +159,7 @@ void tl_trade_with(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_typ
 void tl_decrement(tl_meeting *m, uint32_t slot, uint32_t maker, uint8_t ord_type);
 
 /* Rule 8.7: events more than one that an order with these terms can cause in another's command. */
-uint16_t tl_chain_of(const tl_special *terms, uint32_t order_qty);
+uint8_t tl_chain_of(const tl_special *terms, uint32_t order_qty);
 /* The order has terms from now on, or other ones, or stands apart; none with flags 0. */
 void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms);
 

@@ -42,6 +42,12 @@ static bool is_waiting(const change *c)
     return (c->terms.flags & TL_WAITING) != 0;
 }
 
+/* Or for an order that releases it? */
+static bool keeps_waiting(const change *c)
+{
+    return is_waiting(c) || (c->terms.linked & TL_LINK_HELD) != 0;
+}
+
 /* Does it have no limit price for as long as it waits? */
 static bool is_at_market(const change *c)
 {
@@ -91,7 +97,7 @@ static bool room_found(change *c)
         c->terms.chain = tl_chain_of(&c->terms, (uint32_t)s->cmd->qty);
     if (chain + c->terms.chain > chain_max)
         return tl_risk_refuse(&c->verdict, TL_REASON_CHAIN_FULL, 0, chain_max);
-    if (c->price == order->price || is_waiting(c))
+    if (c->price == order->price || keeps_waiting(c))
         return true;
     tl_place place =
         tl_place_with(s->shelf, order->instrument, order->side, &c->terms, c->price);
@@ -162,6 +168,8 @@ static void requeue(tl_meeting *m, const change *c, uint32_t leaves_qty)
     tell_replaced(m, c->slot, TL_FLAG_SPECIAL);
     if (leaves_qty == 0) {
         tl_special_end(m->s, c->slot);
+        if (c->terms.linked != 0)
+            tl_work_off_triggers(m, instrument);
     } else if ((c->terms.flags & TL_APART_FLAGS) != 0) {
         tl_stand(m->s, c->slot);
     } else {
@@ -193,7 +201,7 @@ void tl_replace_among_specials(tl_step step, uint32_t slot)
     *order_qty = cmd->qty > c.executed ? (uint32_t)cmd->qty : c.executed;
     uint32_t leaves_qty = *order_qty - c.executed;
     tl_special_set(&step, slot, &c.terms);
-    if (is_waiting(&c)) {
+    if (keeps_waiting(&c)) {
         change_waiting(&m, &c, leaves_qty);
     } else if (shrinks && leaves_qty > 0) {
         shrink(&step, slot, leaves_now - leaves_qty);

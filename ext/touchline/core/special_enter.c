@@ -2,6 +2,7 @@
  * together, and may it come in?
  * Rules 8.1 to 8.12 of docs/rules.md, between those of section 2. */
 #include "touchline/core/expiry.h"
+#include "touchline/core/linked.h"
 #include "touchline/core/phases.h"
 
 static bool is_known_type(uint8_t ord_type)
@@ -88,6 +89,8 @@ static bool more_fits(const tl_command *cmd, const tl_special *terms, const tl_s
         return false;
     if (more->min_qty != 0 && (waits || post_only || whole || more->min_qty > cmd->qty))
         return false;
+    if (!tl_link_fits(cmd, terms, more))
+        return false;
     return !whole || (cmd->ord_type == TL_ORD_TYPE_LIMIT && !post_only &&
                       terms->display_qty == 0 && tl_time_rests(cmd->time_in_force));
 }
@@ -115,6 +118,7 @@ typedef struct entrant {
     tl_position *position;
     tl_special terms;
     const tl_sent_terms *more; /* that came before it; NULL: another order's did */
+    uint32_t other;            /* that it is linked with; TL_NONE: none */
     uint32_t price; /* as it will stand, 0 for none */
     tl_verdict verdict;
 } entrant;
@@ -212,7 +216,7 @@ static bool room_found(entrant *e)
         return false;
     if (e->position == NULL && counts->positions_used == counts->positions_max)
         return refuse(e, TL_REASON_POSITIONS_FULL, 0, capacities->positions_max);
-    bool apart = (e->terms.flags & TL_APART_FLAGS) != 0;
+    bool apart = tl_is_apart(&e->terms);
     tl_place place = tl_place_with(e->s->shelf, cmd->instrument, cmd->side, &e->terms, e->price);
     if ((apart || (place.price != 0 && tl_time_rests(cmd->time_in_force))) &&
         !tl_book_has_room(e->s->shelf, place.book, place.price))
@@ -240,10 +244,13 @@ static bool passes(entrant *e, const tl_account *account)
         return false;
     if (e->terms.flags != 0 && !terms_fit(e))
         return false;
-    if (e->instrument->allocated != 0 && (e->terms.flags & (TL_WAITING | TL_ALL_OR_NONE)) != 0)
+    if (e->instrument->allocated != 0 &&
+        ((e->terms.flags & (TL_WAITING | TL_ALL_OR_NONE)) != 0 || e->more->contingency != 0))
         return refuse(e, TL_REASON_NOT_ALLOCATED, 0, 0);
     if (e->s->engine->state->expiries != 0)
         tl_expire_due(e->s);
+    if (e->more->contingency != 0 && !tl_link_find(e->s, e->more, &e->terms, &e->other))
+        return refuse(e, TL_REASON_NOT_LINKED, 0, 0);
     e->verdict.reason = tl_risk_may_enter(&e->s->engine->risk, e->instrument, account);
     if (e->verdict.reason != TL_REASON_NONE)
         return false;
@@ -274,8 +281,11 @@ void tl_enter_among_specials(tl_step step, const tl_instrument *instrument,
         tl_special_set(&step, slot, &e.terms);
     if (e.more->expire_ns != 0)
         tl_expiry_add(step.engine, slot, e.more->expire_ns);
+    if (e.more->contingency != 0)
+        tl_link_set(&step, slot, e.other);
     tl_meeting m = {.s = &step, .own = slot, .min_qty = e.more->min_qty};
     if ((e.terms.flags & (TL_COLLECTED | TL_PARKED)) != 0 ||
+        (e.terms.linked & TL_LINK_HELD) != 0 ||
         ((e.terms.flags & TL_WAITING) != 0 && tl_phase_is_call(instrument->trading_status))) {
         tl_stand(&step, slot);
         tl_work_off_triggers(&m, step.cmd->instrument);

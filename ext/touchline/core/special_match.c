@@ -11,6 +11,7 @@
  */
 #include "touchline/core/allocation.h"
 #include "touchline/core/expiry.h"
+#include "touchline/core/linked.h"
 #include "touchline/core/phases.h"
 #include "touchline/core/selftrade.h"
 
@@ -32,7 +33,7 @@ tl_event *tl_special_event_begin(const tl_meeting *m, uint8_t exec_type, uint32_
 /* How much of what an order has left the book shows or, of a hidden one, has to trade with. */
 static uint32_t part_to_stand(const tl_special *terms, uint32_t leaves_qty)
 {
-    bool whole = terms->display_qty == 0 || (terms->flags & TL_APART_FLAGS) != 0;
+    bool whole = terms->display_qty == 0 || tl_is_apart(terms);
     return whole || leaves_qty < terms->display_qty ? leaves_qty : terms->display_qty;
 }
 
@@ -55,8 +56,9 @@ void tl_stand(const tl_step *s, uint32_t slot)
     uint32_t best = s->shelf->books[order->instrument].best[side_index].key;
     tl_position_rested(tl_owner(s, order), side_index, order->leaves_qty);
     enqueue(s, slot, order->leaves_qty);
-    bool apart = (s->shelf->special[slot].flags & (TL_FLAG_HIDDEN | TL_APART_FLAGS)) != 0;
-    if (tl_is_allocated(s, order->instrument) && !apart)
+    const tl_special *terms = &s->shelf->special[slot];
+    bool unseen = (terms->flags & TL_FLAG_HIDDEN) != 0 || tl_is_apart(terms);
+    if (tl_is_allocated(s, order->instrument) && !unseen)
         tl_allocation_stands(s, slot, best);
 }
 
@@ -73,12 +75,19 @@ void tl_step_aside(const tl_step *s, uint32_t slot)
     tl_position_left(tl_owner(s, order), tl_side_index(order->side), order->leaves_qty);
 }
 
-uint16_t tl_chain_of(const tl_special *terms, uint32_t order_qty)
+uint8_t tl_chain_of(const tl_special *terms, uint32_t order_qty)
 {
-    uint32_t chain = terms->stop_price != 0 ? 2 : 0;
+    bool stop = terms->stop_price != 0, child = (terms->linked & TL_LINK_CHILD) != 0;
+    uint32_t chain = (uint32_t)stop + child;
+    if (stop || child)
+        chain += 2;
+    else if ((terms->flags & TL_ALL_OR_NONE) != 0)
+        chain++;
+    if (child || tl_link_updates(terms->linked))
+        chain += 2;
     if (terms->display_qty != 0)
         chain += 2 * ((order_qty - 1) / terms->display_qty);
-    return (uint16_t)chain;
+    return (uint8_t)chain;
 }
 
 void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms)
@@ -101,13 +110,21 @@ void tl_special_set(const tl_step *s, uint32_t slot, const tl_special *terms)
     *now = *terms;
 }
 
-void tl_special_end(const tl_step *s, uint32_t slot)
+void tl_special_end_alone(const tl_step *s, uint32_t slot)
 {
     if (s->shelf->special[slot].expiry != 0)
         tl_expiry_drop(s->engine, slot);
     if (s->shelf->special[slot].flags != 0)
         tl_special_set(s, slot, &(tl_special){0});
     tl_order_give_back(s->shelf, slot);
+}
+
+void tl_special_end(const tl_step *s, uint32_t slot)
+{
+    if (s->shelf->special[slot].linked != 0)
+        tl_link_end(s, slot);
+    else
+        tl_special_end_alone(s, slot);
 }
 
 static void take_off(const tl_meeting *m, uint32_t slot, uint8_t exec_type, uint8_t reason,
@@ -154,7 +171,7 @@ static void note_price(tl_meeting *m, uint32_t price)
 static void maker_after(const tl_meeting *m, uint32_t slot, uint32_t qty)
 {
     const tl_step *s = m->s;
-    const tl_order *maker = &s->shelf->orders[slot];
+    tl_order *maker = &s->shelf->orders[slot];
     uint32_t reserve = s->shelf->special[slot].reserve;
     if (qty < maker->leaves_qty) {
         tl_rest_less(s, slot, qty);
@@ -162,6 +179,7 @@ static void maker_after(const tl_meeting *m, uint32_t slot, uint32_t qty)
     }
     if (reserve == 0) {
         tl_step_aside(s, slot);
+        maker->leaves_qty = 0;
         tl_special_end(s, slot);
         return;
     }
@@ -183,6 +201,11 @@ static void take(tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint8_t exec
     const tl_order *maker = &s->shelf->orders[maker_slot];
     const tl_special *terms = &s->shelf->special[maker_slot];
     bool done = qty == maker->leaves_qty && terms->reserve == 0;
+    uint32_t partner = TL_NONE;
+    if (exec_type == TL_EXEC_TYPE_TRADE) {
+        partner = tl_link_traded(s->shelf, maker_slot, qty);
+        tl_link_traded(s->shelf, slot, qty);
+    }
     taker->leaves_qty -= qty;
     const tl_trade trade = {
         .taker = slot,
@@ -203,6 +226,8 @@ static void take(tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint8_t exec
         note_price(m, maker->price);
     }
     maker_after(m, maker_slot, qty);
+    if (partner != TL_NONE)
+        tl_link_settle(m, partner);
 }
 
 static uint32_t smaller(uint32_t one, uint32_t other)
@@ -295,7 +320,7 @@ static void not_at_once(const tl_meeting *m, uint32_t slot, const tl_terms *term
              terms->ord_type);
 }
 
-void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
+static void meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
 {
     const tl_shelf *shelf = m->s->shelf;
     tl_order *order = &shelf->orders[slot];
@@ -315,6 +340,10 @@ void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
     while (order->leaves_qty > 0 &&
            (maker = tl_next_maker(shelf, order->instrument, makers, limit,
                                   wholes ? order->leaves_qty : 0)) != TL_NONE) {
+        if (maker == tl_link_partner(shelf, slot)) {
+            tl_link_part(m, maker);
+            continue;
+        }
         bool shared = tl_is_allocated(m->s, order->instrument) &&
                       (shelf->special[maker].flags & TL_FLAG_HIDDEN) == 0;
         if (shared)
@@ -334,4 +363,12 @@ void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
         tl_special_cancel(m, slot, TL_REASON_MARKET_REMAINDER, terms->ord_type);
     else
         rest_or_end(m, slot);
+}
+
+void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
+{
+    uint32_t partner = tl_link_partner(m->s->shelf, slot);
+    meet(m, slot, terms);
+    if (partner != TL_NONE)
+        tl_link_settle(m, partner);
 }

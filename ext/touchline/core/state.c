@@ -63,6 +63,7 @@ static uint32_t cold_count(const tl_engine_capacities *capacities)
     X((engine)->shelf.orders, (c)->orders_max)                                                     \
     X((engine)->shelf.cold, cold_count(c))                                                         \
     X((engine)->shelf.special, (c)->orders_max)                                                    \
+    X((engine)->shelf.links, (c)->orders_max)                                                      \
     X((engine)->expiries, tl_chain_max((c)->orders_max))                                           \
     X((engine)->shelf.allotted, (c)->orders_max)                                                   \
     X((engine)->shelf.blocks, (c)->price_blocks_max)                                               \

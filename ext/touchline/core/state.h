@@ -8,15 +8,28 @@
 #include "touchline/core/positions.h"
 #include "touchline/core/risk.h"
 
-#define TL_STATE_MAGIC UINT64_C(0x37656E696C686374) /* "tchline7" */
+#define TL_STATE_MAGIC UINT64_C(0x38656E696C686374) /* "tchline8" */
 
 /* What a lane's last TERMS said, for the NEW_ORDER after it: rule 8.9. */
 typedef struct tl_sent_terms {
     uint64_t cl_ord_id;
     int64_t expire_ns;
+    uint64_t cl_ord_link_id; /* of the order that it is linked with; 0: of none yet */
     uint32_t min_qty;
-    uint32_t flags; /* enum tl_terms_flag */
+    uint8_t flags;       /* enum tl_terms_flag */
+    uint8_t contingency; /* enum tl_contingency */
+    uint8_t _pad[2];
 } tl_sent_terms;
+
+/* A lane's last linked order, which the next may name: rule 12.1. */
+typedef struct tl_last_linked {
+    uint64_t cl_ord_id;
+    uint64_t order_id;
+    uint32_t account;
+    uint16_t instrument;
+    uint8_t linked; /* as its terms had it when it came; 0: there is none */
+    uint8_t filled; /* it has ended, and all of it has traded */
+} tl_last_linked;
 
 /* Whose command it is. */
 static inline uint32_t tl_lane_of(const tl_command *cmd)
@@ -45,6 +58,7 @@ typedef struct tl_state {
     tl_position_counts positions;
     tl_pools pools;
     tl_sent_terms more[TL_TEXT_LANES];
+    tl_last_linked last_linked[TL_TEXT_LANES];
 } tl_state;
 
 struct tl_engine {
@@ -127,7 +141,8 @@ static inline uint32_t tl_chain_taken(const tl_state *state)
 {
     return state->chain - state->collected;
 }
-#define TL_CHAIN_ORDER_MAX (2 * (TL_DISPLAY_PARTS_MAX - 1) + 2) /* of one order */
+#define TL_CHAIN_ORDER_MAX (2 * (TL_DISPLAY_PARTS_MAX - 1) + 3) /* of one order */
+#define TL_EVENTS_OWN_MAX 4 /* that an order which comes has besides */
 
 /* When an order with these terms is no more; 0: it does not expire. */
 static inline int64_t tl_expire_ns(const tl_engine *engine, const tl_special *terms)
@@ -136,13 +151,15 @@ static inline int64_t tl_expire_ns(const tl_engine *engine, const tl_special *te
 }
 
 /* An open order as queries show it. */
+#define TL_VIEW_HELD 16u
 static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot)
 {
     const tl_order *order = &engine->shelf.orders[slot];
     tl_special terms = {.ord_type = TL_ORD_TYPE_LIMIT};
     if (tl_order_is_special(order))
         terms = engine->shelf.special[slot];
-    bool unseen = (terms.flags & (TL_FLAG_HIDDEN | TL_APART_FLAGS)) != 0;
+    bool held = (terms.linked & TL_LINK_HELD) != 0;
+    bool unseen = (terms.flags & (TL_FLAG_HIDDEN | TL_APART_FLAGS)) != 0 || held;
     return (tl_order_view){.order_id = tl_order_id(&engine->shelf, slot),
                            .price = order->price,
                            .leaves_qty = order->leaves_qty + terms.reserve,
@@ -156,7 +173,8 @@ static inline tl_order_view tl_order_seen(const tl_engine *engine, uint32_t slot
                            .stop_price = terms.stop_price,
                            .ord_type = terms.ord_type,
                            .flags = terms.flags & TL_SPECIAL_FLAGS,
-                           .waiting = terms.flags & TL_APART_FLAGS,
+                           .waiting = (uint8_t)((terms.flags & TL_APART_FLAGS) |
+                                                (held ? TL_VIEW_HELD : 0)),
                            .all_or_none = (terms.flags & TL_ALL_OR_NONE) != 0,
                            .expire_ns = tl_expire_ns(engine, &terms)};
 }

@@ -5,10 +5,12 @@
  *                  │                        │
  *                  └── the first meets the book ◄──┘      again and again, until the queue is empty
  *
+ * Who is released (section 12) is in the queue before those who have been met.
+ *
  * The queue is a chain through the orders themselves, which stand nowhere while they are in it; it
  * lives no longer than the command.
  */
-#include "touchline/core/special.h"
+#include "touchline/core/linked.h"
 
 /* Does it wait for a price that rises to its own? Buy stops, and sells to be touched. */
 static bool waits_for_rise(const tl_special *terms, uint8_t side)
@@ -29,11 +31,37 @@ static void triggered(const tl_meeting *m, uint32_t slot)
     tl_event_publish(m->s, event);
 }
 
+/* Of an order that was released: has the last price not met its stop price? Then it waits. */
+static bool still_waits(const tl_meeting *m, uint32_t slot)
+{
+    const tl_shelf *shelf = m->s->shelf;
+    const tl_order *order = &shelf->orders[slot];
+    tl_special *terms = &shelf->special[slot];
+    uint32_t last = (uint32_t)m->s->engine->risk.instruments[order->instrument].reference_price;
+    if ((terms->flags & TL_WAITING) == 0)
+        return false;
+    if (last != 0 && tl_met(terms, order->side, last, last)) {
+        terms->flags &= (uint8_t)~TL_WAITING;
+        triggered(m, slot);
+        return false;
+    }
+    tl_place place = tl_place_of(shelf, slot);
+    if (tl_book_has_room(shelf, place.book, place.price))
+        tl_stand(m->s, slot);
+    else
+        tl_special_take_off(m, slot, TL_EXEC_TYPE_CANCELED, TL_REASON_LEVELS_FULL);
+    return true;
+}
+
 /* Meets the book as the type says that it becomes, unless the collar has come in between. */
 static void meet_after_trigger(tl_meeting *m, uint32_t slot)
 {
     const tl_shelf *shelf = m->s->shelf;
     const tl_order *order = &shelf->orders[slot];
+    if (shelf->links[slot].less != 0 && !tl_link_lessened(m, slot))
+        return;
+    if (still_waits(m, slot))
+        return;
     const tl_instrument *instrument = &m->s->engine->risk.instruments[order->instrument];
     bool buy = order->side == TL_SIDE_BUY;
     tl_terms terms = {order->price, shelf->special[slot].ord_type,
@@ -81,10 +109,25 @@ static void collect(const tl_meeting *m, const tl_book *book, unsigned side_inde
     }
 }
 
-/* Stops to buy, stops to sell, touched to buy, touched to sell. */
+/* Of one of the books of those held, who has been released. */
+static void release(const tl_meeting *m, const tl_book *book, queue *queue)
+{
+    const tl_shelf *shelf = m->s->shelf;
+    while (book->best[1].key == TL_KEY_RELEASED) {
+        uint32_t slot = tl_level_head(shelf, book->best[1].level);
+        tl_step_aside(m->s, slot);
+        shelf->special[slot].linked &= (uint8_t)~(TL_LINK_HELD | TL_LINK_RELEASED);
+        triggered(m, slot);
+        enqueue(shelf, queue, slot);
+    }
+}
+
+/* Released to buy, to sell; stops to buy, stops to sell, touched to buy, touched to sell. */
 static void collect_all(tl_meeting *m, uint16_t instrument, queue *queue)
 {
     const tl_shelf *shelf = m->s->shelf;
+    release(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_BUY), queue);
+    release(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_SELL), queue);
     if (!m->traded)
         return;
     collect(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_STOP_BUY), 1, queue);
@@ -111,7 +154,7 @@ void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
     const tl_instrument *listed = &m->s->engine->risk.instruments[instrument];
     if (listed->trading_status != TL_TRADING_STATUS_READY_TO_TRADE) /* rule 9.8 */
         return;
-    if (m->traded)
+    if (m->traded || tl_link_any_released(m->s->shelf, instrument))
         work_off_queue(m, instrument);
     while (listed->wholes != 0 && tl_all_or_none_trade(m, instrument))
         work_off_queue(m, instrument);

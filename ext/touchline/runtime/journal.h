@@ -26,8 +26,9 @@ extern "C" {
 
 #define TL_JOURNAL_MAGIC UINT64_C(0x314c4e52554f4a54) /* "TJOURNL1" */
 /* 1: rule 2.7 had blocks of 64 prices. 2: no journal.head, and mass cancels went by slots. 3: the
- * flag SPECIAL meant nothing. None is read: by the rules of today it could give other events. */
-#define TL_JOURNAL_VERSION 5u
+ * flag SPECIAL meant nothing. 4: nor did TERMS. 5: they linked no orders, and less chained. None is
+ * read: by the rules of today it could give other events. */
+#define TL_JOURNAL_VERSION 6u
 #define TL_JOURNAL_HEADER_BYTES 4096u
 #define TL_JOURNAL_SEGMENT_MIN (2 * TL_JOURNAL_HEADER_BYTES)
 #define TL_JOURNAL_SEGMENT_MAX (UINT64_C(1) << 40)

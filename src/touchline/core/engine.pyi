@@ -43,6 +43,8 @@ class Engine:
         display_qty: int = 0,
         flags: int = 0,
         field: int = 0,
+        contingency: int = 0,
+        cl_ord_link_id: int = 0,
     ) -> int: ...
     def cancel(self, order_id: int, account: int, cl_ord_id: int = 0, ts_ns: int = 0) -> int: ...
     def replace(
