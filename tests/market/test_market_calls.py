@@ -288,6 +288,9 @@ def test_the_signature_and_the_help_are_there(name: str) -> None:
         "min_qty: 'Number | None' = None",
         "all_or_none: 'bool' = False",
         "expire_ns: 'int | None' = None",
+        "cl_ord_id: 'int' = 0",
+        "contingency: 'int | None' = None",
+        "cl_ord_link_id: 'int | None' = None",
     ]
     assert parameters["account"].kind is inspect.Parameter.KEYWORD_ONLY
     assert f"Enter an order to {name}, a market order" in call.__doc__

@@ -18,7 +18,7 @@ cdef class OrderEntry:
 
     cdef Listing listing(self, symbol)
     cdef uint32_t account(self, name) except? 0xFFFFFFFF
-    cdef Report enter(self, uint8_t side, symbol, qty, price, account, time_in_force,
+    cdef Report enter(self, uint8_t side, symbol, qty, price, account, time_in_force, cl_ord_id,
                       tuple terms)
     cdef Listing name(self, order, tl_command *cmd)
     cdef object touch(self, symbol, uint8_t side)

@@ -54,22 +54,30 @@ cdef inline Report request(Listing listing, tl_command *cmd):
 
 
 cdef inline tuple terms_of(stop_price, touched_price, display_qty, hidden, post_only, slide,
-                           to_limit, min_qty, all_or_none, expire_ns):
+                           to_limit, min_qty, all_or_none, expire_ns, contingency,
+                           cl_ord_link_id):
     """None where there are none, which is quick to see."""
     if (stop_price is None and touched_price is None and display_qty is None
             and hidden is False and post_only is False and slide is False and to_limit is False
-            and min_qty is None and all_or_none is False and expire_ns is None):
+            and min_qty is None and all_or_none is False and expire_ns is None
+            and contingency is None and cl_ord_link_id is None):
         return None
     return (stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit, min_qty,
-            all_or_none, expire_ns)
+            all_or_none, expire_ns, contingency, cl_ord_link_id)
 
 
-cdef int send_terms(Listing listing, tl_command *cmd, min_qty, all_or_none, expire_ns) except -1:
-    """What goes before the order: rule 8.9."""
+cdef int send_terms(Listing listing, tl_command *cmd, min_qty, all_or_none, expire_ns,
+                    contingency, cl_ord_link_id) except -1:
+    """What goes before the order: rules 8.9 and 12.1."""
     cdef tl_command terms
     memset(&terms, 0, sizeof(terms))
     terms.type = TL_MSG_TYPE_TERMS
     terms.ts_ns = listing.record.ts_ns
+    terms.cl_ord_id = cmd.cl_ord_id
+    if contingency is not None:
+        terms.field = <uint8_t>whole(contingency, "contingency", 0, 0xFF)
+    if cl_ord_link_id is not None:
+        terms.cl_ord_link_id = natural(cl_ord_link_id, "cl_ord_link_id")
     if min_qty is not None:
         terms.min_qty = <uint32_t>whole(listing.lots_of(min_qty), "min_qty, in lots", 1, TL_QTY_MAX)
     if expire_ns is not None:
@@ -83,7 +91,7 @@ cdef int send_terms(Listing listing, tl_command *cmd, min_qty, all_or_none, expi
 cdef int add_terms(Listing listing, tl_command *cmd, price, tuple terms) except -1:
     """The terms into the command, as section 8 of docs/rules.md has them."""
     (stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit, min_qty,
-     all_or_none, expire_ns) = terms
+     all_or_none, expire_ns, contingency, cl_ord_link_id) = terms
     if stop_price is not None and touched_price is not None:
         raise ValueError("an order waits for stop_price or for touched_price, not for both")
     if to_limit and (price is not None or stop_price is not None or touched_price is not None):
@@ -104,8 +112,9 @@ cdef int add_terms(Listing listing, tl_command *cmd, price, tuple terms) except 
     cmd.flags |= TL_FLAG_HIDDEN if hidden else 0
     cmd.flags |= TL_FLAG_POST_ONLY if post_only or slide else 0
     cmd.flags |= TL_FLAG_SLIDE if slide else 0
-    if min_qty is not None or all_or_none or expire_ns is not None:
-        send_terms(listing, cmd, min_qty, all_or_none, expire_ns)
+    if (min_qty is not None or all_or_none or expire_ns is not None or contingency is not None
+            or cl_ord_link_id is not None):
+        send_terms(listing, cmd, min_qty, all_or_none, expire_ns, contingency, cl_ord_link_id)
     return 0
 
 
@@ -169,7 +178,7 @@ cdef class OrderEntry:
     def _account(self, name):
         return self.account(name)
 
-    cdef Report enter(self, uint8_t side, symbol, qty, price, account, time_in_force,
+    cdef Report enter(self, uint8_t side, symbol, qty, price, account, time_in_force, cl_ord_id,
                       tuple terms):
         cdef tl_command cmd
         cdef Listing listing = self.listing(symbol)
@@ -184,6 +193,7 @@ cdef class OrderEntry:
             cmd.ord_type = TL_ORD_TYPE_LIMIT
             cmd.price = listing.ticks_of(price)
         cmd.qty = listing.lots_of(qty)
+        cmd.cl_ord_id = natural(cl_ord_id, "cl_ord_id")
         if terms is not None:
             add_terms(listing, &cmd, price, terms)
         return request(listing, &cmd)
@@ -193,7 +203,8 @@ cdef class OrderEntry:
             touched_price: Number | None = None, display_qty: Number | None = None,
             hidden: bool = False, post_only: bool = False, slide: bool = False,
             to_limit: bool = False, min_qty: Number | None = None,
-            all_or_none: bool = False, expire_ns: int | None = None) -> Report:
+            all_or_none: bool = False, expire_ns: int | None = None, cl_ord_id: int = 0,
+            contingency: int | None = None, cl_ord_link_id: int | None = None) -> Report:
         """Enter an order to buy, a market order when no price is given.
 
         `stop_price`: it waits until a trade is made at that price or a worse one for it;
@@ -202,24 +213,30 @@ cdef class OrderEntry:
         price instead. `to_limit`: a market order that rests at the price it has traded at.
         `min_qty`: traded at once, or nothing; `all_or_none`: it trades whole, now or later, unseen
         until then. `expire_ns`: it ends at that time (UTC nanoseconds) and is good till then.
-        Section 8 of docs/rules.md says what goes together; ValueError for both waiting prices.
+        `contingency`, a ContingencyType: what one trades cancels, lessens or releases another, the
+        order entered before it, which `cl_ord_link_id` names by the number `cl_ord_id` gave it.
+        Sections 8 and 12 of docs/rules.md say what goes together; ValueError for both waiting
+        prices.
         """
-        return self.enter(TL_SIDE_BUY, symbol, qty, price, account, time_in_force,
+        return self.enter(TL_SIDE_BUY, symbol, qty, price, account, time_in_force, cl_ord_id,
                           terms_of(stop_price, touched_price, display_qty, hidden, post_only,
-                                   slide, to_limit, min_qty, all_or_none, expire_ns))
+                                   slide, to_limit, min_qty, all_or_none, expire_ns,
+                                   contingency, cl_ord_link_id))
 
     def sell(self, symbol: str, qty: Number, price: Number | None = None, *, account: str,
              time_in_force: int = TimeInForce.DAY, stop_price: Number | None = None,
              touched_price: Number | None = None, display_qty: Number | None = None,
              hidden: bool = False, post_only: bool = False, slide: bool = False,
              to_limit: bool = False, min_qty: Number | None = None,
-             all_or_none: bool = False, expire_ns: int | None = None) -> Report:
+             all_or_none: bool = False, expire_ns: int | None = None, cl_ord_id: int = 0,
+             contingency: int | None = None, cl_ord_link_id: int | None = None) -> Report:
         """Enter an order to sell, a market order when no price is given. The parameters are those
         of `buy`.
         """
-        return self.enter(TL_SIDE_SELL, symbol, qty, price, account, time_in_force,
+        return self.enter(TL_SIDE_SELL, symbol, qty, price, account, time_in_force, cl_ord_id,
                           terms_of(stop_price, touched_price, display_qty, hidden, post_only,
-                                   slide, to_limit, min_qty, all_or_none, expire_ns))
+                                   slide, to_limit, min_qty, all_or_none, expire_ns,
+                                   contingency, cl_ord_link_id))
 
     cdef Listing name(self, order, tl_command *cmd):
         """Write into the command which order is meant, and whose; returns its listing."""

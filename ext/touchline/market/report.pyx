@@ -104,6 +104,8 @@ cdef void of_request(Report report, order_now *now) noexcept:
             continue
         if less:
             now.order_qty -= event.qty
+        if event.exec_type == TL_EXEC_TYPE_REPLACED:  # rule 12.3: its partner has traded
+            now.order_qty = event.qty
         if traded:
             now.cum_qty += event.qty
             now.value += event.price * event.qty

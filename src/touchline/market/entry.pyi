@@ -31,6 +31,9 @@ class OrderEntry:
         min_qty: Number | None = None,
         all_or_none: bool = False,
         expire_ns: int | None = None,
+        cl_ord_id: int = 0,
+        contingency: int | None = None,
+        cl_ord_link_id: int | None = None,
     ) -> Report: ...
     def sell(
         self,
@@ -50,6 +53,9 @@ class OrderEntry:
         min_qty: Number | None = None,
         all_or_none: bool = False,
         expire_ns: int | None = None,
+        cl_ord_id: int = 0,
+        contingency: int | None = None,
+        cl_ord_link_id: int | None = None,
     ) -> Report: ...
     def cancel(self, order: Report | OpenOrder) -> Report: ...
     def replace(self, order: Report | OpenOrder, qty: Number, price: Number) -> Report: ...
