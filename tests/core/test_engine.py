@@ -305,8 +305,8 @@ def test_depth_orders_and_touch_tell_the_same_book() -> None:
 @pytest.mark.parametrize(
     ("limit", "more", "each"),
     [
-        ("instruments_max", 6400, 4896),
-        ("orders_max", 65536, 88),
+        ("instruments_max", 6400, 5568),
+        ("orders_max", 65536, 92),
         ("positions_max", 65536 - 1024, 80),
         ("price_blocks_max", 65536, 1744),
         ("accounts_max", 65536, 12),

@@ -245,6 +245,15 @@ static void a_special_order_is_taken_for_plain(tl_engine *e)
     e->shelf.orders[12].time_in_force = TL_TIME_IN_FORCE_DAY;
 }
 static void an_instrument_forgets_its_specials(tl_engine *e) { e->risk.instruments[0].special = 0; }
+static void an_instrument_counts_a_trail_too_many(tl_engine *e)
+{
+    e->risk.instruments[0].trailing++;
+}
+static void a_stop_that_stays_trails(tl_engine *e)
+{
+    e->shelf.special[6].trail = 1;
+    e->risk.instruments[0].trailing++;
+}
 
 #define HARMS_OF_TERMS(X)                                                                          \
     X(a_stop_order_waits_as_touched)                                                               \
@@ -256,7 +265,9 @@ static void an_instrument_forgets_its_specials(tl_engine *e) { e->risk.instrumen
     X(an_iceberg_shows_too_much)                                                                   \
     X(an_order_can_chain_more_than_is_counted)                                                     \
     X(a_special_order_is_taken_for_plain)                                                          \
-    X(an_instrument_forgets_its_specials)
+    X(an_instrument_forgets_its_specials)                                                          \
+    X(an_instrument_counts_a_trail_too_many)                                                       \
+    X(a_stop_that_stays_trails)
 
 static void the_book_is_open_in_an_auction(tl_engine *e)
 {

@@ -12,6 +12,7 @@ from touchline.core.engine import Engine
 from touchline.core.messages import (
     ALL_OR_NONE_MAX,
     COMMAND,
+    TRAILING_MAX,
     ContingencyType,
     ExecType,
     Flag,
@@ -234,9 +235,40 @@ def test_mass_cancels_find_what_is_left_of_an_account(engine: Engine) -> None:
 
 
 def test_a_link_and_terms_that_came_before_do_not_go_together(engine: Engine) -> None:
-    with pytest.raises(ValueError, match="TERMS"):
+    with pytest.raises(ValueError, match="TERMS came before"):
         engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 99, 5, field=More.TERMS, contingency=OTO)
     with pytest.raises(OverflowError, match="contingency"):
         engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 99, 5, contingency=256)
     engine.new_order(0, 0, Side.BUY, LIMIT, DAY, 99, 5, cl_ord_link_id=7)
     assert engine.events()["reason"][0] == Reason.INVALID_TERMS
+
+
+def test_a_stop_price_follows_the_last_trade(engine: Engine) -> None:
+    engine.new_order(0, 0, Side.SELL, OrdType.STOP, DAY, 0, 5, stop_price=90, trail=4)
+    part = TermsFlag.TRAIL_BASIS_POINTS
+    engine.new_order(0, 0, Side.BUY, OrdType.STOP, DAY, 0, 5, stop_price=120, trail=1_000,
+                     terms_flags=part)  # fmt: skip
+    assert engine.open_orders()["stop_price"].tolist() == [96, 110]
+    for price in (103, 101):
+        engine.new_order(0, 1, Side.SELL, LIMIT, DAY, price, 1)
+        engine.new_order(0, 1, Side.BUY, LIMIT, DAY, price, 1)
+    assert engine.open_orders()["stop_price"].tolist() == [99, 110]
+    twin = Engine(**engine.capacities._asdict())
+    twin.restore(engine.snapshot())
+    for one in (engine, twin):
+        one.new_order(0, 1, Side.SELL, LIMIT, DAY, 99, 1)
+        one.new_order(0, 1, Side.BUY, LIMIT, DAY, 99, 1)
+        assert ExecType.TRIGGERED in kinds(one)
+    assert engine.state_hash() == twin.state_hash()
+
+
+def test_so_many_stops_may_trail_in_an_instrument() -> None:
+    engine = Engine(instruments_max=1, accounts_max=2, orders_max=1_024)
+    engine.submit(opening(100))
+    for _ in range(TRAILING_MAX):
+        engine.new_order(0, 0, Side.SELL, OrdType.STOP, DAY, 0, 1, stop_price=90, trail=4)
+        assert kinds(engine) == [ExecType.NEW]
+    engine.new_order(0, 0, Side.SELL, OrdType.STOP, DAY, 0, 1, stop_price=90, trail=4)
+    assert engine.events()["reason"][0] == Reason.TRAILING_FULL
+    engine.new_order(0, 0, Side.SELL, OrdType.STOP, DAY, 0, 1, stop_price=90)
+    assert kinds(engine) == [ExecType.NEW]

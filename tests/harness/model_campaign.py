@@ -123,6 +123,12 @@ class Flow:
         number = draw.randrange(3) << 32 | draw.randrange(1 << 31)
         if draw.random() < self.links:
             return self.linked(cmd, number)
+        if draw.random() < 0.3:
+            ord_type, (part, trail) = draw.choice(STOPS), self.trail()
+            self.waits = replace(cmd, ord_type=ord_type, order_id=draw.randint(58, 70),
+                                 price=cmd.price if ord_type in LIMITED else 0, cl_ord_id=number,
+                                 flags=Flag.SPECIAL, field=More.TERMS)  # fmt: skip
+            return Command(type=MsgType.TERMS, cl_ord_id=number, flags=part, order_id=trail << 32)
         soon = self.now + draw.choice((-1, 0, 2, 10, 40, 200))
         expires = draw.random() < 0.5
         whole = draw.random() < 0.4
@@ -172,13 +178,21 @@ class Flow:
         elif draw.random() < 0.1:
             cmd = replace(cmd, ord_type=draw.choice((OrdType.MARKET, OrdType.MARKET_TO_LIMIT)),
                           price=0)  # fmt: skip
+        trail = self.trail() if draw.random() < 0.3 else (0, 0)
         flags = cmd.flags if draw.random() < 0.3 else Flag.SPECIAL
         expires = draw.random() < 0.15
         if expires:
             cmd = replace(cmd, time_in_force=TimeInForce.GTD)
         self.waits = replace(cmd, flags=flags, cl_ord_id=number, field=More.TERMS)
-        return Command(type=MsgType.TERMS, cl_ord_id=number, field=kind, qty=link,
-                       price=self.now + draw.choice((3, 30)) if expires else 0)  # fmt: skip
+        until = self.now + draw.choice((3, 30)) if expires else 0
+        return Command(type=MsgType.TERMS, cl_ord_id=number, field=kind, qty=link, price=until,
+                       flags=trail[0], order_id=trail[1] << 32)  # fmt: skip
+
+    def trail(self) -> tuple[int, int]:
+        """8.13: flags and length."""
+        if self.draw.random() < 0.5:
+            return 0, self.draw.choice((1, 2, 3, 5, 0))
+        return TermsFlag.TRAIL_BASIS_POINTS, self.draw.choice((100, 200, 500, 9999, 0))
 
     def may_name(self, last: LastLinked) -> bool:
         """12.1, 12.2: would it be taken?"""

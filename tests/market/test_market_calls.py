@@ -291,6 +291,8 @@ def test_the_signature_and_the_help_are_there(name: str) -> None:
         "cl_ord_id: 'int' = 0",
         "contingency: 'int | None' = None",
         "cl_ord_link_id: 'int | None' = None",
+        "trail: 'Number | None' = None",
+        "trail_percent: 'Number | None' = None",
     ]
     assert parameters["account"].kind is inspect.Parameter.KEYWORD_ONLY
     assert f"Enter an order to {name}, a market order" in call.__doc__

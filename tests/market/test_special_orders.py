@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from touchline import Market, Side
+from touchline import ContingencyType, Market, Side
 from touchline.market import OrdStatus
 
 
@@ -79,3 +79,31 @@ def test_terms_that_contradict_each_other_are_errors(market: Market) -> None:
     with pytest.raises(ValueError, match="no price of its own"):
         market.buy("AAA", 1, "10.00", account="ACC1", to_limit=True)
     assert "do not go together" in market.buy("AAA", 1, account="ACC1", hidden=True).text
+
+
+def test_a_bracket_gets_out_of_what_its_entry_got_into(market: Market) -> None:
+    market.sell("AAA", 5, "10.05", account="ACC1")
+    entry = market.buy("AAA", 5, account="ACC2", cl_ord_id=1, contingency=ContingencyType.OTO)
+    profit = market.sell("AAA", 5, "10.20", account="ACC2", cl_ord_id=2,
+                         contingency=ContingencyType.OTO, cl_ord_link_id=1)  # fmt: skip
+    loss = market.sell("AAA", 5, account="ACC2", stop_price="9.90", cl_ord_id=3,
+                       contingency=ContingencyType.OUO_ABSOLUTE, cl_ord_link_id=2)  # fmt: skip
+    assert entry.ord_status == OrdStatus.FILLED
+    assert shown(market, Side.SELL) == [("10.20", "5")]
+    market.buy("AAA", 2, "10.20", account="ACC1")
+    assert (profit.cum_qty, loss.order_qty, loss.leaves_qty) == (2, 3, 3)
+    market.buy("AAA", 3, "10.20", account="ACC1")
+    assert loss.leaves_qty == 0
+    with pytest.raises(LookupError):
+        market.open_order(loss)
+
+
+def test_a_stop_price_trails_by_a_price_or_by_percent(market: Market) -> None:
+    by_price = market.sell("AAA", 1, account="ACC1", stop_price="9.00", trail="0.10")
+    by_percent = market.sell("AAA", 1, account="ACC1", stop_price="9.00", trail_percent="1.5")
+    seen = [market.engine.order(order.order_id)["stop_price"] for order in (by_price, by_percent)]
+    assert seen == [990, 985]
+    with pytest.raises(ValueError, match="not by both"):
+        market.sell("AAA", 1, account="ACC1", stop_price="9.00", trail=1, trail_percent=1)
+    with pytest.raises(ValueError, match="two decimals"):
+        market.sell("AAA", 1, account="ACC1", stop_price="9.00", trail_percent="1.555")

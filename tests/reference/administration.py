@@ -172,7 +172,7 @@ class Administration(Answers):
         cmd = self.cmd
         self.state.terms[lane_of(cmd)] = SentTerms(
             cmd.cl_ord_id, cmd.price, cmd.order_id & 0xFFFFFFFF, cmd.flags, cmd.field,
-            cmd.qty & (1 << 64) - 1,
+            cmd.qty & (1 << 64) - 1, cmd.order_id >> 32,
         )  # fmt: skip
 
     def text(self) -> None:

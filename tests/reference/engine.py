@@ -38,6 +38,9 @@ from touchline.core.messages import (
     ALL_OR_NONE_MAX,
     DISPLAY_PARTS_MAX,
     INSTRUMENT_ALL,
+    PRICE_MAX,
+    TRAIL_BASIS_POINTS_MAX,
+    TRAILING_MAX,
     EntryStatus,
     ExecType,
     Flag,
@@ -187,7 +190,8 @@ class Reference(Auctions):
         post_only = cmd.flags & Flag.POST_ONLY
         fits = (
             cmd.field in set(More)
-            and sent.flags in (0, TermsFlag.ALL_OR_NONE)
+            and sent.flags <= TermsFlag.ALL_OR_NONE | TermsFlag.TRAIL_BASIS_POINTS
+            and self.trail_fits(order, sent)
             and (order.time_in_force == TimeInForce.GTD) == bool(sent.expire_ns)
             and not (sent.min_qty and (order.waiting or post_only or whole))
             and (not sent.min_qty or sent.min_qty <= cmd.qty)
@@ -199,8 +203,17 @@ class Reference(Auctions):
         late = sent.expire_ns and sent.expire_ns <= cmd.ts_ns
         require(not late, Reason.EXPIRE_TIME, sent.expire_ns, cmd.ts_ns)
         self.sent = sent
+        order.trail, order.trail_flags = sent.trail, sent.flags & TermsFlag.TRAIL_BASIS_POINTS
         order.expire_ns, order.min_qty, order.all_or_none = sent.expire_ns, sent.min_qty, whole
         order.flags |= Flag.HIDDEN if whole else 0
+
+    def trail_fits(self, order: Order, sent: SentTerms) -> bool:
+        """8.13"""
+        part = bool(sent.flags & TermsFlag.TRAIL_BASIS_POINTS)
+        if not sent.trail:
+            return not part
+        most = TRAIL_BASIS_POINTS_MAX if part else PRICE_MAX
+        return sent.trail <= most and order.ord_type in STOPS
 
     def check_places_for_terms(self, instrument: Instrument, order: Order) -> None:
         """8.10, 8.12"""
@@ -210,6 +223,10 @@ class Reference(Auctions):
         wait = sum(map(len, instrument.all_or_none.values()))
         has_place = not order.all_or_none or wait < ALL_OR_NONE_MAX
         require(has_place, Reason.ALL_OR_NONE_FULL, limit=ALL_OR_NONE_MAX)
+        trail = sum(bool(other.trail) and other.instrument == order.instrument
+                    for other in self.state.open_orders.values())  # fmt: skip
+        has_place = not order.trail or trail < TRAILING_MAX
+        require(has_place, Reason.TRAILING_FULL, limit=TRAILING_MAX)
 
     def expire(self) -> None:
         """8.10"""
@@ -220,6 +237,7 @@ class Reference(Auctions):
         if order.waiting:
             self.check_price(instrument, order.stop_price)
             require(instrument.reference_price != 0, Reason.NO_REFERENCE_PRICE)
+            order.follow(instrument.reference_price)
         if order.display_qty:
             self.check_display(order, order.order_qty)
         if order.flags & Flag.POST_ONLY:

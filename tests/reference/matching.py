@@ -344,19 +344,40 @@ class Matching(Linked):
         found = self.released_now(instrument)
         if not prices:
             return found
+        trailing = self.trail(instrument, prices)
         for lists in (instrument.stops, instrument.touches):
             for side in Side:
                 while lists[side] and self.met(lists[side][0], min(prices), max(prices)):
                     found.append(lists[side][0])
                     self.leave(lists[side][0])
                     self.trigger(found[-1])
+        for order in trailing:
+            found.append(order)
+            self.leave(order)
+            self.trigger(order)
         return found
+
+    def trail(self, instrument: Instrument, prices: list[int]) -> list[Order]:
+        """8.13: all that trail follow price by price; those that one of them has met."""
+        waiting = [order for side in Side for order in instrument.trailing[side]]
+        met: list[Order] = []
+        for price in prices:
+            for order in waiting:
+                if order in met:
+                    continue
+                if self.met(order, price, price):
+                    met.append(order)
+                else:
+                    order.follow(price)
+        return [order for order in waiting if order in met]
 
     def still_waits(self, instrument: Instrument, order: Order) -> bool:
         """12.5: of one that was released; has the last price met its stop price?"""
         last = instrument.reference_price
         if not order.waiting:
             return False
+        if last:
+            order.follow(last)
         if last and self.met(order, last, last):
             self.trigger(order)
             return False

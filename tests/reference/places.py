@@ -14,6 +14,8 @@ class Places(Administration):
     def queue_of(self, instrument: Instrument, order: Order) -> list[Order]:
         if order.held:
             lists = instrument.held
+        elif order.waiting and order.trail:
+            lists = instrument.trailing
         elif order.waiting:
             lists = instrument.stops if order.ord_type in STOPS else instrument.touches
         elif order.all_or_none:
@@ -30,6 +32,8 @@ class Places(Administration):
         def block(at: Instrument, order: Order, price: int) -> tuple[int, str, int, int]:
             if order.held:
                 return at.number, "held", order.side, 0
+            if order.waiting and order.trail:
+                return at.number, "trailing", order.side, 0
             if order.all_or_none:
                 return at.number, "all or none", order.side, price // BLOCK_LEVELS
             if order.collected or order.parked:
@@ -62,6 +66,8 @@ class Places(Administration):
         order.stands = True
         if order.held:
             ahead = [other for other in queue if other.released or not order.released]
+        elif order.waiting and order.trail:
+            ahead = queue
         elif order.waiting:
             first_low = (order.side == Side.BUY) == (order.ord_type in STOPS)
             ahead = [other for other in queue

@@ -43,6 +43,7 @@ from touchline.core.messages import (
 )
 
 ARROW_COLUMN = 44
+MORE_TERMS = ("MIN", "ALL_OR_NONE", "FOR", "TRAIL", "TRAIL_PART")
 
 
 class Venue(Protocol):
@@ -258,7 +259,8 @@ class Scenario:
 
     def read_terms(self, cmd: Command, words: list[str]) -> tuple[Command, list[str]]:
         """`DISPLAY 5`, `HIDDEN`, `POST_ONLY`, `SLIDE`, and in TERMS `MIN 3`, `ALL_OR_NONE`, `FOR 4`
-        (commands after this one; GTD) and `OCO`, `OCO OF a`; what is left is the TimeInForce."""
+        (commands after this one; GTD), `OCO`, `OCO OF a`, `TRAIL 0.05` and `TRAIL_PART 150` (basis
+        points); what is left is the TimeInForce."""
         flags, order_id, time = cmd.flags, cmd.order_id, []
         words = list(words)
         while words:
@@ -270,7 +272,7 @@ class Scenario:
                 flags |= Flag.SPECIAL | Flag.POST_ONLY | Flag.SLIDE
             elif word in ("HIDDEN", "POST_ONLY"):
                 flags |= Flag.SPECIAL | Flag[word]
-            elif word in ("MIN", "ALL_OR_NONE", "FOR", *ContingencyType.__members__):
+            elif word in (*MORE_TERMS, *ContingencyType.__members__):
                 self.read_more_terms(word, words)
                 time += ["GTD"] if word == "FOR" else []
             else:
@@ -284,10 +286,14 @@ class Scenario:
             terms = replace(terms, field=ContingencyType[word], qty=self.read_link(words))
         elif word == "MIN":
             terms = replace(terms, order_id=number(words.pop(0)))
+        elif word in ("TRAIL", "TRAIL_PART"):
+            part = TermsFlag.TRAIL_BASIS_POINTS if word == "TRAIL_PART" else 0
+            trail = number(words.pop(0)) << 32
+            terms = replace(terms, order_id=trail, flags=terms.flags | part)
         elif word == "FOR":
             terms = replace(terms, price=(self.seq + 2 + number(words.pop(0))) * 1000)
         else:
-            terms = replace(terms, flags=TermsFlag.ALL_OR_NONE)
+            terms = replace(terms, flags=terms.flags | TermsFlag.ALL_OR_NONE)
         self.terms = terms
 
     def read_link(self, words: list[str]) -> int:

@@ -61,6 +61,8 @@ class Order:
     expire_ns: int = 0  # 8.10
     min_qty: int = 0  # 8.11
     all_or_none: bool = False  # 8.12
+    trail: int = 0  # 8.13: ticks or basis points
+    trail_flags: int = 0  # TRAIL_BASIS_POINTS: the latter
     # Section 12
     contingency: int = 0
     partner: "Order | None" = None
@@ -71,6 +73,17 @@ class Order:
     released: bool = False  # it meets the book as soon as the instrument trades
     less: int = 0  # lots it loses by what its partner has traded
     stands: bool = False  # in one of the queues
+
+    def follow(self, last: int) -> None:
+        """8.13: its stop price follows a price, never back."""
+        if not self.trail:
+            return
+        part = bool(self.trail_flags)
+        distance = -(-last * self.trail // 10_000) if part else self.trail
+        if self.side == Side.BUY:
+            self.stop_price = min(self.stop_price, last + distance)
+        else:
+            self.stop_price = max(self.stop_price, last - distance)
 
     @property
     def linked(self) -> int:
@@ -170,6 +183,7 @@ class Instrument:
     call: dict[int, list[Order]] = field(default_factory=two_sides)
     parked: dict[int, list[Order]] = field(default_factory=two_sides)
     held: dict[int, list[Order]] = field(default_factory=two_sides)  # 12.5: released ones first
+    trailing: dict[int, list[Order]] = field(default_factory=two_sides)  # 8.13: oldest first
 
     steps: list[Step] = field(default_factory=list)  # 11.1
     top: dict[int, int] = field(default_factory=lambda: {Side.BUY: 0, Side.SELL: 0})  # 11.3
@@ -182,7 +196,7 @@ class Instrument:
     def apart(self) -> list[list[Order]]:
         """8, 9: what is open but not in the book, in the order in which it is told of."""
         places = (self.hidden, self.stops, self.touches, self.all_or_none, self.call, self.parked,
-                  self.held)  # fmt: skip
+                  self.held, self.trailing)  # fmt: skip
         return [lists[side] for lists in places for side in Side]
 
     def goes_special(self) -> bool:
@@ -204,6 +218,7 @@ class SentTerms(NamedTuple):
     flags: int = 0
     contingency: int = 0
     cl_ord_link_id: int = 0
+    trail: int = 0
 
     @property
     def whole(self) -> bool:
@@ -360,7 +375,8 @@ def state_hash(state: State) -> int:
     for lane, terms in sorted(state.terms.items()):  # 7.6
         if any(terms):
             more = terms.min_qty | terms.flags << 32 | terms.contingency << 40
-            h = mix(h, lane, terms.cl_ord_id, terms.expire_ns, more, terms.cl_ord_link_id)
+            h = mix(h, lane, terms.cl_ord_id, terms.expire_ns, more, terms.cl_ord_link_id,
+                    terms.trail)  # fmt: skip
     for lane, last in sorted(state.last_linked.items()):
         h = mix(h, lane, last.cl_ord_id, last.order.order_id, last.filled)
     return h
@@ -374,6 +390,7 @@ def hash_queue(h: int, queue: list[Order]) -> int:
             place = order.waiting | order.all_or_none << 1
             place |= order.collected << 2 | order.parked << 3
             what = order.ord_type | order.flags << 8 | place << 16 | order.linked << 24
+            what |= order.trail << 32 | bool(order.trail_flags) << 63
             h = mix(h, what, order.stop_price, order.display_qty, order.expire_ns,
                     order.shown_qty)  # fmt: skip
             if order.linked:

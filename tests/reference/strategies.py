@@ -145,9 +145,9 @@ special_orders = st.builds(
 more_terms = st.builds(
     Command,
     type=st.just(MsgType.TERMS),
-    order_id=st.sampled_from((0, 0, 0, 1, 3, 12)),
+    order_id=st.sampled_from((0, 0, 0, 1, 3, 12, 1 << 32, 3 << 32, 300 << 32, 1 << 63)),
     price=st.sampled_from((0, 0, 1, 5, 20, 60, -100)),
-    flags=st.sampled_from((0, 0, TermsFlag.ALL_OR_NONE, TermsFlag.ALL_OR_NONE, 2)),
+    flags=st.sampled_from((0, 0, TermsFlag.ALL_OR_NONE, TermsFlag.ALL_OR_NONE, 2, 4)),
     cl_ord_id=st.sampled_from([0] * 9 + [7]),
 )
 # Links with the lane's last linked order: -1, which is settled when the flow is played.
@@ -156,6 +156,7 @@ links = st.builds(
     type=st.just(MsgType.TERMS),
     field=st.sampled_from((*ContingencyType, *ContingencyType, 9)),
     qty=st.sampled_from((0, 0, -1, -1, -1, 1)),
+    order_id=st.sampled_from((0, 0, 0, 1, 2 << 32)),
 )
 
 

@@ -139,6 +139,7 @@ C_PART_OF = dict.fromkeys(
         "allocation",
         "policy",
         "triggers",
+        "trailing",
         "all",  # all_or_none.c
         "expiry",
         "linked",

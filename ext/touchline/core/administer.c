@@ -174,6 +174,7 @@ static void terms(const tl_step *s)
                                                               .expire_ns = cmd->expire_ns,
                                                               .cl_ord_link_id = cmd->cl_ord_link_id,
                                                               .min_qty = cmd->min_qty,
+                                                              .trail = cmd->trail,
                                                               .flags = cmd->flags,
                                                               .contingency = cmd->field};
 }

@@ -19,7 +19,7 @@ from touchline.core.arrays cimport buffer_for, first_of, larger_array
 from touchline.core.capacities cimport capacities_of, tl_engine_capacities
 from touchline.core.messages cimport (
     TL_ACCOUNT_ALL, TL_FLAG_SPECIAL, TL_INSTRUMENT_ALL, TL_MSG_TYPE_CANCEL, TL_MSG_TYPE_NEW_ORDER,
-    TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT, terms_of_link, tl_level_view, tl_order_view,
+    TL_MSG_TYPE_REPLACE, TL_ORD_TYPE_LIMIT, terms_before, tl_level_view, tl_order_view,
     tl_orders_filter,
 )
 
@@ -242,12 +242,12 @@ cdef class Engine:
 
     def new_order(self, instrument, account, side, ord_type, time_in_force, price, qty,
                   cl_ord_id=0, ts_ns=0, *, stop_price=0, display_qty=0, flags=0, field=0,
-                  contingency=0, cl_ord_link_id=0):
+                  contingency=0, cl_ord_link_id=0, trail=0, terms_flags=0):
         """Enter an order: price in ticks (0 for a market order), qty in lots.
 
         stop_price (ticks), display_qty (lots), flags, field (1: TERMS came before): section 8 of
-        docs/rules.md; contingency, cl_ord_link_id (they are sent in TERMS): section 12. Returns
-        the number of events(): EXPIRED ones, then NEW or REJECTED.
+        docs/rules.md; contingency, cl_ord_link_id: section 12; trail, terms_flags: 8.13; these are
+        sent in TERMS. Returns the number of events(): EXPIRED ones, then NEW or REJECTED.
         """
         cdef tl_command cmd, terms
         memset(&cmd, 0, sizeof(cmd))
@@ -265,7 +265,7 @@ cdef class Engine:
         cmd.display_qty = <uint32_t>whole(display_qty, "display_qty", 0, 0xFFFFFFFF)
         cmd.flags = <uint8_t>whole(flags, "flags", 0, 0xFF)
         cmd.field = <uint8_t>whole(field, "field", 0, 0xFF)
-        if terms_of_link(&cmd, &terms, contingency, cl_ord_link_id):
+        if terms_before(&cmd, &terms, contingency, cl_ord_link_id, trail, terms_flags):
             self.step(&terms)
         if cmd.order_id or cmd.flags or cmd.field or cmd.ord_type > TL_ORD_TYPE_LIMIT:
             cmd.flags |= TL_FLAG_SPECIAL

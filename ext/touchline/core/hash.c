@@ -12,7 +12,8 @@ static uint64_t hash_terms(const tl_engine *engine, uint32_t slot, uint64_t hash
     const tl_special *terms = &engine->shelf.special[slot];
     uint64_t flags = terms->flags & TL_SPECIAL_FLAGS;
     uint64_t apart = terms->flags & ~TL_SPECIAL_FLAGS, linked = terms->linked;
-    hash = tl_mix(hash, terms->ord_type | flags << 8 | apart << 16 | linked << 24);
+    hash = tl_mix(hash, terms->ord_type | flags << 8 | apart << 16 | linked << 24 |
+                            (uint64_t)terms->trail << 32);
     hash = tl_mix(hash, terms->stop_price);
     hash = tl_mix(hash, terms->display_qty);
     hash = tl_mix(hash, (uint64_t)tl_expire_ns(engine, terms));
@@ -47,7 +48,7 @@ static uint64_t hash_side(const tl_engine *engine, const tl_book *book, uint8_t 
 }
 
 /* What rests unseen, then what waits for a stop price, first to be met first, what is collected,
- * what waits for the closing auction and what is held for another order. */
+ * what waits for the closing auction, what is held for another order and what trails. */
 static uint64_t hash_unseen(const tl_engine *engine, uint32_t instrument, uint64_t hash)
 {
     const tl_book *books = &engine->shelf.unseen[(size_t)instrument * TL_UNSEEN_BOOKS];
@@ -59,7 +60,7 @@ static uint64_t hash_unseen(const tl_engine *engine, uint32_t instrument, uint64
     hash = hash_side(engine, &books[TL_UNSEEN_TOUCH_SELL], TL_SIDE_SELL, hash);
     hash = hash_side(engine, &books[TL_UNSEEN_ALL_OR_NONE_BUY], TL_SIDE_BUY, hash);
     hash = hash_side(engine, &books[TL_UNSEEN_ALL_OR_NONE_SELL], TL_SIDE_SELL, hash);
-    for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_HELD_SELL; which++)
+    for (unsigned which = TL_UNSEEN_CALL_BUY; which < TL_UNSEEN_BOOKS; which++)
         hash = hash_side(engine, &books[which], TL_SIDE_SELL, hash);
     return hash;
 }
@@ -132,14 +133,15 @@ static uint64_t hash_more(const tl_engine *engine, uint64_t hash)
     for (uint32_t lane = 0; lane < TL_TEXT_LANES; lane++) {
         const tl_sent_terms *more = &engine->state->more[lane];
         if (more->cl_ord_id == 0 && more->expire_ns == 0 && more->min_qty == 0 &&
-            more->flags == 0 && more->cl_ord_link_id == 0 && more->contingency == 0)
+            more->flags == 0 && more->cl_ord_link_id == 0 && more->contingency == 0 &&
+            more->trail == 0)
             continue;
         hash = tl_mix(hash, lane);
         hash = tl_mix(hash, more->cl_ord_id);
         hash = tl_mix(hash, (uint64_t)more->expire_ns);
         hash = tl_mix(hash, more->min_qty | (uint64_t)more->flags << 32 |
                                 (uint64_t)more->contingency << 40);
-        hash = tl_mix(hash, more->cl_ord_link_id);
+        hash = tl_mix(tl_mix(hash, more->cl_ord_link_id), more->trail);
     }
     for (uint32_t lane = 0; lane < TL_TEXT_LANES; lane++) {
         const tl_last_linked *last = &engine->state->last_linked[lane];

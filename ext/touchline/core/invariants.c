@@ -17,6 +17,7 @@ typedef struct found {
     uint64_t open; /* lots of all orders, each side of a position weighted by a number of its own */
     uint64_t specials;
     uint64_t wholes;
+    uint64_t trailing;
     uint64_t chain;
     uint64_t collected;
 } found;
@@ -162,6 +163,7 @@ static void check_terms(const tl_engine *engine, uint32_t slot, const where *at,
     bool held = (terms->linked & TL_LINK_HELD) != 0, apart = tl_is_apart(terms);
     found->specials += terms->flags != 0;
     found->wholes += (terms->flags & TL_ALL_OR_NONE) != 0;
+    found->trailing += terms->trail != 0;
     assert(tl_order_is_special(order) == (terms->flags != 0));
     found->chain += terms->chain;
     found->collected += (terms->flags & TL_COLLECTED) != 0;
@@ -324,8 +326,11 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
         {&unseen[TL_UNSEEN_PARKED_SELL], instrument, false, TL_SIDE_SELL, TL_PARKED},
         {&unseen[TL_UNSEEN_HELD_BUY], instrument, false, TL_SIDE_BUY, HELD},
         {&unseen[TL_UNSEEN_HELD_SELL], instrument, false, TL_SIDE_SELL, HELD},
+        {&unseen[TL_UNSEEN_TRAIL_BUY], instrument, false, TL_SIDE_BUY, TL_WAITING},
+        {&unseen[TL_UNSEEN_TRAIL_SELL], instrument, false, TL_SIDE_SELL, TL_WAITING},
     };
     uint64_t orders = found->orders, specials = found->specials, wholes = found->wholes;
+    uint64_t trailing = found->trailing;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         check_book(engine, &all[i], found);
     uint32_t bid = better(book, &unseen[TL_UNSEEN_HIDDEN], 0);
@@ -335,6 +340,10 @@ static void check_books(const tl_engine *engine, uint32_t instrument, found *fou
     const tl_instrument *listed = &engine->risk.instruments[instrument];
     assert(found->specials - specials == listed->specials);
     assert(found->wholes - wholes == listed->wholes && listed->wholes <= TL_ALL_OR_NONE_MAX);
+    assert(found->trailing - trailing == listed->trailing && listed->trailing <= TL_TRAILING_MAX);
+    assert(listed->released != 0 ||
+           (unseen[TL_UNSEEN_HELD_BUY].best[1].key != TL_KEY_RELEASED &&
+            unseen[TL_UNSEEN_HELD_SELL].best[1].key != TL_KEY_RELEASED));
     tl_instrument gate = *listed;
     tl_gate_set(&gate);
     assert(listed->special == gate.special);

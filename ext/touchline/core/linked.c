@@ -91,6 +91,8 @@ void tl_link_set(const tl_step *s, uint32_t slot, uint32_t other)
         uint8_t *others = &shelf->special[other].linked;
         *others = (uint8_t)((*others & TL_LINK_STATE) | (linked & ~TL_LINK_STATE));
     }
+    if ((linked & TL_LINK_RELEASED) != 0)
+        s->engine->risk.instruments[s->cmd->instrument].released = 1;
     s->engine->state->last_linked[tl_lane_of(s->cmd)] =
         (tl_last_linked){.cl_ord_id = s->cmd->cl_ord_id,
                          .order_id = tl_order_id(shelf, slot),
@@ -193,6 +195,7 @@ static void child_goes(const tl_step *s, uint32_t slot, bool filled)
     tl_step_aside(s, slot);
     if (filled) {
         s->shelf->special[slot].linked |= TL_LINK_RELEASED;
+        s->engine->risk.instruments[s->shelf->orders[slot].instrument].released = 1;
         tl_stand(s, slot);
         return;
     }

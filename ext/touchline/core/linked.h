@@ -26,14 +26,6 @@ static inline uint32_t tl_link_partner(const tl_shelf *shelf, uint32_t slot)
     return shelf->special[slot].linked != 0 ? shelf->links[slot].partner - 1 : TL_NONE;
 }
 
-/* Has one of the instrument's orders been released that has not met the book yet? */
-static inline bool tl_link_any_released(const tl_shelf *shelf, uint16_t instrument)
-{
-    const tl_book *buys = tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_BUY);
-    const tl_book *sells = tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_SELL);
-    return buys->best[1].key == TL_KEY_RELEASED || sells->best[1].key == TL_KEY_RELEASED;
-}
-
 /* Rules 12.1 and 12.2: the terms' link, whether it goes with the order, and with whom it is:
  * fills in terms->linked and the slot of the other, TL_NONE where there is none. */
 bool tl_link_fits(const tl_command *cmd, const tl_special *terms, const tl_sent_terms *more);

@@ -77,7 +77,7 @@ static uint32_t cancel_side(const tl_step *s, const tl_book *book, uint8_t side)
 }
 
 /* What rests unseen, what waits for a stop price, first to be met first, what is collected, what
- * waits for the closing auction and what is held for another order. */
+ * waits for the closing auction, what is held for another order and what trails. */
 static uint32_t cancel_unseen(const tl_step *s)
 {
     const size_t first = (size_t)s->cmd->instrument * TL_UNSEEN_BOOKS;
@@ -100,9 +100,9 @@ static uint32_t cancel_unseen(const tl_step *s)
         count += cancel_side(s, &books[TL_UNSEEN_ALL_OR_NONE_BUY], TL_SIDE_BUY);
     if (sell)
         count += cancel_side(s, &books[TL_UNSEEN_ALL_OR_NONE_SELL], TL_SIDE_SELL);
-    for (unsigned which = TL_UNSEEN_CALL_BUY; which <= TL_UNSEEN_HELD_SELL; which++) {
+    for (unsigned which = TL_UNSEEN_CALL_BUY; which < TL_UNSEEN_BOOKS; which++) {
         bool buys = which == TL_UNSEEN_CALL_BUY || which == TL_UNSEEN_PARKED_BUY ||
-                    which == TL_UNSEEN_HELD_BUY;
+                    which == TL_UNSEEN_HELD_BUY || which == TL_UNSEEN_TRAIL_BUY;
         if (buys ? buy : sell)
             count += cancel_side(s, &books[which], TL_SIDE_SELL);
     }

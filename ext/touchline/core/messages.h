@@ -171,7 +171,8 @@ extern "C" {
 
 /* Bits of Command.flags in a TERMS. */
 #define TL_TERMS_FLAGS(X)                                                                          \
-    X(TERMS_FLAG, ALL_OR_NONE, 1) /* ExecInst(18) G: rule 8.12 */
+    X(TERMS_FLAG, ALL_OR_NONE, 1) /* ExecInst(18) G: rule 8.12 */                                  \
+    X(TERMS_FLAG, TRAIL_BASIS_POINTS, 2) /* PegOffsetType(836) 1: rule 8.13 */
 
 /* How an order is linked with another: ContingencyType(1385), in Command.field of a TERMS.
  * Section 12. */
@@ -248,7 +249,8 @@ extern "C" {
     X(REASON, NOT_ALLOCATED, 49, 11, 99,                                                           \
       "no order waits or is linked where trades are shared out")                                   \
     X(REASON, NOT_LINKED, 50, 5, 99, "no order that it can be linked with: rule 12.1")             \
-    X(REASON, LINKED, 51, 0, 0, "the order that it was linked with has traded, or ended")
+    X(REASON, LINKED, 51, 0, 0, "the order that it was linked with has traded, or ended")          \
+    X(REASON, TRAILING_FULL, 52, 99, 99, "all {limit} places for trailing stops are taken")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \
@@ -293,6 +295,10 @@ enum tl_reason { TL_REASONS(TL_ENUM_REASON) };
 /* Rule 8.12: all-or-none orders that may wait in an instrument. */
 #define TL_ALL_OR_NONE_MAX 64u
 
+/* Rule 8.13: trailing stops that may be open in an instrument; their greatest trail as a part. */
+#define TL_TRAILING_MAX 64u
+#define TL_TRAIL_BASIS_POINTS_MAX 9999u
+
 /* Prices that share a place among the price blocks an engine has room for. Rule 2.7. */
 #define TL_BLOCK_LEVELS 32u
 
@@ -315,7 +321,10 @@ typedef struct tl_command {
             uint32_t stop_price;  /* StopPx(99), ticks */
             uint32_t display_qty; /* DisplayQty(1138), lots */
         };
-        uint32_t min_qty; /* TERMS: MinQty(110), lots; 0: none */
+        __extension__ struct { /* TERMS; 0: none */
+            uint32_t min_qty; /* MinQty(110), lots */
+            uint32_t trail;   /* PegOffsetValue(211), ticks or basis points */
+        };
     };
     uint64_t cl_ord_id; /* the sender's number for this request: lane << 32 | counter */
     union {

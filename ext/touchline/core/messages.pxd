@@ -11,6 +11,7 @@ cdef extern from "touchline/core/messages.h" nogil:
         uint32_t stop_price
         uint32_t display_qty
         uint32_t min_qty
+        uint32_t trail
         uint64_t cl_ord_link_id
         uint64_t cl_ord_id
         int64_t price
@@ -116,6 +117,8 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_BLOCK_LEVELS
     enum: TL_DISPLAY_PARTS_MAX
     enum: TL_ALL_OR_NONE_MAX
+    enum: TL_TRAILING_MAX
+    enum: TL_TRAIL_BASIS_POINTS_MAX
     enum: TL_LANE_ADMIN
     enum: TL_LANE_FIX
     enum: TL_LANE_API
@@ -127,6 +130,7 @@ cdef extern from "touchline/core/messages.h" nogil:
     enum: TL_MSG_TYPE_TERMS
     enum: TL_MORE_TERMS
     enum: TL_TERMS_FLAG_ALL_OR_NONE
+    enum: TL_TERMS_FLAG_TRAIL_BASIS_POINTS
     enum: TL_CONTINGENCY_NONE
     enum: TL_CONTINGENCY_OCO
     enum: TL_CONTINGENCY_OTO
@@ -161,5 +165,5 @@ cdef extern from "touchline/core/messages.h" nogil:
 
     uint32_t tl_command_checksum(const tl_command *cmd)
 
-cdef int terms_of_link(tl_command *cmd, tl_command *terms, contingency,
-                       cl_ord_link_id) except -1
+cdef int terms_before(tl_command *cmd, tl_command *terms, contingency, cl_ord_link_id, trail,
+                      flags) except -1

@@ -186,6 +186,8 @@ TEXT_LANES = TL_TEXT_LANES
 BLOCK_LEVELS = TL_BLOCK_LEVELS
 DISPLAY_PARTS_MAX = TL_DISPLAY_PARTS_MAX
 ALL_OR_NONE_MAX = TL_ALL_OR_NONE_MAX
+TRAILING_MAX = TL_TRAILING_MAX
+TRAIL_BASIS_POINTS_MAX = TL_TRAIL_BASIS_POINTS_MAX
 LANE_ADMIN = TL_LANE_ADMIN
 LANE_FIX = TL_LANE_FIX
 LANE_API = TL_LANE_API
@@ -193,19 +195,21 @@ LANE_WIRE = TL_LANE_WIRE
 
 
 
-cdef int terms_of_link(tl_command *cmd, tl_command *terms, contingency,
-                       cl_ord_link_id) except -1:
-    """TERMS that link the order with another, to go before it; 1 where there are any."""
-    if not contingency and not cl_ord_link_id:
+cdef int terms_before(tl_command *cmd, tl_command *terms, contingency, cl_ord_link_id, trail,
+                      flags) except -1:
+    """The TERMS that are to go before the order; 1 where there are any, and the order says so."""
+    if not contingency and not cl_ord_link_id and not trail and not flags:
         return 0
     memset(terms, 0, sizeof(tl_command))
     if cmd.field:
-        raise ValueError("field says that TERMS came before: the link belongs into those")
+        raise ValueError("field says that TERMS came before: this belongs into those")
     terms.type = TL_MSG_TYPE_TERMS
     terms.cl_ord_id = cmd.cl_ord_id
     terms.ts_ns = cmd.ts_ns
     terms.field = <uint8_t>whole(contingency, "contingency", 0, 0xFF)
     terms.cl_ord_link_id = natural(cl_ord_link_id, "cl_ord_link_id")
+    terms.trail = <uint32_t>whole(trail, "trail", 0, 0xFFFFFFFF)
+    terms.flags = <uint8_t>whole(flags, "terms_flags", 0, 0xFF)
     cmd.field = TL_MORE_TERMS
     return 1
 

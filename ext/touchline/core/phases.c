@@ -153,7 +153,7 @@ static void uncross(tl_meeting *m, uint16_t instrument)
     tell(s, TL_EXEC_TYPE_UNCROSSED, &crossing);
     tl_auction_trade(m, &crossing);
     m->traded = crossing.price != 0;
-    m->low = m->high = crossing.price;
+    m->low = m->high = m->first = m->last = crossing.price;
     each(m, buys, 1, let_go);
     each(m, sells, 1, let_go);
 }

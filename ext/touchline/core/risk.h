@@ -34,7 +34,9 @@ typedef struct tl_instrument {
     uint8_t limited; /* one of section 5's limits is set: a collar */
     uint8_t wholes;  /* open orders that trade whole or not at all */
     uint8_t allocated; /* trades are shared out otherwise than first in, first out: section 11 */
-    uint8_t _pad[3];
+    uint8_t trailing; /* open orders whose stop price follows the last trade */
+    uint8_t released; /* one at least is released and has not met the book, or has ended since */
+    uint8_t _pad;
     int64_t ends_ns; /* no auction ends before; 0: when it is told to */
     uint32_t _pad2;
     uint32_t specials; /* how many */

@@ -89,12 +89,14 @@ typedef struct tl_special {
     uint32_t display_qty; /* 0: all is shown */
     uint32_t stop_price;  /* ticks */
     uint32_t expiry;      /* its place among those that expire, from 1; 0: it does not */
+    uint32_t trail;       /* ticks, or basis points and TL_TRAIL_PART; 0: stop_price stays */
     uint8_t chain;        /* rule 8.7 */
     uint8_t linked;       /* how it is linked with others, TL_LINK_…: section 12; 0: with none */
     uint8_t ord_type;
     uint8_t flags; /* TL_FLAG_SPECIAL, POST_ONLY, SLIDE, HIDDEN, TL_WAITING and TL_ALL_OR_NONE */
 } tl_special;
-static_assert(sizeof(tl_special) == 20, "three orders to a cache line");
+static_assert(sizeof(tl_special) == 24, "eight orders to three cache lines");
+#define TL_TRAIL_PART (UINT32_C(1) << 31)
 #define TL_WAITING 1u                 /* for its stop price */
 #define TL_ALL_OR_NONE 2u             /* such an order is HIDDEN, too */
 #define TL_COLLECTED 4u               /* in a call phase, to be uncrossed: section 9 */
@@ -134,12 +136,17 @@ enum {
     TL_UNSEEN_PARKED_SELL,
     TL_UNSEEN_HELD_BUY, /* these two under TL_KEY_RELEASED and TL_KEY_HELD, as asks */
     TL_UNSEEN_HELD_SELL,
+    TL_UNSEEN_TRAIL_BUY, /* these two under TL_KEY_TRAILING, oldest first */
+    TL_UNSEEN_TRAIL_SELL,
     TL_UNSEEN_BOOKS
 };
 
 /* Where orders lie that another releases: who is released first, both oldest first. */
 #define TL_KEY_RELEASED 1u
 #define TL_KEY_HELD 2u
+
+/* Where trailing stops lie: all under one, for their stop prices move. */
+#define TL_KEY_TRAILING 1u
 
 /* A level is its oldest order. With this bit set there is a queue, and the rest of it is in
  * tl_queue; a lone order is its level, and has nothing else. */

@@ -7,6 +7,7 @@
  *   all_or_none.c     what is there to trade with at once; who waits for all of it
  *   selftrade.c       what becomes of two orders of one account or group that meet
  *   triggers.c        what waits for a stop price, and the queue of what has been triggered
+ *   trailing.c        stop prices that follow the last trade
  *   special_amend.c   cancel and replace
  *   expiry.c          orders past their time
  *   phases.h          what collects them until an auction
@@ -24,7 +25,10 @@ typedef struct tl_meeting {
     const tl_step *s;
     uint32_t own; /* the order that the command itself entered or changes */
     uint32_t min_qty; /* of which so much has to trade at once, or nothing */
-    bool traded;  /* since triggers were looked for; then at prices from low to high */
+    bool traded;  /* since triggers were looked for; then at prices from low to high, of which
+                     these were the first and the last */
+    uint32_t first;
+    uint32_t last;
     uint32_t low;
     uint32_t high;
 } tl_meeting;
@@ -64,6 +68,9 @@ static inline tl_place tl_place_with(const tl_shelf *shelf, uint16_t instrument,
                                      const tl_special *terms, uint32_t price)
 {
     unsigned side_index = tl_side_index(side);
+    if (((terms->flags & (TL_APART_FLAGS | TL_ALL_OR_NONE | TL_FLAG_HIDDEN)) |
+         (terms->linked & TL_LINK_HELD)) == 0)
+        return (tl_place){&shelf->books[instrument], side_index, price};
     if ((terms->linked & TL_LINK_HELD) != 0) {
         bool released = (terms->linked & TL_LINK_RELEASED) != 0;
         return (tl_place){tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_BUY + side_index), 1,
@@ -75,6 +82,9 @@ static inline tl_place tl_place_with(const tl_shelf *shelf, uint16_t instrument,
         return (tl_place){tl_unseen_book(shelf, instrument, which), 1,
                           tl_call_key(side_index, price)};
     }
+    if ((terms->flags & TL_WAITING) != 0 && terms->trail != 0)
+        return (tl_place){tl_unseen_book(shelf, instrument, TL_UNSEEN_TRAIL_BUY + side_index), 1,
+                          TL_KEY_TRAILING};
     if ((terms->flags & TL_WAITING) != 0) {
         bool stop = tl_is_stop(terms);
         unsigned which = (stop ? TL_UNSEEN_STOP_BUY : TL_UNSEEN_TOUCH_BUY) + side_index;
@@ -84,9 +94,7 @@ static inline tl_place tl_place_with(const tl_shelf *shelf, uint16_t instrument,
     if ((terms->flags & TL_ALL_OR_NONE) != 0)
         return (tl_place){tl_unseen_book(shelf, instrument, TL_UNSEEN_ALL_OR_NONE_BUY + side_index),
                           side_index, price};
-    if ((terms->flags & TL_FLAG_HIDDEN) != 0)
-        return (tl_place){tl_unseen_book(shelf, instrument, TL_UNSEEN_HIDDEN), side_index, price};
-    return (tl_place){&shelf->books[instrument], side_index, price};
+    return (tl_place){tl_unseen_book(shelf, instrument, TL_UNSEEN_HIDDEN), side_index, price};
 }
 
 static inline tl_place tl_place_of(const tl_shelf *shelf, uint32_t slot)

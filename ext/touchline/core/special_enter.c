@@ -4,6 +4,7 @@
 #include "touchline/core/expiry.h"
 #include "touchline/core/linked.h"
 #include "touchline/core/phases.h"
+#include "touchline/core/trailing.h"
 
 static bool is_known_type(uint8_t ord_type)
 {
@@ -52,6 +53,7 @@ static tl_special terms_of(const tl_command *cmd, const tl_sent_terms *more)
     bool whole = more != NULL && (more->flags & TL_TERMS_FLAG_ALL_OR_NONE) != 0;
     return (tl_special){.display_qty = cmd->display_qty,
                         .stop_price = cmd->stop_price,
+                        .trail = more != NULL ? tl_trail_of(more) : 0,
                         .ord_type = cmd->ord_type,
                         .flags = (uint8_t)((cmd->flags & TL_SPECIAL_FLAGS) |
                                            (waits ? TL_WAITING : 0) |
@@ -84,12 +86,13 @@ static bool more_fits(const tl_command *cmd, const tl_special *terms, const tl_s
     bool whole = (terms->flags & TL_ALL_OR_NONE) != 0;
     bool waits = (terms->flags & TL_WAITING) != 0;
     bool post_only = (terms->flags & TL_FLAG_POST_ONLY) != 0;
-    if (cmd->field > TL_MORE_TERMS || (more->flags & ~(uint32_t)TL_TERMS_FLAG_ALL_OR_NONE) != 0 ||
+    if (cmd->field > TL_MORE_TERMS ||
+        more->flags > (TL_TERMS_FLAG_ALL_OR_NONE | TL_TERMS_FLAG_TRAIL_BASIS_POINTS) ||
         expires != (more->expire_ns != 0))
         return false;
     if (more->min_qty != 0 && (waits || post_only || whole || more->min_qty > cmd->qty))
         return false;
-    if (!tl_link_fits(cmd, terms, more))
+    if (!tl_link_fits(cmd, terms, more) || !tl_trail_fits(cmd, more))
         return false;
     return !whole || (cmd->ord_type == TL_ORD_TYPE_LIMIT && !post_only &&
                       terms->display_qty == 0 && tl_time_rests(cmd->time_in_force));
@@ -140,6 +143,9 @@ static bool terms_pass(entrant *e)
         return refuse(e, TL_REASON_PRICE_ABOVE_MAX, stop, instrument->price_max);
     if (stop != 0 && instrument->reference_price == 0)
         return refuse(e, TL_REASON_NO_REFERENCE_PRICE, 0, 0);
+    if (e->terms.trail != 0)
+        e->terms.stop_price =
+            tl_trailed(&e->terms, cmd->side, (uint32_t)instrument->reference_price);
     if (!tl_display_passes(&e->terms, cmd->qty, &e->verdict))
         return false;
     e->price = (uint32_t)cmd->price;
@@ -185,6 +191,7 @@ static bool limits_pass(entrant *e)
     if (!tl_risk_in_range(&order, &e->verdict) || !closing_price_passes(e) || !terms_pass(e))
         return false;
     order.price = e->price;
+    order.stop_price = e->terms.stop_price;
     return tl_risk_within_limits(&order, &e->verdict);
 }
 
@@ -200,6 +207,8 @@ static bool room_for_terms(entrant *e)
         return refuse(e, TL_REASON_EXPIRIES_FULL, 0, chain_max);
     if ((e->terms.flags & TL_ALL_OR_NONE) != 0 && e->instrument->wholes == TL_ALL_OR_NONE_MAX)
         return refuse(e, TL_REASON_ALL_OR_NONE_FULL, 0, TL_ALL_OR_NONE_MAX);
+    if (e->terms.trail != 0 && e->instrument->trailing == TL_TRAILING_MAX)
+        return refuse(e, TL_REASON_TRAILING_FULL, 0, TL_TRAILING_MAX);
     return true;
 }
 
@@ -281,6 +290,8 @@ void tl_enter_among_specials(tl_step step, const tl_instrument *instrument,
         tl_special_set(&step, slot, &e.terms);
     if (e.more->expire_ns != 0)
         tl_expiry_add(step.engine, slot, e.more->expire_ns);
+    if (e.terms.trail != 0)
+        step.engine->risk.instruments[step.cmd->instrument].trailing++;
     if (e.more->contingency != 0)
         tl_link_set(&step, slot, e.other);
     tl_meeting m = {.s = &step, .own = slot, .min_qty = e.more->min_qty};

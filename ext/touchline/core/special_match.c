@@ -78,11 +78,9 @@ void tl_step_aside(const tl_step *s, uint32_t slot)
 uint8_t tl_chain_of(const tl_special *terms, uint32_t order_qty)
 {
     bool stop = terms->stop_price != 0, child = (terms->linked & TL_LINK_CHILD) != 0;
-    uint32_t chain = (uint32_t)stop + child;
+    uint32_t chain = (terms->flags & TL_ALL_OR_NONE) != 0;
     if (stop || child)
-        chain += 2;
-    else if ((terms->flags & TL_ALL_OR_NONE) != 0)
-        chain++;
+        chain = 2 + (uint32_t)stop + child;
     if (child || tl_link_updates(terms->linked))
         chain += 2;
     if (terms->display_qty != 0)
@@ -114,6 +112,8 @@ void tl_special_end_alone(const tl_step *s, uint32_t slot)
 {
     if (s->shelf->special[slot].expiry != 0)
         tl_expiry_drop(s->engine, slot);
+    if (s->shelf->special[slot].trail != 0)
+        s->engine->risk.instruments[s->shelf->orders[slot].instrument].trailing--;
     if (s->shelf->special[slot].flags != 0)
         tl_special_set(s, slot, &(tl_special){0});
     tl_order_give_back(s->shelf, slot);
@@ -164,6 +164,8 @@ static void note_price(tl_meeting *m, uint32_t price)
 {
     m->low = m->traded && m->low < price ? m->low : price;
     m->high = m->traded && m->high > price ? m->high : price;
+    m->first = m->traded ? m->first : price;
+    m->last = price;
     m->traded = true;
 }
 
@@ -202,7 +204,8 @@ static void take(tl_meeting *m, uint32_t slot, uint32_t maker_slot, uint8_t exec
     const tl_special *terms = &s->shelf->special[maker_slot];
     bool done = qty == maker->leaves_qty && terms->reserve == 0;
     uint32_t partner = TL_NONE;
-    if (exec_type == TL_EXEC_TYPE_TRADE) {
+    if ((terms->linked | s->shelf->special[slot].linked) != 0 &&
+        exec_type == TL_EXEC_TYPE_TRADE) {
         partner = tl_link_traded(s->shelf, maker_slot, qty);
         tl_link_traded(s->shelf, slot, qty);
     }
@@ -320,7 +323,7 @@ static void not_at_once(const tl_meeting *m, uint32_t slot, const tl_terms *term
              terms->ord_type);
 }
 
-static void meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
+static void meet(tl_meeting *m, uint32_t slot, const tl_terms *terms, uint32_t partner)
 {
     const tl_shelf *shelf = m->s->shelf;
     tl_order *order = &shelf->orders[slot];
@@ -340,7 +343,7 @@ static void meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
     while (order->leaves_qty > 0 &&
            (maker = tl_next_maker(shelf, order->instrument, makers, limit,
                                   wholes ? order->leaves_qty : 0)) != TL_NONE) {
-        if (maker == tl_link_partner(shelf, slot)) {
+        if (maker == partner) {
             tl_link_part(m, maker);
             continue;
         }
@@ -368,7 +371,7 @@ static void meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
 void tl_meet(tl_meeting *m, uint32_t slot, const tl_terms *terms)
 {
     uint32_t partner = tl_link_partner(m->s->shelf, slot);
-    meet(m, slot, terms);
+    meet(m, slot, terms, partner);
     if (partner != TL_NONE)
         tl_link_settle(m, partner);
 }

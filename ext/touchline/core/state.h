@@ -16,9 +16,10 @@ typedef struct tl_sent_terms {
     int64_t expire_ns;
     uint64_t cl_ord_link_id; /* of the order that it is linked with; 0: of none yet */
     uint32_t min_qty;
+    uint32_t trail;
     uint8_t flags;       /* enum tl_terms_flag */
     uint8_t contingency; /* enum tl_contingency */
-    uint8_t _pad[2];
+    uint8_t _pad[6];
 } tl_sent_terms;
 
 /* A lane's last linked order, which the next may name: rule 12.1. */

@@ -11,6 +11,7 @@
  * lives no longer than the command.
  */
 #include "touchline/core/linked.h"
+#include "touchline/core/trailing.h"
 
 /* Does it wait for a price that rises to its own? Buy stops, and sells to be touched. */
 static bool waits_for_rise(const tl_special *terms, uint8_t side)
@@ -40,6 +41,8 @@ static bool still_waits(const tl_meeting *m, uint32_t slot)
     uint32_t last = (uint32_t)m->s->engine->risk.instruments[order->instrument].reference_price;
     if ((terms->flags & TL_WAITING) == 0)
         return false;
+    if (last != 0)
+        terms->stop_price = tl_trailed(terms, order->side, last);
     if (last != 0 && tl_met(terms, order->side, last, last)) {
         terms->flags &= (uint8_t)~TL_WAITING;
         triggered(m, slot);
@@ -94,6 +97,15 @@ static void enqueue(const tl_shelf *shelf, queue *queue, uint32_t slot)
     queue->last = slot;
 }
 
+/* Out of its place and to the end of the queue. */
+static void met(const tl_meeting *m, uint32_t slot, queue *queue)
+{
+    tl_step_aside(m->s, slot);
+    m->s->shelf->special[slot].flags &= (uint8_t)~TL_WAITING;
+    triggered(m, slot);
+    enqueue(m->s->shelf, queue, slot);
+}
+
 /* Of one of the books that wait, who has been met by the prices of the last trades. */
 static void collect(const tl_meeting *m, const tl_book *book, unsigned side_index, queue *queue)
 {
@@ -102,10 +114,21 @@ static void collect(const tl_meeting *m, const tl_book *book, unsigned side_inde
         uint32_t slot = tl_level_head(shelf, book->best[side_index].level);
         if (!tl_met(&shelf->special[slot], shelf->orders[slot].side, m->low, m->high))
             return;
-        tl_step_aside(m->s, slot);
-        shelf->special[slot].flags &= (uint8_t)~TL_WAITING;
-        triggered(m, slot);
-        enqueue(shelf, queue, slot);
+        met(m, slot, queue);
+    }
+}
+
+/* Of one of the books of trailing stops, who has been met, the oldest first. */
+static void collect_trailing(const tl_meeting *m, const tl_book *book, queue *queue)
+{
+    const tl_shelf *shelf = m->s->shelf;
+    if (book->best[1].level == TL_NONE)
+        return;
+    for (uint32_t next, slot = tl_level_head(shelf, book->best[1].level); slot != TL_NONE;
+         slot = next) {
+        next = shelf->orders[slot].next;
+        if (tl_met(&shelf->special[slot], shelf->orders[slot].side, m->low, m->high))
+            met(m, slot, queue);
     }
 }
 
@@ -122,18 +145,35 @@ static void release(const tl_meeting *m, const tl_book *book, queue *queue)
     }
 }
 
-/* Released to buy, to sell; stops to buy, stops to sell, touched to buy, touched to sell. */
+/* Rule 8.13: between the first price and the last those of one order go one way. So whoever follows
+ * the first, is met by any, and then follows the last has followed all. */
+static void collect_all_trailing(const tl_meeting *m, uint16_t instrument, queue *queue)
+{
+    if (m->s->engine->risk.instruments[instrument].trailing == 0)
+        return;
+    tl_trail_follow(m->s->shelf, instrument, m->first);
+    collect_trailing(m, tl_unseen_book(m->s->shelf, instrument, TL_UNSEEN_TRAIL_BUY), queue);
+    collect_trailing(m, tl_unseen_book(m->s->shelf, instrument, TL_UNSEEN_TRAIL_SELL), queue);
+    tl_trail_follow(m->s->shelf, instrument, m->last);
+}
+
+/* Released to buy, to sell; stops to buy, to sell, touched to buy, to sell, trailing to buy, to
+ * sell. */
 static void collect_all(tl_meeting *m, uint16_t instrument, queue *queue)
 {
     const tl_shelf *shelf = m->s->shelf;
-    release(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_BUY), queue);
-    release(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_SELL), queue);
+    if (m->s->engine->risk.instruments[instrument].released != 0) {
+        release(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_BUY), queue);
+        release(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_HELD_SELL), queue);
+        m->s->engine->risk.instruments[instrument].released = 0;
+    }
     if (!m->traded)
         return;
     collect(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_STOP_BUY), 1, queue);
     collect(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_STOP_SELL), 0, queue);
     collect(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_TOUCH_BUY), 0, queue);
     collect(m, tl_unseen_book(shelf, instrument, TL_UNSEEN_TOUCH_SELL), 1, queue);
+    collect_all_trailing(m, instrument, queue);
     m->traded = false;
 }
 
@@ -154,7 +194,7 @@ void tl_work_off_triggers(tl_meeting *m, uint16_t instrument)
     const tl_instrument *listed = &m->s->engine->risk.instruments[instrument];
     if (listed->trading_status != TL_TRADING_STATUS_READY_TO_TRADE) /* rule 9.8 */
         return;
-    if (m->traded || tl_link_any_released(m->s->shelf, instrument))
+    if (m->traded || listed->released != 0)
         work_off_queue(m, instrument);
     while (listed->wholes != 0 && tl_all_or_none_trade(m, instrument))
         work_off_queue(m, instrument);

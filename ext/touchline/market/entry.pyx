@@ -24,7 +24,8 @@ from touchline.core.messages cimport (
     TL_MSG_TYPE_TERMS, TL_ORD_TYPE_LIMIT,
     TL_ORD_TYPE_LIMIT_IF_TOUCHED, TL_ORD_TYPE_MARKET, TL_ORD_TYPE_MARKET_IF_TOUCHED,
     TL_ORD_TYPE_MARKET_TO_LIMIT, TL_ORD_TYPE_STOP, TL_ORD_TYPE_STOP_LIMIT, TL_PRICE_MAX,
-    TL_QTY_MAX, TL_SIDE_BUY, TL_SIDE_SELL, TL_TERMS_FLAG_ALL_OR_NONE, TL_TIME_IN_FORCE_GTD,
+    TL_QTY_MAX, TL_SIDE_BUY, TL_SIDE_SELL, TL_TERMS_FLAG_ALL_OR_NONE,
+    TL_TERMS_FLAG_TRAIL_BASIS_POINTS, TL_TIME_IN_FORCE_GTD, TL_TRAIL_BASIS_POINTS_MAX,
     tl_level_view, tl_order_view,
 )
 from touchline.market.listing cimport row, side_of
@@ -55,20 +56,21 @@ cdef inline Report request(Listing listing, tl_command *cmd):
 
 cdef inline tuple terms_of(stop_price, touched_price, display_qty, hidden, post_only, slide,
                            to_limit, min_qty, all_or_none, expire_ns, contingency,
-                           cl_ord_link_id):
+                           cl_ord_link_id, trail, trail_percent):
     """None where there are none, which is quick to see."""
     if (stop_price is None and touched_price is None and display_qty is None
             and hidden is False and post_only is False and slide is False and to_limit is False
             and min_qty is None and all_or_none is False and expire_ns is None
-            and contingency is None and cl_ord_link_id is None):
+            and contingency is None and cl_ord_link_id is None and trail is None
+            and trail_percent is None):
         return None
     return (stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit, min_qty,
-            all_or_none, expire_ns, contingency, cl_ord_link_id)
+            all_or_none, expire_ns, contingency, cl_ord_link_id, trail, trail_percent)
 
 
 cdef int send_terms(Listing listing, tl_command *cmd, min_qty, all_or_none, expire_ns,
-                    contingency, cl_ord_link_id) except -1:
-    """What goes before the order: rules 8.9 and 12.1."""
+                    contingency, cl_ord_link_id, trail, trail_percent) except -1:
+    """What goes before the order: rules 8.9, 8.13 and 12.1."""
     cdef tl_command terms
     memset(&terms, 0, sizeof(terms))
     terms.type = TL_MSG_TYPE_TERMS
@@ -84,6 +86,13 @@ cdef int send_terms(Listing listing, tl_command *cmd, min_qty, all_or_none, expi
         terms.expire_ns = whole(expire_ns, "expire_ns", 1, INT64_MAX)
         cmd.time_in_force = TL_TIME_IN_FORCE_GTD
     terms.flags = TL_TERMS_FLAG_ALL_OR_NONE if all_or_none else 0
+    if trail is not None and trail_percent is not None:
+        raise ValueError("a stop price trails by trail or by trail_percent, not by both")
+    if trail is not None:
+        terms.trail = stop_of(listing, trail, "trail")
+    if trail_percent is not None:
+        terms.trail = basis_points_of(trail_percent)
+        terms.flags |= TL_TERMS_FLAG_TRAIL_BASIS_POINTS
     cmd.field = TL_MORE_TERMS
     return listing.record.engine.step(&terms)
 
@@ -91,7 +100,7 @@ cdef int send_terms(Listing listing, tl_command *cmd, min_qty, all_or_none, expi
 cdef int add_terms(Listing listing, tl_command *cmd, price, tuple terms) except -1:
     """The terms into the command, as section 8 of docs/rules.md has them."""
     (stop_price, touched_price, display_qty, hidden, post_only, slide, to_limit, min_qty,
-     all_or_none, expire_ns, contingency, cl_ord_link_id) = terms
+     all_or_none, expire_ns, contingency, cl_ord_link_id, trail, trail_percent) = terms
     if stop_price is not None and touched_price is not None:
         raise ValueError("an order waits for stop_price or for touched_price, not for both")
     if to_limit and (price is not None or stop_price is not None or touched_price is not None):
@@ -113,13 +122,23 @@ cdef int add_terms(Listing listing, tl_command *cmd, price, tuple terms) except 
     cmd.flags |= TL_FLAG_POST_ONLY if post_only or slide else 0
     cmd.flags |= TL_FLAG_SLIDE if slide else 0
     if (min_qty is not None or all_or_none or expire_ns is not None or contingency is not None
-            or cl_ord_link_id is not None):
-        send_terms(listing, cmd, min_qty, all_or_none, expire_ns, contingency, cl_ord_link_id)
+            or cl_ord_link_id is not None or trail is not None or trail_percent is not None):
+        send_terms(listing, cmd, min_qty, all_or_none, expire_ns, contingency, cl_ord_link_id,
+                   trail, trail_percent)
     return 0
 
 
 cdef uint32_t stop_of(Listing listing, price, name) except 0:
     return <uint32_t>whole(listing.ticks_of(price), f"{name}, in ticks", 1, TL_PRICE_MAX)
+
+
+cdef uint32_t basis_points_of(percent) except 0:
+    """Hundredths of a percent, of which there is a whole number."""
+    exact = Decimal(str(percent)) * 100
+    if exact != exact.to_integral_value():
+        raise ValueError(f"trail_percent {percent} has more than two decimals")
+    return <uint32_t>whole(int(exact), "trail_percent, in hundredths", 1,
+                           TL_TRAIL_BASIS_POINTS_MAX)
 
 
 cdef object open_order(Listing listing, const tl_order_view *view):
@@ -204,7 +223,8 @@ cdef class OrderEntry:
             hidden: bool = False, post_only: bool = False, slide: bool = False,
             to_limit: bool = False, min_qty: Number | None = None,
             all_or_none: bool = False, expire_ns: int | None = None, cl_ord_id: int = 0,
-            contingency: int | None = None, cl_ord_link_id: int | None = None) -> Report:
+            contingency: int | None = None, cl_ord_link_id: int | None = None,
+            trail: Number | None = None, trail_percent: Number | None = None) -> Report:
         """Enter an order to buy, a market order when no price is given.
 
         `stop_price`: it waits until a trade is made at that price or a worse one for it;
@@ -215,13 +235,14 @@ cdef class OrderEntry:
         until then. `expire_ns`: it ends at that time (UTC nanoseconds) and is good till then.
         `contingency`, a ContingencyType: what one trades cancels, lessens or releases another, the
         order entered before it, which `cl_ord_link_id` names by the number `cl_ord_id` gave it.
+        `trail`, a price, or `trail_percent`: so far the stop price follows the last trade.
         Sections 8 and 12 of docs/rules.md say what goes together; ValueError for both waiting
         prices.
         """
         return self.enter(TL_SIDE_BUY, symbol, qty, price, account, time_in_force, cl_ord_id,
                           terms_of(stop_price, touched_price, display_qty, hidden, post_only,
                                    slide, to_limit, min_qty, all_or_none, expire_ns,
-                                   contingency, cl_ord_link_id))
+                                   contingency, cl_ord_link_id, trail, trail_percent))
 
     def sell(self, symbol: str, qty: Number, price: Number | None = None, *, account: str,
              time_in_force: int = TimeInForce.DAY, stop_price: Number | None = None,
@@ -229,14 +250,15 @@ cdef class OrderEntry:
              hidden: bool = False, post_only: bool = False, slide: bool = False,
              to_limit: bool = False, min_qty: Number | None = None,
              all_or_none: bool = False, expire_ns: int | None = None, cl_ord_id: int = 0,
-             contingency: int | None = None, cl_ord_link_id: int | None = None) -> Report:
+             contingency: int | None = None, cl_ord_link_id: int | None = None,
+             trail: Number | None = None, trail_percent: Number | None = None) -> Report:
         """Enter an order to sell, a market order when no price is given. The parameters are those
         of `buy`.
         """
         return self.enter(TL_SIDE_SELL, symbol, qty, price, account, time_in_force, cl_ord_id,
                           terms_of(stop_price, touched_price, display_qty, hidden, post_only,
                                    slide, to_limit, min_qty, all_or_none, expire_ns,
-                                   contingency, cl_ord_link_id))
+                                   contingency, cl_ord_link_id, trail, trail_percent))
 
     cdef Listing name(self, order, tl_command *cmd):
         """Write into the command which order is meant, and whose; returns its listing."""

@@ -45,6 +45,8 @@ class Engine:
         field: int = 0,
         contingency: int = 0,
         cl_ord_link_id: int = 0,
+        trail: int = 0,
+        terms_flags: int = 0,
     ) -> int: ...
     def cancel(self, order_id: int, account: int, cl_ord_id: int = 0, ts_ns: int = 0) -> int: ...
     def replace(

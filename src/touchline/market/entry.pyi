@@ -34,6 +34,8 @@ class OrderEntry:
         cl_ord_id: int = 0,
         contingency: int | None = None,
         cl_ord_link_id: int | None = None,
+        trail: Number | None = None,
+        trail_percent: Number | None = None,
     ) -> Report: ...
     def sell(
         self,
@@ -56,6 +58,8 @@ class OrderEntry:
         cl_ord_id: int = 0,
         contingency: int | None = None,
         cl_ord_link_id: int | None = None,
+        trail: Number | None = None,
+        trail_percent: Number | None = None,
     ) -> Report: ...
     def cancel(self, order: Report | OpenOrder) -> Report: ...
     def replace(self, order: Report | OpenOrder, qty: Number, price: Number) -> Report: ...
