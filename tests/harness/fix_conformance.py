@@ -65,6 +65,7 @@ MARKET = (
     "a_market_data_request_is_answered_by_a_snapshot",
     "a_security_definition_is_given",
     "a_security_status_is_given",
+    "a_security_status_says_the_phase",
     "a_trading_session_status_is_given",
     "market_data_can_be_full_each_time",
     "market_data_ends_when_it_is_asked_to",
@@ -88,14 +89,19 @@ NO_SCOPE = "there a ClOrdID is used up for good"
 SPECIAL = (
     "a_hidden_order_shows_nothing",
     "a_market_to_limit_order_rests_at_its_price",
+    "a_minimum_quantity_trades_at_once_or_nothing_does",
     "a_post_only_order_does_not_trade",
     "a_replace_keeps_the_terms_of_a_special_order",
     "a_status_says_the_terms_of_a_special_order",
     "a_stop_order_is_triggered_by_a_trade",
     "a_stop_order_that_finds_nothing_is_canceled",
+    "an_all_or_none_order_trades_whole",
+    "an_expire_time_that_can_not_be_is_refused",
     "an_iceberg_shows_its_next_part",
+    "an_order_past_its_expire_time_is_expired",
     "an_order_to_be_touched_waits_below_the_market",
     "copies_say_what_special_orders_are",
+    "orders_for_an_auction_are_collected",
     "terms_that_do_not_go_together_are_refused",
 )
 PENDING = (
