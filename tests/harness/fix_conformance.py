@@ -140,6 +140,7 @@ KNOWN: dict[str, dict[str, str]] = {
         "copies_that_were_missed_are_sent_again": NO_COPY,
         "each_report_is_copied_to_who_watches": NO_COPY,
         "numbers_above_2_to_the_31_are_numbers": "numbers are an int in places",
+        "phases_are_told_by_news": "its sessions are for orders alone",
         "reports_go_the_way_of_the_latest_request": "the gateway does not reverse routes",
         "reports_that_come_after_a_logout_wait_for_the_next_logon": MATTER_OF_TIME,
         "requests_under_way_are_answered_before_a_logout": MATTER_OF_TIME,
