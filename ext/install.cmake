@@ -12,7 +12,8 @@ endif()
 # Inside the library: no program includes these.
 set(internal core/ahead.h core/stage.h core/state.h core/commands.h core/match.h core/special.h
     core/allocation.h core/selftrade.h core/linked.h core/trailing.h core/phases.h core/expiry.h
-    core/invariants.h runtime/clock.h runtime/bus_slots.h runtime/gate.h runtime/journal_head.h
+    core/invariants.h runtime/auctions.h runtime/clock.h runtime/bus_slots.h runtime/gate.h
+    runtime/journal_head.h
     runtime/runner_state.h runtime/journal_segment.h measure/measure_thread.h
     marketdata/mirror_state.h study/ladder.h study/books_state.h study/books_ahead.h
     study/huge_array.h study/feed_state.h study/table_state.h)

@@ -31,6 +31,12 @@ def utc_now() -> str:
     return time.strftime("%Y%m%d-%H:%M:%S", time.gmtime())
 
 
+def utc_in(seconds: float) -> str:
+    """The time that will then be, as utc_now says it."""
+    then_ms = int((time.time() + seconds) * 1000)
+    return time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(then_ms // 1000)) + f".{then_ms % 1000:03d}"
+
+
 def an_hour_ago() -> str:
     return time.strftime("%Y%m%d-%H:%M:%S", time.gmtime(time.time() - 3600))
 

@@ -49,7 +49,10 @@ TIMES_IN_FORCE = {  # those that need no terms and no auction
 SPECIAL = {  # what an order needs to be special, which the native engine alone offers
     "18": "ExecInst",
     "99": "StopPx",
+    "110": "MinQty",
     "111": "MaxFloor",
+    "126": "ExpireTime",
+    "432": "ExpireDate",
     "1138": "DisplayQty",
     "20018": "PostOnlySlide",
 }

@@ -17,7 +17,8 @@ They are played against a venue over real sockets: by the tests, and by who cert
     S next+2                                        two messages are lost: the next has this number
     O halt|55=$SYM                                  the venue's operator does something
 
-What an operator can do is `news` (to a session, 56), `halt`, `resume`, `end-of-day`, `pause` (the
+What an operator can do is `news` (to a session, 56), `halt`, `resume`, `phase` (to that of the name
+in 326), `self-trade` (of a session's first account, to the one in 2964), `end-of-day`, `pause` (the
 engine does nothing from then on) and `continue`.
 
 A line `# Needs ...` says what else must be so than that a session may trade; who can not tell
@@ -37,8 +38,9 @@ them needs, for A a broker's password; a field of the header that is given, 34 t
 
 In capitals: $NEXT is the number of the broker's next message, $LAST of his last, $IN the one that
 the venue's next will have, each with `+2` or `-1` behind it if need be; $NOW the time, $OLD an hour
-ago; $BEGIN the version, $ME the broker's CompID, $VENUE the venue's. In R also $LEN and $SUM,
-BodyLength and CheckSum as they should be, and $BAD, a wrong CheckSum. `next+2` of S is as $NEXT+2.
+ago, $SOON a second ahead, $LATER an hour, $DAY the day that then is; $BEGIN the version, $ME the
+broker's CompID, $VENUE the venue's. In R also $LEN and $SUM, BodyLength and CheckSum as they should
+be, and $BAD, a wrong CheckSum. `next+2` of S is as $NEXT+2.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ from touchline.fix.client import (
     Unexpected,
     an_hour_ago,
     framed,
+    utc_in,
     utc_now,
 )
 
@@ -263,6 +266,9 @@ class Script:
             "$SYM": self._stage.symbol,
             "$NOW": utc_now(),
             "$OLD": an_hour_ago(),
+            "$SOON": utc_in(1),
+            "$LATER": utc_in(3600),
+            "$DAY": utc_in(3600)[:8],
             "$BEGIN": self._begin_string,
             "$ME": self._clients[broker].comp_id,
             "$VENUE": self._stage.target,

@@ -1,10 +1,11 @@
 """One broker of the demonstration: a quickfix initiator in a process of its own.
 
 Started as `python -m touchline.control.demo.client` with its task as JSON on the first line of
-standard input. Commands follow, one word a line: `go`, `stop`, `fence`, `quit`; the end of input
-quits too, so no client outlives the demonstration. Progress goes to standard output as JSON lines.
-It writes down every report it was told, and how long each answer took, for the proof afterwards.
-The main thread decides and sends; quickfix's own thread only stamps and queues what arrives.
+standard input. Commands follow, one word a line: `go`, `stop`, `fence`, `quit`, or an order as a
+JSON object of its fields; the end of input quits too, so no client outlives the demonstration.
+Progress goes to standard output as JSON lines. It writes down every report it was told, and how
+long each answer took, for the proof afterwards. The main thread decides and sends; quickfix's own
+thread only stamps and queues what arrives.
 """
 
 from __future__ import annotations
@@ -178,6 +179,10 @@ class Broker:
                 sending, fencing = False, True
                 if command == "fence":
                     self._submit(self._flow.fence())
+            if command.startswith("{"):
+                fencing = True
+                fields = json.loads(command)
+                self._submit(self._flow.numbered({int(tag): fields[tag] for tag in fields}))
             if sending and now >= next_at and len(self._sent_at) < IN_FLIGHT_MAX:
                 self._submit(self._flow.next_request(now - started))
                 next_at = max(next_at + 1 / self._task["rate"], now - 0.1)

@@ -4,8 +4,9 @@
    settle, fence, checkpoint, stop ──► verify.py ──► the report; True only when every check holds
 
 Everything is real: the host that `touchline run` uses, quickfix initiators over loopback, market
-data over ZeroMQ, an operator who halts and resumes an instrument. Files go to a directory of its
-own, removed afterwards unless it is to be kept. One thread; clients' output is read by small ones.
+data over ZeroMQ, an operator who halts and resumes an instrument and holds an auction. Files go to
+a directory of its own, removed afterwards unless it is to be kept. One thread; clients' output is
+read by small ones.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from touchline.control.demo import special
 from touchline.control.demo.report import Progress, report_text
 from touchline.control.demo.venue import (
     CLIENTS,
@@ -130,6 +132,7 @@ class _Demo:
             self._await(lambda c: c.logged_on, START_S, "log on")
             book = self._trade()
             self._order_and_settle("stop")
+            self._act()
             self._order_and_settle("fence")
             with Admin(self._config) as admin:
                 checkpoint = admin.checkpoint()
@@ -213,6 +216,18 @@ class _Demo:
             client.order(word)
         self._await(lambda c: c.settled, SETTLE_S, "have all requests answered")
 
+    def _act(self) -> None:
+        """An iceberg, a stop and an auction: one order after the other."""
+        self._progress.say("an iceberg, a stop and an auction")
+        clients = {client.comp_id: client for client in self._clients}
+        for act in special.messages(special.ACTS):
+            if isinstance(act, special.Order):
+                clients[act.comp_id].order(json.dumps(act.fields))
+                self._await(lambda c: c.settled, SETTLE_S, "have an order answered")
+            else:
+                with Admin(self._config) as admin:
+                    admin.phase(special.SYMBOL, act)
+
     def _quit_clients(self) -> None:
         for client in self._clients:
             client.order("quit")
@@ -269,6 +284,9 @@ class _Demo:
             verify.check_capture(self._config, replayed.events),
             *checks,
         ]
+        acts = {name: self._ask(sql)[1] for name, sql in special.QUERIES.items()}
+        special_check, special_trades = special.check_special(acts)
+        checks.append(special_check)
         columns, rows = self._ask(VWAP.format(first_seq=self._first_seq))
         captured_events = self._ask("SELECT count(*) FROM events")[1][0][0]
         refusals: dict[str, int] = {}
@@ -296,6 +314,7 @@ class _Demo:
             "kept": self._kept,
             "vwap": [dict(zip(columns, row, strict=True)) for row in rows],
             "sums": sums,
+            "special": special_trades,
             "checks": [vars(check) for check in checks],
             "proof_holds": all(check.ok for check in checks),
         }

@@ -114,6 +114,10 @@ class Behaviour:
         listing = self._listings[0]
         return self._new(listing, BUY, listing.mid * 9 // 10, 1, time_in_force=IOC)
 
+    def numbered(self, fields: Mapping[int, str]) -> Request:
+        """An order that is none of the flow's, under a ClOrdID of its own."""
+        return Request("D", {11: self.next_id(), **fields})
+
     def take(self, report: Mapping[int, str]) -> None:
         """Learn from an ExecutionReport or OrderCancelReject, given as fields by tag."""
         order = self._orders.get(report.get(37, "")) or self._requests.get(report.get(11, ""))

@@ -11,6 +11,7 @@ import sys
 from decimal import Decimal
 from typing import Any
 
+from touchline.control.demo import special
 from touchline.control.operate.terminal import table
 from touchline.instruments import EXACT
 
@@ -115,6 +116,10 @@ def report_text(facts: dict[str, Any]) -> str:
         table(
             ["symbol", "trades", "volume", "vwap", "low", "high"],
             [tuple(row.values()) for row in facts["vwap"]],
+        ),
+        table(
+            [special.SYMBOL, "price", "qty"],
+            [tuple(trade.values()) for trade in facts["special"]],
         ),
         table(
             ["account", "symbol", "qty told", "qty captured", "value told", "value captured"],

@@ -62,6 +62,12 @@ tick_size = "0.0001"
 currency = "EUR"
 reference_price = "1.1000"
 price_collar = "0.2000"
+
+[[instruments]]
+symbol = "DDD"
+tick_size = "0.05"
+reference_price = "50.00"
+price_collar = "20.00"
 """
 ACCOUNT = """
 [[accounts]]

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from touchline.control.operate.stepped import step_words
+from touchline.control.operate.steps import step_of
 from touchline.control.operate.terminal import emit, guarded, json_option
 from touchline.core.messages import (
     GROUP_MAX,
@@ -171,6 +172,19 @@ def _self_trade(admin: Any, account: str, mode: str, group: int) -> dict[str, An
 
 
 @operator
+def _allocation(admin: Any, symbol: str, steps: tuple[str, ...]) -> dict[str, Any]:
+    """How trades of one instrument are shared out; without a STEP first in, first out.
+
+    STEP: fifo:PERCENT, top:AMOUNT:LEAST, market-maker:ACCOUNT:PERCENT, pro-rata:AMOUNT:LEAST or
+    levelling, in the order they come in. AMOUNT and LEAST are quantities. The instrument has no
+    open order.
+    """
+    admin.allocation(symbol, [step_of(step) for step in steps])
+    words = " ".join(steps) or "first in, first out"
+    return {"symbol": symbol, "steps": list(steps), "done": f"{symbol}: {words}"}
+
+
+@operator
 def _limit(admin: Any, symbol: str, name: str, value: str, account: str | None) -> dict[str, Any]:
     """Set one limit of an instrument, or of an account in it (--account).
 
@@ -310,6 +324,7 @@ _PARAMETERS: dict[click.Command, list[click.Parameter]] = {
             help="Its group of accounts; 0: none.",
         ),
     ],
+    _allocation: [_SYMBOL, click.Argument(["steps"], nargs=-1, metavar="[STEP]...")],
     _limit: [
         _SYMBOL,
         click.Argument(

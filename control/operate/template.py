@@ -23,6 +23,7 @@ sync = "none"               # none: the system writes the journal back; batch: f
 segment_mb = 64             # size of a journal file
 # cpu = 2                   # keep the engine's thread to this processor
 # clock_step_max_s = 60     # the host's clock may step so far and is believed
+# indicative_ms = 1000      # how often an auction says what it would come to; 0: when asked
 
 [fix]
 enabled = true

@@ -12,7 +12,7 @@ import errno
 import os
 import pwd
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from touchline.core.messages import (
     INSTRUMENT_ALL,
     LANE_ADMIN,
     TEXT_BYTES,
+    Allocation,
     EntryStatus,
     ExecType,
     Flag,
@@ -43,6 +44,7 @@ from touchline.core.messages import (
 )
 from touchline.errors import Lapped, TouchlineError
 from touchline.instruments import Instrument
+from touchline.market import AllocationStep
 from touchline.runtime.bus import Bus
 from touchline.runtime.directory import Directory, JournalDirectory
 from touchline.runtime.journal import JournalReader
@@ -297,6 +299,26 @@ class Admin:
         """What becomes of two orders of the account, or of its group's accounts, that meet."""
         self._one(type=MsgType.SELF_TRADE, account=self._account(account), field=mode, price=group)
 
+    def allocation(self, symbol: str, steps: Sequence[AllocationStep]) -> None:
+        """How trades are shared out; no steps: first in, first out, as also after a step that the
+        engine refuses, which raises Refused: all of them or none."""
+        instrument = self.instrument(symbol)
+        common = {"type": MsgType.ALLOCATION, "instrument": instrument.index}
+        plain = common | AllocationStep(Allocation.FIFO, 100).fields(instrument)
+        rows = [
+            common
+            | {"side": number, "account": self._account(step.account) if step.account else 0}
+            | step.fields(instrument)
+            for number, step in enumerate(steps)
+        ]
+        self._one(**plain)
+        try:
+            if rows:
+                self.send(make_commands(rows))
+        except Refused:
+            self._one(**plain)
+            raise
+
     def _one(self, **fields: Any) -> Any:
         return self.send(make_commands([fields]))[0]
 
@@ -356,6 +378,7 @@ _ANSWERS = (
     ExecType.ACCOUNT,
     ExecType.ACCOUNT_STATUS,
     ExecType.SELF_TRADE,
+    ExecType.ALLOCATION,
     ExecType.LIMIT,
     ExecType.VENUE_STATUS,
     ExecType.CHECKPOINT,

@@ -126,6 +126,7 @@ def _run_engine(config: Config, stop: threading.Event, tell: Tell) -> int:
         programs="trade",
         clock_step_max_s=engine.clock_step_max_s,
         clock_gap_max_days=engine.clock_gap_max_days,
+        indicative_ms=engine.indicative_ms,
     )
     with _progress(config, bus, tell):
         recovery = runner.open()

@@ -13,7 +13,11 @@ REFUSED = {
     ("40=2", "44=10.00", "111=0"): "MaxFloor(111) is not supported",
     ("40=2", "44=10.00", "111=10"): "MaxFloor(111) is not supported",
     ("40=2", "44=10.00", "18=6"): "ExecInst(18) is not supported",
+    ("40=2", "44=10.00", "18=G"): "ExecInst(18) is not supported",
     ("40=2", "44=10.00", "20018=Y"): "PostOnlySlide(20018) is not supported",
+    ("40=2", "44=10.00", "110=10"): "MinQty(110) is not supported",
+    ("40=2", "44=10.00", "126=20991231-00:00:00"): "ExpireTime(126) is not supported",
+    ("40=2", "44=10.00", "432=20991231"): "ExpireDate(432) is not supported",
     ("40=2", "44=10.00", "59=6"): "TimeInForce(59) 6 is not supported; allowed: 0, 1, 3, 4",
 }
 

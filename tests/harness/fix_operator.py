@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.fix_venue import PartsVenue
 from harness.waiting import DEADLINE_S, until
 from touchline.control.supervisor.admin import Admin
+from touchline.core.messages import SelfTrade, TradingStatus
 from touchline.fix.operators import ask
 from touchline.runtime.bus import Bus
 
@@ -25,6 +26,13 @@ def operate(venue: PartsVenue, what: str, fields: Mapping[str, str]) -> None:
     elif what in ("halt", "resume"):
         with Admin(config) as admin:
             (admin.halt if what == "halt" else admin.resume)(fields["55"])
+    elif what == "phase":
+        with Admin(config) as admin:
+            admin.phase(fields["55"], TradingStatus[fields["326"]])
+    elif what == "self-trade":
+        (account,) = (s.accounts[0] for s in config.sessions if s.comp_id == fields["49"])
+        with Admin(config) as admin:
+            admin.self_trade(account, SelfTrade[fields["2964"]])
     elif what == "end-of-day":
         with Admin(config) as admin:
             admin.mass_cancel(end_of_day=True)

@@ -15,10 +15,11 @@ from harness.fix_conformance import stage
 from harness.fix_dictionary import DICTIONARIES, Book, Field, Layout, Member, book
 from harness.fix_evidence import SYMBOL
 from harness.fix_venue import PartsVenue
-from touchline.fix.client import Connection
+from touchline.fix.client import Connection, utc_in
 from touchline.wire.fix_terms import term_of
 
 REQUESTS = ("D", "F", "G", "H")
+OTHER_PHASE = "rule 9.2"  # in a refusal of what another trading phase takes
 NUMBERS = {"INT", "QTY", "PRICE", "PRICEOFFSET", "AMT", "FLOAT", "PERCENTAGE", "NUMINGROUP"}
 NUMBERS |= {"LENGTH", "SEQNUM", "DAYOFMONTH", "TAGNUM"}
 VALUES = dict.fromkeys(NUMBERS, "1") | {
@@ -174,7 +175,10 @@ class Prober:
         tried = [[(tag, value)]]
         if tag in (18, 40):  # post-only and most types of orders must be able to rest
             tried += [[*tried[0], (59, "0")], [*tried[0], (59, "0"), (99, "10.50")]]
-        return any(self.ask("D", more, without) is None for more in tried for without in (0, 44))
+        if tag == 59:
+            tried += [[*tried[0], (126, utc_in(3600))]]
+        answers = (self.ask("D", more, without) for more in tried for without in (0, 44))
+        return any(answer is None or OTHER_PHASE in answer.get("58", "") for answer in answers)
 
     def verdict(self, msg_type: str, layout: Layout, tag: int) -> Verdict | None:
         """None: no message with this field was one that FIX allows."""

@@ -138,6 +138,12 @@ static inline const char *says(void)
         case 'P':
             snprintf(to_text, room, ":%c%llux%u", r.side, shares, r.price);
             break;
+        case 'Q':
+            snprintf(to_text, room, ":%llux%u%c", shares, r.price, r.code);
+            break;
+        case 'I':
+            snprintf(to_text, room, ":%llux%u%c%c", shares, r.price, r.code_2, r.code);
+            break;
         case 'R':
             snprintf(to_text, room, "%u%.8s", r.locate, r.stock);
             break;

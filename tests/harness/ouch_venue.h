@@ -17,6 +17,7 @@
 #define SLOTS 65536u
 #define SESSIONS 3u
 #define STREAM_MAX 20000u
+#define TODAY_NS (INT64_C(86400000000000) * 20000) /* midnight; a command a nanosecond follows */
 
 typedef struct stream { /* a session's messages */
     uint32_t count;
@@ -30,6 +31,7 @@ static const tl_engine_capacities capacities = {.instruments_max = 8,
                                                 .orders_max = ORDERS,
                                                 .positions_max = 64,
                                                 .price_blocks_max = 1024};
+static int64_t late_ns; /* how much later it is than the commands' number says */
 static tl_engine *engine;
 static tl_command journal[JOURNAL_MAX];
 static uint32_t journaled, stepped;
@@ -102,7 +104,7 @@ static inline void step(void)
 {
     for (; stepped < journaled; stepped++) {
         tl_command *cmd = &journal[stepped];
-        cmd->ts_ns = INT64_C(86400000000000) * 20000 + stepped;
+        cmd->ts_ns = TODAY_NS + stepped + late_ns;
         tl_engine_step(engine, cmd, &sink);
         CHECK(sink.next < SLOTS);
         event_end[stepped] = sink.next;
@@ -235,7 +237,7 @@ static inline tl_ouch_taken ask(uint32_t session, const uint8_t *bytes, size_t s
     CHECK(copy != NULL);
     memcpy(copy, bytes, size);
     tl_ouch_desk_ahead(desk, session, copy, size);
-    const tl_ouch_taken taken = tl_ouch_desk_request(desk, session, copy, size, &why);
+    const tl_ouch_taken taken = tl_ouch_desk_request(desk, session, copy, size, TODAY_NS, &why);
     free(copy);
     CHECK((taken == TL_OUCH_PASSED) == (*why != '\0'));
     return taken;

@@ -248,6 +248,36 @@ def test_an_auction_collects_until_its_time_and_then_trades(at: Call, venue: Who
     assert probe(venue)[0] == ExecType.NEW
 
 
+def test_an_account_is_told_not_to_trade_with_itself(at: Call, venue: WholeVenue) -> None:
+    facts = answered(at("self-trade", "ACC1", "cancel-both", "--group", "3", "--json"))
+    assert (facts["self_trade"], facts["group"]) == ("CANCEL_BOTH", 3)
+    assert at("self-trade", "ACC9", "allowed").exit_code == 1
+    assert at("self-trade", "ACC1", "allowed", "--group", "-1").exit_code == 2
+    assert at("self-trade", "ACC1", "allowed").stdout == "ACC1: allowed\n"
+
+
+def test_trades_are_shared_out_as_the_operator_says(at: Call, venue: WholeVenue) -> None:
+    told = at("allocation", "BBB", "market-maker:ACC1:40", "pro-rata:10:10", "--json")
+    assert answered(told)["steps"] == ["market-maker:ACC1:40", "pro-rata:10:10"]
+    for wrong, words in (
+        ("first", "is no step; there are fifo:PERCENT, top:AMOUNT:LEAST"),
+        ("top:10", "top:AMOUNT:LEAST is wanted"),
+        ("fifo:", "fifo:PERCENT is wanted"),
+        ("fifo:101", "not allowed here"),
+        ("fifo:0", "not allowed here"),
+        ("fifo:x", "no whole number"),
+        ("top:x:10", "x"),
+        ("top:15:10", "lot size"),
+        ("fifo:40.5", "no whole number"),
+        ("top:-10:10", "not allowed here"),
+        ("market-maker:ACC9:40", "ACC9"),
+    ):
+        result = at("allocation", "BBB", "levelling", wrong)
+        assert (result.exit_code, words in result.stderr) == (1, True), result.stderr
+    assert at("allocation", "ZZZ").exit_code == 1
+    assert at("allocation", "BBB").stdout == "BBB: first in, first out\n"
+
+
 def test_halt_refuses_orders_until_resume(at: Call, venue: WholeVenue) -> None:
     assert answered(at("halt", "AAA", "--json"))["status"] == "HALTED"
     assert probe(venue) == (ExecType.REJECTED, Reason.HALTED)

@@ -19,6 +19,7 @@ from harness.waiting import until
 from touchline.config import Config, load
 from touchline.control.demo.client import refusal_kind
 from touchline.control.demo.flow import BAD_REQUESTS, Behaviour, Listing, walk
+from touchline.control.demo.special import TRADES, check_special
 from touchline.control.demo.venue import newest_event
 from touchline.control.operate.verify import Execution, check_executions, percentiles_ms
 from touchline.control.supervisor.state import read_state
@@ -139,7 +140,7 @@ def proven(popen: subprocess.Popen[str]) -> dict[str, Any]:
     assert popen.returncode == 0, output + errors
     facts: dict[str, Any] = json.loads(output)
     assert facts["proof_holds"]
-    assert [check["ok"] for check in facts["checks"]] == [True] * 5
+    assert [check["ok"] for check in facts["checks"]] == [True] * 6
     return facts
 
 
@@ -188,3 +189,27 @@ def _part(config: Config, name: str) -> dict[str, Any]:
     state = read_state(config)
     assert state is not None
     return dict(state["parts"][name])
+
+
+ACTED: dict[str, list[tuple[Any, ...]]] = {
+    "trades": [(price, float(qty)) for _, price, qty in TRADES],
+    "uncrossed": [(50.0, 40.0)],
+    "told": [("TRIGGERED", 1), ("RESTATED", 5), ("INDICATIVE", 1), ("TRADE", 7)],
+}
+
+
+def test_what_special_orders_come_to_is_held_against_what_is_known() -> None:
+    check, trades = check_special(ACTED)
+    assert check.ok
+    assert [trade["what"] for trade in trades] == [what for what, _, _ in TRADES]
+    for name, wrong in (
+        ("trades", ACTED["trades"][:-1]),
+        ("trades", [*ACTED["trades"], (50.0, 1.0)]),
+        ("trades", [(50.05, 20.0), *ACTED["trades"][1:]]),
+        ("uncrossed", []),
+        ("uncrossed", [(50.05, 40.0)]),
+        ("told", [row for row in ACTED["told"] if row[0] != "TRIGGERED"]),
+        ("told", [row for row in ACTED["told"] if row[0] != "RESTATED"]),
+        ("told", [row for row in ACTED["told"] if row[0] != "INDICATIVE"]),
+    ):
+        assert not check_special(ACTED | {name: wrong})[0].ok

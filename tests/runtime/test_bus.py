@@ -267,6 +267,7 @@ def test_a_number_that_is_not_whole_is_refused_by_name(venue: RuntimeVenue, wron
                 "clock_gap_max_days",
                 lambda: Runner(venue.journal, bus, SMALL, clock_gap_max_days=wrong),
             ),
+            ("indicative_ms", lambda: Runner(venue.journal, bus, SMALL, indicative_ms=wrong)),
         ):
             with pytest.raises(TypeError, match=f"{name} is .*a whole number is wanted"):
                 use()

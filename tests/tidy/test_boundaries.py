@@ -50,7 +50,8 @@ C_PARTS = {
         "journal": {"owned"},
         "gate": set[str](),
         "stamp": set[str](),
-        "runner": {"owned", "bus", "journal", "clock", "gate", "stamp"},
+        "auctions": set[str](),
+        "runner": {"owned", "bus", "journal", "clock", "auctions", "gate", "stamp"},
     },
     "market": {
         "record": set[str](),

@@ -364,8 +364,8 @@ static void fields_that_mean_something_are_refused(void)
     const struct {
         int from;
         const char *field, *words;
-    } fields[] = {{TL_FIX_42, "18=G", "ExecInst(18) G"},
-                  {TL_FIX_42, "110=5", "MinQty(110)"},
+    } fields[] = {{TL_FIX_42, "18=1", "ExecInst(18) 1"},
+                  {TL_FIX_42, "210=5", "MaxShow(210)"},
                   {TL_FIX_42, "15=JPY", "Currency(15) JPY"},
                   {TL_FIX_42, "48=XYZ|22=8", "SecurityID(48) XYZ"},
                   {TL_FIX_44, "775=1", "BookingType(775) 1"},

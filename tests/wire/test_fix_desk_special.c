@@ -164,8 +164,8 @@ static void a_post_only_order_does_not_trade(void)
     expect(0, "8|11=e|39=8|4.4:103=11|58=~rules 8.1");
     ask_for(0, "f", BUY "|40=2|38=10|44=9.00|18=6|20018=X");
     expect(0, "8|11=f|39=8|58=~PostOnlySlide(20018) X is not supported");
-    ask_for(0, "g", BUY "|40=2|38=10|44=9.00|18=G");
-    expect(0, "8|11=g|39=8|58=~ExecInst(18) G is not supported; allowed: 6");
+    ask_for(0, "g", BUY "|40=2|38=10|44=9.00|18=1");
+    expect(0, "8|11=g|39=8|58=~ExecInst(18) 1 is not supported; allowed: 6, G");
     ask_for(0, "h", BUY "|40=2|38=10|44=9.00");
     expect(0, "8|11=h|150=0|18=-");
     in(0, "G|11=i|41=h|40=2|38=10|44=9.00|18=6" BUY);

@@ -126,15 +126,39 @@ static void a_call_takes_the_book_away_and_gives_back_what_is_left(void)
     order(0, '1', 1001, 5, '0'); /* event 3 */
     says();
     status(TL_TRADING_STATUS_VOLATILITY_AUCTION);
-    must_say("H1Q D3");
+    must_say("H1Q D3 I:0x0OH");
     order(0, '2', 1000, 3, '0'); /* event 7 */
     order(0, '2', 1003, 1, '0');
-    status(TL_TRADING_STATUS_VOLATILITY_AUCTION);
-    must_say("");
+    status(TL_TRADING_STATUS_VOLATILITY_AUCTION); /* asked again: what it would come to now */
+    must_say("I:30x100100BH");
     status(TL_TRADING_STATUS_READY_TO_TRADE); /* 10, uncrossed 11, traded 12, stated 13 and 14 */
-    must_say("H1T P:S30x100100 A13:B20x100100 A14:S10x100300");
+    must_say("H1T Q:30x100100H A13:B20x100100 A14:S10x100300");
+    order(0, '2', 1001, 1, '3'); /* what trades from then on is no cross */
+    must_say("E13:10");
     status(TL_TRADING_STATUS_CLOSED);
     must_say("H1H");
+    end();
+}
+
+static void an_auction_is_told_by_its_kind(void)
+{
+    begin_stock();
+    status(TL_TRADING_STATUS_PRE_OPEN);
+    order(0, '1', 1001, 5, '0');
+    order(0, '2', 1001, 5, '2');
+    must_say("H1Q");
+    status(TL_TRADING_STATUS_OPENING_AUCTION);
+    must_say("H1Q I:50x100100NO");
+    status(TL_TRADING_STATUS_READY_TO_TRADE);
+    must_say("H1T Q:50x100100O");
+    status(TL_TRADING_STATUS_CLOSING_AUCTION);
+    must_say("H1Q I:0x0OC");
+    order(0, '2', 1001, 5, '7');
+    must_say("");
+    status(TL_TRADING_STATUS_CLOSING_AUCTION);
+    must_say("I:0x0OC");
+    status(TL_TRADING_STATUS_CLOSED);
+    must_say("H1H Q:0x0C");
     end();
 }
 
@@ -208,6 +232,7 @@ int main(void)
     a_replace_that_trades_leaves_first();
     a_halt_and_the_kill_switch_change_the_trading_state();
     a_call_takes_the_book_away_and_gives_back_what_is_left();
+    an_auction_is_told_by_its_kind();
     a_stock_that_itch_can_not_tell_has_no_messages();
     an_order_that_32_bits_do_not_hold_is_counted_and_its_trades_told();
     names_are_wanted_before_a_listing_is_told();

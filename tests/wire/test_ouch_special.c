@@ -15,12 +15,6 @@ static options with(uint8_t tag, const void *value, uint8_t size)
     return made;
 }
 
-static options with_floor(uint32_t shares)
-{
-    uint8_t value[4];
-    tl_put_u32(value, shares);
-    return with(TL_OUCH_MAX_FLOOR, value, 4);
-}
 
 static options with_type(char letter, uint64_t stop)
 {
@@ -28,6 +22,27 @@ static options with_type(char letter, uint64_t stop)
     tl_put_u64(value + 1, stop);
     return with(TL_OUCH_ORD_TYPE, value, 9);
 }
+
+static options with_u32(uint8_t tag, uint32_t number)
+{
+    uint8_t value[4];
+    tl_put_u32(value, number);
+    return with(tag, value, 4);
+}
+
+static options both(options one, options other)
+{
+    memcpy(one.bytes + one.size, other.bytes, other.size);
+    one.size += other.size;
+    return one;
+}
+
+static options with_floor(uint32_t shares)
+{
+    return with_u32(TL_OUCH_MAX_FLOOR, shares);
+}
+
+static char time_in_force = '0', cross_type = 'N'; /* of what is entered or replaced */
 
 static tl_ouch_taken enter_with(uint32_t session, uint32_t number, char side, uint32_t quantity,
                                 uint64_t price, char display, options more)
@@ -38,11 +53,11 @@ static tl_ouch_taken enter_with(uint32_t session, uint32_t number, char side, ui
                         .side = side,
                         .quantity = quantity,
                         .price = price,
-                        .time_in_force = '0',
+                        .time_in_force = time_in_force,
                         .display = display,
                         .capacity = 'A',
                         .sweep = 'N',
-                        .cross_type = 'N'};
+                        .cross_type = cross_type};
     tl_put_text(of.symbol, 8, "AAA", 3);
     tl_put_text(of.cl_ord_id, 14, "S", 1);
     tl_ouch_enter_put((tl_ouch_enter_wire *)bytes, &of);
@@ -60,7 +75,7 @@ static tl_ouch_taken replace_with(uint32_t orig, uint32_t number, uint32_t quant
                           .user_ref_num = number,
                           .quantity = quantity,
                           .price = price,
-                          .time_in_force = '0',
+                          .time_in_force = time_in_force,
                           .display = display,
                           .sweep = 'N'};
     memset(of.cl_ord_id, ' ', sizeof of.cl_ord_id);
@@ -200,8 +215,100 @@ static void a_market_to_limit_order_gets_a_price(void)
     end();
 }
 
+/* 8.10: seconds since midnight, of the day on which the order comes. */
+static void an_order_ends_at_its_expire_time(void)
+{
+    begin();
+    time_in_force = '6';
+    DO(enter_with(0, 1, 'B', 10, 100000, 'Y', with_u32(TL_OUCH_EXPIRE_TIME, 86399)));
+    const uint8_t *m = last(0, 1);
+    CHECK(m[0] == 'A' && m[34] == '6' && tl_get_u16(m + 62) == 6 && m[65] == TL_OUCH_EXPIRE_TIME);
+    CHECK(tl_get_u32(m + 66) == 86399);
+    CHECK(journal[journaled - 2].type == TL_MSG_TYPE_TERMS);
+    CHECK(journal[journaled - 2].expire_ns == TODAY_NS + INT64_C(86399000000000));
+    must_say(0, "S0 A1:B10x100000 T1");
+    DO(replace_with(1, 2, 9, 100000, 'Y', with_u32(TL_OUCH_EXPIRE_TIME, 86398)));
+    DO(replace_with(1, 3, 9, 100000, 'Y', with_u32(TL_OUCH_EXPIRE_TIME, 86399)));
+    CHECK(tl_get_u32(last(0, 0) + 70) == 86399);
+    DO(enter_with(0, 4, 'B', 10, 100000, 'Y', with_u32(TL_OUCH_EXPIRE_TIME, 0)));
+    DO(enter_with(0, 5, 'B', 10, 100000, 'Y', with_u32(TL_OUCH_EXPIRE_TIME, 86400)));
+    DO(enter_with(0, 6, 'B', 10, 100000, 'Y', with_u32(TL_OUCH_EXPIRE_TIME, UINT32_MAX)));
+    time_in_force = '0';
+    DO(enter_with(0, 7, 'B', 10, 100000, 'Y', with_u32(TL_OUCH_EXPIRE_TIME, 86399)));
+    must_say(0, "J2:15 U1>3:9x100000L J4:f J5:f J6:f J7:f");
+    late_ns = INT64_C(86399000000000);
+    command((tl_command){.type = TL_MSG_TYPE_EXPIRE});
+    must_say(0, "C3:9T");
+    end();
+    late_ns = 0;
+}
+
+/* 8.11, 8.12 */
+static void so_much_or_nothing(void)
+{
+    begin();
+    DO(enter(1, 1, 'S', 4, "AAA", 100000, '0'));
+    DO(enter_with(0, 1, 'B', 10, 100000, 'Y', with_u32(TL_OUCH_MIN_QTY, 5)));
+    DO(enter_with(0, 2, 'B', 10, 100000, 'Y', with_u32(TL_OUCH_MIN_QTY, 4)));
+    must_say(0, "S0 A1:B10x100000 C1:10I A2:B10x100000 E2:4x100000R T2");
+    const uint8_t *m = last(0, 2);
+    CHECK(tl_get_u16(m + 62) == 6 && m[65] == TL_OUCH_MIN_QTY && tl_get_u32(m + 66) == 4);
+    DO(replace_with(2, 3, 9, 100000, 'Y', with_u32(TL_OUCH_MIN_QTY, 0)));
+    DO(enter_with(0, 4, 'B', 10, 99900, 'Y', with_u32(TL_OUCH_MIN_QTY, 11)));
+    DO(enter_with(0, 5, 'B', 10, 99900, 'Y', with_u32(TL_OUCH_MIN_QTY, UINT32_MAX)));
+    must_say(0, "J3:15 J4:f J5:f");
+    DO(enter_with(0, 6, 'B', 10, 99900, 'Y', with(TL_OUCH_HANDLE_INST, "A", 1)));
+    CHECK(tl_get_u16(last(0, 0) + 62) == 3 && last(0, 0)[66] == 'A');
+    CHECK(last(0, 0)[35] == 'N'); /* nobody sees it */
+    DO(enter_with(0, 7, 'B', 10, 99900, 'Y',
+                  both(with(TL_OUCH_HANDLE_INST, "A", 1), with(TL_OUCH_POST_ONLY, "P", 1))));
+    DO(enter_with(0, 8, 'B', 10, 99900, 'Y', with(TL_OUCH_HANDLE_INST, "I", 1)));
+    DO(replace_with(6, 9, 8, 99900, 'N', with(TL_OUCH_HANDLE_INST, "N", 1)));
+    DO(replace_with(6, 10, 8, 99900, 'N', with(TL_OUCH_HANDLE_INST, "A", 1)));
+    must_say(0, "A6:B10x99900 J7:f J8:f J9:15 U6>10:8x99900L");
+    end();
+}
+
+/* 9.2: orders for an auction are OUCH's cross orders. */
+static void an_order_is_for_a_cross(void)
+{
+    begin();
+    cross_type = 'O';
+    DO(enter_with(0, 1, 'B', 10, 100000, 'Y', none)); /* there is no auction */
+    command((tl_command){.type = TL_MSG_TYPE_SECURITY_STATUS,
+                         .field = TL_TRADING_STATUS_OPENING_AUCTION});
+    DO(enter_with(0, 2, 'B', 10, 100000, 'Y', none));
+    CHECK(last(0, 0)[34] == '0' && last(0, 0)[46] == 'O');
+    must_say(0, "S0 J1:f A2:B10x100000");
+    DO(replace_with(2, 3, 9, 100000, 'Y', none));
+    must_say(0, "U2>3:9x100000L");
+    cross_type = 'C';
+    DO(enter_with(0, 4, 'B', 10, 90000, 'Y', none));
+    CHECK(last(0, 0)[46] == 'C');
+    cross_type = 'H';
+    DO(enter_with(0, 5, 'B', 10, 90000, 'Y', none));
+    CHECK(last(0, 0)[46] == 'H');
+    must_say(0, "A4:B10x90000 A5:B10x90000");
+    time_in_force = '3';
+    DO(enter_with(0, 6, 'B', 10, 90000, 'Y', none));
+    time_in_force = '0';
+    cross_type = 'S';
+    DO(enter_with(0, 7, 'B', 10, 90000, 'Y', none));
+    cross_type = 'N';
+    must_say(0, "J6:14 J7:14");
+    DO(enter(1, 1, 'S', 4, "AAA", 100000, '0'));
+    command((tl_command){.type = TL_MSG_TYPE_SECURITY_STATUS,
+                         .field = TL_TRADING_STATUS_READY_TO_TRADE});
+    must_say(0, "E3:4x100000O C3:5C C5:10C");
+    must_say(1, "S0 A1:S4x100000 E1:4x100000O");
+    end();
+}
+
 int main(void)
 {
+    an_order_ends_at_its_expire_time();
+    so_much_or_nothing();
+    an_order_is_for_a_cross();
     an_iceberg_shows_its_next_part();
     a_hidden_order_is_not_displayed();
     a_post_only_order_is_refused_or_slides();

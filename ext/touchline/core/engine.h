@@ -100,6 +100,8 @@ uint64_t tl_engine_event_seq(const tl_engine *engine);
 uint64_t tl_engine_hash(const tl_engine *engine);
 /* The earliest ExpireTime among the open orders, UTC nanoseconds; INT64_MAX: none expires. */
 int64_t tl_engine_next_expiry(const tl_engine *engine);
+/* The instrument's phase, enum tl_trading_status; 0: it is not listed. */
+uint8_t tl_engine_trading_status(const tl_engine *engine, uint16_t instrument);
 uint32_t tl_engine_orders_open(const tl_engine *engine);
 int64_t tl_engine_best(const tl_engine *engine, uint16_t instrument, uint8_t side);
 /* net, open buy, open sell; all 0 where the account never traded the instrument. */

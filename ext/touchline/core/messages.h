@@ -233,24 +233,24 @@ extern "C" {
       "post-only at {value} would trade at {limit} ticks: rule 8.6")                               \
     X(REASON, CHAIN_FULL, 37, 99, 99,                                                              \
       "all {limit} places for refills and triggers are taken: rule 8.7")                           \
-    X(REASON, EXPIRE_TIME, 38, 4, 99, "ExpireTime {value} is not after the order's, {limit}")      \
-    X(REASON, EXPIRIES_FULL, 39, 99, 99, "all {limit} places for orders that expire are taken")    \
+    X(REASON, EXPIRE_TIME, 38, 4, 99,                                                              \
+      "ExpireTime {value} is not after the order's, {limit}: rule 8.10")                           \
+    X(REASON, EXPIRIES_FULL, 39, 99, 99, "all {limit} places to expire are taken: rule 8.10")      \
     X(REASON, ALL_OR_NONE_FULL, 40, 99, 99,                                                        \
-      "all {limit} places for all-or-none orders of the instrument are taken")                     \
-    X(REASON, MIN_QTY, 41, 0, 0, "the minimum quantity is not available at once")                  \
-    X(REASON, NOT_IN_PHASE, 42, 99, 99, "trading phase {value} does not take this")                \
+      "all {limit} places for all-or-none orders of the instrument are taken: rule 8.12")          \
+    X(REASON, MIN_QTY, 41, 0, 0, "the minimum quantity is not available at once: rule 8.11")       \
+    X(REASON, NOT_IN_PHASE, 42, 99, 99, "trading phase {value} does not take this: rule 9.2")      \
     X(REASON, CLOSED, 43, 2, 99, "the instrument is closed")                                       \
-    X(REASON, TOO_EARLY, 44, 99, 99, "the auction goes on after {value}")                          \
+    X(REASON, TOO_EARLY, 44, 99, 99, "the auction goes on after {value}: rule 9.6")                \
     X(REASON, AUCTION_REMAINDER, 45, 0, 0, "what an auction leaves of an order for it alone")      \
     X(REASON, NOT_CLOSING_PRICE, 46, 99, 99,                                                       \
-      "price {value} is not the closing price, {limit} ticks")                                     \
+      "price {value} is not the closing price, {limit} ticks: rule 9.7")                           \
     X(REASON, SELF_TRADE, 47, 0, 0, "it would have traded with its own account's or group's order")\
     X(REASON, ORDERS_OPEN, 48, 99, 99, "instrument {value} has open orders")                       \
-    X(REASON, NOT_ALLOCATED, 49, 11, 99,                                                           \
-      "no order waits or is linked where trades are shared out")                                   \
+    X(REASON, NOT_ALLOCATED, 49, 11, 99, "not where trades are shared out: rule 11.1")             \
     X(REASON, NOT_LINKED, 50, 5, 99, "no order that it can be linked with: rule 12.1")             \
     X(REASON, LINKED, 51, 0, 0, "the order that it was linked with has traded, or ended")          \
-    X(REASON, TRAILING_FULL, 52, 99, 99, "all {limit} places for trailing stops are taken")
+    X(REASON, TRAILING_FULL, 52, 99, 99, "all {limit} places for a trail are taken: rule 8.13")
 
 #define TL_ENUM(set, name, value) TL_##set##_##name = (value),
 #define TL_ENUM_LIMIT(set, name, value, owner, unit, member, lowest, highest, unset)               \

@@ -20,6 +20,12 @@ int64_t tl_engine_next_expiry(const tl_engine *engine)
     return engine->state->expiries != 0 ? engine->expiries[0].expire_ns : INT64_MAX;
 }
 
+uint8_t tl_engine_trading_status(const tl_engine *engine, uint16_t instrument)
+{
+    const tl_instrument *listed = tl_listed(engine, instrument);
+    return listed == NULL ? 0 : listed->trading_status;
+}
+
 uint32_t tl_engine_orders_open(const tl_engine *engine)
 {
     return engine->shelf.pools->orders_open;

@@ -71,6 +71,8 @@ static uint32_t batch_journal(tl_runner *r)
             cmd->seq = seq++;
             if (__builtin_expect(cmd->type == TL_MSG_TYPE_CLOCK, 0))
                 clock_accept(r, cmd);
+            if (__builtin_expect(cmd->type == TL_MSG_TYPE_SECURITY_STATUS, 0))
+                tl_auctions_note(&r->auctions, cmd);
             cmd->ts_ns = r->stamp.last_ns;
             tl_journal_append(r->journal, cmd);
         }
@@ -130,9 +132,8 @@ static int batch_run(tl_runner *r, tl_journal_fault *fault)
     return 1;
 }
 
-/* Orders past their time when nobody has come to them: a command of the runner's own, in a batch of
- * its own, so that it is counted to no lane. Rule 8.10. */
-static int expire_run(tl_runner *r, tl_journal_fault *fault)
+/* A command of the runner's own, in a batch of its own, so that it is counted to no lane. */
+static int own_run(tl_runner *r, tl_command *cmd, tl_journal_fault *fault)
 {
     const int64_t now_ns = tl_stamp_next(&r->stamp, r->host_ns);
     const int64_t room = tl_journal_reserve(r->journal, 1, now_ns, fault);
@@ -140,21 +141,38 @@ static int expire_run(tl_runner *r, tl_journal_fault *fault)
         return (int)room;
     memset(r->count, 0, sizeof r->count);
     tl_bus_note(r->bus, tl_journal_seq_next(r->journal), r->head, r->count);
-    r->batch[0] = (tl_command){.type = TL_MSG_TYPE_EXPIRE,
-                               .seq = tl_journal_seq_next(r->journal),
-                               .ts_ns = now_ns};
-    tl_journal_append(r->journal, &r->batch[0]);
+    cmd->seq = tl_journal_seq_next(r->journal);
+    cmd->ts_ns = now_ns;
+    tl_journal_append(r->journal, cmd);
     const int rc = tl_journal_commit(r->journal, fault);
     if (rc != 0)
         return rc;
-    tl_runner_step(r, r->batch, 1);
+    tl_runner_step(r, cmd, 1);
     batch_publish(r, 1);
     return 1;
 }
 
+/* Are there orders past their time, to whom nobody has come? Rule 8.10. */
 static int expiry_due(const tl_runner *r)
 {
     return tl_engine_next_expiry(r->engine) <= tl_stamp_peek(&r->stamp, r->host_ns);
+}
+
+/* What the runner has to say, if anything, and what waits in the lanes: one auction between two
+ * batches, so that orders do not wait for all of them. */
+static int pass(tl_runner *r, tl_journal_fault *fault)
+{
+    tl_command *own = &r->batch[0];
+    int told = 0;
+    if (expiry_due(r)) {
+        *own = (tl_command){.type = TL_MSG_TYPE_EXPIRE};
+        return own_run(r, own, fault);
+    }
+    if (tl_auctions_due(&r->auctions, r->host_ns) &&
+        tl_auctions_next(&r->auctions, r->engine, r->host_ns, own))
+        told = own_run(r, own, fault);
+    const int rc = told < 0 ? told : batch_run(r, fault);
+    return rc != 0 ? rc : told;
 }
 
 /* Between batches */
@@ -251,7 +269,7 @@ int tl_runner_run(tl_runner *r, tl_journal_fault *fault)
         beat(r);
         atomic_store(&r->header->state, TL_BUS_RUNNING);
         while (rc >= 0 && !stopping(r)) {
-            rc = expiry_due(r) ? expire_run(r, fault) : batch_run(r, fault);
+            rc = pass(r, fault);
             if (rc == 0)
                 idle(r);
             else

@@ -36,6 +36,7 @@ typedef struct tl_runner_config {
     uint32_t programs_trade; /* 1: lanes but the operators' may trade, and not administer */
     int64_t clock_step_max_ns; /* how far the host's clock may step; 0: TL_STAMP_STEP_MAX_NS */
     int64_t clock_gap_max_ns;  /* and be ahead of the journal at a start; 0: TL_STAMP_GAP_MAX_NS */
+    int64_t indicative_every_ns; /* how often each auction is told of; 0: when it is asked */
     int64_t (*utc_ns)(void);    /* the clocks; NULL: the host's */
     int64_t (*steady_ns)(void);
 } tl_runner_config;

@@ -20,6 +20,7 @@ cdef extern from "touchline/runtime/runner.h" nogil:
         uint32_t programs_trade
         int64_t clock_step_max_ns
         int64_t clock_gap_max_ns
+        int64_t indicative_every_ns
 
     ctypedef struct tl_runner_recovery:
         uint64_t commands

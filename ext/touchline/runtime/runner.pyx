@@ -17,6 +17,7 @@ _WAITS = ("spin", "yield", "park")
 _SYNCS = ("none", "batch")
 _PROGRAMS = ("administer", "trade")
 cdef int64_t SECOND_NS = 1_000_000_000
+cdef int64_t MILLISECOND_NS = 1_000_000
 
 
 class Recovery(NamedTuple):
@@ -43,13 +44,14 @@ cdef class Runner(Owned):
     its command is on the disk. `cpu`: the processor run() keeps to. `programs`: what lanes but the
     operators' may do, 'administer' or only 'trade'; docs/messages.md, "What a lane may send".
     `clock_step_max_s`: how far the host's clock may step and be believed; `clock_gap_max_days`: how
-    far it may be ahead of the journal's newest stamp at the start. Raises ValueError for another
-    setting.
+    far it may be ahead of the journal's newest stamp at the start. `indicative_ms`: how often each
+    auction is told of while it lasts (rule 9.1); 0: when it is asked for. Raises ValueError for
+    another setting.
     """
 
     def __cinit__(self, journal_dir, Bus bus not None, capacities, *, wait="park", sync="none",
                   segment_bytes=64 << 20, cpu=None, programs="administer",
-                  clock_step_max_s=60, clock_gap_max_days=366):
+                  clock_step_max_s=60, clock_gap_max_days=366, indicative_ms=0):
         if wait not in _WAITS:
             raise ValueError(f"wait is {wait!r}; allowed are {', '.join(_WAITS)}")
         if sync not in _SYNCS:
@@ -72,6 +74,8 @@ cdef class Runner(Owned):
             clock_step_max_s, "clock_step_max_s", 1, 86400)
         self.config.clock_gap_max_ns = 86400 * SECOND_NS * <int64_t>whole(
             clock_gap_max_days, "clock_gap_max_days", 1, 36525)
+        self.config.indicative_every_ns = MILLISECOND_NS * <int64_t>whole(
+            indicative_ms, "indicative_ms", 0, 86_400_000)
         self.config.cpu = -1 if cpu is None else <int32_t>whole(cpu, "cpu", 0, INT32_MAX)
 
     cdef int take_capacities(self, object capacities) except -1:

@@ -182,6 +182,8 @@ int tl_runner_open(tl_runner **out, const tl_runner_config *config, tl_runner_re
             tl_bus_wipe(r->bus);
         rc = journal_replay(r, recovery, &last_ns, fault);
     }
+    if (rc == 0 && tl_auctions_open(&r->auctions, r->engine, config->indicative_every_ns) != 0)
+        rc = tl_journal_fail(fault, ENOMEM, config->journal_dir, 0, "no memory for auctions");
     if (rc != 0) {
         tl_runner_failed(r, fault);
         tl_runner_close(r);
@@ -197,6 +199,7 @@ void tl_runner_close(tl_runner *r)
 {
     if (r == NULL)
         return;
+    tl_auctions_close(&r->auctions);
     tl_journal_close(r->journal);
     tl_gate_close(&r->gate);
     if (r->engine != NULL)

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "touchline/runtime/auctions.h"
 #include "touchline/runtime/gate.h"
 #include "touchline/runtime/runner.h"
 #include "touchline/runtime/stamp.h"
@@ -16,6 +17,7 @@ struct tl_runner {
     tl_engine *engine;
     tl_journal *journal;
     tl_gate gate;
+    tl_auctions auctions;
     tl_bus *bus;
     tl_bus_header *header;
     tl_event_sink sink;

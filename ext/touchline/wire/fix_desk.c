@@ -179,9 +179,9 @@ static void take_text(tl_fix_desk *desk, const tl_command *text)
     }
 }
 
-/* The row of an order as a request asked for it. */
+/* The row of an order as a request asked for it. `terms`: what went ahead of it, NULL. */
 static uint32_t asked_for(tl_fix_desk *desk, uint32_t session, const tl_command *cmd,
-                          const tl_fix_cl_ord_id *name)
+                          const tl_command *terms, const tl_fix_cl_ord_id *name)
 {
     const uint32_t row = tl_fix_order_add(desk->orders);
     if (row == TL_FIX_NO_ROW || tl_fix_order_call(desk->orders, row, name) != 0)
@@ -201,18 +201,23 @@ static uint32_t asked_for(tl_fix_desk *desk, uint32_t session, const tl_command 
         order->display_qty = cmd->display_qty;
         order->flags = cmd->flags;
     }
+    if (terms != NULL) {
+        order->min_qty = terms->min_qty;
+        order->expire_ns = terms->expire_ns;
+        order->all_or_none = (terms->flags & TL_TERMS_FLAG_ALL_OR_NONE) != 0;
+    }
     return row;
 }
 
-int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, const tl_fix_route *route,
-                      tl_fix_pending *pending)
+int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, const tl_command *terms,
+                      const tl_fix_route *route, tl_fix_pending *pending)
 {
     pending->number = cmd->cl_ord_id;
     pending->msg_type = cmd->type;
     if (cmd->type == TL_MSG_TYPE_MASS_CANCEL)
         pending->left = tl_fix_mass_commands(cmd);
     if (cmd->type == TL_MSG_TYPE_NEW_ORDER) {
-        pending->order = asked_for(desk, pending->session, cmd, &pending->name);
+        pending->order = asked_for(desk, pending->session, cmd, terms, &pending->name);
         if (pending->order == TL_FIX_NO_ROW)
             return -ENOMEM;
     }
@@ -226,6 +231,8 @@ static int replay_command(tl_fix_desk *desk, const tl_command *cmd)
         take_text(desk, cmd);
         return tl_fix_names_take(&desk->names, cmd);
     }
+    if (cmd->type == TL_MSG_TYPE_TERMS && cmd->cl_ord_id == desk->named_number)
+        desk->named_terms = *cmd;
     const bool asks = cmd->type == TL_MSG_TYPE_NEW_ORDER || cmd->type == TL_MSG_TYPE_CANCEL ||
                       cmd->type == TL_MSG_TYPE_REPLACE || cmd->type == TL_MSG_TYPE_MASS_CANCEL;
     if (!asks || cmd->cl_ord_id != desk->named_number || desk->named_number == 0 ||
@@ -242,7 +249,10 @@ static int replay_command(tl_fix_desk *desk, const tl_command *cmd)
                         pending.hash);
     if (cmd->type == TL_MSG_TYPE_CANCEL || cmd->type == TL_MSG_TYPE_REPLACE)
         pending.order = tl_fix_order_of(desk->orders, pending.order_id = cmd->order_id);
-    return tl_fix_desk_enter(desk, cmd, &desk->named_route, &pending);
+    const bool ahead = (cmd->flags & TL_FLAG_SPECIAL) != 0 && cmd->field == TL_MORE_TERMS &&
+                       desk->named_terms.cl_ord_id == cmd->cl_ord_id;
+    return tl_fix_desk_enter(desk, cmd, ahead ? &desk->named_terms : NULL, &desk->named_route,
+                             &pending);
 }
 
 int tl_fix_desk_replay(tl_fix_desk *desk, const tl_command *commands, size_t commands_count,

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 
-#define TL_FIX_SUBMIT_MAX (5 + TL_FIX_ROUTE_FIELDS) /* two names, a route, the command */
+#define TL_FIX_SUBMIT_MAX (6 + TL_FIX_ROUTE_FIELDS) /* two names, a route, terms, the command */
 
 typedef struct tl_fix_desk tl_fix_desk;
 

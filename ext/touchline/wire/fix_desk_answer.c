@@ -70,9 +70,12 @@ int tl_fix_answer_order(tl_fix_desk *desk, const tl_fix_party *party, const tl_f
     at = tl_fix_put_time(at, 60, utc_ns, party->time_decimals);
     at = put_echo(at, 99, message);
     at = tl_fix_put_uint(at, 103, (uint64_t)tl_fix_ord_reason(party->dialect, reason));
+    at = put_echo(at, 110, message);
     at = put_echo(at, 111, message);
+    at = put_echo(at, 126, message);
     at = tl_fix_put_char(at, 150, status && !old ? 'I' : '8');
     at = tl_fix_put_char(at, 151, '0');
+    at = put_echo(at, 432, message);
     if (!old)
         at = put_echo(at, 790, message);
     at = put_echo(at, 1138, message);

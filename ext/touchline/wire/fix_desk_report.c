@@ -8,6 +8,8 @@
 
 static const tl_fix_unit one = {1, 0};
 
+#define AUCTION '4' /* LastLiquidityInd(851), new in FIX 5.0 */
+
 static bool known(const uint64_t reasons[2], int reason)
 {
     return reason >= 0 && reason < 128 && (reasons[reason / 64] >> (reason % 64) & 1) != 0;
@@ -127,7 +129,7 @@ static char *put_terms(char *at, const tl_fix_report *report, const tl_fix_instr
         at = tl_fix_put_uint(at, 55, order->instrument);
     if (report->text != NULL)
         at = put_string(at, 58, report->text);
-    return tl_fix_put_char(at, 59, (char)order->time_in_force);
+    return tl_fix_put_time_in_force(at, report);
 }
 
 char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *at)
@@ -143,8 +145,7 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
         at = tl_fix_room_put_text(at, 11, report->cl_ord_id->text, report->cl_ord_id->size);
     at = tl_fix_room_put_units(at, 14, order->cum_qty, lot);
     at = put_exec_id(at, report);
-    if ((order->flags & TL_FLAG_POST_ONLY) != 0)
-        at = tl_fix_put_char(at, 18, '6');
+    at = tl_fix_put_instructions(at, order);
     if (old)
         at = tl_fix_put_char(at, 20, report->exec_type == 'I' ? '3' : '0');
     if (report->last_qty != 0) {
@@ -161,7 +162,9 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
             at, 103, (uint64_t)tl_fix_ord_reason(report->dialect, report->ord_rej_reason));
     if (report->copy && old)
         at = tl_fix_put_entering(desk, report, at);
+    at = tl_fix_put_min_qty(at, order, lot);
     at = tl_fix_put_max_floor(at, report, lot);
+    at = tl_fix_put_expire_time(at, report);
     const char exec_type = exec_type_in(report);
     at = tl_fix_put_char(at, 150, exec_type);
     at = tl_fix_room_put_units(
@@ -177,7 +180,8 @@ char *tl_fix_write_report(tl_fix_desk *desk, const tl_fix_report *report, char *
         at = tl_fix_put_text(at, 790, report->status_id, report->status_id_size);
     if (report->copy && !old)
         at = tl_fix_put_char(at, 797, 'Y');
-    if (report->liquidity != 0 && !old)
+    const bool newest = report->dialect->version == TL_FIX_50SP2;
+    if (report->liquidity != 0 && !old && (report->liquidity != AUCTION || newest))
         at = tl_fix_put_char(at, 851, report->liquidity);
     if (report->mass_id != NULL) {
         at = tl_fix_put_uint(at, 911, report->reports);
@@ -345,6 +349,14 @@ static int apply_rejected(tl_fix_desk *desk, const tl_event *event)
     return rc;
 }
 
+/* LastLiquidityInd(851): who was there first, who came, or an auction, where nobody is either. */
+static char liquidity_of(const tl_fix_desk *desk, const tl_event *event, unsigned side)
+{
+    if (desk->auction_left != 0)
+        return AUCTION;
+    return (unsigned)(event->side - '0') == side ? '2' : '1';
+}
+
 /* One side of a trade. `side`: 1 the buyer, 2 the seller. */
 static int fill(tl_fix_desk *desk, const tl_event *event, uint32_t row, unsigned side)
 {
@@ -360,7 +372,7 @@ static int fill(tl_fix_desk *desk, const tl_event *event, uint32_t row, unsigned
                             .ord_rej_reason = -1,
                             .last_px = event->price,
                             .last_qty = event->qty,
-                            .liquidity = (unsigned)(event->side - '0') == side ? '2' : '1'};
+                            .liquidity = liquidity_of(desk, event, side)};
     const int rc = tl_fix_tell(desk, row, event, &report, side);
     if (order->leaves_qty == 0)
         tl_fix_order_over(desk->orders, row);
@@ -375,7 +387,10 @@ static int apply_trade(tl_fix_desk *desk, const tl_event *event)
     int rc = tl_fix_trades_add(&desk->trades, event, taker, maker);
     if (rc == 0)
         rc = fill(desk, event, buys ? taker : maker, 1);
-    return rc != 0 ? rc : fill(desk, event, buys ? maker : taker, 2);
+    if (rc == 0)
+        rc = fill(desk, event, buys ? maker : taker, 2);
+    desk->auction_left -= event->qty < desk->auction_left ? event->qty : desk->auction_left;
+    return rc;
 }
 
 /* The order goes on under the ClOrdID of the request answered, if a session's; the one before. */
@@ -461,6 +476,9 @@ int tl_fix_desk_apply(tl_fix_desk *desk, const tl_event *event)
         return apply_cancel_rejected(desk, event);
     case TL_EXEC_TYPE_MASS_CANCELED:
         return tl_fix_mass_canceled(desk, event);
+    case TL_EXEC_TYPE_UNCROSSED:
+        desk->auction_left = (uint64_t)event->volume;
+        return 0;
     case TL_EXEC_TYPE_SECURITY_DEFINITION:
     case TL_EXEC_TYPE_ACCOUNT:
         desk->wants_names = true;

@@ -95,8 +95,9 @@ static int read_account(const request *of, uint32_t *account, bool *wait)
                   SHOWN(of->message, field));
 }
 
-/* The command a NewOrderSingle asks for; its number comes later. -1, or why not. */
-static int wanted(const request *of, tl_command *cmd, bool *wait)
+/* The command a NewOrderSingle asks for, with `terms` ahead of it where its `field` says so; their
+ * number comes later. -1, or why not. */
+static int wanted(const request *of, tl_command *cmd, tl_command *terms, bool *wait)
 {
     tl_fix_desk *desk = of->desk;
     const tl_fix_message *message = of->message;
@@ -121,15 +122,16 @@ static int wanted(const request *of, tl_command *cmd, bool *wait)
     if ((reason = tl_fix_read_choice(desk, message, 54, "Side", "12", 0, &cmd->side)) >= 0 ||
         (reason = tl_fix_read_choice(desk, message, 40, "OrdType", "1234JK", 0,
                                      &cmd->ord_type)) >= 0 ||
-        (reason = tl_fix_read_choice(desk, message, 59, "TimeInForce", "0134", '0',
+        (reason = tl_fix_read_choice(desk, message, 59, "TimeInForce", "0123467B", '0',
                                      &cmd->time_in_force)) >= 0 ||
         (reason = tl_fix_read_price(desk, message, instrument, &cmd->price)) >= 0 ||
         (reason = tl_fix_read_qty(desk, message, instrument, &cmd->qty)) >= 0)
         return reason;
+    cmd->time_in_force = tl_fix_time_meant(cmd->time_in_force);
     const bool plain = cmd->ord_type == TL_ORD_TYPE_MARKET || cmd->ord_type == TL_ORD_TYPE_LIMIT;
     return plain && !tl_fix_says_special(message)
                ? -1
-               : tl_fix_read_special(desk, message, instrument, cmd);
+               : tl_fix_read_special(desk, message, instrument, cmd, terms);
 }
 
 /* To the engine */
@@ -150,7 +152,8 @@ static bool keeps_orig(const request *of, const tl_fix_field *orig, uint32_t row
            memcmp(name->text, tl_fix_value(of->message, orig), name->size) != 0;
 }
 
-/* Send names, route and commands together; if that fails, nothing was sent. */
+/* Send names, route and commands together, terms before their order; if that fails, nothing was
+ * sent. */
 tl_fix_taken tl_fix_submit(const request *of, tl_command *some, uint32_t some_count, uint32_t row)
 {
     tl_fix_desk *desk = of->desk;
@@ -182,15 +185,18 @@ tl_fix_taken tl_fix_submit(const request *of, tl_command *some, uint32_t some_co
         return of->patience ? TL_FIX_LATER : unavailable(of);
     if (rc != 0)
         return done(desk, rc);
-    const int entered = tl_fix_desk_enter(desk, some, &desk->asked, &pending);
+    const bool terms = some->type == TL_MSG_TYPE_TERMS;
+    const int entered =
+        tl_fix_desk_enter(desk, some + terms, terms ? some : NULL, &desk->asked, &pending);
     return done(desk, entered != 0 ? entered
                                    : tl_fix_tell_pending(desk, of->party, &pending, of->utc_ns));
 }
 
 /* Messages */
 
-/* The price that an order of this OrdType can not do without and has not, by its tag; 0: none. */
-static uint32_t price_missing(const tl_fix_message *message)
+/* What an order of this OrdType and TimeInForce can not do without and has not, by its tag; 0:
+ * none. */
+static uint32_t term_missing(const tl_fix_message *message)
 {
     const tl_fix_field *field = tl_fix_find(message, 40);
     const char ord_type = field->size == 1 ? *tl_fix_value(message, field) : 0;
@@ -199,14 +205,17 @@ static uint32_t price_missing(const tl_fix_message *message)
         return 44;
     const bool waits = ord_type == TL_ORD_TYPE_STOP || ord_type == TL_ORD_TYPE_STOP_LIMIT ||
                        ord_type == TL_ORD_TYPE_MARKET_IF_TOUCHED;
-    return waits && tl_fix_find(message, 99) == NULL ? 99 : 0;
+    if (waits && tl_fix_find(message, 99) == NULL)
+        return 99;
+    const bool dated = tl_fix_has_low(message, 126) || tl_fix_has_low(message, 432);
+    return tl_fix_is(message, 59, TL_TIME_IN_FORCE_GTD) && !dated ? 126 : 0;
 }
 
 tl_fix_taken tl_fix_ask_order(request *of)
 {
     tl_fix_desk *desk = of->desk;
     bool wait = false;
-    tl_command cmd = {0};
+    tl_command some[2] = {{.type = TL_MSG_TYPE_TERMS}, {0}}, *const cmd = &some[1];
     switch (tl_fix_look_up(of)) {
     case ANSWERED:
         return done(desk, desk->error);
@@ -226,13 +235,14 @@ tl_fix_taken tl_fix_ask_order(request *of)
             return missing(of, 55);
         if (tl_fix_find(of->message, 38) == NULL)
             return missing(of, 38);
-        const uint32_t tag = price_missing(of->message);
+        const uint32_t tag = term_missing(of->message);
         if (tag != 0)
             return missing(of, tag);
-        reason = wanted(of, &cmd, &wait);
+        reason = wanted(of, cmd, some, &wait);
     }
     if (reason < 0)
-        return tl_fix_submit(of, &cmd, 1, TL_FIX_NO_ROW);
+        return cmd->field == TL_MORE_TERMS ? tl_fix_submit(of, some, 2, TL_FIX_NO_ROW)
+                                           : tl_fix_submit(of, cmd, 1, TL_FIX_NO_ROW);
     if (wait)
         return TL_FIX_LATER;
     return done(desk, tl_fix_answer_order(desk, of->party, of->message, reason, of->utc_ns));
@@ -287,7 +297,7 @@ static int read_change(const request *of, const tl_fix_order *order, tl_command 
         (touched && !priced))
         return tl_fix_refuse(of->desk, TL_FIX_CXL_OTHER, "OrdType(40) can not be changed");
     if (tl_fix_find(of->message, 59) != NULL &&
-        !tl_fix_is(of->message, 59, (char)order->time_in_force))
+        !tl_fix_is(of->message, 59, tl_fix_time_said(order->time_in_force)))
         return tl_fix_refuse(of->desk, TL_FIX_CXL_OTHER, "TimeInForce(59) can not be changed");
     int reason = tl_fix_read_price(of->desk, of->message, instrument, &cmd->price);
     if (reason < 0)

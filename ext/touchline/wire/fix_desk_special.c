@@ -2,7 +2,7 @@
  *
  * The engine's terms are FIX's, but for three. Limit-if-touched is OrdType J with a Price(44).
  * MaxFloor(111), in FIX 5.0 DisplayQty(1138) too, is the part shown, and 0 hides the order.
- * ExecInst(18) 6 is post-only, with TL_FIX_SLIDE_TAG = Y one that slides.
+ * ExecInst(18) 6 is post-only, with TL_FIX_SLIDE_TAG = Y one that slides, and G all-or-none.
  */
 #include <string.h>
 
@@ -18,16 +18,32 @@ typedef struct special_terms { /* what a message says, as far as it does */
     const tl_fix_field *stop, *shown, *exec_inst, *slide;
     int64_t stop_price, display_qty;
     uint8_t flags; /* TL_FLAG_POST_ONLY, TL_FLAG_SLIDE */
+    bool all_or_none;
 } special_terms;
+
+/* ExecInst(18): letters with a space between them. False: one is neither. */
+static bool read_exec_inst(const char *value, size_t size, special_terms *terms)
+{
+    for (size_t i = 0; i < size; i += 2) {
+        if (value[i] == '6')
+            terms->flags |= TL_FLAG_POST_ONLY;
+        else if (value[i] == 'G')
+            terms->all_or_none = true;
+        else
+            return false;
+        if (i + 1 < size && value[i + 1] != ' ')
+            return false;
+    }
+    return size != 0;
+}
 
 static int read_instructions(tl_fix_desk *desk, const tl_fix_message *message, special_terms *terms)
 {
     terms->exec_inst = tl_fix_find(message, 18);
     terms->slide = tl_fix_find(message, TL_FIX_SLIDE_TAG);
-    if (terms->exec_inst != NULL && !tl_fix_is(message, 18, '6'))
-        return tl_fix_choice_refused(desk, message, 18, "ExecInst", "6");
-    if (terms->exec_inst != NULL)
-        terms->flags |= TL_FLAG_POST_ONLY;
+    if (terms->exec_inst != NULL &&
+        !read_exec_inst(tl_fix_value(message, terms->exec_inst), terms->exec_inst->size, terms))
+        return tl_fix_choice_refused(desk, message, 18, "ExecInst", "6G");
     if (terms->slide == NULL || tl_fix_is(message, TL_FIX_SLIDE_TAG, 'N'))
         return -1;
     terms->flags |= TL_FLAG_SLIDE;
@@ -62,12 +78,18 @@ static int read_terms(tl_fix_desk *desk, const tl_fix_message *message,
 }
 
 int tl_fix_read_special(tl_fix_desk *desk, const tl_fix_message *message,
-                        const tl_fix_instrument *instrument, tl_command *cmd)
+                        const tl_fix_instrument *instrument, tl_command *cmd, tl_command *ahead)
 {
     special_terms terms;
-    const int reason = read_terms(desk, message, instrument, &terms);
+    int reason = read_terms(desk, message, instrument, &terms);
+    if (reason < 0)
+        reason = tl_fix_read_ahead(desk, message, instrument, ahead);
     if (reason >= 0)
         return reason;
+    if (terms.all_or_none)
+        ahead->flags = TL_TERMS_FLAG_ALL_OR_NONE;
+    if (terms.all_or_none || ahead->min_qty != 0 || ahead->expire_ns != 0)
+        cmd->field = TL_MORE_TERMS;
     if (cmd->ord_type == TL_ORD_TYPE_MARKET_IF_TOUCHED && tl_fix_find(message, 44) != NULL)
         cmd->ord_type = TL_ORD_TYPE_LIMIT_IF_TOUCHED;
     cmd->stop_price = (uint32_t)terms.stop_price;
@@ -76,12 +98,13 @@ int tl_fix_read_special(tl_fix_desk *desk, const tl_fix_message *message,
     if (terms.shown != NULL && terms.display_qty == 0)
         cmd->flags |= TL_FLAG_HIDDEN;
     const bool plain = cmd->ord_type == TL_ORD_TYPE_MARKET || cmd->ord_type == TL_ORD_TYPE_LIMIT;
-    if (!plain || cmd->flags != 0 || cmd->stop_price != 0 || cmd->display_qty != 0)
+    if (!plain || cmd->flags != 0 || cmd->stop_price != 0 || cmd->display_qty != 0 ||
+        cmd->field != TL_MORE_NONE)
         cmd->flags |= TL_FLAG_SPECIAL;
     return -1;
 }
 
-static int unchangeable(tl_fix_desk *desk, const char *name, uint32_t tag)
+int tl_fix_unchangeable(tl_fix_desk *desk, const char *name, uint32_t tag)
 {
     return tl_fix_refuse(desk, TL_FIX_CXL_OTHER, "%s(%u) can not be changed: rule 8.8", name, tag);
 }
@@ -95,16 +118,17 @@ int tl_fix_special_same(tl_fix_desk *desk, const tl_fix_message *message,
         return reason;
     const bool hides = terms.shown != NULL && terms.display_qty == 0;
     if (terms.stop != NULL && terms.stop_price != order->stop_price)
-        return unchangeable(desk, "StopPx", 99);
+        return tl_fix_unchangeable(desk, "StopPx", 99);
     if (terms.shown != NULL && (terms.display_qty != order->display_qty ||
                                 hides != ((order->flags & TL_FLAG_HIDDEN) != 0)))
-        return terms.shown->tag == 111 ? unchangeable(desk, "MaxFloor", 111)
-                                       : unchangeable(desk, "DisplayQty", 1138);
-    if (terms.exec_inst != NULL && (order->flags & TL_FLAG_POST_ONLY) == 0)
-        return unchangeable(desk, "ExecInst", 18);
+        return terms.shown->tag == 111 ? tl_fix_unchangeable(desk, "MaxFloor", 111)
+                                       : tl_fix_unchangeable(desk, "DisplayQty", 1138);
+    if (terms.exec_inst != NULL && (terms.all_or_none != order->all_or_none ||
+                                    ((terms.flags ^ order->flags) & TL_FLAG_POST_ONLY) != 0))
+        return tl_fix_unchangeable(desk, "ExecInst", 18);
     if (terms.slide != NULL && (terms.flags & TL_FLAG_SLIDE) != (order->flags & TL_FLAG_SLIDE))
-        return unchangeable(desk, "PostOnlySlide", TL_FIX_SLIDE_TAG);
-    return -1;
+        return tl_fix_unchangeable(desk, "PostOnlySlide", TL_FIX_SLIDE_TAG);
+    return tl_fix_ahead_same(desk, message, instrument, order);
 }
 
 /* What a report says */
@@ -205,8 +229,9 @@ int tl_fix_apply_restated(tl_fix_desk *desk, const tl_event *event)
     if (row == TL_FIX_NO_ROW)
         return 0;
     tl_fix_order *order = tl_fix_order_at(desk->orders, row);
-    const bool next_part = order->placed, priced = order->price != event->price;
-    order->placed = 1;
+    const bool shows = event->qty != 0; /* else it is hidden, or an auction has collected it */
+    const bool next_part = order->placed && shows, priced = order->price != event->price;
+    order->placed = shows;
     order->shown = event->qty;
     order->price = event->price;
     if (!next_part && !priced)

@@ -14,6 +14,7 @@
 /* OrdRejReason(103), CxlRejReason(102), BusinessRejectReason(380). */
 enum {
     TL_FIX_ORD_UNKNOWN_SYMBOL = 1,
+    TL_FIX_ORD_TOO_LATE = 4,
     TL_FIX_ORD_UNKNOWN_ORDER = 5,
     TL_FIX_ORD_DUPLICATE = 6,
     TL_FIX_ORD_UNSUPPORTED = 11,
@@ -67,6 +68,7 @@ struct tl_fix_desk {
     uint32_t working_count;
     uint16_t *copying; /* sessions that are sent copies */
     uint32_t copies;
+    uint64_t auction_left; /* lots that an uncross trades, whose trades are still to come */
     bool wants_names;
     int error;
     tl_fix_route asked; /* of the request at hand */
@@ -74,6 +76,7 @@ struct tl_fix_desk {
     tl_fix_cl_ord_id named, named_orig;
     tl_fix_route named_route;
     uint64_t named_number;
+    tl_command named_terms; /* what goes ahead of an order of that number: rule 8.9 */
     uint32_t named_session;
     char body[TL_FIX_BODY_BYTES];
     char text[TL_FIX_TEXT_MAX];
@@ -129,10 +132,11 @@ char tl_fix_ord_status(const tl_fix_dialect *dialect, const tl_fix_order *order,
 uint32_t tl_fix_desk_commands(const tl_fix_desk *desk, const tl_fix_message *message,
                               const tl_fix_pending *pending, const tl_command *cmd,
                               tl_command commands[TL_FIX_SUBMIT_MAX]);
-/* A request is about to go to the engine as `cmd`; a new order gets its row. `pending` has session,
- * MsgSeqNum, names, hash and, of a change, the order's row. 0 or -ENOMEM. */
-int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, const tl_fix_route *route,
-                      tl_fix_pending *pending);
+/* A request is about to go to the engine as `cmd`, behind `terms` (NULL: none); a new order gets
+ * its row. `pending` has session, MsgSeqNum, names, hash and, of a change, the order's row. 0 or
+ * -ENOMEM. */
+int tl_fix_desk_enter(tl_fix_desk *desk, const tl_command *cmd, const tl_command *terms,
+                      const tl_fix_route *route, tl_fix_pending *pending);
 
 /* What a report says of an order, in the order of the tags. */
 typedef struct tl_fix_report {
@@ -189,13 +193,18 @@ int tl_fix_tell(tl_fix_desk *desk, uint32_t row, const tl_event *event, tl_fix_r
 /* Does the message have any of them? */
 static inline bool tl_fix_says_special(const tl_fix_message *message)
 {
-    return tl_fix_has_low(message, 18) || tl_fix_has_low(message, 99) ||
-           tl_fix_has_low(message, 111) || tl_fix_find(message, 1138) != NULL ||
+    const uint64_t ahead = UINT64_C(1) << (99 - 64) | UINT64_C(1) << (110 - 64) |
+                           UINT64_C(1) << (111 - 64) | UINT64_C(1) << (126 - 64);
+    return (message->present[1] & ahead) != 0 || tl_fix_has_low(message, 18) ||
+           tl_fix_has_low(message, 432) || tl_fix_find(message, 1138) != NULL ||
            tl_fix_find(message, TL_FIX_SLIDE_TAG) != NULL;
 }
-/* Those of a new order, whose OrdType has been read. -1, or why not. */
+/* Those of a new order, whose OrdType has been read, and `terms` that are to go ahead of it, where
+ * its `field` then says so. -1, or why not. */
 int tl_fix_read_special(tl_fix_desk *desk, const tl_fix_message *message,
-                        const tl_fix_instrument *instrument, tl_command *cmd);
+                        const tl_fix_instrument *instrument, tl_command *cmd, tl_command *terms);
+/* It is not what the order has: rule 8.8. */
+int tl_fix_unchangeable(tl_fix_desk *desk, const char *name, uint32_t tag);
 /* -1: what a replace says of them is so already; or why not (rule 8.8). */
 int tl_fix_special_same(tl_fix_desk *desk, const tl_fix_message *message,
                         const tl_fix_instrument *instrument, const tl_fix_order *order);
@@ -213,6 +222,21 @@ char *tl_fix_put_special(char *at, const tl_fix_report *report, const tl_fix_uni
 int tl_fix_apply_triggered(tl_fix_desk *desk, const tl_event *event);
 int tl_fix_apply_decremented(tl_fix_desk *desk, const tl_event *event);
 int tl_fix_apply_restated(tl_fix_desk *desk, const tl_event *event);
+
+/* fix_desk_ahead.c: ExpireTime(126), ExpireDate(432) and MinQty(110) of a message, in a TERMS; -1,
+ * or why not. The same of a replace: -1 where they are the order's. */
+int tl_fix_read_ahead(tl_fix_desk *desk, const tl_fix_message *message,
+                      const tl_fix_instrument *instrument, tl_command *terms);
+int tl_fix_ahead_same(tl_fix_desk *desk, const tl_fix_message *message,
+                      const tl_fix_instrument *instrument, const tl_fix_order *order);
+/* What TimeInForce(59) means, and how it is said; a report leaves out what its version lacks. */
+uint8_t tl_fix_time_meant(uint8_t said);
+char tl_fix_time_said(uint8_t time_in_force);
+char *tl_fix_put_time_in_force(char *at, const tl_fix_report *report);
+/* Fields of a report: ExecInst(18), MinQty(110), ExpireTime(126). */
+char *tl_fix_put_instructions(char *at, const tl_fix_order *order);
+char *tl_fix_put_min_qty(char *at, const tl_fix_order *order, const tl_fix_unit *lot);
+char *tl_fix_put_expire_time(char *at, const tl_fix_report *report);
 
 /* fix_desk_mass.c: a mass cancel of a session has come to an end, or is refused by the engine. */
 int tl_fix_mass_canceled(tl_fix_desk *desk, const tl_event *event);

@@ -4,7 +4,7 @@
 
 #include "touchline/wire/fix_desk_state.h"
 
-typedef enum unit_of { UNIT_NONE, UNIT_TICKS, UNIT_LOTS, UNIT_VALUE } unit_of;
+typedef enum unit_of { UNIT_NONE, UNIT_TICKS, UNIT_LOTS, UNIT_VALUE, UNIT_TIME } unit_of;
 
 static unit_of unit_of_reason(uint8_t reason)
 {
@@ -15,6 +15,7 @@ static unit_of unit_of_reason(uint8_t reason)
     case TL_REASON_PRICE_COLLAR:
     case TL_REASON_NO_REFERENCE_PRICE:
     case TL_REASON_WOULD_TRADE:
+    case TL_REASON_NOT_CLOSING_PRICE:
         return UNIT_TICKS;
     case TL_REASON_ORDER_QTY_MAX:
     case TL_REASON_DISPLAY_QTY:
@@ -22,6 +23,8 @@ static unit_of unit_of_reason(uint8_t reason)
         return UNIT_LOTS;
     case TL_REASON_ORDER_VALUE_MAX:
         return UNIT_VALUE;
+    case TL_REASON_EXPIRE_TIME:
+        return UNIT_TIME;
     default:
         return UNIT_NONE;
     }
@@ -60,6 +63,8 @@ static char *write_in(char *at, int64_t value, unit_of unit, const tl_fix_instru
         return at + sprintf(at, "%lld", (long long)value);
     if (unit == UNIT_VALUE)
         return write_value(at, value, instrument);
+    if (unit == UNIT_TIME)
+        return tl_fix_write_time(at, value, 9);
     return tl_fix_write_units(at, value, unit == UNIT_TICKS ? &instrument->tick : &instrument->lot);
 }
 

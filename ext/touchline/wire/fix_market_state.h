@@ -184,17 +184,13 @@ static inline tl_fix_asked tl_fix_asked_of(tl_fix_market *market, int rc)
     return rc == 0 ? TL_FIX_ASKED_DONE : TL_FIX_ASKED_FAILED;
 }
 
-/* SecurityTradingStatus(326): the instrument's own, unless nobody can trade (18) or it is not
- * known yet (20). What older versions have no value for is told as price indication (5), of a phase
- * that collects orders, and as ready to trade at the closing price. */
+/* An instrument's phase, unless nobody can trade (18) or it is not known yet (20). */
 static inline uint8_t tl_fix_trading_status(const tl_fix_market *market, uint16_t instrument)
 {
     const uint8_t own = market->instruments[instrument].trading_status;
     if (own == 0 || market->entry_status == TL_ENTRY_STATUS_BLOCKED)
         return own == 0 ? 20 : 18;
-    if (own == TL_TRADING_STATUS_CLOSING_PRICE)
-        return TL_TRADING_STATUS_READY_TO_TRADE;
-    return own > TL_TRADING_STATUS_CLOSED ? 5 : own;
+    return own;
 }
 
 typedef struct tl_fix_named { /* what a request is called, and who asked */

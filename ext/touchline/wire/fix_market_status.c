@@ -6,7 +6,47 @@
 
 #define TRADING_SESSION "1" /* TradingSessionID(336): there is one, the day */
 
-enum { STATUS_UNKNOWN = 20 }; /* SecurityTradingStatus(326) */
+enum { STATUS_UNKNOWN = 20, PRICE_INDICATION = 5 }; /* SecurityTradingStatus(326) */
+
+/* SecurityTradingStatus(326) in the words of the version. A phase that collects orders and that it
+ * does not know is price indication; trading at the closing price is trading. */
+static uint32_t status_in(const tl_fix_dialect *dialect, uint8_t status)
+{
+    const bool newest = dialect->version == TL_FIX_50SP2;
+    switch (status) {
+    case TL_TRADING_STATUS_PRE_OPEN:
+    case TL_TRADING_STATUS_OPENING_AUCTION:
+        return dialect->version == TL_FIX_42 ? PRICE_INDICATION : status;
+    case TL_TRADING_STATUS_VOLATILITY_AUCTION:
+    case TL_TRADING_STATUS_CLOSING_AUCTION:
+        return PRICE_INDICATION;
+    case TL_TRADING_STATUS_CLOSING_PRICE:
+        return newest ? status : TL_TRADING_STATUS_READY_TO_TRADE;
+    default:
+        return status;
+    }
+}
+
+/* TradingSessionSubID(625), as FIX 5.0 numbers phases; 0: it has none for this. */
+static char phase_in(uint8_t status)
+{
+    switch (status) {
+    case TL_TRADING_STATUS_PRE_OPEN:
+        return '1';
+    case TL_TRADING_STATUS_OPENING_AUCTION:
+        return '2';
+    case TL_TRADING_STATUS_READY_TO_TRADE:
+        return '3';
+    case TL_TRADING_STATUS_CLOSING_AUCTION:
+        return '4';
+    case TL_TRADING_STATUS_CLOSING_PRICE:
+        return '5';
+    case TL_TRADING_STATUS_VOLATILITY_AUCTION:
+        return '9';
+    default:
+        return 0;
+    }
+}
 
 static bool is_digits(const tl_fix_message *message, uint32_t tag, uint64_t *number)
 {
@@ -23,7 +63,12 @@ static int send_status(tl_fix_market *market, const tl_fix_named *to, const char
     at = tl_fix_put_time(at, 60, utc_ns, to->time_decimals);
     at = tl_fix_put_text(at, 324, to->id, to->id_size);
     at = tl_fix_put_char(at, 325, update ? 'Y' : 'N');
-    at = tl_fix_put_uint(at, 326, status);
+    at = tl_fix_put_uint(at, 326, status_in(to->dialect, status));
+    const char phase = to->dialect->version == TL_FIX_42 ? 0 : phase_in(status);
+    if (phase != 0) {
+        at = tl_fix_put_text(at, 336, TRADING_SESSION, strlen(TRADING_SESSION));
+        at = tl_fix_put_char(at, 625, phase);
+    }
     return tl_fix_market_send(market, to->session, "f", market->body, at, true);
 }
 

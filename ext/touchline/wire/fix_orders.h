@@ -4,7 +4,7 @@
  *   OrderID ─ its slot, how often that was taken ───────► row of an order
  *   number (lane, counter) ─► pending: a request the engine has not answered
  *
- * A request that is answered is 24 bytes, an order 80; texts are kept of open orders, of those that
+ * A request that is answered is 24 bytes, an order 96; texts are kept of open orders, of those that
  * were over last, and of pending requests alone. The hash has a random key, so nobody can make two
  * ClOrdIDs meet. The table grows by halves of small parts, never as a whole, so that no request
  * waits for its growth.
@@ -48,7 +48,10 @@ typedef struct tl_fix_order {
     uint32_t shown;       /* lots of it in the book for all to see, once it is `placed` */
     uint8_t flags;        /* TL_FLAG_POST_ONLY, SLIDE, HIDDEN, SPECIAL */
     bool waiting;         /* for its stop price */
-    bool placed;          /* an event has said where it stands: rule 8.2 */
+    bool placed : 1;      /* an event has said where it stands: rule 8.2 */
+    bool all_or_none : 1;
+    uint32_t min_qty;  /* lots; 0: none */
+    int64_t expire_ns; /* UTC; 0: none */
 } tl_fix_order;
 
 typedef enum tl_fix_request_state {

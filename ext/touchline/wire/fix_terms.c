@@ -14,8 +14,8 @@
 #define USER_DEFINED_END 40000u
 
 /* Read by the desk. */
-static const uint16_t used[] = {1,  11, 18, 37, 38,  40,  41,  44,
-                                54, 55, 59, 60, 99, 111, 790, 1138};
+static const uint16_t used[] = {1,  11, 18, 37,  38,  40,  41,  44,  54,  55,
+                                59, 60, 99, 110, 111, 126, 432, 790, 1138};
 
 /* Passes or not by its value: by_value_refused. */
 static const uint16_t ruled[] = {15, 21, 48, 63, 423, 775, 854};
@@ -41,8 +41,6 @@ static const uint16_t harmless[] = {
 /* Refused by name. `zero`: a value of 0 asks for nothing. */
 #define REFUSED(X)                                                                                 \
     X(77, "PositionEffect", 0)                                                                     \
-    X(110, "MinQty", 1)                                                                            \
-    X(126, "ExpireTime", 0)                                                                        \
     X(152, "CashOrderQty", 1)                                                                      \
     X(168, "EffectiveTime", 0)                                                                     \
     X(210, "MaxShow", 1)                                                                           \
@@ -51,7 +49,6 @@ static const uint16_t harmless[] = {
     X(386, "NoTradingSessions", 1)                                                                 \
     X(388, "DiscretionInst", 0)                                                                    \
     X(389, "DiscretionOffset", 1)                                                                  \
-    X(432, "ExpireDate", 0)                                                                        \
     X(427, "GTBookingInst", 0)                                                                     \
     X(516, "OrderPercent", 1)                                                                      \
     X(544, "CashMargin", 0)                                                                        \

@@ -1,42 +1,12 @@
 /* What each event is in ITCH. itch_feed.h has the list. */
-#include "touchline/wire/itch_feed.h"
+#include "touchline/wire/itch_feed_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "touchline/marketdata/mirror.h"
-
 #define EVENTS_AT_ONCE 4096u
 #define BLOCK_MAX (2u + TL_ITCH_BYTES_MAX)
 #define BLOCKS_PER_EVENT 4u /* but for VENUE_STATUS */
-
-/* An order as it is shown, by its slot. */
-typedef struct shown {
-    uint64_t ref; /* 0: not shown */
-    uint32_t price; /* ticks */
-    uint32_t leaves_qty; /* lots */
-} shown;
-
-typedef struct listing {
-    tl_stock stock;
-    uint8_t fault; /* enum tl_stock_fault */
-    bool named;    /* its SECURITY_DEFINITION command has been seen */
-    bool listed;   /* and its event */
-    char state; /* trading_state of an open venue */
-    bool halted;
-} listing;
-
-struct tl_itch_feed {
-    tl_itch_feed_config config;
-    tl_fix_names names;
-    tl_mirror *mirror;
-    listing *listings;
-    shown *orders;
-    uint8_t *bytes;
-    size_t room, size;
-    uint64_t count, unshown;
-    bool closed; /* the venue's kill switch is on */
-};
 
 static void *of_zeros(size_t count, size_t width)
 {
@@ -87,7 +57,7 @@ int tl_itch_feed_command(tl_itch_feed *feed, const tl_command *cmd)
     if (cmd->type != TL_MSG_TYPE_SECURITY_DEFINITION ||
         cmd->instrument >= feed->config.instruments_max)
         return 0;
-    listing *of = &feed->listings[cmd->instrument];
+    tl_itch_listing *of = &feed->listings[cmd->instrument];
     if (of->named)
         return 0;
     of->named = true;
@@ -96,158 +66,19 @@ int tl_itch_feed_command(tl_itch_feed *feed, const tl_command *cmd)
     return 0;
 }
 
-/* Messages */
-
-static uint64_t since_midnight(const tl_itch_feed *feed, int64_t ts_ns)
-{
-    return tl_since_midnight(ts_ns, feed->config.midnight_ns);
-}
-
-/* A message with its header; the caller writes what follows. */
-static void *begin(tl_itch_feed *feed, const tl_event *event, char type, uint32_t locate)
-{
-    const size_t size = tl_itch_sizes[(uint8_t)type];
-    uint8_t *at = feed->bytes + feed->size;
-    tl_put_u16(at, (uint16_t)size);
-    tl_itch_delete_wire *message = (tl_itch_delete_wire *)(at + 2);
-    message->type = type;
-    tl_put_u16(message->locate, (uint16_t)locate);
-    tl_put_u16(message->tracking, 0);
-    tl_put_u48(message->ts_ns, since_midnight(feed, event->ts_ns));
-    feed->size += 2 + size;
-    feed->count++;
-    return message;
-}
-
-static uint32_t locate_of(const tl_event *event)
-{
-    return event->instrument + 1u;
-}
-
-static const tl_stock *stock_of(const tl_itch_feed *feed, const tl_event *event)
-{
-    return &feed->listings[event->instrument].stock;
-}
-
-static char side_of(uint8_t side)
-{
-    return side == TL_SIDE_BUY ? 'B' : 'S';
-}
-
-static void tell_system(tl_itch_feed *feed, const tl_event *event)
-{
-    for (const char *code = "OSQ"; *code != '\0'; code++)
-        ((tl_itch_system_event_wire *)begin(feed, event, 'S', 0))->event_code = *code;
-}
-
-static void tell_state(tl_itch_feed *feed, const tl_event *event, uint32_t instrument)
-{
-    const listing *of = &feed->listings[instrument];
-    tl_itch_trading_action_wire *message = begin(feed, event, 'H', instrument + 1);
-    memcpy(message->stock, of->stock.symbol, sizeof message->stock);
-    message->trading_state = feed->closed ? 'H' : of->state;
-    message->reserved = ' ';
-    memset(message->reason, ' ', sizeof message->reason);
-}
-
-/* What is not known of a stock is said as ITCH says "not available". */
-static void tell_stock(tl_itch_feed *feed, const tl_event *event)
-{
-    const tl_stock *stock = stock_of(feed, event);
-    const tl_itch_stock_directory said = {.type = 'R',
-                                          .locate = (uint16_t)locate_of(event),
-                                          .ts_ns = since_midnight(feed, event->ts_ns),
-                                          .market_category = ' ',
-                                          .financial_status = ' ',
-                                          .round_lot_size = stock->share_scale,
-                                          .round_lots_only = 'N',
-                                          .issue_classification = 'C',
-                                          .issue_sub_type = {'Z', ' '},
-                                          .authenticity = 'P',
-                                          .short_sale_threshold = ' ',
-                                          .ipo_flag = ' ',
-                                          .luld_tier = ' ',
-                                          .etp_flag = ' ',
-                                          .inverse = 'N'};
-    tl_itch_stock_directory_wire *message = begin(feed, event, 'R', locate_of(event));
-    tl_itch_stock_directory_put(message, &said);
-    memcpy(message->stock, stock->symbol, sizeof message->stock);
-    tell_state(feed, event, event->instrument);
-}
-
-static void tell_add(tl_itch_feed *feed, const tl_event *event, const shown *order)
-{
-    const tl_stock *stock = stock_of(feed, event);
-    tl_itch_add_order_wire *message = begin(feed, event, 'A', locate_of(event));
-    tl_put_u64(message->order_ref, order->ref);
-    message->side = side_of(event->side);
-    tl_put_u32(message->shares, order->leaves_qty * stock->share_scale);
-    memcpy(message->stock, stock->symbol, sizeof message->stock);
-    tl_put_u32(message->price, order->price * stock->price_scale);
-}
-
-static void tell_delete(tl_itch_feed *feed, const tl_event *event, uint64_t ref)
-{
-    tl_itch_delete_wire *message = begin(feed, event, 'D', locate_of(event));
-    tl_put_u64(message->order_ref, ref);
-}
-
-static void tell_cancel(tl_itch_feed *feed, const tl_event *event, uint64_t ref, uint32_t lots)
-{
-    tl_itch_cancel_wire *message = begin(feed, event, 'X', locate_of(event));
-    tl_put_u64(message->order_ref, ref);
-    tl_put_u32(message->shares, lots * stock_of(feed, event)->share_scale);
-}
-
-static void tell_replace(tl_itch_feed *feed, const tl_event *event, uint64_t ref,
-                         const shown *order)
-{
-    const tl_stock *stock = stock_of(feed, event);
-    tl_itch_replace_wire *message = begin(feed, event, 'U', locate_of(event));
-    tl_put_u64(message->order_ref, ref);
-    tl_put_u64(message->new_order_ref, order->ref);
-    tl_put_u32(message->shares, order->leaves_qty * stock->share_scale);
-    tl_put_u32(message->price, order->price * stock->price_scale);
-}
-
-static void tell_executed(tl_itch_feed *feed, const tl_event *event, uint64_t ref)
-{
-    tl_itch_executed_wire *message = begin(feed, event, 'E', locate_of(event));
-    tl_put_u64(message->order_ref, ref);
-    tl_put_u32(message->shares, event->qty * stock_of(feed, event)->share_scale);
-    tl_put_u64(message->match_number, event->seq);
-}
-
-/* A trade with an order that is not shown: of the side that rested, where it can be said. */
-static void tell_trade(tl_itch_feed *feed, const tl_event *event)
-{
-    const tl_stock *stock = stock_of(feed, event);
-    uint32_t price, shares;
-    if (!tl_stock_price(stock, event->price, &price) ||
-        !tl_stock_shares(stock, event->qty, &shares))
-        return;
-    tl_itch_trade_wire *message = begin(feed, event, 'P', locate_of(event));
-    tl_put_u64(message->order_ref, 0);
-    message->side = event->side == TL_SIDE_BUY ? 'S' : 'B';
-    tl_put_u32(message->shares, shares);
-    memcpy(message->stock, stock->symbol, sizeof message->stock);
-    tl_put_u32(message->price, price);
-    tl_put_u64(message->match_number, event->seq);
-}
-
 /* Events */
 
 /* An order of this event, which has come to its place at this price. */
-static shown place(tl_itch_feed *feed, const tl_event *event, uint32_t lots)
+static tl_itch_shown place(tl_itch_feed *feed, const tl_event *event, uint32_t lots)
 {
-    const tl_stock *stock = stock_of(feed, event);
+    const tl_stock *stock = tl_itch_stock_of(feed, event);
     uint32_t price, shares;
     if (!tl_stock_price(stock, event->price, &price) ||
         !tl_stock_shares(stock, lots, &shares)) {
         feed->unshown++;
-        return (shown){0};
+        return (tl_itch_shown){0};
     }
-    return (shown){.ref = event->seq,
+    return (tl_itch_shown){.ref = event->seq,
                    .price = (uint32_t)event->price,
                    .leaves_qty = lots};
 }
@@ -269,56 +100,59 @@ static bool may_rest(const tl_event *event)
 
 static void tell_new(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
 {
-    shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    tl_itch_shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
     if ((event->flags & TL_FLAG_SPECIAL) != 0)
-        *order = (shown){0}; /* until it is stated: rule 8.2 */
+        *order = (tl_itch_shown){0}; /* until it is stated: rule 8.2 */
     if (!may_rest(event) || (event->flags & TL_FLAG_SPECIAL) != 0)
         return;
     *order = place(feed, event, event->leaves_qty);
     if (order->ref != 0 && !crosses(event, event->price, touch))
-        tell_add(feed, event, order);
+        tl_itch_tell_add(feed, event, order);
 }
 
 /* Rule 8.2: the order stands there from now on with so many lots shown. An iceberg's next part is
  * an order of its own, as the one before has been executed. */
 static void tell_stated(tl_itch_feed *feed, const tl_event *event)
 {
-    shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
-    const shown before = *order;
-    *order = event->qty != 0 ? place(feed, event, event->qty) : (shown){0}; /* 0: rule 9.3 */
+    tl_itch_shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    const tl_itch_shown before = *order;
+    const bool shows = event->qty != 0; /* else rule 9.3 */
+    *order = shows ? place(feed, event, event->qty) : (tl_itch_shown){0};
     if (before.ref != 0 && before.leaves_qty != 0) {
         if (order->ref != 0)
-            tell_replace(feed, event, before.ref, order);
+            tl_itch_tell_replace(feed, event, before.ref, order);
         else
-            tell_delete(feed, event, before.ref);
+            tl_itch_tell_delete(feed, event, before.ref);
     } else if (order->ref != 0) {
-        tell_add(feed, event, order);
+        tl_itch_tell_add(feed, event, order);
     }
 }
 
 static void tell_executions(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
 {
-    shown *maker = &feed->orders[TL_ORDER_SLOT(event->contra_order_id)];
+    tl_itch_shown *maker = &feed->orders[TL_ORDER_SLOT(event->contra_order_id)];
     const bool traded = event->exec_type == TL_EXEC_TYPE_TRADE; /* else only less: rule 10.5 */
     if (maker->ref != 0) {
         maker->leaves_qty -= event->qty;
         if (traded)
-            tell_executed(feed, event, maker->ref);
+            tl_itch_tell_executed(feed, event, maker->ref);
         else if (maker->leaves_qty == 0)
-            tell_delete(feed, event, maker->ref);
+            tl_itch_tell_delete(feed, event, maker->ref);
         else
-            tell_cancel(feed, event, maker->ref, event->qty);
-    } else if (traded) {
-        tell_trade(feed, event);
+            tl_itch_tell_cancel(feed, event, maker->ref, event->qty);
+    } else if (traded && feed->auction_left == 0) {
+        tl_itch_tell_trade(feed, event);
     }
+    if (traded)
+        feed->auction_left -= event->qty < feed->auction_left ? event->qty : feed->auction_left;
     if (!may_rest(event))
         return;
-    shown *taker = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    tl_itch_shown *taker = &feed->orders[TL_ORDER_SLOT(event->order_id)];
     if (taker->ref == 0)
         return;
     taker->leaves_qty = event->leaves_qty;
     if (event->leaves_qty != 0 && !crosses(event, taker->price, touch))
-        tell_add(feed, event, taker);
+        tl_itch_tell_add(feed, event, taker);
 }
 
 /* A remainder taken off an order that never rested? */
@@ -332,31 +166,32 @@ static void tell_end(tl_itch_feed *feed, const tl_event *event)
 {
     if (never_rested(event))
         return;
-    const shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    const tl_itch_shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
     if (order->ref != 0)
-        tell_delete(feed, event, order->ref);
+        tl_itch_tell_delete(feed, event, order->ref);
 }
 
 static void tell_change(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
 {
-    shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
-    const shown before = *order;
+    tl_itch_shown *order = &feed->orders[TL_ORDER_SLOT(event->order_id)];
+    const tl_itch_shown before = *order;
     if ((event->flags & TL_FLAG_PRIORITY_KEPT) != 0) {
         if (before.leaves_qty <= event->leaves_qty)
             return; /* of an iceberg what is not shown became less */
         order->leaves_qty = event->leaves_qty;
         if (before.ref != 0)
-            tell_cancel(feed, event, before.ref, before.leaves_qty - event->leaves_qty);
+            tl_itch_tell_cancel(feed, event, before.ref, before.leaves_qty - event->leaves_qty);
         return;
     }
     const bool stated_later = (event->flags & TL_FLAG_SPECIAL) != 0;
     *order = event->leaves_qty != 0 && !stated_later ? place(feed, event, event->leaves_qty)
-                                                     : (shown){0};
+                                                     : (tl_itch_shown){0};
     const bool rests = order->ref != 0 && !crosses(event, event->price, touch);
     if (before.ref != 0)
-        rests ? tell_replace(feed, event, before.ref, order) : tell_delete(feed, event, before.ref);
+        rests ? tl_itch_tell_replace(feed, event, before.ref, order)
+              : tl_itch_tell_delete(feed, event, before.ref);
     else if (rests)
-        tell_add(feed, event, order);
+        tl_itch_tell_add(feed, event, order);
 }
 
 static void tell_venue(tl_itch_feed *feed, const tl_event *event)
@@ -366,9 +201,22 @@ static void tell_venue(tl_itch_feed *feed, const tl_event *event)
         return;
     feed->closed = closed;
     for (uint32_t i = 0; i < feed->config.instruments_max; i++) {
-        const listing *of = &feed->listings[i];
+        const tl_itch_listing *of = &feed->listings[i];
         if (of->listed && of->fault == TL_STOCK_FAULT_NONE && !of->halted)
-            tell_state(feed, event, i);
+            tl_itch_tell_state(feed, event, i);
+    }
+}
+
+static char cross_of(uint32_t status)
+{
+    switch (status) {
+    case TL_TRADING_STATUS_PRE_OPEN:
+    case TL_TRADING_STATUS_OPENING_AUCTION:
+        return 'O';
+    case TL_TRADING_STATUS_CLOSING_AUCTION:
+        return 'C';
+    default:
+        return 'H';
     }
 }
 
@@ -377,24 +225,26 @@ static void tell_status(tl_itch_feed *feed, const tl_event *event)
 {
     const bool trades = event->qty == TL_TRADING_STATUS_READY_TO_TRADE ||
                         event->qty == TL_TRADING_STATUS_CLOSING_PRICE;
-    listing *of = &feed->listings[event->instrument];
+    tl_itch_listing *of = &feed->listings[event->instrument];
     of->halted = event->qty == TL_TRADING_STATUS_HALTED || event->qty == TL_TRADING_STATUS_CLOSED;
     of->state = of->halted ? 'H' : trades ? 'T' : 'Q';
-    tell_state(feed, event, event->instrument);
+    if (of->state == 'Q')
+        of->cross = cross_of(event->qty);
+    tl_itch_tell_state(feed, event, event->instrument);
 }
 
 /* An event that the mirror has found possible. */
 static void tell(tl_itch_feed *feed, const tl_event *event, const tl_touch *touch)
 {
     if (event->seq == 1)
-        tell_system(feed, event);
+        tl_itch_tell_system(feed, event);
     if (event->exec_type == TL_EXEC_TYPE_VENUE_STATUS) {
         tell_venue(feed, event);
         return;
     }
     if (event->instrument >= feed->config.instruments_max)
         return;
-    listing *of = &feed->listings[event->instrument];
+    tl_itch_listing *of = &feed->listings[event->instrument];
     if (event->exec_type == TL_EXEC_TYPE_SECURITY_DEFINITION) {
         of->listed = true;
         of->state = 'T';
@@ -403,10 +253,17 @@ static void tell(tl_itch_feed *feed, const tl_event *event, const tl_touch *touc
         return;
     switch (event->exec_type) {
     case TL_EXEC_TYPE_SECURITY_DEFINITION:
-        tell_stock(feed, event);
+        tl_itch_tell_stock(feed, event);
         break;
     case TL_EXEC_TYPE_SECURITY_STATUS:
         tell_status(feed, event);
+        break;
+    case TL_EXEC_TYPE_INDICATIVE:
+        tl_itch_tell_indicative(feed, event);
+        break;
+    case TL_EXEC_TYPE_UNCROSSED:
+        feed->auction_left = (uint64_t)event->volume;
+        tl_itch_tell_cross(feed, event);
         break;
     case TL_EXEC_TYPE_NEW:
         tell_new(feed, event, touch);

@@ -21,10 +21,12 @@ int tl_ouch_desk_open(tl_ouch_desk **out, const tl_ouch_desk_config *config,
     desk->hooks = *hooks;
     tl_fix_names_open(&desk->names, config->instruments_max, config->accounts_max);
     desk->stocks = calloc((size_t)config->instruments_max + 1, sizeof *desk->stocks);
+    desk->phases = calloc((size_t)config->instruments_max + 1, sizeof *desk->phases);
     desk->seats = calloc(config->sessions_max, sizeof *desk->seats);
     desk->pending = tl_pages_open(config->pending_max * sizeof *desk->pending);
     int rc = tl_ouch_orders_open(&desk->orders, config->orders_max, config->key);
-    if (desk->stocks == NULL || desk->seats == NULL || desk->pending == NULL)
+    if (desk->stocks == NULL || desk->phases == NULL || desk->seats == NULL ||
+        desk->pending == NULL)
         rc = -ENOMEM;
     if (rc != 0)
         tl_ouch_desk_close(desk);
@@ -44,6 +46,7 @@ void tl_ouch_desk_close(tl_ouch_desk *desk)
     tl_fix_names_close(&desk->names);
     tl_ouch_orders_close(&desk->orders);
     free(desk->stocks);
+    free(desk->phases);
     free(desk->seats);
     tl_pages_close(desk->pending, desk->config.pending_max * sizeof *desk->pending);
     free(desk);
@@ -197,7 +200,8 @@ bool tl_ouch_has_place(const tl_ouch_desk *desk, uint64_t number)
     return place_of(desk, number)->number == 0;
 }
 
-void tl_ouch_enter_pending(tl_ouch_desk *desk, tl_ouch_pending *pending, const tl_command *cmd)
+void tl_ouch_enter_pending(tl_ouch_desk *desk, tl_ouch_pending *pending, const tl_command *cmd,
+                           const tl_command *terms)
 {
     tl_ouch_seat *seat = &desk->seats[pending->session];
     pending->order_id = cmd->order_id;
@@ -205,6 +209,7 @@ void tl_ouch_enter_pending(tl_ouch_desk *desk, tl_ouch_pending *pending, const t
     pending->instrument = cmd->instrument;
     pending->side = cmd->side;
     pending->stop_price = pending->display_qty = 0;
+    pending->ahead = terms != NULL ? tl_ouch_ahead_of(desk, terms) : (tl_ouch_ahead){0};
     if (cmd->type == TL_MSG_TYPE_NEW_ORDER && (cmd->flags & TL_FLAG_SPECIAL) != 0) {
         pending->stop_price = cmd->stop_price;
         pending->display_qty = cmd->display_qty;
@@ -233,8 +238,11 @@ static int replay_command(tl_ouch_desk *desk, const tl_command *cmd)
             desk->named = said;
         return tl_fix_names_take(&desk->names, cmd);
     }
-    if (cmd->type == TL_MSG_TYPE_TERMS)
+    if (cmd->type == TL_MSG_TYPE_TERMS) {
+        if (cmd->cl_ord_id == desk->named.number)
+            desk->named_terms = *cmd;
         return 0; /* of the command after it, which has the number */
+    }
     /* The engine takes a batch of each lane: others' commands may come between the two. */
     if (cmd->cl_ord_id >> 32 != desk->config.lane || (uint32_t)cmd->cl_ord_id == 0)
         return 0;
@@ -244,8 +252,11 @@ static int replay_command(tl_ouch_desk *desk, const tl_command *cmd)
     if (asks && !tl_ouch_has_place(desk, cmd->cl_ord_id))
         return -ENOBUFS;
     if (asks) {
+        const bool ahead = cmd->type == TL_MSG_TYPE_NEW_ORDER &&
+                           (cmd->flags & TL_FLAG_SPECIAL) != 0 && cmd->field == TL_MORE_TERMS &&
+                           desk->named_terms.cl_ord_id == cmd->cl_ord_id;
         desk->named.number = cmd->cl_ord_id;
-        tl_ouch_enter_pending(desk, &desk->named, cmd);
+        tl_ouch_enter_pending(desk, &desk->named, cmd, ahead ? &desk->named_terms : NULL);
         desk->named.number = 0;
     }
     return 0;

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TL_OUCH_SUBMIT_MAX 2u /* what a request says, and its command */
+#define TL_OUCH_SUBMIT_MAX 3u /* what a request says, terms, and its command */
 
 typedef struct tl_ouch_desk tl_ouch_desk;
 
@@ -85,9 +85,10 @@ typedef enum tl_ouch_taken {
     TL_OUCH_FAILED  /* -errno of a hook: see tl_ouch_desk_error */
 } tl_ouch_taken;
 
-/* A message of a session. Messages of one session are handed in in the order they came. */
+/* A message of a session, at `utc_ns`. Messages of one session are handed in in the order they
+ * came. */
 tl_ouch_taken tl_ouch_desk_request(tl_ouch_desk *desk, uint32_t session, const uint8_t *bytes,
-                                   size_t size, const char **why);
+                                   size_t size, int64_t utc_ns, const char **why);
 /* It will be handed in soon: ask memory for what it needs. */
 void tl_ouch_desk_ahead(const tl_ouch_desk *desk, uint32_t session, const uint8_t *bytes,
                         size_t size);

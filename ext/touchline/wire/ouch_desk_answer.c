@@ -84,12 +84,12 @@ static int tell_accepted(tl_ouch_desk *desk, const tl_event *event, const tl_ouc
                              .side = side_of(order),
                              .quantity = shares_of(desk, order, event->qty),
                              .price = price_of(desk, order, order->price),
-                             .time_in_force = (char)order->time_in_force,
+                             .time_in_force = tl_ouch_time_said(order->time_in_force),
                              .display = display_of(desk, order),
                              .order_ref = order->order_ref,
                              .capacity = order->capacity,
                              .sweep = 'N',
-                             .cross_type = 'N',
+                             .cross_type = tl_ouch_cross_said(order->time_in_force),
                              .order_state = 'L'};
     memcpy(said.symbol, tl_ouch_stock(desk, order->instrument)->symbol, sizeof said.symbol);
     memcpy(said.cl_ord_id, order->cl_ord_id, sizeof said.cl_ord_id);
@@ -115,12 +115,12 @@ static int tell_replaced(tl_ouch_desk *desk, const tl_event *event, const tl_ouc
                              .side = side_of(order),
                              .quantity = shares_of(desk, order, event->leaves_qty),
                              .price = price_of(desk, order, order->price),
-                             .time_in_force = (char)order->time_in_force,
+                             .time_in_force = tl_ouch_time_said(order->time_in_force),
                              .display = display_of(desk, order),
                              .order_ref = order->order_ref,
                              .capacity = order->capacity,
                              .sweep = 'N',
-                             .cross_type = 'N',
+                             .cross_type = tl_ouch_cross_said(order->time_in_force),
                              .order_state = event->leaves_qty != 0 ? 'L' : 'D'};
     memcpy(said.symbol, tl_ouch_stock(desk, order->instrument)->symbol, sizeof said.symbol);
     memcpy(said.cl_ord_id, order->cl_ord_id, sizeof said.cl_ord_id);
@@ -278,7 +278,8 @@ static int apply_new(tl_ouch_desk *desk, const tl_event *event)
     const tl_ouch_special terms = {
         .stop_price = pending->stop_price,
         .display_qty = pending->display_qty,
-        .flags = event->flags & (TL_FLAG_POST_ONLY | TL_FLAG_SLIDE | TL_FLAG_HIDDEN)};
+        .flags = event->flags & (TL_FLAG_POST_ONLY | TL_FLAG_SLIDE | TL_FLAG_HIDDEN),
+        .ahead = pending->ahead};
     answered(desk, pending);
     if (tl_ouch_order_add(&desk->orders, &order) == NULL)
         return -ERANGE;
@@ -317,11 +318,13 @@ static char cancel_reason(const tl_ouch_desk *desk, const tl_event *event)
     case TL_REASON_SELF_TRADE:
         return 'Q';
     case TL_REASON_IOC_REMAINDER:
-        return 'I';
     case TL_REASON_FOK_UNFILLED:
+    case TL_REASON_MIN_QTY:
         return 'I';
     case TL_REASON_MARKET_REMAINDER:
         return 'K';
+    case TL_REASON_AUCTION_REMAINDER:
+        return 'C';
     default:
         return ours(desk, event) ? 'U' : 'S';
     }
@@ -422,6 +425,37 @@ static int apply_mass_canceled(tl_ouch_desk *desk, const tl_event *event)
     return rc;
 }
 
+static int apply_trade(tl_ouch_desk *desk, const tl_event *event)
+{
+    const bool crosses = desk->auction_left != 0;
+    int rc = fill(desk, event, event->order_id, crosses ? desk->cross : 'R');
+    if (rc == 0)
+        rc = fill(desk, event, event->contra_order_id, crosses ? desk->cross : 'A');
+    desk->auction_left -= event->qty < desk->auction_left ? event->qty : desk->auction_left;
+    return rc;
+}
+
+/* Trades of the call that ends follow: of the opening, the closing or another cross. */
+static void apply_status(tl_ouch_desk *desk, const tl_event *event)
+{
+    if (event->instrument >= desk->config.instruments_max)
+        return;
+    switch (desk->phases[event->instrument]) {
+    case TL_TRADING_STATUS_PRE_OPEN:
+    case TL_TRADING_STATUS_OPENING_AUCTION:
+        desk->cross = 'O';
+        break;
+    case TL_TRADING_STATUS_CLOSING_AUCTION:
+        desk->cross = 'C';
+        break;
+    default:
+        desk->cross = 'H';
+        break;
+    }
+    if (event->qty != TL_TRADING_STATUS_HALTED) /* which moves nothing: a call goes on behind it */
+        desk->phases[event->instrument] = (uint8_t)event->qty;
+}
+
 int tl_ouch_apply(tl_ouch_desk *desk, const tl_event *event)
 {
     int rc;
@@ -432,8 +466,13 @@ int tl_ouch_apply(tl_ouch_desk *desk, const tl_event *event)
     case TL_EXEC_TYPE_CANCEL_REJECTED:
         return apply_rejected(desk, event);
     case TL_EXEC_TYPE_TRADE:
-        rc = fill(desk, event, event->order_id, 'R');
-        return rc != 0 ? rc : fill(desk, event, event->contra_order_id, 'A');
+        return apply_trade(desk, event);
+    case TL_EXEC_TYPE_SECURITY_STATUS:
+        apply_status(desk, event);
+        return 0;
+    case TL_EXEC_TYPE_UNCROSSED:
+        desk->auction_left = (uint64_t)event->volume;
+        return 0;
     case TL_EXEC_TYPE_DECREMENTED:
         rc = decrement(desk, event, event->order_id);
         return rc != 0 ? rc : decrement(desk, event, event->contra_order_id);

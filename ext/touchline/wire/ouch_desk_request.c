@@ -8,6 +8,7 @@ typedef struct request {
     tl_ouch_seat *seat;
     const tl_ouch_request *asked;
     const char **why;
+    int64_t utc_ns;
     tl_ouch_fault fault;
     uint16_t session;
 } request;
@@ -18,8 +19,10 @@ static tl_ouch_taken pass(const request *of, const char *why)
     return TL_OUCH_PASSED;
 }
 
-/* To the engine, with what the request says beyond its command; `kind` 0: nothing. */
-static tl_ouch_taken submit(const request *of, tl_ouch_pending *pending, tl_command *cmd)
+/* To the engine, with what the request says beyond its command; `kind` 0: nothing. `terms` go ahead
+ * of it; NULL: none. */
+static tl_ouch_taken submit_with(const request *of, tl_ouch_pending *pending, tl_command *cmd,
+                                 tl_command *terms)
 {
     tl_ouch_desk *desk = of->desk;
     tl_command commands[TL_OUCH_SUBMIT_MAX];
@@ -33,6 +36,10 @@ static tl_ouch_taken submit(const request *of, tl_ouch_pending *pending, tl_comm
     pending->session = of->session;
     if (pending->kind != 0)
         tl_ouch_write_text(desk, pending, &commands[count++]);
+    if (terms != NULL) {
+        terms->cl_ord_id = cmd->cl_ord_id;
+        commands[count++] = *terms;
+    }
     commands[count++] = *cmd;
     const int rc = desk->hooks.submit(desk->hooks.context, commands, count);
     if (rc == -EAGAIN)
@@ -44,8 +51,13 @@ static tl_ouch_taken submit(const request *of, tl_ouch_pending *pending, tl_comm
     desk->spare = 0;
     desk->last_number = cmd->cl_ord_id;
     if (pending->kind != 0)
-        tl_ouch_enter_pending(desk, pending, cmd);
+        tl_ouch_enter_pending(desk, pending, cmd, terms);
     return TL_OUCH_TAKEN;
+}
+
+static tl_ouch_taken submit(const request *of, tl_ouch_pending *pending, tl_command *cmd)
+{
+    return submit_with(of, pending, cmd, NULL);
 }
 
 /* An answer of the desk's own: it goes to the engine as an order of no instrument, so that there is
@@ -125,17 +137,21 @@ static tl_ouch_taken ask_enter(const request *of)
                       .instrument = (uint16_t)instrument,
                       .account = of->seat->firms[firm].account,
                       .side = asked->side == 'B' ? TL_SIDE_BUY : TL_SIDE_SELL,
-                      .time_in_force = (uint8_t)asked->time_in_force};
+                      .time_in_force = tl_ouch_time_meant(asked)};
+    tl_ouch_ahead ahead;
     if ((code = read_terms(of, stock, &cmd)) != 0 ||
-        (code = tl_ouch_read_special(asked, stock, &cmd)) != 0)
+        (code = tl_ouch_read_ahead(desk, asked, stock, of->utc_ns, &ahead)) != 0 ||
+        (code = tl_ouch_read_special(asked, stock, &ahead, &cmd)) != 0)
         return refuse(of, code);
+    tl_command terms = {0};
+    const bool goes_ahead = tl_ouch_goes_ahead(&ahead, &terms);
     tl_ouch_pending pending = {
         .kind = TL_OUCH_IS_ENTER,
         .capacity = asked->capacity,
         .user_ref_num = asked->user_ref_num,
         .extra = asked->firm[0] == '\0' ? 0 : tl_ouch_firm_number(asked->firm)};
     memcpy(pending.cl_ord_id, asked->cl_ord_id, sizeof pending.cl_ord_id);
-    return submit(of, &pending, &cmd);
+    return submit_with(of, &pending, &cmd, goes_ahead ? &terms : NULL);
 }
 
 /* The open order that a request names. NULL: `*taken` says what becomes of the request. */
@@ -163,12 +179,13 @@ static tl_ouch_taken ask_replace(const request *of)
                                                     : tl_ouch_refused(asked, &name);
     tl_command cmd = {
         .type = TL_MSG_TYPE_REPLACE, .order_id = order->order_id, .account = order->account};
-    if (code == 0 && (uint8_t)asked->time_in_force != order->time_in_force)
+    if (code == 0 && asked->time_in_force != tl_ouch_time_said(order->time_in_force))
         code = TL_OUCH_REJECT_REPLACE_NOT_ALLOWED;
     if (code == 0)
         code = read_terms(of, tl_ouch_stock(of->desk, order->instrument), &cmd);
     if (code == 0)
-        code = tl_ouch_check_special(of->desk, asked, order, cmd.ord_type == TL_ORD_TYPE_LIMIT);
+        code = tl_ouch_check_special(of->desk, asked, order, cmd.ord_type == TL_ORD_TYPE_LIMIT,
+                                     of->utc_ns);
     if (code != 0)
         return refuse(of, code);
     cmd.ord_type = 0;
@@ -287,12 +304,16 @@ static tl_ouch_taken ask(const request *of)
 }
 
 tl_ouch_taken tl_ouch_desk_request(tl_ouch_desk *desk, uint32_t session, const uint8_t *bytes,
-                                   size_t size, const char **why)
+                                   size_t size, int64_t utc_ns, const char **why)
 {
     tl_ouch_request asked;
     *why = "";
     desk->error = 0;
-    request of = {.desk = desk, .asked = &asked, .why = why, .session = (uint16_t)session};
+    request of = {.desk = desk,
+                  .asked = &asked,
+                  .why = why,
+                  .utc_ns = utc_ns,
+                  .session = (uint16_t)session};
     of.fault = tl_ouch_read(bytes, size, &asked);
     if (of.fault != TL_OUCH_FAULT_NONE && of.fault != TL_OUCH_FAULT_OPTION)
         return pass(&of, tl_ouch_fault_text(of.fault));

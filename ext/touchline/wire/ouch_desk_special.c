@@ -43,14 +43,19 @@ static uint16_t read_type(const tl_ouch_request *asked, const tl_stock *stock, b
     return 0;
 }
 
-uint16_t tl_ouch_read_special(const tl_ouch_request *asked, const tl_stock *stock, tl_command *cmd)
+uint16_t tl_ouch_read_special(const tl_ouch_request *asked, const tl_stock *stock,
+                              const tl_ouch_ahead *ahead, tl_command *cmd)
 {
+    tl_command terms_ahead = {0};
     tl_ouch_special terms = {.ord_type = cmd->ord_type};
     uint16_t code = read_shown(asked, stock, &terms);
     if (code == 0)
         code = read_type(asked, stock, cmd->ord_type == TL_ORD_TYPE_LIMIT, &terms);
     const bool typed = terms.ord_type != cmd->ord_type;
-    if (code != 0 || (!typed && terms.flags == 0 && terms.display_qty == 0))
+    if (tl_ouch_goes_ahead(ahead, &terms_ahead))
+        cmd->field = TL_MORE_TERMS;
+    if (code != 0 || (!typed && terms.flags == 0 && terms.display_qty == 0 &&
+                      cmd->field == TL_MORE_NONE))
         return code;
     cmd->ord_type = terms.ord_type;
     cmd->stop_price = terms.stop_price;
@@ -61,7 +66,7 @@ uint16_t tl_ouch_read_special(const tl_ouch_request *asked, const tl_stock *stoc
 
 /* Rule 8.8: a replacement has the order's terms, or says nothing of them. */
 uint16_t tl_ouch_check_special(tl_ouch_desk *desk, const tl_ouch_request *asked,
-                               const tl_ouch_order *order, bool priced)
+                               const tl_ouch_order *order, bool priced, int64_t utc_ns)
 {
     const tl_ouch_special *now = tl_ouch_special_of(&desk->orders, order);
     const tl_stock *stock = tl_ouch_stock(desk, order->instrument);
@@ -75,20 +80,23 @@ uint16_t tl_ouch_check_special(tl_ouch_desk *desk, const tl_ouch_request *asked,
                          &said);
     if (code != 0)
         return code;
+    if ((code = tl_ouch_read_ahead(desk, asked, stock, utc_ns, &said.ahead)) != 0)
+        return code;
     const bool hides = ((said.flags ^ now->flags) & TL_FLAG_HIDDEN) != 0;
     const bool posts = ((said.flags ^ now->flags) & (TL_FLAG_POST_ONLY | TL_FLAG_SLIDE)) != 0;
     if (hides || (posts && tl_ouch_option(asked, TL_OUCH_POST_ONLY) != NULL) ||
         (said.display_qty != now->display_qty &&
          tl_ouch_option(asked, TL_OUCH_MAX_FLOOR) != NULL) ||
         (said.ord_type != 0 &&
-         (said.ord_type != order->ord_type || said.stop_price != now->stop_price)))
+         (said.ord_type != order->ord_type || said.stop_price != now->stop_price)) ||
+        !tl_ouch_ahead_same(asked, &said.ahead, &now->ahead))
         return TL_OUCH_REJECT_REPLACE_NOT_ALLOWED;
     return 0;
 }
 
 /* Answers */
 
-static uint8_t *put_option(uint8_t *at, uint8_t tag, uint8_t size)
+uint8_t *tl_ouch_put_option(uint8_t *at, uint8_t tag, uint8_t size)
 {
     at[0] = size + 1;
     at[1] = tag;
@@ -103,20 +111,21 @@ size_t tl_ouch_put_special(tl_ouch_desk *desk, const tl_ouch_order *order, size_
     const tl_stock *stock = tl_ouch_stock(desk, order->instrument);
     uint8_t *at = desk->message + size;
     if (terms->display_qty != 0) {
-        at = put_option(at, TL_OUCH_MAX_FLOOR, 4);
+        at = tl_ouch_put_option(at, TL_OUCH_MAX_FLOOR, 4);
         tl_put_u32(at, (uint32_t)(terms->display_qty * stock->share_scale));
         at += 4;
     }
     if ((terms->flags & TL_FLAG_POST_ONLY) != 0) {
-        at = put_option(at, TL_OUCH_POST_ONLY, 1);
+        at = tl_ouch_put_option(at, TL_OUCH_POST_ONLY, 1);
         *at++ = (terms->flags & TL_FLAG_SLIDE) != 0 ? 'S' : 'P';
     }
     if (order->ord_type != TL_ORD_TYPE_MARKET && order->ord_type != TL_ORD_TYPE_LIMIT) {
-        at = put_option(at, TL_OUCH_ORD_TYPE, 9);
+        at = tl_ouch_put_option(at, TL_OUCH_ORD_TYPE, 9);
         at[0] = order->ord_type;
         tl_put_u64(at + 1, (uint64_t)terms->stop_price * stock->price_scale);
         at += 9;
     }
+    at = tl_ouch_put_ahead(at, &terms->ahead, stock);
     tl_put_u16(desk->message + fixed, (uint16_t)(at - desk->message - (ptrdiff_t)fixed - 2));
     return (size_t)(at - desk->message);
 }
@@ -136,11 +145,11 @@ static int tell_restated(tl_ouch_desk *desk, const tl_event *event, const tl_ouc
     uint8_t *at = desk->message + fixed + 2;
     uint32_t shares;
     if (placed) {
-        at = put_option(at, TL_OUCH_SECONDARY_ORDER_REF, 8);
+        at = tl_ouch_put_option(at, TL_OUCH_SECONDARY_ORDER_REF, 8);
         tl_put_u64(at, event->seq);
-        at = put_option(at + 8, TL_OUCH_DISPLAY_QUANTITY, 4);
+        at = tl_ouch_put_option(at + 8, TL_OUCH_DISPLAY_QUANTITY, 4);
         tl_put_u32(at, tl_stock_shares(stock, event->qty, &shares) ? shares : UINT32_MAX);
-        at = put_option(at + 4, TL_OUCH_DISPLAY_PRICE, 8);
+        at = tl_ouch_put_option(at + 4, TL_OUCH_DISPLAY_PRICE, 8);
         tl_put_u64(at, (uint64_t)event->price * stock->price_scale);
         at += 8;
     }
@@ -162,11 +171,12 @@ int tl_ouch_apply_restated(tl_ouch_desk *desk, const tl_event *event)
     if (order == NULL)
         return 0;
     tl_ouch_special *terms = tl_ouch_special_of(&desk->orders, order);
-    const bool next_part = terms->placed, priced = order->price != event->price;
-    terms->placed = true;
+    const bool shows = event->qty != 0; /* else it is hidden, or an auction has collected it */
+    const bool next_part = terms->placed && shows, priced = order->price != event->price;
+    terms->placed = shows;
     order->price = (uint32_t)event->price;
     order->order_ref = event->seq;
     if (next_part || priced)
         return tell_restated(desk, event, order, next_part ? 'R' : 'P', true);
-    return event->qty == 0 ? 0 : tl_ouch_tell_priority(desk, event, order);
+    return shows ? tl_ouch_tell_priority(desk, event, order) : 0;
 }

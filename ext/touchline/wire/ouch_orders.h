@@ -34,6 +34,14 @@ typedef struct tl_ouch_order {
 } tl_ouch_order;
 static_assert(sizeof(tl_ouch_order) == 64, "an order is one cache line");
 
+/* What went ahead of an order: rule 8.9. */
+typedef struct tl_ouch_ahead {
+    int64_t expire_ns; /* UTC; 0: none */
+    uint32_t min_qty;  /* lots; 0: none */
+    uint32_t expire_s; /* the same since midnight, as OUCH says it */
+    bool all_or_none;
+} tl_ouch_ahead;
+
 /* What a special order has beyond that, by slot. */
 typedef struct tl_ouch_special {
     uint32_t stop_price;  /* ticks */
@@ -41,6 +49,7 @@ typedef struct tl_ouch_special {
     uint8_t flags;        /* TL_FLAG_POST_ONLY, SLIDE, HIDDEN */
     uint8_t ord_type;     /* of what a request says; of an order it stands there */
     bool placed;          /* an event has said where it stands: rule 8.2 */
+    tl_ouch_ahead ahead;
 } tl_ouch_special;
 
 typedef struct tl_ouch_place {

@@ -51,7 +51,8 @@ static bool is_special(const tl_ouch_request *request, uint8_t tag, uint8_t firs
 {
     if (request->type != 'O' && request->type != 'U')
         return false;
-    return tag == TL_OUCH_MAX_FLOOR ||
+    return tag == TL_OUCH_MAX_FLOOR || tag == TL_OUCH_MIN_QTY || tag == TL_OUCH_EXPIRE_TIME ||
+           (tag == TL_OUCH_HANDLE_INST && first == 'A') ||
            (tag == TL_OUCH_POST_ONLY && (first == 'P' || first == 'S')) ||
            (tag == TL_OUCH_ORD_TYPE && first != 0 && strchr("34JKl", first) != NULL);
 }
@@ -111,7 +112,7 @@ static bool printable(const char *text, size_t size)
 static uint16_t order_refused(const tl_ouch_request *request, const char **name)
 {
     *name = "TimeInForce";
-    if (request->time_in_force != '0' && request->time_in_force != '3')
+    if (request->time_in_force == '\0' || strchr("036", request->time_in_force) == NULL)
         return TL_OUCH_REJECT_OTHER;
     *name = "Display";
     if (request->display != 'Y' && request->display != 'N')
@@ -137,7 +138,8 @@ static uint16_t enter_refused(const tl_ouch_request *request, const char **name)
     if (request->capacity == '\0' || strchr("APRO", request->capacity) == NULL)
         return TL_OUCH_REJECT_OTHER;
     *name = "CrossType";
-    if (request->cross_type != 'N')
+    const bool crosses = request->cross_type != '\0' && strchr("OCH", request->cross_type) != NULL;
+    if (crosses ? request->time_in_force != '0' : request->cross_type != 'N')
         return TL_OUCH_REJECT_INVALID_CROSS_ORDER;
     return order_refused(request, name);
 }

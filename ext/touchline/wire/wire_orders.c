@@ -135,7 +135,7 @@ static tl_wire_taken take_message(void *context, tl_wire_peer *peer, const uint8
     const char *why;
     if (seat->leaving || throttled(orders, seat) || orders->failure != 0)
         return TL_WIRE_LATER;
-    switch (tl_ouch_desk_request(orders->desk, peer->session, bytes, size, &why)) {
+    switch (tl_ouch_desk_request(orders->desk, peer->session, bytes, size, orders->utc_ns, &why)) {
     case TL_OUCH_PASSED:
         tl_wire_count(&orders->passed, 1);
         break;

@@ -16,11 +16,16 @@
 #define NAMES_NS 1000000    /* and so is who waits for names */
 #define LEAVE_NS (2 * TL_WIRE_SECOND_NS)
 
-static int64_t monotonic_ns(void)
+static int64_t time_ns(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return now.tv_sec * TL_WIRE_SECOND_NS + now.tv_nsec;
+}
+
+static int64_t monotonic_ns(void)
+{
+    return time_ns(CLOCK_MONOTONIC);
 }
 
 static inline void relax(void)
@@ -163,6 +168,7 @@ static void follow(tl_wire_orders *orders)
 static void take_requests(tl_wire_orders *orders)
 {
     orders->now_ns = monotonic_ns();
+    orders->utc_ns = time_ns(CLOCK_REALTIME);
     const int rc = tl_wire_peers_round(&orders->peers, orders->now_ns, 0);
     if (rc < 0 && orders->failure == 0)
         orders->failure = rc;

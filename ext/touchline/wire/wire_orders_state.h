@@ -46,6 +46,7 @@ struct tl_wire_orders {
     uint64_t lane_room; /* that the lane has had, less what was staged since */
     uint64_t ids, ids_end; /* numbers of the lane that are ours to give */
     int64_t now_ns, sent_ns;
+    int64_t utc_ns; /* at the beginning of the round */
     int failure;
     const char *fault;
     pthread_mutex_t names;

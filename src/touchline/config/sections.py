@@ -93,6 +93,7 @@ class EngineSection(Section):
     cpu: int | None = Field(default=None, ge=0)
     clock_step_max_s: int = Field(default=60, ge=1, le=86400)
     clock_gap_max_days: int = Field(default=366, ge=1, le=36525)
+    indicative_ms: int = Field(default=1000, ge=0, le=86_400_000)
 
 
 class FixSection(Section):

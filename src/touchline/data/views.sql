@@ -41,9 +41,20 @@ SELECT
     order_id, account, date
 FROM trades;
 
+-- What auctions would come to, while they last, and what they have come to.
+CREATE OR REPLACE VIEW auctions AS
+SELECT
+    seq, transact_time, ts_ns,
+    coalesce(events.symbol, instrument::VARCHAR) AS symbol,
+    exec_type, price_in_currency AS price, qty_in_units AS volume,
+    round(leaves_qty * coalesce(lot_size, 1), coalesce(qty_decimals, 0)) AS surplus,
+    side, date
+FROM events LEFT JOIN instruments USING (instrument)
+WHERE exec_type IN ('INDICATIVE', 'UNCROSSED');
+
 -- One row per accepted order. The life of an order is folded from what entered, changed, filled and
--- ended it; a trade is part of the life of two orders. Nothing is materialised on the way, so that
--- a question about one order reads the files that may hold it.
+-- ended it; a trade, or what is less instead of one, is part of the life of two orders. Nothing is
+-- materialised on the way, so that a question about one order reads the files that may hold it.
 CREATE OR REPLACE VIEW orders AS
 WITH lives AS NOT MATERIALIZED (
     SELECT
@@ -51,13 +62,13 @@ WITH lives AS NOT MATERIALIZED (
         coalesce(account_name, account::VARCHAR) AS account,
         side, ord_type, time_in_force, price, qty, price_in_currency, qty_in_units, reason
     FROM events
-    WHERE exec_type IN ('NEW', 'REPLACED', 'TRADE', 'CANCELED', 'EXPIRED')
+    WHERE exec_type IN ('NEW', 'REPLACED', 'TRADE', 'DECREMENTED', 'CANCELED', 'EXPIRED')
     UNION ALL
     SELECT
         contra_order_id, seq, transact_time, exec_type, NULL, instrument, symbol,
-        NULL, NULL, NULL, NULL, price, qty, price_in_currency, qty_in_units, NULL
+        NULL, NULL, NULL, NULL, price, qty, price_in_currency, qty_in_units, reason
     FROM events
-    WHERE exec_type = 'TRADE'
+    WHERE exec_type IN ('TRADE', 'DECREMENTED')
 ),
 folded AS NOT MATERIALIZED (
     SELECT
@@ -70,21 +81,33 @@ folded AS NOT MATERIALIZED (
         any_value(ord_type) FILTER (exec_type = 'NEW') AS ord_type,
         any_value(time_in_force) FILTER (exec_type = 'NEW') AS time_in_force,
         arg_max(price_in_currency, seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS price,
-        arg_max(qty_in_units, seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS order_qty,
+        max(seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS said,
+        list({'seq': seq, 'qty': qty}) FILTER (exec_type = 'DECREMENTED') AS lessened,
         arg_max(qty, seq) FILTER (exec_type IN ('NEW', 'REPLACED')) AS order_lots,
         coalesce(sum(qty) FILTER (exec_type = 'TRADE'), 0) AS cum_lots,
         sum(price * qty::HUGEINT) FILTER (exec_type = 'TRADE') AS cum_value,
         any_value(exec_type) FILTER (exec_type IN ('CANCELED', 'EXPIRED')) AS ended,
-        any_value(reason) FILTER (exec_type IN ('CANCELED', 'EXPIRED')) AS reason,
+        arg_max(exec_type, seq) AS last_type,
+        arg_max(reason, seq) FILTER (exec_type IN ('CANCELED', 'EXPIRED', 'DECREMENTED'))
+            AS reason,
         min(transact_time) AS first_time,
         max(transact_time) AS last_time
     FROM lives
     GROUP BY order_id
+),
+-- An OrderQty that was said anew is less by nothing that was before.
+counted AS NOT MATERIALIZED (
+    SELECT
+        * EXCLUDE (order_lots, lessened, said),
+        order_lots - coalesce(list_sum([x.qty for x in lessened if x.seq > said]), 0)::BIGINT
+            AS order_lots
+    FROM folded
 )
 SELECT
     order_id, cl_ord_id, account,
-    coalesce(folded.symbol, folded.instrument::VARCHAR) AS symbol,
-    side, ord_type, time_in_force, price, order_qty,
+    coalesce(counted.symbol, counted.instrument::VARCHAR) AS symbol,
+    side, ord_type, time_in_force, price,
+    round(order_lots * coalesce(lot_size, 1), coalesce(qty_decimals, 0)) AS order_qty,
     round(cum_lots * coalesce(lot_size, 1), coalesce(qty_decimals, 0)) AS cum_qty,
     CASE
         WHEN ended IS NOT NULL THEN 0
@@ -94,12 +117,14 @@ SELECT
         AS avg_px,
     CASE
         WHEN ended IS NOT NULL THEN ended
+        WHEN last_type = 'DECREMENTED' AND cum_lots >= order_lots THEN 'CANCELED'
         WHEN cum_lots >= order_lots THEN 'FILLED'
         WHEN cum_lots > 0 THEN 'PARTIALLY_FILLED'
         ELSE 'NEW'
     END AS ord_status,
-    reason, first_time, last_time
-FROM folded LEFT JOIN instruments USING (instrument);
+    CASE WHEN ended IS NOT NULL OR cum_lots >= order_lots THEN reason END AS reason,
+    first_time, last_time
+FROM counted LEFT JOIN instruments USING (instrument);
 
 -- Bars of any width: FROM bars(INTERVAL 5 MINUTE).
 CREATE OR REPLACE MACRO bars(width) AS TABLE

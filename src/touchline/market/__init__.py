@@ -3,9 +3,20 @@
 from touchline.instruments import Instrument, Number
 from touchline.market.market import Market
 from touchline.market.report import Report
-from touchline.market.rows import Fill, Level, OpenOrder, OrdStatus, Position, Trade
+from touchline.market.rows import (
+    AllocationStep,
+    AuctionPrice,
+    Fill,
+    Level,
+    OpenOrder,
+    OrdStatus,
+    Position,
+    Trade,
+)
 
 __all__ = [
+    "AllocationStep",
+    "AuctionPrice",
     "Fill",
     "Instrument",
     "Level",

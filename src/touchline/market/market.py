@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import copyreg
 import unicodedata
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -21,12 +22,23 @@ from numpy.typing import NDArray
 
 from touchline.core.arguments import checked_whole
 from touchline.core.engine import Engine
-from touchline.core.messages import COMMAND, MsgType, Reason, Side, reason_text, refusals
+from touchline.core.messages import (
+    COMMAND,
+    Allocation,
+    ExecType,
+    MsgType,
+    Reason,
+    SelfTrade,
+    Side,
+    TradingStatus,
+    reason_text,
+    refusals,
+)
 from touchline.instruments import Instrument, Number
 from touchline.market.entry import OrderEntry, _side_of
 from touchline.market.listing import Listing
 from touchline.market.record import Record
-from touchline.market.rows import OpenOrder, Trade
+from touchline.market.rows import AllocationStep, AuctionPrice, OpenOrder, Trade
 from touchline.market.snapshot import TS_NS_MAX, Contents, pack, unpack
 
 _SIDES = {int(side): side for side in Side}
@@ -175,6 +187,76 @@ class Market(OrderEntry):
         self._record.take(events.tobytes())
         return events
 
+    def set_phase(
+        self,
+        symbol: str,
+        phase: TradingStatus,
+        *,
+        ends_ns: int = 0,
+        window_ns: int = 0,
+        seed: int = 0,
+    ) -> AuctionPrice | None:
+        """Into another trading phase (section 9 of docs/rules.md), at the market's time.
+
+        An auction does not end before `ends_ns`, UTC nanoseconds, and a part of `window_ns` that
+        `seed` draws. What it would come to now, or has come to when this ends a call; None where
+        there is neither. An auction's own phase again asks what it would come to. Its trades are on
+        the tape. ValueError, and no change, when the engine refuses it.
+        """
+        listing = self._listing(symbol)
+        events = self._said(
+            MsgType.SECURITY_STATUS,
+            instrument=listing.instrument.index,
+            field=TradingStatus(phase),
+            price=checked_whole(ends_ns, "ends_ns", 0),
+            qty=checked_whole(window_ns, "window_ns", 0),
+            order_id=checked_whole(seed, "seed", 0),
+        )
+        told = events[np.isin(events["exec_type"], (ExecType.INDICATIVE, ExecType.UNCROSSED))]
+        if not len(told):
+            return None
+        price, side = int(told["price"][-1]), int(told["side"][-1])
+        volume = int(told["qty"][-1]) | int(told["leaves_qty"][-1]) << 32
+        return AuctionPrice(
+            listing.price(price) if price else None,
+            listing.qty(volume),
+            listing.qty(int(told["order_id"][-1])),
+            _SIDES.get(side),
+        )
+
+    def set_self_trade(self, account: str, mode: SelfTrade, group: int = 0) -> None:
+        """What becomes of two orders of the account, or of its group's accounts, that would trade
+        with each other: section 10 of docs/rules.md. ValueError for a group that can not be."""
+        self._administer(
+            MsgType.SELF_TRADE,
+            account=self._account(account),
+            field=SelfTrade(mode),
+            price=checked_whole(group, "group", 0),
+        )
+
+    def set_allocation(self, symbol: str, steps: Sequence[AllocationStep]) -> None:
+        """How trades of an instrument are shared out: section 11 of docs/rules.md.
+
+        No steps: first in, first out. That is what it is, too, after a step that the engine
+        refuses, which raises ValueError; but nothing changes while the instrument has orders.
+        """
+        instrument = self._listing(symbol).instrument
+        plain = [AllocationStep(Allocation.FIFO, 100)]
+        rows = [
+            step.fields(instrument)
+            | {"account": 0 if step.account is None else self._account(step.account)}
+            for step in steps or plain
+        ]
+        for number, fields in enumerate(rows):
+            try:
+                self._administer(
+                    MsgType.ALLOCATION, instrument=instrument.index, side=number, **fields
+                )
+            except ValueError:
+                if number:
+                    self.set_allocation(symbol, plain)
+                raise
+
     def snapshot(self) -> bytes:
         """The whole market: names, sizes, accounts, time, tape, and the engine's state."""
         data, digest = pack(
@@ -249,13 +331,19 @@ class Market(OrderEntry):
         return made
 
     def _administer(self, kind: MsgType, **fields: int) -> None:
+        self._said(kind, **fields)
+
+    def _said(self, kind: MsgType, **fields: int) -> NDArray[np.void]:
+        """What the engine says to one command; ValueError for a refusal."""
         command: NDArray[Any] = np.zeros(1, COMMAND)
-        command["type"] = kind
+        command["type"], command["ts_ns"] = kind, self.ts_ns
         for name, value in fields.items():
             command[name] = value
-        for event in refusals(self.engine.submit(command)):
+        events = self.submit(command)
+        for event in refusals(events):
             reason = Reason(event["reason"])
             raise ValueError(reason_text(reason, int(event["value"]), int(event["limit"])))
+        return events
 
 
 def _check_name(what: str, name: object) -> None:

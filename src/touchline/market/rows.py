@@ -9,7 +9,8 @@ import enum
 from decimal import Decimal
 from typing import NamedTuple
 
-from touchline.core.messages import Side
+from touchline.core.messages import Allocation, Side
+from touchline.instruments import Instrument, Number
 
 
 class OrdStatus(enum.IntEnum):
@@ -48,6 +49,47 @@ class Trade(NamedTuple):
     account: str
     contra_order_id: int
     contra_account: str
+
+
+class AuctionPrice(NamedTuple):
+    """What an auction comes to: the price, what trades there, and what then finds nobody.
+
+    Without a price `price` and, without a surplus, `side` are None.
+    """
+
+    price: Decimal | None
+    volume: Decimal
+    surplus: Decimal
+    side: Side | None
+
+
+def _whole(number: Number) -> int:
+    exact = Decimal(str(number))
+    if exact != exact.to_integral_value():
+        raise ValueError(f"{number} is no whole number of per cent")
+    return int(exact)
+
+
+class AllocationStep(NamedTuple):
+    """A step of how an instrument shares out its trades: section 11 of docs/rules.md.
+
+    `amount`: of TOP at most so much, of PRO_RATA to orders of so much at least, both a quantity; of
+    FIFO and MARKET_MAKER per cent. `least`, of TOP and PRO_RATA: a quantity. `account`: of
+    MARKET_MAKER. What a kind has not is None.
+    """
+
+    kind: Allocation
+    amount: Number | None = None
+    least: Number | None = None
+    account: str | None = None
+
+    def fields(self, instrument: Instrument) -> dict[str, int]:
+        """Of the ALLOCATION command, but for instrument, number and account."""
+        in_lots = self.kind in (Allocation.TOP, Allocation.PRO_RATA)
+        units = instrument.to_lots if in_lots else _whole
+        amount = 0 if self.amount is None else units(self.amount)
+        least = 0 if self.least is None else units(self.least)
+        return {"field": int(self.kind), "qty": amount, "price": least}
 
 
 class Level(NamedTuple):
