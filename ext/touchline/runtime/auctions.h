@@ -1,6 +1,6 @@
-/* Whose auction is to be told of next: a call is told of as often as it is asked (rule 9.1), and the
- * runner asks for each in turn, every so often, by commands of its own. A replay finds them in the
- * journal. The runner's thread alone calls these functions.
+/* Whose auction is to be told of next: a call is told of as often as it is asked (rule 9.1), and
+ * the runner asks for each in turn, every so often, by commands of its own. A replay finds them in
+ * the journal. The runner's thread alone calls these functions.
  */
 #ifndef TOUCHLINE_AUCTIONS_H
 #define TOUCHLINE_AUCTIONS_H
