@@ -78,6 +78,10 @@ static void an_expire_time_that_can_not_be_is_refused(void)
     expect(0, "8|11=f|39=8|58=~ExpireDate(432) 00010101 is ");
     ask_for(0, "f", BUY LIMIT "|59=6|126=22620412-00:00:00");
     expect(0, "8|11=f|39=8|58=~later than a time can say: rule 8.10");
+    ask_for(0, "f", BUY LIMIT "|59=6|432=16000101");
+    expect(0, "8|11=f|39=8|58=~ExpireDate(432) 16000101 is ");
+    ask_for(0, "f", BUY LIMIT "|59=6|432=16770101");
+    expect(0, "8|11=f|39=8|58=~ExpireDate(432) 16770101 is ");
     ask_for(0, "f", BUY LIMIT "|59=6|432=22620411");
     expect(0, "8|11=f|39=8|58=~later than a time can say: rule 8.10");
     ask_for(0, "f", BUY LIMIT "|59=6|432=22620410");

@@ -28,7 +28,7 @@ static int read_expiry(tl_fix_desk *desk, const tl_fix_message *message, int64_t
         time != NULL ? tl_fix_read_time(text, field->size, expire_ns)
                      : tl_fix_read_date(text, field->size, &days) && days < INT64_MAX / DAY_NS;
     if (good && time == NULL)
-        *expire_ns = (days + 1) * DAY_NS;
+        *expire_ns = days < 0 ? 0 : (days + 1) * DAY_NS;
     if (good && *expire_ns > 0)
         return -1;
     return tl_fix_refuse(desk, good ? TL_FIX_ORD_TOO_LATE : TL_FIX_ORD_UNSUPPORTED,
