@@ -62,6 +62,13 @@ class Options:
     def load(self) -> Config:
         return load(self.path, self.overrides)
 
+    def load_checked(self) -> Config:
+        """The same for a venue to run by: its calendars are looked up, too."""
+        config = self.load()
+        if config.timetables:
+            cli_schedule.check(config)
+        return config
+
 
 def write_private(path: Path, text: str, *, overwrite: bool) -> None:
     """Write a file that only its owner may read, since it will hold passwords."""
@@ -137,14 +144,12 @@ def run(options: Options, in_process: bool, as_json: bool) -> None:
 
     A second signal hastens the stop, a third ends it.
     """
-    config = options.load()
+    config = options.load_checked()
     require("structlog", *(["quickfix"] if config.fix.enabled else []))
     require(*(["zmq"] if config.publish.enabled else []))
     if config.publish.enabled and config.publish.curve:
         cli_keys.check(config)
     require(*(["pyarrow", "duckdb", "pytz"] if config.capture.enabled else []))
-    if config.timetables:
-        cli_schedule.check(config)
     from touchline.control.supervisor.host import run_until_signal
     from touchline.control.supervisor.log import open_log
     from touchline.control.supervisor.part import PRIVATE
@@ -153,7 +158,7 @@ def run(options: Options, in_process: bool, as_json: bool) -> None:
     open_log("host", config.log_dir, config.log)
     for warning in exposed(options.path, config):
         logging.getLogger(__name__).warning(warning)
-    state_hash = run_until_signal(config, in_process=in_process, reload=options.load)
+    state_hash = run_until_signal(config, in_process=in_process, reload=options.load_checked)
     if as_json:
         emit(True, {"venue": config.venue.name, "state_hash": state_hash}, "")
 

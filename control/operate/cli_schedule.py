@@ -178,7 +178,7 @@ def release(options: Any, symbols: Sequence[str], as_json: bool) -> None:
 
 def _change(config: Config, symbols: Sequence[str], as_json: bool, *, hold: bool) -> None:
     from touchline.config.timetable import symbols_of
-    from touchline.control.schedule.record import read_held, write_held
+    from touchline.control.schedule.record import change_held
 
     _configured(config)
     configured = [one.symbol for one in config.instruments]
@@ -188,13 +188,14 @@ def _change(config: Config, symbols: Sequence[str], as_json: bool, *, hold: bool
             raise TouchlineError(
                 f"{symbol!r} follows no timetable; these do: {', '.join(sorted(known)) or 'none'}"
             )
-    before = set(read_held(config.venue.data_dir))
-    after = before | set(symbols) if hold else before - set(symbols)
     _say(config, f"schedule {'hold' if hold else 'release'} {' '.join(symbols)}")
     config.venue.data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-    write_held(config.venue.data_dir, sorted(after))
+    held = change_held(
+        config.venue.data_dir,
+        lambda before: before | set(symbols) if hold else before - set(symbols),
+    )
     done = f"{', '.join(symbols)}: {'held' if hold else 'released'}"
-    emit(as_json, {"held": sorted(after), "done": done}, done)
+    emit(as_json, {"held": held, "done": done}, done)
 
 
 def _say(config: Config, words: str) -> None:

@@ -7,8 +7,11 @@ timetable leaves alone. Each is replaced whole; one that cannot be read is refus
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +47,16 @@ def read_held(data_dir: Path) -> list[str]:
     return found
 
 
-def write_held(data_dir: Path, held: list[str]) -> None:
-    _write(data_dir / HELD, sorted(set(held)))
+def change_held(data_dir: Path, change: Callable[[set[str]], set[str]]) -> list[str]:
+    """Put what `change` makes of them in their place, one operator after the other."""
+    lock = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        held = sorted(change(set(read_held(data_dir))))
+        _write(data_dir / HELD, held)
+    finally:
+        os.close(lock)
+    return held
 
 
 def _read(path: Path, nothing: Any) -> Any:
@@ -63,10 +74,18 @@ def _read(path: Path, nothing: Any) -> Any:
 
 
 def _write(path: Path, value: Any) -> None:
-    part = path.with_name(f"{path.name}.part")
-    number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-    with open(number, "w", encoding="utf-8") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    """The whole file or none; it belongs to who owns the directory, whoever writes it."""
+    owner = path.parent.stat()
+    number, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with open(number, "w", encoding="utf-8") as file:
+            os.fchmod(number, 0o640)
+            if os.geteuid() == 0:
+                os.fchown(number, owner.st_uid, owner.st_gid)
+            json.dump(value, file)
+            file.flush()
+            os.fsync(number)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise

@@ -41,8 +41,9 @@ class Change:
 def changes_of(table: TimetableSection, day: Day) -> list[Change]:
     """A day's changes in order of time.
 
-    A time of day stays what it is on a shorter day, but nothing opens before the day's open or
-    goes on after its close because of one.
+    On a day that is shorter than usual what ends trading at a time after the close does so at the
+    close, and what else was to come after it is left out; what opens at a time before the open does
+    so at the open.
     """
     found = []
     for phase in table.all_phases:
@@ -50,7 +51,7 @@ def changes_of(table: TimetableSection, day: Day) -> list[Change]:
         when = _when(read_at(phase.at), day, status)
         if when is not None:
             found.append(_change(phase, status, when))
-    return sorted(found, key=lambda change: change.ts_ns)
+    return sorted(found, key=lambda change: (change.ts_ns, change.status in _AFTER_CLOSE))
 
 
 def _change(phase: PhaseSection, status: TradingStatus, when: datetime) -> Change:
@@ -61,9 +62,9 @@ def _change(phase: PhaseSection, status: TradingStatus, when: datetime) -> Chang
 def _when(at: At, day: Day, status: TradingStatus) -> datetime | None:
     if at.anchor == "clock":
         found = datetime.combine(day.date, at.clock, day.zone).astimezone(UTC)
-        too_early = found < day.open and status in _OPEN_ONLY
-        too_late = found > day.close and status not in _AFTER_CLOSE
-        return None if too_early or too_late else found
+        if day.shorter and found > day.close:
+            return day.close if status in _AFTER_CLOSE else None
+        return day.open if day.shorter and found < day.open and status in _OPEN_ONLY else found
     anchors = {
         "open": day.open, "close": day.close, "break": day.break_start, "break-end": day.break_end,
     }  # fmt: skip
@@ -87,15 +88,15 @@ class Plan:
             changes += [] if day is None else changes_of(self.table, day)
         yield from sorted(changes, key=lambda change: change.ts_ns)
 
-    def around(self, ts_ns: int) -> tuple[Change | None, list[Change]]:
-        """The latest change that is due at a time, and those of the days that follow it, as far as
-        the calendar knows them. Raises CalendarEnds when it does not know the day."""
+    def around(self, ts_ns: int) -> tuple[list[Change], list[Change]]:
+        """The changes of some days before a time, of which the last is due, and of some after it,
+        as far as the calendar knows them. Raises CalendarEnds when it does not know the day."""
         today = datetime.fromtimestamp(ts_ns / SECOND_NS, UTC).date()
         first = max(self.calendar.first, today - LOOK_BACK / 2)
         self.calendar.day(today)
         changes = list(self.between(first, min(self.calendar.last, today + LOOK_AHEAD)))
-        due = [change for change in changes if change.ts_ns <= ts_ns]
-        return (due[-1] if due else None), changes[len(due) :]
+        past = [change for change in changes if change.ts_ns <= ts_ns]
+        return past, changes[len(past) :]
 
 
 def plans_of(config: Config, around: date) -> list[Plan]:

@@ -8,6 +8,7 @@ command for something that is listed holds.
 from __future__ import annotations
 
 import threading
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from touchline.runtime.journal import JournalReader
 
 LOOK_S = 0.5
 BATCH = 65536
+_TRADING, _ENTRY = frozenset(map(int, TradingStatus)), frozenset(map(int, EntryStatus))
 _KINDS = (
     MsgType.SECURITY_DEFINITION,
     MsgType.SECURITY_STATUS,
@@ -54,25 +56,25 @@ class Statuses:
     def learn(self, commands: NDArray[np.void]) -> None:
         """Take commands in, shape (n,), dtype COMMAND."""
         self._names.update(commands)
-        for command in commands[np.isin(commands["type"], _KINDS)]:
-            self._learn(command)
+        chosen = commands[np.isin(commands["type"], _KINDS)]
+        columns = (chosen[name].tolist() for name in ("type", "field", "instrument", "account"))
+        for row in zip(*columns, strict=True):
+            self._learn(*row)
 
-    def _learn(self, command: Any) -> None:
-        kind, field = MsgType(int(command["type"])), int(command["field"])
-        instrument, account = int(command["instrument"]), int(command["account"])
+    def _learn(self, kind: int, field: int, instrument: int, account: int) -> None:
         if kind == MsgType.SECURITY_DEFINITION:
             self._listed.add(instrument)
         elif kind == MsgType.ACCOUNT:
             self._accounts.add(account)
         elif kind == MsgType.SECURITY_STATUS and instrument in self._listed:
-            _mark(self._halted, instrument, field, TradingStatus.HALTED, tuple(TradingStatus))
+            _mark(self._halted, instrument, field, TradingStatus.HALTED, _TRADING)
         elif kind == MsgType.ACCOUNT_STATUS and account in self._accounts:
-            _mark(self._blocked, account, field, EntryStatus.BLOCKED, tuple(EntryStatus))
-        elif kind == MsgType.VENUE_STATUS and field in tuple(EntryStatus):
+            _mark(self._blocked, account, field, EntryStatus.BLOCKED, _ENTRY)
+        elif kind == MsgType.VENUE_STATUS and field in _ENTRY:
             self.killed = field == EntryStatus.BLOCKED
 
 
-def _mark(members: set[int], member: int, field: int, closed: int, known: tuple[int, ...]) -> None:
+def _mark(members: set[int], member: int, field: int, closed: int, known: Set[int]) -> None:
     if field not in known:
         return
     if field == closed:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from harness.commands import commands, new_order
 from harness.venue import WholeVenue, outcome, whole_venue, write_config
 from harness.waiting import until
 from touchline.config import load
@@ -25,12 +27,13 @@ from touchline.control.schedule.calendars import Calendar, CalendarEnds
 from touchline.control.schedule.record import DONE, HELD
 from touchline.control.schedule.timetable import Plan, changes_of
 from touchline.control.supervisor.admin import Admin
-from touchline.core.messages import ExecType, MsgType, TradingStatus
+from touchline.core.messages import ExecType, MsgType, Side, TimeInForce, TradingStatus
 from touchline.errors import ConfigError
 from touchline.runtime.replay import replay
 
 THANKSGIVING = date(2026, 11, 26)
 SECOND_NS = 1_000_000_000
+EXPIRING = 'phase = "closed", expire_day_orders = true,'
 
 
 def phases(*pairs: tuple[str, str]) -> tuple[PhaseSection, ...]:
@@ -78,14 +81,30 @@ def test_a_half_day_ends_sooner() -> None:
 
 
 def test_a_time_of_day_opens_nothing_behind_a_half_day() -> None:
-    """16:50 is after the close of 13:00: the auction is left out, the end is not."""
+    """15:50 is after the close of 13:00: the auction is left out, the end comes at the close."""
     times = (("open", "ready-to-trade"), ("15:50", "closing-auction"), ("16:10", "closed"))
     assert day_of("XNYS", date(2026, 11, 25), *times)[1:] == [
         "20:50:00 CLOSING_AUCTION", "21:10:00 CLOSED",
     ]  # fmt: skip
-    assert day_of("XNYS", date(2026, 11, 27), *times)[1:] == ["21:10:00 CLOSED"]
+    assert day_of("XNYS", date(2026, 11, 27), *times)[1:] == ["18:00:00 CLOSED"]
     early = (("08:00", "ready-to-trade"), ("09:00", "pre-open"))
-    assert day_of("XNYS", date(2026, 11, 25), *early) == ["14:00:00 PRE_OPEN"]
+    assert day_of("XNYS", date(2026, 11, 25), *early) == [
+        "13:00:00 READY_TO_TRADE", "14:00:00 PRE_OPEN",
+    ]  # fmt: skip
+
+
+def test_a_day_that_begins_late_opens_at_its_open() -> None:
+    """XHKG-like: an auction at 09:20 stays, trading at 09:30 begins with the day at 13:00."""
+    usual = Calendar("XNYS", THANKSGIVING).day(date(2026, 11, 25))
+    assert usual is not None
+    late = replace(usual, open=usual.open + timedelta(hours=3), shorter=True)
+    table = TimetableSection(
+        calendar="XNYS",
+        phases=phases(("09:20", "opening-auction"), ("09:30", "ready-to-trade")),
+    )
+    assert [(f"{one.time:%H:%M}", one.status.name) for one in changes_of(table, late)] == [
+        ("14:20", "OPENING_AUCTION"), ("17:30", "READY_TO_TRADE"),
+    ]  # fmt: skip
 
 
 def test_a_lunch_break_closes_and_opens() -> None:
@@ -106,8 +125,8 @@ def test_holidays_and_weekends_have_no_changes() -> None:
 def test_what_is_due_on_a_closed_day_is_the_end_of_the_last_open_one() -> None:
     plan = Plan(TimetableSection(calendar="XNYS"), ["AAA"], THANKSGIVING)
     noon = int(datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()) * SECOND_NS
-    due, later = plan.around(noon)
-    assert due is not None
+    past, later = plan.around(noon)
+    due = past[-1]
     assert (due.time, due.status) == (
         datetime(2026, 11, 25, 21, 5, tzinfo=UTC),
         TradingStatus.CLOSED,
@@ -211,6 +230,13 @@ class Soon:
         return int(when.timestamp()), f"{when:%H:%M:%S}"
 
 
+def day_order(venue: WholeVenue) -> None:
+    """Rest an order for the day."""
+    rows = commands([new_order(account=0, side=Side.BUY, price=991, qty=5,
+                               time_in_force=TimeInForce.DAY)])  # fmt: skip
+    venue.send(rows)
+
+
 def with_phases(path: Path, text: str, *pairs: tuple[str, str]) -> None:
     """A timetable of (when, phase); "PHASE/N" has an end drawn from N seconds."""
     rows = [(at, *phase.partition("/")[::2]) for at, phase in pairs]
@@ -288,9 +314,9 @@ def test_an_auction_ends_within_its_window_and_a_killed_part_goes_on(retold: Any
         ]
         assert moved["ts_ns"][-2] >= begins * SECOND_NS
         assert moved["ts_ns"][-1] >= ends * SECOND_NS
-        commands = np.concatenate([commands.copy() for commands, _ in replay(venue.journal)])
-        of_aaa = (commands["type"] == MsgType.SECURITY_STATUS) & (commands["instrument"] == 0)
-        auction = commands[of_aaa & (commands["field"] == TradingStatus.OPENING_AUCTION)][0]
+        sent = np.concatenate([batch.copy() for batch, _ in replay(venue.journal)])
+        of_aaa = (sent["type"] == MsgType.SECURITY_STATUS) & (sent["instrument"] == 0)
+        auction = sent[of_aaa & (sent["field"] == TradingStatus.OPENING_AUCTION)][0]
         assert auction["qty"] == 2 * SECOND_NS
         assert abs(int(auction["price"]) - ends * SECOND_NS) < SECOND_NS
         venue.stop()
@@ -320,6 +346,43 @@ def test_who_is_held_or_halted_stays(retold: Any) -> None:
         change((hour_ago, "pre-open"), (soon, "closed"), venue=venue)
         until(lambda: statuses(venue)[-1] == TradingStatus.CLOSED, "the end of the day")
         assert statuses(venue)[-2] == TradingStatus.HALTED
+        venue.stop()
+
+
+def test_a_record_of_a_time_to_come_is_not_believed_and_missed_ends_of_days_are_made_up(
+    retold: Any,
+) -> None:
+    """The clock was wrong once; and the venue was down when Day orders were to expire."""
+    path, change = retold
+    now = datetime.now(UTC)
+    hours = [f"{now - timedelta(hours=back):%H:%M:%S}" for back in (2, 1)]
+    change((hours[0], "closed"), (hours[1], "ready-to-trade"))
+    path.write_text(path.read_text().replace('phase = "closed",', EXPIRING))
+    with whole_venue(path) as venue:
+        until(lambda: statuses(venue)[-1] == TradingStatus.READY_TO_TRADE, "it trades")
+        day_order(venue)
+        venue.stop()
+    done = venue.config.venue.data_dir / DONE
+    yesterday = int((now - timedelta(hours=25)).timestamp()) * SECOND_NS
+    for time_ns, expired in ((yesterday + 10**9 * 86400 * 400, 0), (yesterday, 1)):
+        done.write_text(json.dumps({"AAA": time_ns}))
+        with whole_venue(path) as venue:
+            assert json.loads(done.read_text())["AAA"] < time.time_ns()
+            ends = venue.events()["exec_type"]
+            assert int((ends == ExecType.EXPIRED).sum()) == expired
+            venue.stop()
+
+
+def test_a_reload_with_a_calendar_there_is_not_changes_nothing(retold: Any) -> None:
+    path, change = retold
+    hour_ago = f"{datetime.now(UTC) - timedelta(hours=1):%H:%M:%S}"
+    change((hour_ago, "pre-open"))
+    with whole_venue(path) as venue:
+        before = venue.part("schedule")["pid"]
+        path.write_text(path.read_text().replace('"24/7"', '"NONE"'))
+        venue.popen.send_signal(signal.SIGUSR1)
+        until(lambda: venue.facts("configuration not taken up"), "it is refused")
+        assert venue.part("schedule")["pid"] == before
         venue.stop()
 
 
