@@ -43,8 +43,9 @@ def good_till(number: int, expire_ns: int) -> NDArray[np.void]:
     made["cl_ord_id"] = LANE_API << 32 | number
     made["type"] = [MsgType.TERMS, MsgType.NEW_ORDER]
     made["price"] = [expire_ns, 100]
-    made["ord_type"], made["time_in_force"] = OrdType.LIMIT, TimeInForce.GTD
-    made["side"], made["qty"] = Side.SELL, 5
+    order = made[1:]  # what TERMS does not say is 0 there
+    order["ord_type"], order["time_in_force"] = OrdType.LIMIT, TimeInForce.GTD
+    order["side"], order["qty"] = Side.SELL, 5
     made["flags"], made["field"] = [0, Flag.SPECIAL], More.TERMS
     return made
 
